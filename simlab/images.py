@@ -1,0 +1,255 @@
+"""Pictures: the one place where a file becomes pixels.
+
+Whatever the file, the answer is an upright RGB picture, made by Pillow alone from an explicit list of formats
+(a PostScript file named ``.jpg`` would otherwise reach an external program).
+"""
+
+import errno
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
+"""Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .dib .tif .tiff .avif .jp2 .j2k .jpx .ppm .pgm .pbm .pnm .heic .heif".split()
+)
+"""Endings by which :func:`list_images` knows a picture (lower case)."""
+
+MAX_PIXELS = 120_000_000
+"""Most pixels that are decoded unless the caller allows more; a picture of this size takes 360 MB as RGB."""
+
+MAX_BYTES = 1_000_000_000
+"""Largest file that is read."""
+
+WHITE = (255, 255, 255)
+
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used; the message says why in words for the person who has the file."""
+
+
+def read_image(source, *, background: tuple[int, int, int] = WHITE, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return a picture as upright RGB.
+
+    The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on `background`,
+    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, and the first frame of an animation taken.
+
+    Args:
+        source: a path, the bytes of a file, a PIL image, or an array: (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA;
+            uint8, uint16 (0 to 65535), bool, or floating point in 0 to 1.
+        background: RGB, 0 to 255, shown where the picture is transparent.
+        max_pixels: refused before decoding above this.
+
+    Raises:
+        ImageError: the file is missing, not a regular file, truncated, too large or not a picture.
+
+    >>> read_image(np.zeros((2, 3), dtype=bool)).size
+    (3, 2)
+    """
+    if isinstance(source, Image.Image):
+        return to_rgb(source, background=background)
+    if isinstance(source, np.ndarray):
+        return to_rgb(_from_array(source), background=background)
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    return _decode(data, background, max_pixels)
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Return the content of a regular file; a pipe, device or folder is refused without waiting on it.
+
+    Raises:
+        ImageError: with the reason in words.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise ImageError(f"file of {status.st_size:,} bytes is larger than the limit of {MAX_BYTES:,}")
+            return file.read()
+    except OSError as error:
+        raise ImageError(_reason(error)) from error
+
+
+def list_images(folder: str | os.PathLike) -> list[str]:
+    """Return the pictures below a folder by their ending, as sorted POSIX paths relative to it.
+
+    Links to folders are not followed, and hidden files and folders are left out.
+
+    Raises:
+        ValueError: the folder does not exist or holds no picture.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise ValueError(f"no such folder: {str(folder)!r}")
+    found = sorted(path.relative_to(root).as_posix() for path in _walk(root))
+    if not found:
+        raise ValueError(f"no pictures in {str(folder)!r}; looked for {' '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
+    """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes back as it is."""
+    if image.mode == "RGB" and not image.info.get("icc_profile") and not _turned(image) and "transparency" not in image.info:
+        return image
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    image = _flatten(_eight_bit(image), background)
+    image = _to_srgb(image, profile) if profile else image
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    image.info.pop("icc_profile", None)
+    image.info.pop("transparency", None)
+    return image
+
+
+def to_grey(image: Image.Image) -> Image.Image:
+    """Return the picture as 8-bit grey: Pillow's ITU-R 601 luma, the conversion that imagehash uses."""
+    return image if image.mode == "L" else image.convert("L")
+
+
+def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
+    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: it holds nothing to compare."""
+    return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = [name for name in [*files, *folders] if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
+
+
+def _decode(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+    if not data:
+        raise ImageError("empty file")
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"):
+        return _decode_heif(data, background, max_pixels)
+    return _open(data, FORMATS, background, max_pixels)
+
+
+def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about bombs at a limit of its own, and about odd metadata; ours is checked here
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=formats) as image:
+                check_pixels(image.size, max_pixels)
+                image.load()
+                return to_rgb(image, background=background)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"not a picture in a format that is read here ({', '.join(formats)})") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"claims more pixels than the limit of {max_pixels:,}") from error
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError("not enough memory to decode it") from error
+    except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
+        raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse a picture by its stated size, before a pixel is decoded.
+
+    Raises:
+        ImageError: where width times height is over `max_pixels`.
+    """
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels is over the limit of {max_pixels:,} (max_pixels)")
+
+
+def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError as error:
+        raise ImageError("a HEIC/HEIF picture: install the extra that reads it with  pip install 'simlab[heif]'") from error
+    pillow_heif.register_heif_opener()
+    return _open(data, ["HEIF"], background, max_pixels)
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise ImageError(f"an array picture is (h, w), (h, w, 3) or (h, w, 4), not {array.shape}")
+    if array.dtype == np.uint8:
+        return Image.fromarray(np.ascontiguousarray(array))
+    return Image.fromarray(_scale(array, _full_scale(array)))
+
+
+def _full_scale(array: np.ndarray) -> float:
+    if array.dtype == bool:
+        return 1.0
+    if np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise ImageError("a floating-point array picture holds values from 0 to 1")
+        return 1.0
+    if array.dtype == np.uint16:
+        return 65535.0
+    raise ImageError(f"an array picture is uint8, uint16, bool or floating point, not {array.dtype}")
+
+
+def _scale(array: np.ndarray, full: float) -> np.ndarray:
+    return np.rint(np.asarray(array, dtype=np.float64) * (255.0 / full)).astype(np.uint8)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit and float modes scaled to 8 bits; Pillow's own ``convert("L")`` clips them instead."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_scale(np.asarray(image), 65535.0))
+    if image.mode in ("I", "F"):
+        array = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
+        low, high = min(array.min(), 0.0), array.max()
+        full = next((full for full in (1.0 if image.mode == "F" else 255.0, 255.0, 65535.0) if high <= full), high)
+        return Image.fromarray(_scale(array - low, max(full - low, 1e-9)))
+    return image
+
+
+def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        base = Image.new("RGBA", layer.size, (*background, 255))
+        return Image.alpha_composite(base, layer).convert("RGB")
+    return image
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    if image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # a damaged profile, or one for another colour model: every viewer ignores it
+    return converted if converted is not None else image
+
+
+def _turned(image: Image.Image) -> bool:
+    return "exif" in image.info and image.getexif().get(0x0112, 1) not in (0, 1)
+
+
+def _reason(error: OSError) -> str:
+    words = {
+        errno.ENOENT: "no such file",
+        errno.EACCES: "no permission to read it",
+        errno.EISDIR: "a folder, not a picture",
+        errno.ELOOP: "a link that leads in a circle",
+        errno.ENAMETOOLONG: "file name too long",
+        errno.ENXIO: "not a regular file",
+    }
+    return words.get(error.errno, f"cannot be read: {error.strerror or error}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,228 @@
+"""Specs: the one small text grammar in which perturbations and methods are named.
+
+``"crop(area=0.5)+recompress(quality=30)"`` is read with :mod:`ast`, never evaluated: calls, names and literals
+with ``+`` for chains are accepted and nothing else.
+"""
+
+import ast
+import difflib
+import functools
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_LENGTH = 2000
+"""Longest accepted spec, in characters: a spec comes from a CSV cell and is untrusted."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One step of a spec: a name and its keyword arguments."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str) -> tuple[Call, ...]:
+    """Return the steps of a spec, in order; ``()`` for the empty spec.
+
+    Raises:
+        ValueError: where `text` is anything but names and calls with literal keyword arguments, joined by ``+``.
+
+    >>> parse("crop(area=0.5)+mirror")
+    (Call(name='crop', arguments={'area': 0.5}), Call(name='mirror', arguments={}))
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a spec is text such as 'crop(area=0.5)', not {type(text).__name__}")
+    if not text.strip():
+        return ()
+    return tuple(_steps(_expression(text), text))
+
+
+def canonical(name: str, arguments: Mapping[str, Any], function: Callable) -> str:
+    """Return the one text form of a call: order of the signature, arguments equal to their default left out.
+
+    >>> def crop(image, rng, *, area=0.5, anchor="random"): ...
+    >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
+    'crop(anchor="center")'
+    """
+    defaults = defaults_of(function)
+    changed = [f"{key}={_literal(arguments[key])}" for key in defaults if not _same(arguments[key], defaults[key])]
+    return f"{name}({', '.join(changed)})" if changed else name
+
+
+def complete(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return a call with every argument written out: what a cache key needs, since defaults may change.
+
+    >>> complete("phash", {"hash_size": 8})
+    'phash(hash_size=8)'
+    """
+    return f"{name}({', '.join(f'{key}={_literal(value)}' for key, value in arguments.items())})"
+
+
+def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = "perturbation") -> dict[str, Any]:
+    """Return all keyword arguments of `function` as `call` sets them, defaults filled in.
+
+    Args:
+        known: further argument names that are handled elsewhere and passed through.
+        what: the kind of thing named, for messages.
+
+    Raises:
+        ValueError: naming the unknown argument and those allowed, or the value whose type does not fit.
+    """
+    defaults = defaults_of(function)
+    for key, value in call.arguments.items():
+        if key in defaults:
+            _check_type(call.name, key, value, defaults[key], nullable(function, key))
+        elif key not in known:
+            allowed = ", ".join([*defaults, *known]) or "none"
+            raise ValueError(f"{what} {call.name!r} has no argument {key!r}; allowed: {allowed}")
+    return {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
+
+
+def lookup(name: str, registry: Mapping[str, Any], what: str) -> Any:
+    """Return ``registry[name]``.
+
+    Raises:
+        ValueError: one line that names what is allowed and the nearest spelling.
+    """
+    if name in registry:
+        return registry[name]
+    close = difflib.get_close_matches(name, registry, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ValueError(f"unknown {what} {name!r}{hint}; allowed: {', '.join(registry)}")
+
+
+def split(text: str) -> list[str]:
+    """Return the specs of a comma-separated list; commas inside brackets or quotes do not separate.
+
+    >>> split('text(length=20, size=0.1), crop')
+    ['text(length=20, size=0.1)', 'crop']
+    """
+    parts, depth, quote, start = [], 0, "", 0
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote and text[i - 1] != "\\" else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+        else:
+            depth += (char in "([") - (char in ")]")
+    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+
+
+@functools.cache
+def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    return {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def defaults_of(function: Callable) -> dict[str, Any]:
+    """Return the keyword-only arguments of a function and their defaults, in order.
+
+    Raises:
+        ValueError: where a keyword-only argument has no default: specs need one for every argument.
+    """
+    parameters = _parameters(function)
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty:
+            raise ValueError(f"argument {name!r} of {function.__name__!r} needs a default value")
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def nullable(function: Callable, key: str) -> bool:
+    """Return whether an argument may be None: its default is, or its annotation says so."""
+    parameter = _parameters(function)[key]
+    return parameter.default is None or "None" in str(parameter.annotation)
+
+
+def _expression(text: str) -> ast.expr:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"a spec of {len(text)} characters is too long (limit {MAX_LENGTH})")
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"cannot read the spec {_short(text)!r}; write it like 'crop(area=0.5)+mirror'") from error
+
+
+def _steps(node: ast.expr, text: str) -> list[Call]:
+    # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the stack
+    steps: list[Call] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        steps.append(_call(node.right, text))
+        node = node.left
+    return [_call(node, text), *reversed(steps)]
+
+
+def _call(node: ast.expr, text: str) -> Call:
+    if isinstance(node, ast.Name):
+        return Call(node.id)
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        raise ValueError(f"the spec {_short(text)!r} may hold only names and calls such as 'crop(area=0.5)'")
+    names = [keyword.arg for keyword in node.keywords]
+    if node.args or None in names or len(set(names)) < len(names):
+        raise ValueError(f"arguments in the spec {_short(text)!r} are given by name, each once: 'crop(area=0.5)'")
+    return Call(node.func.id, {keyword.arg: _value(keyword.value, text) for keyword in node.keywords})
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        value = ...
+    if not _allowed(value):
+        raise ValueError(f"values in the spec {_short(text)!r} are finite numbers, texts, True, False, None or tuples of them")
+    return value
+
+
+def _allowed(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_allowed(item) and not isinstance(item, tuple) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, bool | int | str) and len(str(value)) <= MAX_LENGTH)
+
+
+def _check_type(name: str, key: str, value: Any, default: Any, may_be_none: bool) -> None:
+    if value is None and may_be_none:
+        return
+    families = (bool, (int, float), str, tuple)
+    expected = next((f for f in families if isinstance(default, f)), None)
+    actual = next((f for f in families if isinstance(value, f)), None)
+    if expected is not None and expected is not actual:
+        words = {bool: "True or False", (int, float): "a number", str: "a text", tuple: "a tuple"}
+        raise ValueError(f"{key} of {name!r} must be {words[expected]}, not {value!r}")
+    if isinstance(default, int) and isinstance(value, float) and value != int(value):
+        raise ValueError(f"{key} of {name!r} must be a whole number, not {value!r}")
+
+
+def _like(value: Any, default: Any) -> Any:
+    """One form for equal numbers, so that 5 and 5.0 are the same spec and the same cache key."""
+    if isinstance(value, float) and not isinstance(default, float) and value.is_integer():
+        return int(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and a == b
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_literal, value)) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"
