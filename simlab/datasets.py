@@ -1,0 +1,203 @@
+"""Tables of pictures: the built-in sample, registered downloads, a user's own folder.
+
+Every table has the columns ``path`` (POSIX, relative to ``attrs["root"]``) and ``source`` (which original the
+picture shows: pictures of one source are copies of each other).
+"""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from simlab.images import list_images
+from simlab.tables import rank_by_hash
+
+DATA = Path(__file__).resolve().parent.parent / "datasets"
+"""Where the data sheet lies: beside the package in the clone, not inside it."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A set of single files: where they are, and the CSV in datasets/ (path, sha256, bytes) listing them."""
+
+    base_url: str
+    registry: str
+
+
+DOWNLOADS = {
+    "bsds500": Download(
+        "https://raw.githubusercontent.com/BIDS/BSDS500/a04b7c6c3a9f0ace74bf205c72a43d32e1c72722/BSDS500/data/images/",
+        "bsds500.csv",
+    ),
+}
+"""What :func:`fetch` knows; licences and sources are in datasets/README.md."""
+
+
+def load_sample() -> pd.DataFrame:
+    """Return the built-in sample: 36 pictures of photographs, textures, science, documents and look-alikes.
+
+    Columns: path, source, category, look_alike (pictures with the same word were made to be confused and are
+    *not* copies), description, licence, origin, sha256, width, height.
+
+    Raises:
+        ValueError: the sample is absent, because the package is not used from a clone.
+
+    >>> load_sample().category.value_counts()["photograph"]
+    np.int64(6)
+    """
+    sheet = DATA / "sample.csv"
+    if not sheet.is_file():
+        raise ValueError(f"no sample at {str(sheet)!r}: install simlab from its clone (pip install -e .)")
+    return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
+
+
+def from_folder(folder: str | os.PathLike, *, sources: str = "file") -> pd.DataFrame:
+    """Return the pictures below a folder as a table.
+
+    Args:
+        sources: "file": every file is its own source; "subfolder": the files below one sub-folder are copies
+            of each other, and a file beside the sub-folders is its own source.
+
+    Raises:
+        ValueError: no such folder, no pictures in it, or an unknown `sources`.
+    """
+    if sources not in ("file", "subfolder"):
+        raise ValueError(f"sources must be 'file' or 'subfolder', not {sources!r}")
+    table = pd.DataFrame({"path": list_images(folder)})
+    if sources == "subfolder":
+        table["source"] = [path.split("/")[0] for path in table["path"]]
+    return as_table(table, root=folder)
+
+
+def as_table(
+    images: str | os.PathLike | Iterable | pd.DataFrame, *, root: str | os.PathLike | None = None
+) -> pd.DataFrame:
+    """Return a folder, list or table of pictures as a table; rows keep their order, other columns stay.
+
+    Args:
+        images: a folder, a list of paths, or a table with a ``path`` column; where ``source`` is absent or
+            empty, a picture is its own source.
+        root: folder that the paths of a table are relative to; by default its ``attrs["root"]``, else the
+            current folder. A folder is its own root; that of a list is the deepest folder that holds all of it.
+
+    Raises:
+        ValueError: nothing in it, no ``path`` column, or a path that stands there twice.
+
+    >>> as_table(["a/1.png", "a/b/2.png"]).path.tolist()
+    ['1.png', 'b/2.png']
+    """
+    if isinstance(images, (str, os.PathLike)):
+        return from_folder(images)
+    table = images.copy() if isinstance(images, pd.DataFrame) else _from_paths(images)
+    if "path" not in table:
+        raise ValueError(f"a table of images needs a column path; found: {', '.join(map(str, table))}")
+    if table.empty:
+        raise ValueError("no images: the list or table is empty")
+    twice = table["path"][table["path"].duplicated()]
+    if not twice.empty:
+        raise ValueError(f"a path may stand in the images once; {twice.iloc[0]!r} stands there again")
+    given = table["source"] if "source" in table else table["path"]
+    table["source"] = given.where(given.notna() & given.ne(""), table["path"])
+    table = table[["path", "source", *(name for name in table if name not in ("path", "source"))]]
+    table.attrs["root"] = os.fspath(root if root is not None else table.attrs.get("root", "."))
+    return table
+
+
+def sample_sources(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
+    """Return the rows of `n` sources (of all, where there are fewer), in the order of the table.
+
+    Sources are ranked by a SHA-256 of (seed, name), so that the choice depends neither on the order of the
+    files nor on the process, and a new source changes at most one choice.
+
+    >>> sample_sources(load_sample(), 2, seed=1).shape[0]
+    2
+    """
+    if n < 1:
+        raise ValueError(f"n must be 1 or more, not {n!r}")
+    return table[table["source"].isin(rank_by_hash(table["source"].unique(), seed)[:n])]
+
+
+def fetch(
+    name: str,
+    folder: str | os.PathLike | None = None,
+    *,
+    base_url: str | None = None,
+    n_jobs: int = 8,
+    retries: int = 2,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return a registered set of pictures as a table, after downloading what is not there yet.
+
+    Each file is written under a temporary name, checked by its sha256 and then moved into place; a call that
+    was interrupted goes on where it stopped. Licences are in datasets/README.md: read them first.
+
+    Args:
+        name: a key of :data:`DOWNLOADS`.
+        folder: the pictures go into its sub-folder `name`; by default the environment variable SIMLAB_DATA,
+            else datasets/downloads in the clone.
+        base_url: a mirror of the same files.
+        n_jobs: files downloaded at a time.
+        retries: further attempts for a file that fails.
+
+    Raises:
+        ValueError: an unknown name; or a file that cannot be had, with what to do.
+    """
+    if name not in DOWNLOADS:
+        raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
+    registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
+    target = Path(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
+    base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"
+    try:
+        _download(registry, target, base_url, n_jobs, retries, progress)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{name} is not complete in {str(target)!r}: {_reason(error)} ({base_url}). Go online and call"
+            " again, what is there is kept; or name a mirror with base_url=; or copy the files there by hand"
+        ) from error
+    return as_table(registry[["path", "sha256"]], root=target)
+
+
+def _from_paths(paths: Iterable) -> pd.DataFrame:
+    absolute = [os.path.abspath(path) for path in paths]
+    if not absolute:
+        return pd.DataFrame({"path": []})
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    table = pd.DataFrame({"path": [Path(path).relative_to(root).as_posix() for path in absolute]})
+    table.attrs["root"] = root
+    return table
+
+
+def _download(
+    registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
+) -> None:
+    import pooch
+    from tqdm.auto import tqdm
+
+    # pooch announces every single file on stderr, across the progress bar
+    pooch.get_logger().setLevel("WARNING")
+    known = dict(zip(registry["path"], registry["sha256"]))
+    keeper = pooch.create(target, base_url, registry=known, retry_if_failed=retries)
+    # made beforehand: pooch's own check-then-make fails when two threads meet there
+    for parent in {(target / path).parent for path in registry["path"]}:
+        parent.mkdir(parents=True, exist_ok=True)
+    total = int(registry["bytes"].sum())
+    bar = tqdm(desc=target.name, total=total, unit="B", unit_scale=True, disable=not progress)
+    with bar, ThreadPoolExecutor(n_jobs) as pool:
+        try:
+            for size, _ in zip(registry["bytes"], pool.map(keeper.fetch, registry["path"])):
+                bar.update(size)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {str(error.filename)!r}"
+    return "a file differs from its sha256" if isinstance(error, ValueError) else "no connection"
