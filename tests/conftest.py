@@ -1,0 +1,57 @@
+"""What every test runs under: no window, no network, no writing in the user's own folders."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ["MPLBACKEND"] = "Agg"  # before matplotlib is imported: a machine of tests has no screen
+
+# The same examples in every run; no deadline, as a first call imports OpenCV or builds a font list.
+settings.register_profile(
+    "simlab", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("simlab")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory):
+    """simlab's default cache goes to a temporary folder, in worker processes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """A connection that leaves this machine raises: simlab opens none unasked, tests none at all."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        ):
+            raise OSError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_pictures() -> Path:
+    """The developers' folder of real pictures, which is not in the repository; skips without it."""
+    named = os.environ.get("SIMLAB_SHARED")
+    places = [Path(named)] if named else [ROOT.parent / "shared", Path("/data")]
+    for place in places:
+        for folder in (place / "data", place):
+            if (folder / "manifest.csv").is_file():
+                return folder
+    pytest.skip("needs the shared pictures (SIMLAB_SHARED)")
