@@ -1,0 +1,94 @@
+"""Fonts for drawn text: matplotlib's DejaVu Sans where it has the characters, else an installed font."""
+
+import functools
+import hashlib
+import importlib.util
+import re
+import unicodedata
+from pathlib import Path
+
+from PIL import ImageFont
+
+from simlab.images import ImageError, read_bytes
+
+
+@functools.cache
+def dejavu() -> str:
+    """Return the path of the DejaVu Sans that comes with matplotlib, without importing matplotlib."""
+    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    return str(package / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
+
+
+@functools.cache
+def find_font(content: str, font: str | None = None) -> str:
+    """Return the path of the first font that has all characters of a text: `font` alone where it is named.
+
+    Raises:
+        ValueError: with the characters that no font has, and what to install.
+    """
+    if content.isascii() and font is None:
+        return dejavu()
+    needed = {c for c in content if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf")}
+    missing = needed
+    for path in [dejavu(), *system_fonts()] if font is None else [font]:
+        lacks = needed - characters(path)
+        if not lacks:
+            return path
+        missing = min(missing, lacks, key=len)
+    raise ValueError(
+        f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, Japanese, "
+        "Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font=\"…\""
+    )
+
+
+@functools.cache
+def system_fonts() -> tuple[str, ...]:
+    """Return the installed fonts that can be drawn at any size; regular weights first, then by name."""
+    from matplotlib.font_manager import findSystemFonts  # slow to import, rarely needed
+
+    # colour emoji come as bitmaps of one size; "last resort" fonts claim every character and draw boxes
+    paths = [path for path in findSystemFonts() if not re.search("emoji|lastresort", Path(path).name.lower())]
+    return tuple(sorted(paths, key=lambda path: ("regular" not in path.lower(), Path(path).name, path)))
+
+
+@functools.cache
+def characters(path: str) -> frozenset[str]:
+    """Return the characters that a font file has glyphs for; none where it cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(map(chr, FT2Font(path).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@functools.cache
+def _digest(path: str) -> str:
+    return "font:" + hashlib.sha256(read_bytes(path)).hexdigest()[:16]
+
+
+def font_digest(content: str | None, font: str | None) -> str:
+    """Return a digest of the font file that a text is drawn with ("" for the random Latin letters of None).
+
+    Raises:
+        ValueError: no font has the characters, or the named file cannot be read.
+    """
+    try:
+        return _digest(find_font(content or "", font))
+    except ImageError as error:
+        raise ValueError(f"font {font!r}: {error}") from error
+
+
+@functools.lru_cache(maxsize=64)
+def load(path: str, size: int, content_is_complex: bool) -> ImageFont.FreeTypeFont:
+    """Return a font at a size in pixels.
+
+    Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without it, the same everywhere.
+    """
+    layout = ImageFont.Layout.RAQM if content_is_complex else ImageFont.Layout.BASIC
+    return ImageFont.truetype(path, size, layout_engine=layout)
+
+
+def is_complex(content: str) -> bool:
+    """Return whether a text is written right to left or with combining marks."""
+    return any(unicodedata.bidirectional(c) in ("R", "AL") or unicodedata.category(c)[0] == "M" for c in content)
