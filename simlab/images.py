@@ -208,11 +208,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """16-bit and float modes scaled to 8 bits; Pillow's own ``convert("L")`` clips them instead."""
     if image.mode.startswith("I;16"):
         return Image.fromarray(_scale(np.asarray(image), 65535.0))
-    if image.mode in ("I", "F"):
+    if image.mode == "I":  # 16-bit PPM, 32-bit TIFF
+        return Image.fromarray(_scale(np.asarray(image).clip(0, 65535), 65535.0))
+    if image.mode == "F":
         array = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-        low, high = min(array.min(), 0.0), array.max()
-        full = next((full for full in (1.0 if image.mode == "F" else 255.0, 255.0, 65535.0) if high <= full), high)
-        return Image.fromarray(_scale(array - low, max(full - low, 1e-9)))
+        full = 1.0 if array.max() <= 1 else 255.0
+        return Image.fromarray(_scale(array.clip(0, full), full))
     return image
 
 

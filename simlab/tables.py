@@ -1,0 +1,259 @@
+"""The two tables everything passes through, pairs and scores: their columns, their checks, labelled-pair CSVs."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+PAIR_COLUMNS = (
+    "reference", "query", "perturbation_reference", "perturbation", "seed", "label", "source_reference", "source_query", "weight",
+)  # fmt: skip
+"""Columns of a pair table, in order; other columns pass through."""
+
+SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
+"""Columns of a score table before its one distance column per method."""
+
+LABELS = {
+    **dict.fromkeys(("1", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
+    **dict.fromkeys(("0", "false", "no", "different", "not copy", "negative"), 0),
+}
+"""What a label cell may say (letter case and surrounding blanks aside). Anything else is refused, never guessed."""
+
+_DEFAULTS = {"perturbation_reference": "", "perturbation": "", "seed": 0, "weight": 1.0}
+_TEXT = ("reference", "query", "perturbation_reference", "perturbation", "source_reference", "source_query")
+
+
+def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the pair table with absent optional columns added and types settled; the rows and their order stay.
+
+    Raises:
+        ValueError: a required column is missing, a label is neither 0 nor 1, or a weight is negative or not finite.
+    """
+    pairs = pairs.copy()
+    missing = [name for name in ("reference", "query", "label") if name not in pairs]
+    if missing:
+        raise ValueError(f"a pair table needs the columns reference, query and label; missing: {', '.join(missing)}")
+    for name, value in _DEFAULTS.items():
+        pairs[name] = value if name not in pairs else pairs[name].fillna(value)
+    if "source_reference" not in pairs or "source_query" not in pairs:
+        pairs[["source_reference", "source_query"]] = connected_sources(pairs)
+    _check_values(pairs)
+    pairs = pairs.astype({**dict.fromkeys(_TEXT, object), "seed": np.int64, "label": np.int64, "weight": np.float64})
+    return pairs[[*PAIR_COLUMNS, *(name for name in pairs if name not in PAIR_COLUMNS)]]
+
+
+def method_columns(scores: pd.DataFrame) -> list[str]:
+    """Return the names of the distance columns of a score table, in order.
+
+    :func:`simlab.score_pairs` notes them in ``attrs["methods"]``; in a table read back from CSV they are the
+    floating-point columns that follow ``no_evidence``.
+    """
+    noted = [name for name in scores.attrs.get("methods", ()) if name in scores]
+    added = scores.columns[scores.columns.get_loc("no_evidence") + 1 :] if "no_evidence" in scores else scores.columns
+    rest = (n for n in added if n not in SCORE_COLUMNS and n not in noted and pd.api.types.is_float_dtype(scores[n]))
+    return [*noted, *rest]
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Return a score table from the CSV that a study wrote.
+
+    Raises:
+        ValueError: where columns of a score table are missing.
+    """
+    scores = pd.read_csv(path, dtype=dict.fromkeys([*_TEXT, "status", "error", "no_evidence"], object), keep_default_na=False, na_values={})
+    missing = [name for name in SCORE_COLUMNS if name not in scores]
+    if missing:
+        raise ValueError(f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}")
+    for name in scores.columns[scores.columns.get_loc("no_evidence") + 1 :]:
+        scores[name] = pd.to_numeric(scores[name].replace("", np.nan), errors="coerce").astype(float)
+    return scores
+
+
+def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = None) -> pd.DataFrame:
+    """Return the columns source_reference and source_query for pairs that come without sources.
+
+    A source is a connected component of "labelled copy" and "same content"; it is named by its first file.
+
+    Args:
+        contents: file → digest of its content; files of equal content share a source.
+    """
+    files = pd.unique(pd.concat([pairs["reference"], pairs["query"]]))
+    index = {file: i for i, file in enumerate(files)}
+    copies = pairs[pairs["label"] == 1]
+    edges = [(index[a], index[b]) for a, b in zip(copies["reference"], copies["query"], strict=True)]
+    first: dict[str, int] = {}
+    edges += [(first.setdefault(digest, index[f]), index[f]) for f, digest in (contents or {}).items() if f in index]
+    rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(files),) * 2)
+    names = _component_names(files, connected_components(graph, directed=False)[1])
+    return pd.DataFrame({f"source_{side}": pairs[side].map(names) for side in ("reference", "query")}, index=pairs.index)
+
+
+def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables without a common source; pairs that join the two sides belong to neither.
+
+    Args:
+        share: share of the sources on the first side, in (0, 1).
+
+    Raises:
+        ValueError: where `share` is not between 0 and 1 or a side has no source.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share!r}")
+    sources = rank_by_hash(pd.unique(pd.concat([pairs["source_reference"], pairs["source_query"]])), seed)
+    first = set(sources[: round(share * len(sources))])
+    if not first or len(first) == len(sources):
+        raise ValueError(f"{len(sources)} sources cannot be split into two sides at share={share}")
+    reference, query = pairs["source_reference"].isin(first), pairs["source_query"].isin(first)
+    return pairs[reference & query], pairs[~reference & ~query]
+
+
+def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
+    """Return the names in the order of SHA-256 of (seed, name): a shuffle that does not depend on their order."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest())
+
+
+def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: str | None = None) -> pd.DataFrame:
+    """Return the labelled pairs of a CSV file as a pair table; paths are relative to `root`.
+
+    The file has a header with at least ``reference``, ``query`` and ``label``; commas or semicolons separate.
+    A label is one of the words of :data:`LABELS`. Without source columns, a source is a connected component of
+    "labelled copy" (and of "same content", which is added when the pairs are scored).
+
+    Args:
+        root: folder that the paths are relative to; the CSV's own folder by default. ``attrs["root"]`` keeps it.
+        encoding: of the file; UTF-8 (with or without BOM) by default.
+
+    Raises:
+        ValueError: with the line number: a missing column, an unknown label, a path that leaves the root, a missing
+            file, a pair of a file with itself, a repeated or contradictory pair; or no rows at all.
+    """
+    root = Path(path).parent if root is None else Path(root)
+    rows, lines = _read_rows(Path(path), encoding or "utf-8-sig")
+    table = pd.DataFrame(rows)
+    table["label"] = [_label(text, line) for text, line in zip(table["label"], lines, strict=True)]
+    for side in ("reference", "query"):
+        table[side] = [_relative(text, root, line) for text, line in zip(table[side], lines, strict=True)]
+    for name, kind in (("seed", int), ("weight", float)):
+        if name in table:
+            table[name] = [_number(text, name, kind, line) for text, line in zip(table[name], lines, strict=True)]
+    _check_repeats(table, lines)
+    table = check_pairs(table)
+    table.attrs["root"] = str(root)
+    return table
+
+
+def check_sources(pairs: pd.DataFrame) -> None:
+    """Refuse sources that contradict the labels: a copy shows its reference's source, a non-copy another one.
+
+    Raises:
+        ValueError: naming the first such pair.
+    """
+    same = pairs["source_reference"] == pairs["source_query"]
+    for wrong, words in ((pairs["label"].eq(1) & ~same, "a copy, but its sources differ"),):
+        if wrong.any():
+            row = pairs[wrong].iloc[0]
+            raise ValueError(f"the pair {row['reference']!r}, {row['query']!r} is labelled {words}")
+
+
+def _component_names(files: np.ndarray, components: np.ndarray) -> dict[str, str]:
+    smallest: dict[int, str] = {}
+    for file, component in zip(files, components, strict=True):
+        smallest[component] = min(file, smallest.get(component, file))
+    return {file: smallest[component] for file, component in zip(files, components, strict=True)}
+
+
+def _check_values(pairs: pd.DataFrame) -> None:
+    if not pairs["label"].isin([0, 1]).all():
+        wrong = pairs.loc[~pairs["label"].isin([0, 1]), "label"].iloc[0]
+        raise ValueError(f"label must be 1 (copy) or 0 (different), not {wrong!r}")
+    weight = pd.to_numeric(pairs["weight"], errors="coerce")
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("weight must be a finite number, 0 or more")
+
+
+def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
+    text = _read_text(path, encoding)
+    head = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
+    rows, lines = [], []
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or []]
+        reader.fieldnames = names
+        missing = [name for name in ("reference", "query", "label") if name not in names]
+        if missing or len(set(names)) < len(names):
+            found = ", ".join(names) or "nothing"
+            raise ValueError(f"{path.name}: the first line must name reference, query and label, each once; found: {found}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"{path.name}, line {reader.line_num}: {'more' if None in row else 'fewer'} cells than the header")
+            rows.append(row)
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
+    if not rows:
+        raise ValueError(f"{path.name}: no pairs below the header")
+    return rows, lines
+
+
+def _read_text(path: Path, encoding: str) -> str:
+    try:
+        text = path.read_bytes().decode(encoding)
+    except OSError as error:
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not {error.encoding} text (byte {error.start}); pass encoding=, or save it as UTF-8") from error
+    except LookupError as error:
+        raise ValueError(f"unknown encoding {encoding!r}") from error
+    if "\0" in text:
+        raise ValueError(f"{path.name}: holds zero bytes; is it a CSV file in {encoding}?")
+    return text
+
+
+def _label(text: str, line: int) -> int:
+    word = text.strip().lower()
+    if word not in LABELS:
+        raise ValueError(f"line {line}: label {text!r} is not one of {', '.join(LABELS)}")
+    return LABELS[word]
+
+
+def _number(text: str, name: str, kind: type, line: int) -> float:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ValueError(f"line {line}: {name} {text!r} is not a number") from error
+
+
+def _relative(text: str, root: Path, line: int) -> str:
+    """The path as it stands, once it is shown to name a file under the root."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]|\\\\", text) or "$" in text or ".." in PurePosixPath(text.replace("\\", "/")).parts:
+        raise ValueError(f"line {line}: {text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
+    path = root / text.replace("\\", "/")
+    if not text.strip() or not path.is_file():
+        raise ValueError(f"line {line}: no file {text!r} in {str(root)!r}")
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"line {line}: {text!r} is a link that leaves {str(root)!r}")
+    return path.relative_to(root).as_posix()
+
+
+def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
+    extra = [name for name in ("perturbation_reference", "perturbation", "seed") if name in table]
+    seen: dict[tuple, tuple[int, int]] = {}
+    for line, reference, query, label, *rest in zip(
+        lines, table["reference"], table["query"], table["label"], *(table[name] for name in extra), strict=True
+    ):
+        if reference == query and not any(rest):
+            raise ValueError(f"line {line}: {reference!r} is paired with itself")
+        key = (frozenset((reference, query)), *rest)
+        if key in seen:
+            first, other = seen[key]
+            words = "is repeated" if label == other else "has the other label"
+            raise ValueError(f"line {line}: the pair {reference!r}, {query!r} of line {first} {words}")
+        seen[key] = (line, label)
