@@ -1,0 +1,91 @@
+"""The usable rows of a score table as arrays, which everything else in this package computes with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from simlab import tables
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Distances in ascending order and the weight up to each: ``total[i]`` is the weight of the first i."""
+
+    values: np.ndarray
+    total: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, weight: np.ndarray) -> "Ranked":
+        order = np.argsort(values, kind="stable")
+        return cls(values[order], np.concatenate([[0.0], np.cumsum(weight[order])]))
+
+    def below(self, threshold: np.ndarray) -> np.ndarray:
+        """Return the weight of the distances below each threshold."""
+        return self.total[np.searchsorted(self.values, threshold, "left")]
+
+    def up_to(self, threshold: np.ndarray) -> np.ndarray:
+        """Return the weight of the distances at or below each threshold."""
+        return self.total[np.searchsorted(self.values, threshold, "right")]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows of a score table that have every distance asked for."""
+
+    table: pd.DataFrame
+    methods: list[str]
+    n_errors: int
+
+    @cached_property
+    def label(self) -> np.ndarray:
+        return self.table["label"].to_numpy() == 1
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        return self.table["weight"].to_numpy(float) if "weight" in self.table else np.ones(len(self.table))
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """Number of the source of the reference and of the query, int (2, n)."""
+        sides = [self.table["source_reference"], self.table["source_query"]]
+        return pd.factorize(pd.concat(sides, ignore_index=True))[0].reshape(2, -1)
+
+    def distance(self, method: str) -> np.ndarray:
+        return self.table[method].to_numpy(float)
+
+    def ranked(self, method: str, rows: np.ndarray) -> Ranked:
+        """Return the distances of the rows where the mask is true, sorted."""
+        return Ranked.of(self.distance(method)[rows], self.weight[rows])
+
+    def present(self, rows: np.ndarray) -> np.ndarray:
+        """Return which sources occur in the rows where the mask is true, bool (sources,)."""
+        return np.bincount(self.sources[:, rows].ravel(), minlength=self.sources.max(initial=0) + 1) > 0
+
+    def by_method(self) -> Iterator[tuple[str, np.ndarray]]:
+        return ((method, self.distance(method)) for method in self.methods)
+
+
+def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
+    """Return the rows of a score table whose status is not "error" and that have every method's distance.
+
+    Raises:
+        ValueError: a method has no column in `scores`, or a column that evaluation needs is missing.
+    """
+    known = tables.method_columns(scores)
+    methods = known if methods is None else list(methods)
+    for name in methods:
+        if name not in known:
+            raise ValueError(f"methods must be among {', '.join(known) or 'none'}; given {name!r}")
+    needed = ("label", "source_reference", "source_query")
+    if missing := [name for name in needed if name not in scores]:
+        raise ValueError(f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}")
+    good = scores[methods].notna().all(axis=1)
+    if "status" in scores:
+        good &= scores["status"] != "error"
+    n_errors = int((~good).sum())
+    if "weight" in scores:
+        good &= scores["weight"] > 0
+    return Sample(scores[good], methods, n_errors)

@@ -1,0 +1,188 @@
+"""Curves and metrics against hand-made tables, naive second implementations and invariances."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from simlab import evaluation
+
+
+def table(labels, sources=None, **distances):
+    """A score table from a few columns; without sources every pair has its own."""
+    reference = [f"{i}a" for i in range(len(labels))]
+    query = [f"{i}{'a' if label else 'b'}" for i, label in enumerate(labels)]
+    reference, query = sources or (reference, query)
+    columns = dict.fromkeys(("perturbation_reference", "perturbation", "error", "no_evidence"), "")
+    columns |= {"reference": reference, "query": query, "source_reference": reference, "source_query": query}
+    columns |= {"seed": 0, "label": labels, "weight": 1.0, "status": "ok"}
+    return pd.DataFrame({**columns, **{name: np.asarray(d, float) for name, d in distances.items()}})
+
+
+def naive_roc_auc(label, distance):
+    """Share of (copy, non-copy) couples in the right order, ties half."""
+    label, distance = np.asarray(label), np.asarray(distance)
+    couples = distance[label == 1][:, None] - distance[label == 0][None, :]
+    return float(((couples < 0) + 0.5 * (couples == 0)).mean())
+
+
+def naive_average_precision(label, distance):
+    """Sum of precision times the step in recall over the distinct distances."""
+    label, distance, area, recall = np.asarray(label), np.asarray(distance), 0.0, 0.0
+    for threshold in np.unique(distance):
+        called = distance <= threshold
+        now = label[called].sum() / label.sum()
+        area, recall = area + (now - recall) * label[called].mean(), now
+    return area
+
+
+def naive_tpr_at_fpr(label, distance, fpr):
+    """Try every observed distance as threshold and keep the largest allowed."""
+    label, distance, best = np.asarray(label), np.asarray(distance), (0.0, np.nan)
+    for threshold in np.unique(distance):
+        if (distance[label == 0] <= threshold).mean() <= fpr:
+            best = ((distance[label == 1] <= threshold).mean(), threshold)
+    return best
+
+
+def value(metrics, name, method="m", group="all"):
+    chosen = metrics.query("metric == @name and method == @method and group == @group")
+    return chosen["value"].item()
+
+
+labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=60).filter(
+    lambda rows: {label for label, _ in rows} == {0, 1}
+)
+
+
+@given(labelled)
+@settings(max_examples=60, deadline=None)
+def test_metrics_equal_the_naive_ones(rows):
+    label, distance = zip(*rows)
+    metrics = evaluation.evaluate(table(label, m=distance), fpr=[0.3])
+    assert value(metrics, "roc_auc") == pytest.approx(naive_roc_auc(label, distance))
+    assert value(metrics, "average_precision") == pytest.approx(naive_average_precision(label, distance))
+    if label.count(0) >= 4:
+        row = metrics[metrics["metric"] == "tpr@fpr=0.3"].iloc[0]
+        expected = naive_tpr_at_fpr(label, distance, 0.3)
+        assert (row["value"], row["threshold"]) == pytest.approx(expected, nan_ok=True)
+
+
+@given(labelled, st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_rescaling_order_and_labels(rows, seed):
+    label, distance = map(np.array, zip(*rows))
+    scores = table(label, m=distance)
+    metrics = evaluation.evaluate(scores, fpr=[0.3])
+    shuffled = evaluation.evaluate(scores.sample(frac=1, random_state=seed), fpr=[0.3])
+    rescaled = evaluation.evaluate(scores.assign(m=np.exp(scores["m"] / 3)), fpr=[0.3])
+    pd.testing.assert_frame_equal(metrics, shuffled)
+    pd.testing.assert_series_equal(metrics["value"], rescaled["value"])
+    swapped = evaluation.evaluate(scores.assign(label=1 - label))
+    assert value(swapped, "roc_auc") == pytest.approx(1 - value(metrics, "roc_auc"))
+
+
+@given(labelled)
+@settings(max_examples=30, deadline=None)
+def test_curves_hold_one_row_per_observed_distance(rows):
+    label, distance = map(np.array, zip(*rows))
+    roc, pr = (curve(table(label, m=distance)) for curve in (evaluation.roc_curve, evaluation.pr_curve))
+    for curve in (roc, pr):
+        assert curve["threshold"].tolist() == np.unique(distance).tolist()
+    called = distance[:, None] <= np.unique(distance)
+    assert roc["tpr"].to_numpy() == pytest.approx(called[label == 1].mean(axis=0))
+    assert roc["fpr"].to_numpy() == pytest.approx(called[label == 0].mean(axis=0))
+    assert pr["recall"].to_numpy() == pytest.approx(called[label == 1].mean(axis=0))
+    assert pr["precision"].to_numpy() == pytest.approx(label @ called / called.sum(axis=0))
+
+
+def test_groups_share_the_negatives_or_have_their_own():
+    scores = table([1, 1, 0, 0], m=[1, 5, 3, 7]).assign(source="x", perturbation=["a", "b", "a", "b"])
+    shared = evaluation.evaluate(scores, by="perturbation")
+    own = evaluation.evaluate(scores, by="perturbation", negatives="same")
+    assert [value(shared, "roc_auc", group=g) for g in ("all", "a", "b")] == [0.75, 1.0, 0.5]
+    assert [value(own, "roc_auc", group=g) for g in ("a", "b")] == [1.0, 1.0]
+    assert set(own[own["group"] == "a"]["n_negative"]) == {1}
+    assert set(shared["negatives"]) == {"all"}
+    assert list(shared.columns[-2:]) == ["kind", "severity"]
+
+
+def test_weights_count_like_repeated_rows():
+    scores = table([1, 1, 0, 0, 0], m=[1, 5, 1, 4, 6]).assign(weight=[1.0, 2, 3, 1, 0])
+    repeated = scores.loc[scores.index.repeat(scores["weight"].astype(int))].assign(weight=1.0)
+    weighted, plain = (evaluation.evaluate(t, fpr=[0.9])["value"] for t in (scores, repeated))
+    assert weighted.tolist() == pytest.approx(plain.tolist())
+
+
+def test_rates_that_cannot_be_measured_are_refused():
+    metrics = evaluation.evaluate(table([1] * 3 + [0] * 100, m=range(103)))
+    assert value(metrics, "tpr@fpr=0.01") == 1.0
+    assert np.isnan(value(metrics, "tpr@fpr=0.001"))
+    assert metrics["note"].tolist() == ["", "", "", "not measurable with 100 negatives"]
+
+
+def test_a_flood_of_ties_leaves_no_threshold():
+    row = evaluation.evaluate(table([1, 0, 0], m=[0, 0, 0]), fpr=[0.5]).iloc[-1]
+    assert row["value"] == 0
+    assert np.isnan(row["threshold"])
+    assert row["note"] == "no observed distance has an FPR of 0.5 or less"
+
+
+@pytest.mark.parametrize(
+    "labels, note",
+    [
+        ([1, 1], "undefined: no negatives"),
+        ([0, 0], "undefined: no positives"),
+        ([], "undefined: no positives"),
+    ],
+)
+def test_one_class_is_undefined(labels, note):
+    scores = table(labels, m=np.arange(len(labels)))
+    metrics = evaluation.evaluate(scores, by="perturbation")
+    assert metrics["value"].isna().all()
+    assert set(metrics["note"]) == {note}
+    assert len(evaluation.roc_curve(scores)) == len(evaluation.pr_curve(scores)) == len(labels)
+    assert evaluation.distance_histogram(scores)["count"].sum() == len(labels)
+    assert len(evaluation.hardest(scores, "m")) == len(labels)
+
+
+def test_error_rows_are_dropped_and_counted():
+    scores = table([1, 0, 1, 0], m=[1, 2, np.nan, np.nan]).assign(status=["ok", "ok", "error", "error"])
+    metrics = evaluation.evaluate(scores)
+    assert set(metrics["n_positive"]) == set(metrics["n_negative"]) == {1}
+    for function in (evaluation.evaluate, evaluation.roc_curve, evaluation.distance_histogram):
+        assert function(scores).attrs["n_errors"] == 2
+
+
+def test_sources_are_counted_on_both_sides():
+    scores = table([1, 0], sources=(["a", "a"], ["a", "b"]), m=[0, 1])
+    assert set(evaluation.evaluate(scores)["n_sources"]) == {2}
+
+
+def test_histogram_bins_are_whole_for_whole_distances():
+    table_ = evaluation.distance_histogram(table([1, 0] * 20, m=range(40), f=np.arange(40) / 7), bins=15)
+    whole = table_[table_["method"] == "m"]
+    assert set(whole["right"] - whole["left"]) == {3.0}
+    assert table_.groupby(["method", "label"])["share"].sum().tolist() == pytest.approx([1.0] * 4)
+
+
+def test_hardest_pairs_come_first():
+    scores = table([1, 1, 1, 0, 0], m=[1, 9, 5, 2, 8])
+    hard = evaluation.hardest(scores, "m", n=2)
+    assert hard["error_kind"].tolist() == ["miss", "miss", "false alarm", "false alarm"]
+    assert hard["m"].tolist() == [9, 5, 2, 8]
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"methods": ["x"]}, "methods must be among m; given 'x'"),
+        ({"by": "x"}, "by must be 'kind' or a column"),
+        ({"negatives": "some"}, "negatives must be 'all' or 'same'"),
+        ({"fpr": [1.0]}, "fpr must be between 0 and 1"),
+    ],
+)
+def test_wrong_arguments_name_what_is_allowed(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        evaluation.evaluate(table([1, 0], m=[0, 1]), **wrong)
