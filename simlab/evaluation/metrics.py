@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
+from simlab import perturb
 from simlab.evaluation.sample import Ranked, Sample, read
 
 FPR = (1e-2, 1e-3)
