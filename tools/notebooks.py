@@ -1,0 +1,166 @@
+"""Execute the notebooks and save them with their outputs, so that two runs give the same bytes.
+
+    python tools/notebooks.py              every notebook in notebooks/, saved in place
+    python tools/notebooks.py --check      the same in a temporary folder; nothing is saved, an error fails
+
+A notebook runs in a temporary folder laid out like the repository, in a kernel of this interpreter, with an
+empty cache and no progress bars. What differs from run to run or between machines is taken out of the result.
+"""
+
+import argparse
+import base64
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "notebooks"
+SEEN_BY_NOTEBOOKS = ("benchmarks", "datasets")
+CELL_TIMEOUT = 300  # seconds; far above what a cell may take, for slow machines
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PNG_SIGNATURE_BYTES = 8
+PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME")
+
+
+class OwnKernel(AsyncKernelManager):
+    """A kernel of this interpreter, whatever kernels the user has installed under the same name."""
+
+    def __init__(self, **options):
+        super().__init__(**options, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+
+
+def execute(path, folder):
+    """The notebook at `path` with fresh, cleaned outputs; `folder` is an empty folder that the run may fill.
+
+    Raises: an error of nbclient when a cell fails, takes too long or kills its kernel.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    for name in SEEN_BY_NOTEBOOKS:
+        (folder / name).symlink_to(ROOT / name, target_is_directory=True)
+    (folder / "notebooks").mkdir()
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        kernel_manager_class=OwnKernel,
+        extra_arguments=["--log-level=ERROR"],
+        timeout=CELL_TIMEOUT,
+        record_timing=False,
+        coalesce_streams=True,  # how output is cut into messages is a matter of timing
+        resources={"metadata": {"path": str(folder / "notebooks")}},
+    )
+    client.execute(env=kernel_environment(folder))
+    return clean(notebook)
+
+
+def kernel_environment(folder):
+    return {
+        **os.environ,
+        "IPYTHONDIR": str(folder / "ipython"),  # no start-up files of the user's
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+        "SIMLAB_CACHE": str(folder / "cache"),
+        "TQDM_DISABLE": "1",
+    }
+
+
+def clean(notebook):
+    """The notebook itself, changed: only what every run gives alike is left in it."""
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs = [clean_output(output) for output in cell.outputs if is_kept(output)]
+    notebook.metadata = METADATA
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return nbformat.from_dict(notebook)
+
+
+def is_kept(output):
+    """False for what goes to stderr (progress, warnings) and for widgets, which GitHub cannot draw."""
+    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+
+
+def clean_output(output):
+    png = output.get("data", {}).get("image/png")
+    if png:
+        output.data["image/png"] = base64.b64encode(without_text(base64.b64decode(png))).decode("ascii")
+    return output
+
+
+def without_text(png):
+    """The bytes of a PNG file without its text and time chunks: matplotlib writes its version there."""
+    kept, start = [png[:PNG_SIGNATURE_BYTES]], PNG_SIGNATURE_BYTES
+    while start < len(png):
+        end = start + 12 + int.from_bytes(png[start : start + 4])  # length, kind, data, checksum
+        if png[start + 4 : start + 8] not in PNG_TEXT_CHUNKS:
+            kept.append(png[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def text_of(cell):
+    """What a code cell printed and returned, as text."""
+    outputs = cell.get("outputs", [])
+    return ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
+
+
+def changed_cells(saved, fresh):
+    """Numbers (from 1) of the cells that print something else now than when the notebook was saved."""
+    pairs = enumerate(zip(saved.cells, fresh.cells, strict=True), 1)
+    return [number for number, (old, new) in pairs if text_of(old) != text_of(new)]
+
+
+def run(path, check):
+    """One line that says how it went, and whether it went well."""
+    start = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            notebook = execute(path, Path(folder))
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return f"{path.name}: {error}", False
+    note = ""
+    if check:
+        changed = changed_cells(nbformat.read(path, as_version=4), notebook)
+        note = f"; prints something new in cells {changed}: make notebooks" if changed else ""
+    else:
+        save(notebook, path)
+    return f"{path.name}: {time.monotonic() - start:.0f} s{note}", True
+
+
+def save(notebook, path):
+    """Writes under a temporary name, then moves: an interrupted run leaves the old notebook whole."""
+    temporary = path.with_suffix(".tmp")
+    nbformat.write(notebook, temporary)
+    temporary.replace(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(FOLDER.glob("*.ipynb")))
+    parser.add_argument("--check", action="store_true", help="save nothing; fail on an error")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
+    options = parser.parse_args()
+    went_well = True
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for line, good in pool.map(lambda path: run(path, options.check), options.notebooks):
+            print(line, file=sys.stdout if good else sys.stderr, flush=True)
+            went_well &= good
+    sys.exit(not went_well)
+
+
+if __name__ == "__main__":
+    main()
