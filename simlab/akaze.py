@@ -64,7 +64,7 @@ def mean_distance(a: Keypoints, b: Keypoints) -> float:
     """Return the mean Hamming distance in bits, 0 to 486, of the matches that pass the cross-check.
 
     This is ``numpy.mean([m.distance for m in cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(a, b)])``
-    to the last digit, at about a third of its cost. It is 0 for the same picture, and 486 where a side has no keypoints.
+    to the last digit, at about a third of its cost. It is 0 for the same picture and 486 where a side has no keypoints.
     """
     if not len(a.points) or not len(b.points):
         return float(BITS)
@@ -134,7 +134,13 @@ def nearest_neighbours(queries: np.ndarray, targets: np.ndarray, k: int) -> tupl
     """
     index = faiss.IndexBinaryFlat(8 * targets.shape[1])
     index.add(targets)
-    return index.search(queries, k)
+    threads = faiss.omp_get_max_threads()
+    # a search of two pictures takes a millisecond: waking other threads costs more than they save
+    faiss.omp_set_num_threads(1)
+    try:
+        return index.search(queries, k)
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def strongest(keypoints: Keypoints, n: int) -> Keypoints:
@@ -165,7 +171,8 @@ def _detector(threshold: float):
         if hasattr(module, "AKAZE_create"):
             return module.AKAZE_create(threshold=threshold)
     raise ValueError(
-        f"this OpenCV ({cv2.__version__}) has no AKAZE; install opencv-python-headless>=4.12,<5 or opencv-contrib-python-headless"
+        f"this OpenCV ({cv2.__version__}) has no AKAZE; install opencv-python-headless>=4.12,<5"
+        " or opencv-contrib-python-headless"
     )
 
 

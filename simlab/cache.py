@@ -13,7 +13,7 @@ import tempfile
 import threading
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,14 +88,13 @@ class Cache:
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys that are present and undamaged."""
-        keys, found = list(keys), {}
-        for start in range(0, len(keys), _BATCH):
-            part = keys[start : start + _BATCH]
-            marks = ",".join("?" * len(part))
-            with self._lock:
-                rows = self._connection.execute(f"SELECT key, value, sum FROM entries WHERE key IN ({marks})", part).fetchall()
-            found.update((k, v) for k, v, checksum in rows if _checksum(k, v) == checksum)
-        return found
+        rows = (row for part in self._parts(keys) for row in self._select("key, value, sum", part))
+        return {k: value for k, value, checksum in rows if _checksum(k, value) == checksum}
+
+    def present(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those keys that have a row, without reading its value."""
+        rows = [row for part in self._parts(keys) for row in self._select("key", part)]
+        return {row[0] for row in rows}
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Add entries in one transaction; existing ones are replaced."""
@@ -107,6 +106,15 @@ class Cache:
         with self._lock, self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
 
+    def _parts(self, keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+        keys = list(keys)
+        return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+
+    def _select(self, columns: str, keys: list[bytes]) -> list[tuple]:
+        marks = ",".join("?" * len(keys))
+        with self._lock:
+            return self._connection.execute(f"SELECT {columns} FROM entries WHERE key IN ({marks})", keys).fetchall()
+
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -115,13 +123,18 @@ class Cache:
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise ValueError(f"the cache {str(self.path)!r} is locked by another program") from error
             aside = _set_aside(self.path)
-            warnings.warn(f"the cache {str(self.path)!r} is damaged or not a cache ({error}); kept as {aside.name!r} and begun anew", stacklevel=4)
+            warnings.warn(
+                f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside.name!r} and begun anew",
+                stacklevel=4,
+            )
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         self.read_only = self.path.exists() and not os.access(self.path, os.W_OK)
         mode = "ro" if self.read_only else "rwc"
-        connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True, timeout=60, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode={mode}", uri=True, timeout=60, check_same_thread=False
+        )
         try:
             _prepare(connection, self.read_only)
         except sqlite3.Error:
@@ -139,7 +152,9 @@ def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
+        )
         connection.commit()
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("SELECT key FROM entries LIMIT 1").fetchone()

@@ -1,7 +1,7 @@
 """Perceptual hashes: picture → bits, equal bit for bit to imagehash's for the same upright RGB picture.
 
 Every function takes what :func:`simlab.read_image` takes and returns a flat bool array. The distance of two
-hashes is their Hamming distance in bits. The grey picture may be handed over instead (mode ``L``), so that it is made once.
+hashes is their Hamming distance in bits. The grey picture (mode ``L``) may be handed over instead, to be made once.
 """
 
 import imagehash

@@ -19,7 +19,8 @@ FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 """Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .dib .tif .tiff .avif .jp2 .j2k .jpx .ppm .pgm .pbm .pnm .heic .heif".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"]
+    + [".avif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"]
 )
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
@@ -32,7 +33,6 @@ MAX_BYTES = 1_000_000_000
 WHITE = (255, 255, 255)
 
 
-
 class ImageError(ValueError):
     """A picture that cannot be used; the message says why in words for the person who has the file."""
 
@@ -41,7 +41,7 @@ def read_image(source, *, background: tuple[int, int, int] = WHITE, max_pixels: 
     """Return a picture as upright RGB.
 
     The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on `background`,
-    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, and the first frame of an animation taken.
+    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the first frame of an animation taken.
 
     Args:
         source: a path, the bytes of a file, a PIL image, or an array: (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA;
@@ -102,7 +102,12 @@ def list_images(folder: str | os.PathLike) -> list[str]:
 
 def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes back as it is."""
-    if image.mode == "RGB" and not image.info.get("icc_profile") and not _turned(image) and "transparency" not in image.info:
+    if (
+        image.mode == "RGB"
+        and not image.info.get("icc_profile")
+        and not _turned(image)
+        and "transparency" not in image.info
+    ):
         return image
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
@@ -120,7 +125,7 @@ def to_grey(image: Image.Image) -> Image.Image:
 
 
 def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
-    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: it holds nothing to compare."""
+    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing to compare."""
     return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
 
 
@@ -175,7 +180,9 @@ def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int)
     try:
         import pillow_heif
     except ModuleNotFoundError as error:
-        raise ImageError("a HEIC/HEIF picture: install the extra that reads it with  pip install 'simlab[heif]'") from error
+        raise ImageError(
+            "a HEIC/HEIF picture: install the extra that reads it with  pip install 'simlab[heif]'"
+        ) from error
     pillow_heif.register_heif_opener()
     return _open(data, ["HEIF"], background, max_pixels)
 

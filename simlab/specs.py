@@ -7,6 +7,7 @@ with ``+`` for chains are accepted and nothing else.
 import ast
 import difflib
 import functools
+import hashlib
 import inspect
 import json
 import math
@@ -42,14 +43,14 @@ def parse(text: str) -> tuple[Call, ...]:
     return tuple(_steps(_expression(text), text))
 
 
-def canonical(name: str, arguments: Mapping[str, Any], function: Callable) -> str:
-    """Return the one text form of a call: order of the signature, arguments equal to their default left out.
+def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> str:
+    """Return the one text form of a call: order of the signatures, arguments equal to their default left out.
 
     >>> def crop(image, rng, *, area=0.5, anchor="random"): ...
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
     'crop(anchor="center")'
     """
-    defaults = defaults_of(function)
+    defaults = {key: value for function in functions for key, value in defaults_of(function).items()}
     changed = [f"{key}={_literal(arguments[key])}" for key in defaults if not _same(arguments[key], defaults[key])]
     return f"{name}({', '.join(changed)})" if changed else name
 
@@ -81,6 +82,30 @@ def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = 
             allowed = ", ".join([*defaults, *known]) or "none"
             raise ValueError(f"{what} {call.name!r} has no argument {key!r}; allowed: {allowed}")
     return {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
+
+
+def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
+    """Return `function` called with those of the keyword arguments that its signature names.
+
+    >>> call_named(lambda hash_size: hash_size**2, {"hash_size": 8, "other": 1})
+    64
+    """
+    return function(**{key: value for key, value in arguments.items() if key in inspect.signature(function).parameters})
+
+
+def code_digest(function: Callable) -> str:
+    """Return a digest of the source code of a function from outside the package; "" for the package's own.
+
+    A user's function changes without a version: results cached from an earlier one must not be taken for new ones.
+    """
+    if (function.__module__ or "").startswith("simlab."):
+        return ""
+    try:
+        source = inspect.getsource(function).encode()
+    except (OSError, TypeError):  # typed at a prompt
+        code = getattr(function, "__code__", None)
+        source = code.co_code + repr(code.co_consts).encode() if code else repr(function).encode()
+    return "code:" + hashlib.sha256(source).hexdigest()[:16]
 
 
 def lookup(name: str, registry: Mapping[str, Any], what: str) -> Any:
@@ -176,7 +201,9 @@ def _value(node: ast.expr, text: str) -> Any:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         value = ...
     if not _allowed(value):
-        raise ValueError(f"values in the spec {_short(text)!r} are finite numbers, texts, True, False, None or tuples of them")
+        raise ValueError(
+            f"values in the spec {_short(text)!r} are finite numbers, texts, True, False, None or tuples of them"
+        )
     return value
 
 

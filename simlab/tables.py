@@ -13,7 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 PAIR_COLUMNS = (
-    "reference", "query", "perturbation_reference", "perturbation", "seed", "label", "source_reference", "source_query", "weight",
+    "reference", "query", "perturbation_reference", "perturbation", "seed", "label",
+    "source_reference", "source_query", "weight",
 )  # fmt: skip
 """Columns of a pair table, in order; other columns pass through."""
 
@@ -67,7 +68,12 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     Raises:
         ValueError: where columns of a score table are missing.
     """
-    scores = pd.read_csv(path, dtype=dict.fromkeys([*_TEXT, "status", "error", "no_evidence"], object), keep_default_na=False, na_values={})
+    scores = pd.read_csv(
+        path,
+        dtype=dict.fromkeys([*_TEXT, "status", "error", "no_evidence"], object),
+        keep_default_na=False,
+        na_values={},
+    )
     missing = [name for name in SCORE_COLUMNS if name not in scores]
     if missing:
         raise ValueError(f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}")
@@ -93,7 +99,9 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
     rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(files),) * 2)
     names = _component_names(files, connected_components(graph, directed=False)[1])
-    return pd.DataFrame({f"source_{side}": pairs[side].map(names) for side in ("reference", "query")}, index=pairs.index)
+    return pd.DataFrame(
+        {f"source_{side}": pairs[side].map(names) for side in ("reference", "query")}, index=pairs.index
+    )
 
 
 def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -150,19 +158,6 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
     return table
 
 
-def check_sources(pairs: pd.DataFrame) -> None:
-    """Refuse sources that contradict the labels: a copy shows its reference's source, a non-copy another one.
-
-    Raises:
-        ValueError: naming the first such pair.
-    """
-    same = pairs["source_reference"] == pairs["source_query"]
-    for wrong, words in ((pairs["label"].eq(1) & ~same, "a copy, but its sources differ"),):
-        if wrong.any():
-            row = pairs[wrong].iloc[0]
-            raise ValueError(f"the pair {row['reference']!r}, {row['query']!r} is labelled {words}")
-
-
 def _component_names(files: np.ndarray, components: np.ndarray) -> dict[str, str]:
     smallest: dict[int, str] = {}
     for file, component in zip(files, components, strict=True):
@@ -182,7 +177,11 @@ def _check_values(pairs: pd.DataFrame) -> None:
 def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
     text = _read_text(path, encoding)
     head = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""),
+        delimiter=";" if head.count(";") > head.count(",") else ",",
+        strict=True,
+    )
     rows, lines = [], []
     try:
         names = [name.strip().lower() for name in reader.fieldnames or []]
@@ -190,10 +189,14 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[in
         missing = [name for name in ("reference", "query", "label") if name not in names]
         if missing or len(set(names)) < len(names):
             found = ", ".join(names) or "nothing"
-            raise ValueError(f"{path.name}: the first line must name reference, query and label, each once; found: {found}")
+            raise ValueError(
+                f"{path.name}: the first line must name reference, query and label, each once; found: {found}"
+            )
         for row in reader:
             if None in row or None in row.values():
-                raise ValueError(f"{path.name}, line {reader.line_num}: {'more' if None in row else 'fewer'} cells than the header")
+                raise ValueError(
+                    f"{path.name}, line {reader.line_num}: {'more' if None in row else 'fewer'} cells than the header"
+                )
             rows.append(row)
             lines.append(reader.line_num)
     except csv.Error as error:
@@ -209,7 +212,9 @@ def _read_text(path: Path, encoding: str) -> str:
     except OSError as error:
         raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not {error.encoding} text (byte {error.start}); pass encoding=, or save it as UTF-8") from error
+        raise ValueError(
+            f"{path.name} is not {error.encoding} text (byte {error.start}); pass encoding=, or save it as UTF-8"
+        ) from error
     except LookupError as error:
         raise ValueError(f"unknown encoding {encoding!r}") from error
     if "\0" in text:
@@ -233,7 +238,11 @@ def _number(text: str, name: str, kind: type, line: int) -> float:
 
 def _relative(text: str, root: Path, line: int) -> str:
     """The path as it stands, once it is shown to name a file under the root."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]|\\\\", text) or "$" in text or ".." in PurePosixPath(text.replace("\\", "/")).parts:
+    if (
+        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]|\\\\", text)
+        or "$" in text
+        or ".." in PurePosixPath(text.replace("\\", "/")).parts
+    ):
         raise ValueError(f"line {line}: {text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
     path = root / text.replace("\\", "/")
     if not text.strip() or not path.is_file():
@@ -247,7 +256,12 @@ def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
     extra = [name for name in ("perturbation_reference", "perturbation", "seed") if name in table]
     seen: dict[tuple, tuple[int, int]] = {}
     for line, reference, query, label, *rest in zip(
-        lines, table["reference"], table["query"], table["label"], *(table[name] for name in extra), strict=True
+        lines,
+        table["reference"],
+        table["query"],
+        table["label"],
+        *(table[name] for name in extra),
+        strict=True,
     ):
         if reference == query and not any(rest):
             raise ValueError(f"line {line}: {reference!r} is paired with itself")

@@ -1,0 +1,236 @@
+"""Features of many pictures and variants: made once, in parallel over sources, and kept in a cache.
+
+The main process reads each file and hands its bytes to a worker, which decodes it once, makes the variants one by one
+and returns features, never pictures. Workers therefore need no common disk, and memory does not grow with the pictures.
+"""
+
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import joblib
+import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm.auto import tqdm
+
+from simlab import perturb, specs
+from simlab.cache import Cache, key, pack
+from simlab.images import ImageError, read_bytes, read_image
+from simlab.methods import Feature, extract_all, versions
+
+PIXELS = Feature("pixels", perturb.content_digest, {})
+"""The digest of a variant's pixels: equal digests are distance 0 for every method."""
+
+
+class Variant(NamedTuple):
+    """A picture as a method sees it: a file, the spec applied to it, and which draw."""
+
+    path: str
+    perturbation: str = ""
+    seed: int = 0
+
+
+class Job(NamedTuple):
+    """One variant to make in a worker, and what to extract from it."""
+
+    variant: Variant
+    chain: perturb.Chain
+    features: tuple[Feature, ...]
+
+
+class Store:
+    """Features by (variant, feature), found in a cache or made.
+
+    Args:
+        root: folder that the paths of variants are relative to.
+        cache: where features are kept.
+        n_jobs: processes, as joblib counts them: -1 is one per core. Inside ``joblib.parallel_config(backend="dask")``
+            the work goes to that cluster.
+        progress: whether a progress bar is shown.
+
+    Attributes:
+        contents: path → SHA-256 of the file, for those that could be read.
+        errors: variant → why it has no features; a file that cannot be read stands there unperturbed.
+    """
+
+    def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
+        self.root, self.cache, self.n_jobs, self.progress = Path(root), cache, n_jobs, progress
+        self.contents: dict[str, str] = {}
+        self.errors: dict[Variant, str] = {}
+        self._chains: dict[str, tuple[perturb.Chain, str]] = {}
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Digest the files that were not read yet."""
+        for path in paths:
+            if path not in self.contents and Variant(path) not in self.errors:
+                try:
+                    self.contents[path] = hashlib.sha256(read_bytes(self.root / path)).hexdigest()
+                except ImageError as error:
+                    self.errors[Variant(path)] = str(error)
+
+    def error(self, variant: Variant) -> str:
+        """Return why a variant has no features; "" where it has."""
+        return self.errors.get(Variant(variant.path)) or self.errors.get(variant, "")
+
+    def key(self, variant: Variant, feature: Feature) -> bytes:
+        """Return the cache key of a feature of a variant whose file was read."""
+        complete = self._chain(variant.perturbation)[1]
+        return key(self.contents[variant.path], complete, str(variant.seed), feature.key, versions())
+
+    def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
+        """Extract those features that the cache does not have; failures go to :attr:`errors`."""
+        missing = self._missing(wanted)
+        tasks = [(path, self._jobs(path, variants)) for path, variants in missing.items()]
+        total = sum(len(jobs) for _, jobs in tasks)
+        with tqdm(desc="features", total=total, unit="picture", disable=not self.progress or not total) as bar:
+            for path, results in run(_extract_source, self._arguments(tasks), n_jobs=self.n_jobs, total=len(tasks)):
+                results = results if isinstance(results, list) else [(Variant(path), {}, results)]
+                self._keep(results)
+                bar.update(len(results))
+
+    def get(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[tuple[Variant, Feature], bytes]:
+        """Return packed features; ``b""`` is no evidence. A row that the cache lost meanwhile is made again."""
+        wanted = [pair for pair in wanted if not self.error(pair[0])]
+        keys = [self.key(*pair) for pair in wanted]
+        found = self.cache.get(keys)
+        if lost := [pair for pair, k in zip(wanted, keys) if k not in found]:
+            for path, variants in self._grouped(lost).items():
+                results = _extract_source(self.root / path, self.contents[path], self._jobs(path, variants))
+                found.update(self._keep(results if isinstance(results, list) else [(Variant(path), {}, results)]))
+        return {pair: found[k] for pair, k in zip(wanted, keys) if k in found}
+
+    def _missing(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[str, dict[Variant, list[Feature]]]:
+        wanted = list(dict.fromkeys(wanted))
+        self.read(dict.fromkeys(variant.path for variant, _ in wanted))
+        keys = {self.key(*pair): pair for pair in wanted if not self.error(pair[0])}
+        present = self.cache.present(keys)
+        return self._grouped(pair for k, pair in keys.items() if k not in present)
+
+    def _grouped(self, pairs: Iterable[tuple[Variant, Feature]]) -> dict[str, dict[Variant, list[Feature]]]:
+        grouped: dict[str, dict[Variant, list[Feature]]] = defaultdict(lambda: defaultdict(list))
+        for variant, feature in pairs:
+            grouped[variant.path][variant].append(feature)
+        return grouped
+
+    def _jobs(self, path: str, variants: dict[Variant, list[Feature]]) -> list[Job]:
+        return [
+            Job(variant, self._chain(variant.perturbation)[0], tuple(features))
+            for variant, features in variants.items()
+        ]
+
+    def _arguments(self, tasks: list[tuple[str, list[Job]]]) -> Iterator[tuple[str, tuple]]:
+        """The files are read again only when a worker is ready for them: memory holds a few at a time."""
+        for path, jobs in tasks:
+            try:
+                data: bytes | str = read_bytes(self.root / path)
+            except ImageError as error:
+                data = str(error)
+            yield path, (data, self.contents[path], jobs)
+
+    def _keep(self, results: list[tuple[Variant, dict[Feature, bytes], str]]) -> dict[bytes, bytes]:
+        entries = {
+            self.key(variant, feature): value for variant, values, _ in results for feature, value in values.items()
+        }
+        self.errors.update((variant, error) for variant, _, error in results if error)
+        self.cache.put(entries)
+        return entries
+
+    def _chain(self, perturbation: str) -> tuple[perturb.Chain, str]:
+        if perturbation not in self._chains:
+            chain = perturb.parse(perturbation)
+            text = "+".join(specs.complete(step.kind, step.arguments) for step in chain.steps)
+            self._chains[perturbation] = chain, f"{text} {chain.resources}"
+        return self._chains[perturbation]
+
+
+def run(
+    function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int, total: int
+) -> Iterator[tuple[Any, Any]]:
+    """Yield (name, ``function(*arguments)``) for each (name, arguments), in parallel, in the order they end.
+
+    A task whose process dies twice (a decoder that crashes, not enough memory) yields the text that says so; the
+    others go on in a new pool.
+    """
+    tasks = iter(tasks)
+    n_jobs = 1 if total < 2 else n_jobs
+    while True:
+        handed_out: dict[Any, tuple] = {}
+        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(
+            joblib.delayed(_named)(name, function, arguments) for name, arguments in _noted(tasks, handed_out)
+        )
+        try:
+            for name, result in results:
+                del handed_out[name]
+                yield name, result
+            return
+        except TerminatedWorkerError:
+            yield from _one_by_one(function, handed_out)
+
+
+def _noted(tasks: Iterator[tuple[Any, tuple]], handed_out: dict[Any, tuple]) -> Iterator[tuple[Any, tuple]]:
+    for name, arguments in tasks:
+        handed_out[name] = arguments
+        yield name, arguments
+
+
+def _named(name: Any, function: Callable, arguments: tuple) -> tuple[Any, Any]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the processes are the parallel part
+    try:
+        return name, function(*arguments)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[Any, Any]]:
+    """Those that were under way when a process died: each alone, so that only the culprit fails."""
+    for name, arguments in tasks.items():
+        try:
+            # two tasks, so that joblib does not run the only one in this process
+            done = joblib.Parallel(n_jobs=2)(
+                joblib.delayed(_named)(*task) for task in ((name, function, arguments), (None, int, ()))
+            )
+            yield done[0]
+        except TerminatedWorkerError:
+            yield name, "the process that worked on it died twice: a decoder crash, or not enough memory"
+
+
+def _extract_source(
+    data: bytes | str | Path, content: str, jobs: list[Job]
+) -> list[tuple[Variant, dict[Feature, bytes], str]] | str:
+    """Features of the variants of one source, or the reason why it cannot be read."""
+    try:
+        data = read_bytes(data) if isinstance(data, Path) else data
+        if isinstance(data, str):
+            return data
+        if hashlib.sha256(data).hexdigest() != content:
+            return "the file changed while it was being read"
+        image = read_image(data)
+    except ImageError as error:
+        return str(error)
+    digest = perturb.content_digest(image)
+    return [_extract_variant(image, digest, job) for job in jobs]
+
+
+def _extract_variant(image, digest: bytes, job: Job) -> tuple[Variant, dict[Feature, bytes], str]:
+    try:
+        variant = job.chain.apply(image, job.variant.seed, digest) if job.chain.steps else image
+        values = extract_all(variant, [feature for feature in job.features if feature != PIXELS])
+        by_feature = {feature: values[feature.key] for feature in job.features if feature != PIXELS}
+        if PIXELS in job.features:
+            pixels = perturb.content_digest(variant) if job.chain.steps else digest
+            by_feature[PIXELS] = pack(np.frombuffer(pixels, dtype=np.uint8))
+        return job.variant, by_feature, ""
+    except Exception as error:  # a user's own method or perturbation may raise anything: one row, not the run
+        return job.variant, {}, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def chunked(items: Iterable, size: int) -> Iterator[tuple]:
+    """Yield tuples of at most `size` items."""
+    items = iter(items)
+    while part := tuple(itertools.islice(items, size)):
+        yield part

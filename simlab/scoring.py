@@ -1,0 +1,359 @@
+"""Scores: the pair table with every method's distance. The only slow step; parallel, resumable, with progress."""
+
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm.auto import tqdm
+
+from simlab import methods as registry
+from simlab.cache import Cache, key, unpack
+from simlab.features import PIXELS, Store, Variant, chunked, run
+from simlab.images import read_image
+from simlab.methods import Feature, Method, extract_all
+from simlab.pairs import original_pairs
+from simlab.perturb import canonical
+from simlab.tables import check_pairs
+
+CHUNK = 64
+"""Pairs that a worker matches at a time."""
+
+NEAR = 0.16
+"""Share of a hash's bits under which two originals are shown as possible duplicates: 10 of 64."""
+
+_RESULT = struct.Struct("<d?")  # distance, whether there was no evidence
+
+
+def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
+    """Return one row: the distance of two pictures by every method, and which methods had no evidence.
+
+    Args:
+        image_a, image_b: what :func:`simlab.read_image` takes.
+        methods: specs; None for :data:`simlab.methods.DEFAULT`.
+
+    >>> from PIL import Image
+    >>> distances(Image.linear_gradient("L"), Image.linear_gradient("L"), "phash, dhash")
+       phash  dhash no_evidence
+    0    0.0    0.0
+    """
+    resolved = registry.resolve(methods)
+    image_a, image_b = read_image(image_a), read_image(image_b)
+    same = image_a.size == image_b.size and image_a.tobytes() == image_b.tobytes()
+    a = extract_all(image_a, {f for method in resolved for f in method.features(query=False)})
+    b = extract_all(image_b, {f for method in resolved for f in method.features(query=True)})
+    results = {method.name: _compare(method, a, b, same) for method in resolved}
+    row = {name: [distance] for name, (distance, _) in results.items()}
+    return pd.DataFrame({**row, "no_evidence": ";".join(name for name, (_, absent) in results.items() if absent)})
+
+
+def score_pairs(
+    pairs: pd.DataFrame,
+    methods: str | Iterable[str] | None = None,
+    *,
+    root: str | Path | None = None,
+    cache: Cache | str | Path | None = None,
+    n_jobs: int = -1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return the score table: the same rows in the same order, plus status, error, no_evidence, a distance per method.
+
+    Each source is decoded once and each feature made once, ever, where a cache is kept. Equal pixels are distance 0
+    before anything else; then a method without evidence gives its stated maximum and is named in ``no_evidence``.
+    A row whose pictures cannot be used has status ``error``, the reason, and NaN distances. The result does not depend
+    on the number of workers.
+
+    Args:
+        pairs: a pair table; see :mod:`simlab.tables`.
+        methods: specs; None for :data:`simlab.methods.DEFAULT`.
+        root: folder that the paths are relative to; by default ``pairs.attrs["root"]``, else the current folder.
+        cache: a :class:`simlab.cache.Cache` or the path of one; None keeps nothing.
+        n_jobs: processes, as joblib counts them: -1 is one per core.
+        progress: whether progress bars are shown.
+
+    Raises:
+        ValueError: an unknown method or perturbation, a missing column, or a method that gave an impossible distance.
+    """
+    resolved = registry.resolve(methods)
+    table = _canonical_specs(check_pairs(pairs))
+    root = pairs.attrs.get("root", ".") if root is None else root
+    opened = cache if isinstance(cache, Cache) else Cache(cache)
+    try:
+        store = Store(root, opened, n_jobs=n_jobs, progress=progress)
+        scorer = _Scorer(table, resolved, store)
+        scorer.make_features()
+        scorer.match()
+        scores = scorer.table()
+    finally:
+        if opened is not cache:
+            opened.close()
+    scores.attrs.update(pairs.attrs, root=str(root), methods=[method.name for method in resolved])
+    return scores
+
+
+def preview(
+    pairs: pd.DataFrame,
+    methods: str | Iterable[str] | None = None,
+    *,
+    root: str | Path | None = None,
+    n_jobs: int = -1,
+) -> str:
+    """Return what scoring would cost without a cache: "3,600 pairs of 396 pictures, about 40 s".
+
+    The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` asks for.
+    """
+    resolved = registry.resolve(methods)
+    root = Path(pairs.attrs.get("root", ".") if root is None else root)
+    variants = {variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side}
+    sample = next((root / v.path for v in sorted(variants) if (root / v.path).is_file()), None)
+    seconds = _seconds(sample, resolved, len(variants), len(pairs)) / joblib.effective_n_jobs(n_jobs)
+    text = (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )
+    return f"{len(pairs):,} pairs of {len(variants):,} pictures, about {text}"
+
+
+def audit_sources(
+    images,
+    *,
+    methods: str | Iterable[str] = ("phash", "dhash", "average_hash"),
+    cache: Cache | str | Path | None = None,
+    n_jobs: int = -1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return pairs of different sources that look like hidden duplicates, nearest first; nothing is removed.
+
+    One hidden duplicate among the negatives can move the rate of found copies at a low false positive rate from 1 to 0.
+    A pair is listed when at least two of the hashes differ in less than :data:`NEAR` of their bits.
+
+    Returns:
+        Columns reference, query, one distance per method, and ``same_pixels``.
+    """
+    pairs = original_pairs(images)
+    scores = score_pairs(pairs, methods, cache=cache, n_jobs=n_jobs, progress=progress)
+    resolved = registry.resolve(methods)
+    near = sum(
+        (scores[m.name] < NEAR * m.maximum) & ~scores["no_evidence"].str.contains(m.name, regex=False) for m in resolved
+    )
+    names = [method.name for method in resolved]
+    same = scores[names].eq(0).all(axis=1) & scores["no_evidence"].eq("")
+    found = scores.assign(same_pixels=same)[near >= min(2, len(resolved))]
+    order = found[names].mean(axis=1).sort_values(kind="stable").index
+    return found.loc[order, ["reference", "query", *names, "same_pixels"]].reset_index(drop=True)
+
+
+class _Scorer:
+    """The state of one call: which variants the pairs need, and what is known of each pair."""
+
+    def __init__(self, table: pd.DataFrame, methods: list[Method], store: Store):
+        self.pairs, self.methods, self.store = table, methods, store
+        sides = _sides(table)
+        self.variants = list(dict.fromkeys(sides[0] + sides[1]))
+        index = {variant: i for i, variant in enumerate(self.variants)}
+        self.reference, self.query = (np.array([index[v] for v in side], dtype=int) for side in sides)
+        self.values = np.full((len(table), len(methods)), np.nan)
+        self.absent = np.zeros((len(table), len(methods)), dtype=bool)
+
+    def make_features(self) -> None:
+        """Extract whatever is needed and not cached; keypoints only for pairs whose distance is not known."""
+        self.store.read(dict.fromkeys(variant.path for variant in self.variants))
+        self._note_errors()
+        for column, method in enumerate(self.methods):
+            if method.compare_many is None:
+                self._recall(column)
+        # one pass: a variant is made once for its pixels' digest and for all features
+        self.store.make([*((variant, PIXELS) for variant in self.variants), *self._wanted()])
+        self._note_errors()
+        self._find_equal()
+
+    def match(self) -> None:
+        """Fill in the distances."""
+        for column, method in enumerate(self.methods):
+            if method.compare_many is not None:
+                self._match_stacked(column)
+        self._match_each()
+
+    def table(self) -> pd.DataFrame:
+        """Return the score table."""
+        scores = self.pairs.copy()
+        names = np.array([method.name for method in self.methods], dtype=object)
+        scores["status"] = np.where(self.error == "", "ok", "error")
+        scores["error"] = self.error
+        self.absent[self.error != ""] = False
+        scores["no_evidence"] = [";".join(names[row]) for row in self.absent]
+        self.values[self.error != ""] = np.nan
+        return scores.assign(**dict(zip(names, self.values.T)))
+
+    def _note_errors(self) -> None:
+        words = np.array([self.store.error(variant) for variant in self.variants], dtype=object)
+        first, second = words[self.reference], words[self.query]
+        self.error = np.where(first != "", "reference: " + first, np.where(second != "", "query: " + second, ""))
+
+    def _find_equal(self) -> None:
+        pixels = self.store.get((variant, PIXELS) for variant in self.variants)
+        codes = pd.factorize(
+            np.array([pixels.get((v, PIXELS), str(i)) for i, v in enumerate(self.variants)], dtype=object)
+        )[0]
+        self.equal = codes[self.reference] == codes[self.query]
+        self.values[self.equal], self.absent[self.equal] = 0.0, False
+
+    def _unknown(self, column: int) -> np.ndarray:
+        return np.flatnonzero(np.isnan(self.values[:, column]) & (self.error == ""))
+
+    def _wanted(self) -> Iterator[tuple[Variant, Feature]]:
+        for column, method in enumerate(self.methods):
+            rows = self._unknown(column)
+            for side, is_query in ((self.reference, False), (self.query, True)):
+                for variant in np.unique(side[rows]):
+                    yield from ((self.variants[variant], feature) for feature in method.features(query=is_query))
+
+    def _match_stacked(self, column: int) -> None:
+        """All pairs of a method that compares stacked features, in one call."""
+        method, rows = self.methods[column], self._unknown(column)
+        i, j = self.reference[rows], self.query[rows]
+        needed = [(self.variants[v], f) for v in np.unique(np.concatenate([i, j])) for f in method.features(query=True)]
+        found = {pair: value for pair, value in self.store.get(needed).items() if value}
+        if found:
+            stack = np.stack([method.restore(unpack(value)) for value in found.values()])
+        place = {pair: n for n, pair in enumerate(found)}
+        smallest = np.full(len(rows), np.inf)
+        for feature in method.features(query=True):
+            left, right = self._places(place, i, method.feature), self._places(place, j, feature)
+            both = (left >= 0) & (right >= 0)
+            if both.any():
+                smallest[both] = np.minimum(smallest[both], method.compare_many(stack, left[both], right[both]))
+        self.absent[rows, column] = np.isinf(smallest)
+        self.values[rows, column] = np.where(np.isinf(smallest), method.maximum, smallest)
+
+    def _places(self, place: dict, variants: np.ndarray, feature: Feature) -> np.ndarray:
+        by_variant = np.array([place.get((variant, feature), -1) for variant in self.variants])
+        return by_variant[variants]
+
+    def _pair_key(self, row: int, method: Method) -> bytes:
+        sides = (
+            (self.variants[self.reference[row]], method.features(query=False)),
+            (self.variants[self.query[row]], method.features(query=True)),
+        )
+        return key(
+            *(self.store.key(variant, feature).hex() for variant, features in sides for feature in features),
+            method.key,
+        )
+
+    def _recall(self, column: int) -> None:
+        """Distances of earlier runs."""
+        keys = {self._pair_key(row, self.methods[column]): row for row in self._unknown(column)}
+        for k, value in self.store.cache.get(keys).items():
+            self.values[keys[k], column], self.absent[keys[k], column] = _RESULT.unpack(value)
+
+    def _match_each(self) -> None:
+        """The rest, pair by pair in the workers, by reference so that a chunk needs few features."""
+        columns = [c for c, method in enumerate(self.methods) if method.compare_many is None]
+        work = [
+            (c, row)
+            for c in columns
+            for row in sorted(self._unknown(c), key=lambda r: (self.reference[r], self.query[r]))
+        ]
+        parts = list(chunked(work, CHUNK))
+        with tqdm(desc="matches", total=len(work), unit="pair", disable=not self.store.progress or not work) as bar:
+            for part, results in run(
+                _match_chunk,
+                ((part, self._chunk(part)) for part in parts),
+                n_jobs=self.store.n_jobs,
+                total=len(parts),
+            ):
+                if isinstance(results, str):
+                    raise ValueError(results)
+                self._keep(part, results)
+                bar.update(len(part))
+
+    def _chunk(self, part: tuple[tuple[int, int], ...]) -> tuple[list[Method], list[tuple], dict]:
+        """What a worker needs to match a part: methods, which features make each pair, and the features."""
+        needed: dict[tuple[Variant, Feature], int] = {}
+        place = lambda variant, feature: needed.setdefault((self.variants[variant], feature), len(needed))  # noqa: E731
+        rows = []
+        for column, row in part:
+            method = self.methods[column]
+            sides = [
+                (self.reference[row], method.feature),
+                *((self.query[row], f) for f in method.features(query=True)),
+            ]
+            rows.append((column, [place(*side) for side in sides]))
+        found = self.store.get(needed)
+        return self.methods, rows, {n: found.get(pair, b"") for pair, n in needed.items()}
+
+    def _keep(self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool]]) -> None:
+        for (column, row), (value, absent) in zip(part, results):
+            self.values[row, column], self.absent[row, column] = value, absent
+        self.store.cache.put(
+            {
+                self._pair_key(row, self.methods[column]): _RESULT.pack(*result)
+                for (column, row), result in zip(part, results)
+            }
+        )
+
+
+def _match_chunk(
+    methods: list[Method], rows: list[tuple[int, list[int]]], features: dict[int, bytes]
+) -> list[tuple[float, bool]]:
+    results = []
+    for column, places in rows:
+        reference, query, *mirrored = (features[place] for place in places)
+        results.append(
+            (
+                methods[column].distance(reference, query, *mirrored),
+                not reference or not (query or any(mirrored)),
+            )
+        )
+    return results
+
+
+def _compare(method: Method, a: dict[str, bytes], b: dict[str, bytes], same: bool) -> tuple[float, bool]:
+    if same:
+        return 0.0, False
+    reference, query, *mirrored = (
+        a[method.feature.key],
+        *(b[feature.key] for feature in method.features(query=True)),
+    )
+    return method.distance(reference, query, *mirrored), not reference or not (query or any(mirrored))
+
+
+def _sides(table: pd.DataFrame) -> list[list[Variant]]:
+    """The variants on the reference side and on the query side, row by row."""
+    seeds = table["seed"].tolist()
+    # the draw of an unperturbed picture is no draw: seed 0, so that it is one variant
+    return [
+        [Variant(path, spec, seed if spec else 0) for path, spec, seed in zip(table[side], table[spec_column], seeds)]
+        for side, spec_column in (("reference", "perturbation_reference"), ("query", "perturbation"))
+    ]
+
+
+def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
+    for column in ("perturbation_reference", "perturbation"):
+        pairs[column] = pairs[column].map({spec: canonical(spec) for spec in pairs[column].unique()})
+    return pairs
+
+
+def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs: int) -> float:
+    """Cost of the whole on one core, from one picture and one pair."""
+    wanted = {feature for method in methods for feature in method.features(query=True)}
+    try:
+        image = read_image(path) if path else Image.new("RGB", (1, 1))
+        for _ in range(2):  # the first time pays for loading libraries
+            start = time.perf_counter()
+            features = extract_all(image, wanted)
+            middle = time.perf_counter()
+            for method in methods:
+                if method.compare_many is None:
+                    _compare(method, features, features, same=False)
+            end = time.perf_counter()
+    except ValueError:
+        return 0.0
+    return (middle - start) * n_variants + (end - middle) * n_pairs
