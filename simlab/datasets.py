@@ -81,7 +81,7 @@ def as_table(
         images: a folder, a list of paths, or a table with a ``path`` column; where ``source`` is absent or
             empty, a picture is its own source.
         root: folder that the paths of a table are relative to; by default its ``attrs["root"]``, else the
-            current folder. A folder is its own root; that of a list is the deepest folder that holds all of it.
+            current folder. A folder is its own root; that of a list is the deepest folder holding all of it.
 
     Raises:
         ValueError: nothing in it, no ``path`` column, or a path that stands there twice.
