@@ -1,0 +1,24 @@
+"""Figures: each ``plot_*`` draws the table or the pictures it is given on `ax` and returns `ax`.
+
+Nothing is computed here: tables come from :mod:`simlab.evaluation`, pictures from :mod:`simlab.images` and
+:mod:`simlab.perturb`. Without `ax` a new figure of a fitting size is made; small multiples take its place.
+A method has one colour and line style everywhere (:func:`method_style`); names are untrusted (:func:`label`).
+"""
+
+from simlab.plots.curves import plot_pr, plot_roc
+from simlab.plots.pictures import (
+    plot_gallery,
+    plot_hash,
+    plot_hash_difference,
+    plot_keypoints,
+    plot_matches,
+    plot_pairs,
+)
+from simlab.plots.style import label, method_style, save
+from simlab.plots.summaries import plot_heatmap, plot_histograms, plot_severity
+
+__all__ = [
+    "label", "method_style", "plot_gallery", "plot_hash", "plot_hash_difference", "plot_heatmap",
+    "plot_histograms", "plot_keypoints", "plot_matches", "plot_pairs", "plot_pr", "plot_roc", "plot_severity",
+    "save",
+]  # fmt: skip

@@ -1,0 +1,182 @@
+"""Pictures: galleries, pairs, hashes as bits, keypoints and their matches."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from simlab.plots import style
+
+Picture = Image.Image | np.ndarray
+
+
+def _show(ax: Axes, picture: Picture, left: float = 0.0, height: float | None = None) -> float:
+    """Draw the picture from x = `left` on, scaled to `height`; return the scale."""
+    pixels = np.asarray(picture)
+    scale = (height or pixels.shape[0]) / pixels.shape[0]
+    right, bottom = left + pixels.shape[1] * scale, pixels.shape[0] * scale
+    ax.imshow(pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, bottom, 0))
+    ax.set(xlim=(0, right), ylim=(bottom, 0), aspect="equal", anchor="NW")
+    ax.set_axis_off()
+    return scale
+
+
+def _beside(ax: Axes, left: Picture, right: Picture) -> tuple[float, float]:
+    """Draw two pictures side by side at one height; return where the right one starts, and its scale."""
+    height, width = np.asarray(left).shape[:2]
+    start = width + 0.03 * max(width, height)
+    scale = _show(ax, right, start, height)
+    limits = ax.get_xlim()
+    _show(ax, left)
+    ax.set_xlim(limits)
+    return start, scale
+
+
+def _tallest(rows: Sequence[Sequence[Picture]]) -> float:
+    """Return the height of the tallest of rows of pictures that are 1 wide, at most 1.1."""
+    shapes = [[np.asarray(picture).shape for picture in row] for row in rows]
+    return min(max((1 / sum(shape[1] / shape[0] for shape in row) for row in shapes), default=1), 1.1)
+
+
+def _caption(ax: Axes, text: str, limit: int) -> None:
+    lines = [style.label(line, limit=limit) for line in str(text).split("\n")]
+    ax.set_title("\n".join(lines), loc="left", fontsize=8, color=style.INK, pad=3)
+
+
+@style.styled
+def plot_gallery(
+    pictures: Sequence[Picture],
+    captions: Sequence[str],
+    *,
+    columns: int = 4,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the pictures in a grid, each with its caption above.
+
+    Args:
+        captions: as many as pictures; a line break starts a second line.
+    """
+    height = 8 / columns * _tallest([[picture] for picture in pictures]) + 0.25
+    ax = style.axes(ax, 8, 0.35 + height * -(-len(pictures) // columns))
+    panels = style.panels(ax, len(pictures), columns, head=title)
+    for panel, picture, caption in zip(panels, pictures, captions, strict=True):
+        _show(panel, picture)
+        _caption(panel, caption, 120 // columns)
+    return ax
+
+
+@style.styled
+def plot_pairs(
+    pairs: Sequence[tuple[Picture, Picture]],
+    captions: Sequence[str],
+    *,
+    columns: int = 2,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw pairs of pictures, reference left and query right, each pair under its caption."""
+    height = 8 / columns * _tallest(pairs) + 0.35
+    ax = style.axes(ax, 8, 0.35 + height * -(-len(pairs) // columns))
+    panels = style.panels(ax, len(pairs), columns, head=title)
+    for panel, (reference, query), caption in zip(panels, pairs, captions, strict=True):
+        _beside(panel, reference, query)
+        _caption(panel, caption, 120 // columns)
+    return ax
+
+
+def _bit_rows(bits: np.ndarray) -> np.ndarray:
+    flat = np.asarray(bits, bool).ravel()
+    rows = max((n for n in range(1, math.isqrt(flat.size) + 1) if flat.size % n == 0), default=1)
+    return flat.reshape(rows, -1)
+
+
+def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
+    height, width = rows.shape
+    colours = ListedColormap(["#303030", "#fafafa"])
+    x, y = left + np.arange(width + 1), np.arange(height + 1)
+    ax.pcolormesh(x, y, rows, cmap=colours, vmin=0, vmax=1, edgecolors="#b0b0b0", linewidth=0.4)
+    ax.set(xlim=(-0.2, left + width + 0.2), ylim=(height + 0.2, -0.2))
+    ax.set(aspect="equal", anchor="NW")
+    ax.set_axis_off()
+
+
+@style.styled
+def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
+    """Draw a hash as a picture of its bits, 1 light and 0 dark, row by row."""
+    ax, rows = style.axes(ax, 2.6, 2.8), _bit_rows(bits)
+    _draw_bits(ax, rows)
+    style.title(ax, f"{rows.size} bits")
+    return ax
+
+
+@style.styled
+def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | None = None) -> Axes:
+    """Draw two hashes side by side with the bits that differ framed in both; their number is the distance.
+
+    Raises:
+        ValueError: the hashes have different lengths.
+    """
+    ax, first, second = style.axes(ax, 5, 2.75), _bit_rows(bits_a), _bit_rows(bits_b)
+    if first.size != second.size:
+        raise ValueError(f"bits_b must have as many bits as bits_a, {first.size}, not {second.size}")
+    start = first.shape[1] * 1.12
+    _draw_bits(ax, first)
+    _draw_bits(ax, second, start)
+    differing = np.argwhere(first != second)
+    for y, x in differing:
+        for left in (x, start + x):
+            ax.add_patch(Rectangle((left + 0.08, y + 0.08), 0.84, 0.84, fill=False, ec="#D55E00", lw=2))
+    style.title(ax, f"{len(differing)} of {first.size} bits differ")
+    return ax
+
+
+@style.styled
+def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None) -> Axes:
+    """Draw the picture with a circle at every keypoint.
+
+    Args:
+        points: (n, 2), x and y in pixels.
+    """
+    ax = style.axes(ax, 5, 0.3 + 5 * _tallest([[image]]))
+    _show(ax, image)
+    ax.scatter(*np.reshape(points, (-1, 2)).T, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
+    style.title(ax, f"{len(points):,} keypoints")
+    return ax
+
+
+@style.styled
+def plot_matches(
+    image_a: Picture,
+    points_a: np.ndarray,
+    image_b: Picture,
+    points_b: np.ndarray,
+    matches: np.ndarray,
+    *,
+    inliers: np.ndarray | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw two pictures side by side with a thin line for every match.
+
+    Args:
+        points_a: (n, 2), x and y in pixels; `points_b` alike.
+        matches: (m, 2), which point of each.
+        inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale and thin.
+    """
+    ax = style.axes(ax, 8, 0.3 + 8 * min(_tallest([[image_a, image_b]]), 0.6))
+    matches = np.reshape(matches, (-1, 2)).astype(int)
+    start, scale = _beside(ax, image_a, image_b)
+    ends = np.reshape(points_b, (-1, 2))[matches[:, 1]] * scale + (start, 0)
+    lines = np.stack([np.reshape(points_a, (-1, 2))[matches[:, 0]], ends], axis=1)
+    kept = np.ones(len(lines), bool) if inliers is None else np.asarray(inliers, bool)
+    for chosen, colour in ((~kept, "white"), (kept, style.MARK)):
+        drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
+        ax.add_collection(drawn, autolim=False)
+    agreeing = "" if inliers is None else f", {kept.sum():,} agree on one geometry"
+    style.title(ax, f"{len(lines):,} matches{agreeing}")
+    return ax

@@ -1,0 +1,182 @@
+"""What all figures share: fonts, safe text, one look per method, places for panels, and the way to a file."""
+
+import functools
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib import colors, font_manager
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.gridspec import GridSpec
+from matplotlib.lines import Line2D
+
+INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"
+
+# matplotlib's okabe_ito without its yellow, which is too pale for a line on white
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
+_FIRST = ("akaze", "phash", "dhash", "average_hash", "whash", "akaze_inliers", "ensemble")
+_FIRST_DASHES = (0, 0, 1, 3, 2, 1, 0)
+_FONTS = (
+    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "Hiragino Sans",
+    "Yu Gothic", "Meiryo", "MS Gothic", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "Malgun Gothic",
+    "Arial Unicode MS",
+)  # fmt: skip
+
+
+@functools.cache
+def families() -> list[str]:
+    """Return the font families to draw with, best first, of those that are installed."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in _FONTS if name in installed]
+
+
+@functools.cache
+def _drawable() -> frozenset[int]:
+    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in families()]
+    return frozenset().union(*(font.get_charmap() for font in fonts))
+
+
+def _safe(character: str) -> str:
+    if not character.isprintable():
+        return ascii(character)[1:-1]
+    return character if ord(character) in _drawable() else "\u25a1"
+
+
+def label(text: object, *, limit: int = 48) -> str:
+    """Return the text as a figure can show it: one line of at most `limit` characters, the middle left out.
+
+    Control characters are escaped, those that no font here has become a box, and ``$`` starts no formula.
+
+    >>> print(label("a_$x$.jpg"), label("0123456789abcdef.jpg", limit=12))
+    a_\\$x\\$.jpg 01234…ef.jpg
+    """
+    text = str(text)
+    if len(text) > limit:
+        text = text[: (limit - 1) // 2] + "…" + text[-(limit // 2) :]
+    return "".join(map(_safe, text)).replace("$", r"\$")
+
+
+def method_style(method: str) -> dict:
+    """Return a method's colour and line style: the same in every figure, whatever else is drawn.
+
+    The colour belongs to the name; variants of a method share it, and their arguments change the line style.
+
+    >>> method_style("phash")["color"] == method_style("phash(hash_size=16)")["color"]
+    True
+    """
+    name, _, arguments = method.partition("(")
+    rank = _FIRST.index(name) if name in _FIRST else zlib.crc32(name.encode("utf-8", "surrogatepass"))
+    dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(_COLOURS)
+    turn = 1 + zlib.crc32(arguments.encode("utf-8", "surrogatepass")) % (len(_DASHES) - 1) if arguments else 0
+    return {"color": _COLOURS[rank % len(_COLOURS)], "linestyle": _DASHES[(dash + turn) % len(_DASHES)]}
+
+
+def text_colour(method: str) -> tuple[float, float, float]:
+    """Return the method's colour, darkened until it can be read as text on white."""
+    return tuple(0.72 * part for part in colors.to_rgb(method_style(method)["color"]))
+
+
+def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
+    """Return the function with our fonts, and without TeX, which would run the commands in a hostile name."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments, **options):
+        style = {"font.family": families(), "font.size": 9, "text.usetex": False, "text.parse_math": True}
+        with mpl.rc_context(style):
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return `ax`, or the axes of a new figure of this size in inches."""
+    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
+    """Set a title, left, and what it is drawn from, right."""
+    ax.set_title(text, loc="left", color=INK, fontsize=10, fontweight="bold", **options)
+    if aside:
+        ax.set_title(aside, loc="right", color=MUTED, fontsize=8, **options)
+
+
+def tidy(ax: Axes, *, grid: str = "both") -> None:
+    """Leave two spines and a pale grid."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(GREY)
+    ax.tick_params(color=GREY, labelcolor=INK, length=3)
+    ax.set_axisbelow(True)
+    ax.grid(axis=grid, color=PALE, linewidth=0.8)
+
+
+def legend(ax: Axes, methods: Iterable[str], **options: object) -> None:
+    """Name the methods beside a sample of their lines."""
+    handles = [Line2D([], [], label=label(method, limit=30), **method_style(method)) for method in methods]
+    look = {"frameon": False, "handlelength": 2.6, "borderaxespad": 0, "borderpad": 0, "labelcolor": INK}
+    ax.legend(handles=handles, **look, **options)
+
+
+def panels(
+    ax: Axes, n: int, columns: int, *, head: str, aside: str = "", methods: Sequence[str] = ()
+) -> list[Axes]:
+    """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
+    ax.set_axis_off()
+    rows, place, box = -(-n // columns), ax.get_subplotspec(), ax.get_position()
+    # constrained layout keeps no room for the title of `ax` itself: a row without height carries it
+    shape = {"nrows": rows + 1, "ncols": columns, "height_ratios": [0.001] + [1] * rows}
+    edges = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+    grid = place.subgridspec(**shape) if place else GridSpec(**shape, **edges, figure=ax.figure)
+    header = ax.figure.add_subplot(grid[0, :])
+    header.set_axis_off()
+    title(header, head, aside)
+    if methods:
+        widths = [min(len(method), 30) + 7 for method in methods]
+        fitting = len(widths) if sum(widths) < 115 else max(1, 115 // max(widths))
+        legend(header, methods, loc="upper left", bbox_to_anchor=(0, 0), ncols=fitting, columnspacing=1.4)
+    return [ax.figure.add_subplot(grid[1 + at // columns, at % columns]) for at in range(n)]
+
+
+def nothing(ax: Axes, why: str) -> Axes:
+    """Say on `ax` why there is nothing to draw."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=ax.transAxes)
+    return ax
+
+
+def counts(table: pd.DataFrame, each: str = "") -> str:
+    """Return how many pairs stand behind a table, in words."""
+    return f"n = {_span(table['n_positive'])} copies, {_span(table['n_negative'])} non-copies{each}"
+
+
+def _span(numbers: pd.Series) -> str:
+    low, high = numbers.min(), numbers.max()
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+
+
+def measure(metric: str) -> str:
+    """Return a metric's name in words."""
+    name, _, rate = metric.partition("@fpr=")
+    known = {"roc_auc": "ROC AUC", "average_precision": "average precision"}
+    return f"TPR at FPR {rate}" if rate else known.get(name, label(name))
+
+
+def has_interval(table: pd.DataFrame) -> bool:
+    """Return whether the table carries intervals."""
+    return {"low", "high"} <= set(table) and bool(table[["low", "high"]].notna().any(axis=None))
+
+
+def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
+    """Return the path, after the figure of `ax` was written there; the same figure gives the same bytes.
+
+    Args:
+        path: its suffix chooses the format: .png, .svg or .pdf.
+    """
+    path = Path(path)
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    with mpl.rc_context({"svg.hashsalt": "simlab"}):
+        ax.figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
+    return path

@@ -1,0 +1,166 @@
+"""Summaries: histograms of distances, one metric as a table, one metric against severity."""
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from simlab import perturb
+from simlab.plots import style
+
+
+@style.styled
+def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | None = None) -> Axes:
+    """Draw the distances of copies (in the method's colour) and non-copies (grey), a panel per method.
+
+    Args:
+        histogram: method, label (1 or 0), left, right, count, share, as from
+            :func:`simlab.evaluation.distance_histogram`.
+        columns: panels in a row.
+    """
+    methods = histogram["method"].unique()
+    ax = style.axes(ax, 8, 0.5 + 1.75 * -(-len(methods) // columns))
+    n = histogram.groupby(["method", "label"])["count"].sum().groupby("label").max()
+    aside = f"n = {n.get(1, 0):,.0f} copies (colour), {n.get(0, 0):,.0f} non-copies (grey)"
+    panels = style.panels(ax, len(methods), columns, head="Distances", aside=aside)
+    for panel, method in zip(panels, methods, strict=True):
+        bins = histogram[histogram["method"] == method].dropna(subset=["share"])
+        for value, colour in ((0, style.GREY), (1, style.method_style(method)["color"])):
+            part = bins[bins["label"] == value]
+            edges = [*part["left"], *part["right"].tail(1)]
+            if edges:
+                panel.stairs(part["share"], edges, fill=True, color=colour, alpha=0.65)
+        style.tidy(panel, grid="y")
+        panel.set_ylim(bottom=0)
+    _name_panels(panels, methods, columns, "distance", "share of pairs")
+    return ax
+
+
+def _name_panels(panels: Sequence[Axes], names: Sequence[str], columns: int, x: str, y: str) -> None:
+    for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
+        panel.set_title(style.label(name, limit=30), loc="left", fontsize=9, color=style.INK)
+        panel.set_ylabel(y if at % columns == 0 else "")
+        panel.set_xlabel(x if x and at + columns >= len(panels) else panel.get_xlabel())
+
+
+@style.styled
+def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None) -> Axes:
+    """Draw one metric as a table of perturbations (rows) and methods (columns), the values in the cells.
+
+    Args:
+        metrics: method, group, metric, value, n_positive, n_negative, as from :func:`simlab.evaluate` with
+            ``by="perturbation"``. A value that cannot be measured is a hatched cell.
+    """
+    rows = metrics[metrics["metric"] == metric]
+    methods, groups = rows["method"].unique(), rows["group"].unique()
+    ax = style.axes(ax, 2.6 + 0.9 * len(methods), 1 + 0.27 * len(groups))
+    if rows.empty:
+        return style.nothing(ax, f"no values of {style.label(metric)}")
+    values = rows.set_index(["group", "method"])["value"].unstack().reindex(index=groups, columns=methods)
+    ax.imshow(values.to_numpy(float), cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+    for (row, column), value in np.ndenumerate(values.to_numpy(float)):
+        _cell(ax, column, row, value)
+    _cell_borders(ax, rows.drop_duplicates("group"), len(methods))
+    _cell_names(ax, methods, [spelled(group, groups) for group in groups])
+    style.title(ax, style.measure(metric), pad=8)
+    ax.set_xlabel(style.counts(rows, " a row"), color=style.MUTED, fontsize=8, loc="left")
+    return ax
+
+
+def _cell(ax: Axes, x: int, y: int, value: float) -> None:
+    absent = math.isnan(value)
+    if absent:
+        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0))
+    colour = style.MUTED if absent else "white" if value > 0.72 else style.INK
+    ax.text(x, y, "n/a" if absent else f"{value:.2f}", ha="center", va="center", fontsize=8.5, color=colour)
+
+
+def _cell_borders(ax: Axes, rows: pd.DataFrame, n_methods: int) -> None:
+    kinds = (rows["kind"] if "kind" in rows else rows["group"].str.partition("(")[0]).tolist()
+    for at in range(1, len(rows)):
+        ax.axhline(at - 0.5, color="white", linewidth=1.2 if kinds[at] == kinds[at - 1] else 5)
+    for at in range(1, n_methods):
+        ax.axvline(at - 0.5, color="white", linewidth=1.2)
+
+
+def _cell_names(ax: Axes, methods: Sequence[str], groups: Sequence[str]) -> None:
+    names = [re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(method, limit=30)) for method in methods]
+    crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
+    turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
+    ax.set_xticks(range(len(names)), names, fontfamily=style.families(), fontsize=8.5, **turn)
+    ax.set_yticks(range(len(groups)), [style.label(group) for group in groups], fontfamily=style.families())
+    ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK)
+    ax.spines[:].set_visible(False)
+
+
+@style.styled
+def plot_severity(
+    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", columns: int = 3, ax: Axes | None = None
+) -> Axes:
+    """Draw one metric against the severity of each kind of perturbation, a panel per kind, a line per method.
+
+    Args:
+        metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from
+            :func:`simlab.evaluate` with ``by="perturbation"``; chains, which have no severity, are left out.
+            Whiskers are drawn where low and high are given.
+        columns: panels in a row.
+    """
+    rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
+    kinds = rows["kind"].unique()
+    ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(kinds) // columns))
+    if rows.empty:
+        return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
+    head, aside = f"{style.measure(metric)}, milder to harsher", style.counts(rows, " a point")
+    panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, methods=rows["method"].unique())
+    for panel, kind in zip(panels, kinds, strict=True):
+        part = rows[rows["kind"] == kind].sort_values("severity")
+        for method, line in part.groupby("method", sort=False):
+            _draw_severity(panel, method, line)
+        _severity_axis(panel, part)
+        style.tidy(panel)
+    _name_panels(panels, kinds, columns, "", style.measure(metric))
+    return ax
+
+
+def _draw_severity(ax: Axes, method: str, line: pd.DataFrame) -> None:
+    look = style.method_style(method)
+    ax.plot(line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look)
+    if style.has_interval(line):
+        ax.vlines(line["severity"], line["low"], line["high"], color=look["color"], linewidth=0.9, alpha=0.7)
+
+
+def _severity_axis(ax: Axes, rows: pd.DataFrame) -> None:
+    """Name the severities by the argument that makes them, where there is one."""
+    places = rows.drop_duplicates("group")
+    name, values = _varying(places["group"].tolist())
+    ax.set(ylim=(-0.04, 1.04), xlabel=style.label(name) or "severity")
+    if values and len(values) <= 6:
+        ax.set_xticks(places["severity"], [_short(value) for value in values])
+    ax.margins(x=0.08)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else style.label(value, limit=10)
+
+
+def _varying(groups: Sequence[str]) -> tuple[str, list]:
+    """Return the argument in which specs of one kind differ and its values; ("", []) where it is not one."""
+    try:
+        given = [perturb.parse(group).steps[0].arguments for group in groups]
+    except (ValueError, IndexError):  # a perturbation that this session has not registered
+        return "", []
+    differing = [name for name in given[0] if len({str(arguments.get(name)) for arguments in given}) > 1]
+    if len(differing) != 1:
+        return "", []
+    return differing[0], [arguments[differing[0]] for arguments in given]
+
+
+def spelled(group: str, groups: Sequence[str]) -> str:
+    """Return a spec, with the default written out where its neighbours differ in just that argument."""
+    alike = [other for other in groups if other.startswith(f"{group}(") and "+" not in other]
+    name, values = _varying([group, *alike]) if alike else ("", [])
+    return f"{group}({name}={_short(values[0])})" if values else group

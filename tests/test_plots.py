@@ -1,0 +1,254 @@
+"""Figures: each draws every kind of table without a warning and says n; no picture is compared."""
+
+import hashlib
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+
+from simlab import plots
+from simlab.plots import style
+
+HOSTILE = [
+    "日本語.jpg", "a$b$.jpg", "$\\alpha", "<img src=x onerror=alert(1)>", "a\nb\x1b[31m", "\ud800", "%s\\frac{", "_^{}",
+]  # fmt: skip
+NAMES = {
+    "normal": ["phash", "average_hash", "dhash", "whash", "akaze", "akaze_inliers"],
+    "single": ["akaze"],
+    "many": [f"method_{i}(hash_size={i})" for i in range(20)],
+    "hostile": HOSTILE,
+}
+SEVERITY = {"text(length=10)": 10, "text": 20, "crop(area=0.8)": 0.2, "crop": 0.5, "crop(area=0.25)": 0.75}
+GROUPS = ["", *SEVERITY, "mine(a=1)", "crop+mirror"]
+
+
+def curve_table(methods, interval):
+    rates = np.array([0, 0.0005, 0.001, 0.001, 0.01, 0.2, 1])
+    found = np.linspace(0.4, 1, 7)
+    rows = {"threshold": np.arange(7.0), "fpr": rates, "tpr": found, "recall": found, "precision": found[::-1]}
+    rows |= {"n_positive": 90, "n_negative": 1000}
+    rows |= {"low": rows["tpr"] - 0.05, "high": rows["tpr"] + 0.05} if interval else {}
+    return pd.concat([pd.DataFrame({"method": name, **rows}) for name in methods], ignore_index=True)
+
+
+def metric_table(methods, interval=False, value=0.5):
+    rows = [
+        {"method": method, "group": group, "metric": metric, "value": value, "kind": group.partition("(")[0],
+         "low": value - 0.1 if interval else np.nan, "high": value + 0.1 if interval else np.nan,
+         "n_positive": 30, "n_negative": 1000, "severity": SEVERITY.get(group, np.nan), "note": ""}
+        for method in methods for group in GROUPS for metric in ("roc_auc", "tpr@fpr=0.01")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def histogram_table(methods):
+    count = np.arange(1, 5)
+    bins = {"left": count - 1.0, "right": count + 0.0, "count": count, "share": count / 10}
+    parts = [pd.DataFrame({"method": name, "label": value, **bins}) for name in methods for value in (1, 0)]
+    return pd.concat(parts, ignore_index=True)
+
+
+TABLES = {
+    plots.plot_roc: curve_table,
+    plots.plot_pr: curve_table,
+    plots.plot_histograms: lambda methods, interval: histogram_table(methods),
+    plots.plot_heatmap: metric_table,
+    plots.plot_severity: metric_table,
+}
+
+
+@pytest.fixture
+def ax():
+    yield plt.subplots(layout="constrained")[1]
+    plt.close("all")
+
+
+def drawn(ax):
+    """The text of all that stands in the figure of `ax`, after drawing it."""
+    ax.figure.canvas.draw()
+    return "\n".join(text.get_text() for text in ax.figure.findobj(Text) if text.get_visible())
+
+
+def name_of(value):
+    return getattr(value, "__name__", str(value))
+
+
+@pytest.mark.parametrize(
+    ("names", "interval"), [("normal", True), ("single", False), ("many", False), ("hostile", False)]
+)
+@pytest.mark.parametrize("plot", TABLES, ids=name_of)
+def test_returns_the_ax_it_was_given_and_says_n(plot, names, interval, ax):
+    assert plot(TABLES[plot](NAMES[names], interval), ax=ax) is ax
+    assert "n = " in drawn(ax)
+
+
+@pytest.mark.parametrize("plot", TABLES, ids=name_of)
+def test_makes_a_figure_of_its_own_and_leaves_the_table_as_it_was(plot):
+    table = TABLES[plot](NAMES["normal"], False)
+    before = table.copy(deep=True)
+    ax = plot(table)
+    drawn(ax)
+    pd.testing.assert_frame_equal(table, before)
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("plot", TABLES, ids=name_of)
+def test_an_empty_table_and_nan_values_are_drawn_too(plot, ax):
+    table = TABLES[plot](["phash", "akaze"], False)
+    numbers = [name for name in ("value", "tpr", "fpr", "precision", "recall", "share") if name in table]
+    for number in numbers:
+        table[number] = table[number].mask(table["method"] == "phash")
+    plot(table, ax=ax)
+    drawn(ax)
+    for rows in (table.assign(**dict.fromkeys(numbers, np.nan)), table.iloc[:0]):
+        drawn(plot(rows))
+    plt.close("all")
+
+
+def test_one_class_only_is_said_in_words(ax):
+    copies_only = curve_table(["akaze"], False).assign(fpr=np.nan, n_negative=0)
+    assert "no ROC curve" in drawn(plots.plot_roc(copies_only, ax=ax))
+
+
+def test_nothing_is_drawn_below_the_smallest_measurable_fpr(ax):
+    curves = curve_table(["akaze", "phash"], False)
+    plots.plot_roc(curves, ax=ax)
+    lines = [line for line in ax.lines if len(line.get_xdata()) > 2]
+    assert len(lines) == 2
+    assert all(line.get_xdata().min() == pytest.approx(1 / 1000) for line in lines)
+    first = lines[0].get_ydata()[0]
+    assert first == pytest.approx(0.7)  # the highest TPR among the points at or below 1/1000
+    assert "1/1,000" in drawn(ax)
+
+
+def test_the_roc_of_a_handful_of_pairs_is_drawn(ax):
+    drawn(plots.plot_roc(curve_table(["akaze"], False).assign(n_negative=1), ax=ax))
+
+
+def test_a_method_looks_the_same_whatever_else_is_drawn():
+    alone = plots.plot_pr(curve_table(["dhash"], False))
+    among = plots.plot_pr(curve_table(NAMES["normal"], False))
+    looks = [
+        (to_hex(line.get_color()), line.get_linestyle(), line._unscaled_dash_pattern)
+        for figure in (alone, among)
+        for line in figure.lines
+        if len(line.get_xdata()) > 2
+    ]
+    assert looks[0] in looks[1:]
+    assert len({to_hex(style.method_style(name)["color"]) for name in NAMES["normal"]}) == 6
+    plt.close("all")
+
+
+def test_values_stand_in_the_cells_and_those_not_measurable_are_na(ax):
+    table = metric_table(["phash", "akaze"], value=0.123)
+    table.loc[(table["method"] == "akaze") & (table["group"] == "crop"), "value"] = np.nan
+    text = drawn(plots.plot_heatmap(table, ax=ax))
+    assert text.count("0.12") == 2 * len(GROUPS) - 1
+    assert text.count("n/a") == 1
+    assert "crop(area=0.5)" in text  # a default is written out beside its neighbours
+
+
+def test_severities_are_named_by_the_argument_that_makes_them(ax):
+    text = drawn(plots.plot_severity(metric_table(["phash"]), ax=ax))
+    assert "area" in text
+    assert "length" in text
+    assert "mirror" not in text  # chains have no severity
+
+
+def test_panels_fit_an_ax_without_a_grid():
+    figure = plt.figure()
+    ax = figure.add_axes([0.1, 0.1, 0.8, 0.8])
+    assert plots.plot_histograms(histogram_table(["a", "b"]), ax=ax) is ax
+    drawn(ax)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_labels_are_text_and_nothing_else(name):
+    shown = plots.label(name)
+    assert "\n" not in shown
+    assert "\x1b" not in shown
+    figure, ax = plt.subplots()
+    with matplotlib.rc_context({"font.family": style.families()}):
+        text = ax.set_title(shown)
+    assert text._preprocess_math(shown)[1] is False
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_characters_without_a_font_become_a_box(monkeypatch):
+    monkeypatch.setattr(style, "_drawable", lambda: frozenset(range(256)))
+    assert plots.label("a日.jpg") == "a□.jpg"
+
+
+def test_long_names_lose_their_middle():
+    assert plots.label("x" * 60 + "end.jpg", limit=20) == "x" * 9 + "…" + "xxxend.jpg"
+
+
+def picture(width, height, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_galleries_and_pairs(n, ax):
+    names = (HOSTILE * 2)[:n]
+    pictures = [picture(40 + 10 * i, 60 - 5 * i) for i in range(n)]
+    assert plots.plot_gallery(pictures, names, title="$t$", ax=ax) is ax
+    drawn(ax)
+    other = plt.subplots(layout="constrained")[1]
+    assert plots.plot_pairs([(p, picture(20, 90)) for p in pictures], names, ax=other) is other
+    drawn(other)
+    drawn(plots.plot_gallery([np.zeros((9, 9), np.uint8)], ["grey"]))
+    drawn(plots.plot_pairs([(p, p) for p in pictures], names))
+
+
+def test_hashes_are_drawn_bit_by_bit(ax):
+    bits = np.arange(64) % 3 == 0
+    assert plots.plot_hash(bits, ax=ax) is ax
+    assert np.array_equal(ax.collections[0].get_array().ravel(), bits)
+    assert "64 bits" in drawn(ax)
+    drawn(plots.plot_hash(np.ones(42, bool)))
+    plt.close("all")
+
+
+def test_differing_bits_are_framed_in_both_hashes(ax):
+    first = np.zeros((8, 8), bool)
+    second = first.copy()
+    second[0, 0] = second[3, 4] = True
+    assert plots.plot_hash_difference(first, second, ax=ax) is ax
+    corners = [frame.get_xy() for frame in ax.patches]
+    assert np.allclose(corners, [(0.08, 0.08), (9.04, 0.08), (4.08, 3.08), (13.04, 3.08)])
+    assert "2 of 64 bits differ" in drawn(ax)
+    with pytest.raises(ValueError, match="bits_b must have as many bits as bits_a, 64, not 16"):
+        plots.plot_hash_difference(first, second[:2])
+
+
+def test_keypoints_and_matches(ax):
+    points = np.array([[5.0, 5], [20, 10], [30, 30]])
+    assert plots.plot_keypoints(picture(50, 40), points, ax=ax) is ax
+    assert "3 keypoints" in drawn(ax)
+    other = plt.subplots()[1]
+    matches = np.array([[0, 1], [2, 2]])
+    pair = picture(50, 40), points, picture(80, 80), points
+    plots.plot_matches(*pair, matches, inliers=[True, False], ax=other)
+    assert "2 matches, 1 agree" in drawn(other)
+    drawn(plots.plot_matches(*pair, np.empty((0, 2))))
+    drawn(plots.plot_keypoints(picture(50, 40), np.empty((0, 2))))
+    plt.close("all")
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_figure_gives_the_same_file(tmp_path, suffix):
+    digests = set()
+    for turn in range(2):
+        ax = plots.plot_roc(curve_table(NAMES["normal"], True))
+        path = plots.save(ax, tmp_path / f"{turn}.{suffix}", dpi=50)
+        plt.close(ax.figure)
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
