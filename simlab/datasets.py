@@ -170,9 +170,7 @@ def _from_paths(paths: Iterable) -> pd.DataFrame:
     return table
 
 
-def _download(
-    registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
-) -> None:
+def _download(registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool) -> None:
     import pooch
     from tqdm.auto import tqdm
 
