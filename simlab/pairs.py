@@ -90,7 +90,7 @@ def _negatives(table: pd.DataFrame, specs: list[str], n: int, design: str, seed:
 
 
 def _draw(sources: np.ndarray, n: int, n_specs: int, design: str, seed: int) -> list[tuple[int, int, int]]:
-    """Distinct (reference, query, spec) of different sources; where both are treated alike, the order does not count."""
+    """Distinct (reference, query, spec) of different sources; where both are treated alike, order does not count."""
     ordered = design == "original-variant"
     sizes = np.unique(sources, return_counts=True)[1]
     possible = (len(sources) ** 2 - int((sizes**2).sum())) * n_specs // (1 if ordered else 2)
