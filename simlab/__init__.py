@@ -9,8 +9,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "akaze", "cache", "datasets", "ensemble", "evaluation", "grouping", "hashes", "images", "methods", "pairs",
-    "perturb", "plots", "report", "scoring", "search", "specs", "tables", "widgets",
+    "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes", "images",
+    "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs", "tables", "widgets",
 )  # fmt: skip
 _NAMES = {
     "read_image": "images",
@@ -18,6 +18,7 @@ _NAMES = {
     "ImageError": "images",
     "read_pairs": "tables",
     "make_pairs": "pairs",
+    "audit_sources": "audit",
     "distances": "scoring",
     "score_pairs": "scoring",
     "evaluate": "evaluation",

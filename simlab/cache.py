@@ -4,6 +4,7 @@ A row's key is a SHA-256 of everything that decides its value (:func:`key`); its
 that fails it is treated as absent. Features are arrays in a plain byte form: nothing that is loaded can run code.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -141,6 +142,16 @@ class Cache:
             connection.close()
             raise
         return connection
+
+
+@contextlib.contextmanager
+def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
+    """A cache: one that is passed open stays open; a path, or None for a temporary one, is opened and closed here."""
+    if isinstance(cache, Cache):
+        yield cache
+    else:
+        with Cache(cache) as own:
+            yield own
 
 
 def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:

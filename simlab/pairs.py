@@ -59,16 +59,6 @@ def make_pairs(
     return pairs
 
 
-def original_pairs(images) -> pd.DataFrame:
-    """Return every pair of pictures of different sources, as they are, labelled 0: what an audit looks through."""
-    table = as_table(images).sort_values("path", ignore_index=True)
-    i, j = np.triu_indices(len(table), 1)
-    other = table["source"].to_numpy()[i] != table["source"].to_numpy()[j]
-    pairs = check_pairs(_rows(table, i[other], j[other], label=0))
-    pairs.attrs["root"] = table.attrs["root"]
-    return pairs
-
-
 def _variants(table: pd.DataFrame, specs: list[str], seed: int) -> pd.DataFrame:
     i = np.repeat(np.arange(len(table)), len(specs))
     return _rows(table, i, i, label=1, perturbation=specs * len(table), seed=seed)

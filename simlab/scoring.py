@@ -12,19 +12,15 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from simlab import methods as registry
-from simlab.cache import Cache, key, unpack
+from simlab.cache import Cache, key, opened, unpack
 from simlab.features import PIXELS, Store, Variant, chunked, run
 from simlab.images import read_image
 from simlab.methods import Feature, Method, extract_all
-from simlab.pairs import original_pairs
 from simlab.perturb import canonical
 from simlab.tables import check_pairs
 
 CHUNK = 64
 """Pairs that a worker matches at a time."""
-
-NEAR = 0.16
-"""Share of a hash's bits under which two originals are shown as possible duplicates: 10 of 64."""
 
 _RESULT = struct.Struct("<d?")  # distance, whether there was no evidence
 
@@ -81,16 +77,12 @@ def score_pairs(
     resolved = registry.resolve(methods)
     table = _canonical_specs(check_pairs(pairs))
     root = pairs.attrs.get("root", ".") if root is None else root
-    opened = cache if isinstance(cache, Cache) else Cache(cache)
-    try:
-        store = Store(root, opened, n_jobs=n_jobs, progress=progress)
+    with opened(cache) as kept:
+        store = Store(root, kept, n_jobs=n_jobs, progress=progress)
         scorer = _Scorer(table, resolved, store)
         scorer.make_features()
         scorer.match()
         scores = scorer.table()
-    finally:
-        if opened is not cache:
-            opened.close()
     scores.attrs.update(pairs.attrs, root=str(root), methods=[method.name for method in resolved])
     return scores
 
@@ -119,35 +111,6 @@ def preview(
         else f"{seconds / 3600:.1f} h"
     )
     return f"{len(pairs):,} pairs of {len(variants):,} pictures, about {text}"
-
-
-def audit_sources(
-    images,
-    *,
-    methods: str | Iterable[str] = ("phash", "dhash", "average_hash"),
-    cache: Cache | str | Path | None = None,
-    n_jobs: int = -1,
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Return pairs of different sources that look like hidden duplicates, nearest first; nothing is removed.
-
-    One hidden duplicate among the negatives can move the rate of found copies at a low false positive rate from 1 to 0.
-    A pair is listed when at least two of the hashes differ in less than :data:`NEAR` of their bits.
-
-    Returns:
-        Columns reference, query, one distance per method, and ``same_pixels``.
-    """
-    pairs = original_pairs(images)
-    scores = score_pairs(pairs, methods, cache=cache, n_jobs=n_jobs, progress=progress)
-    resolved = registry.resolve(methods)
-    near = sum(
-        (scores[m.name] < NEAR * m.maximum) & ~scores["no_evidence"].str.contains(m.name, regex=False) for m in resolved
-    )
-    names = [method.name for method in resolved]
-    same = scores[names].eq(0).all(axis=1) & scores["no_evidence"].eq("")
-    found = scores.assign(same_pixels=same)[near >= min(2, len(resolved))]
-    order = found[names].mean(axis=1).sort_values(kind="stable").index
-    return found.loc[order, ["reference", "query", *names, "same_pixels"]].reset_index(drop=True)
 
 
 class _Scorer:

@@ -16,10 +16,11 @@ FLOORS = {
     **dict.fromkeys(["images", "specs", "tables"], 0),
     **dict.fromkeys(["hashes", "akaze", "perturb", "cache", "datasets"], 1),
     **dict.fromkeys(["methods", "pairs"], 2),
-    **dict.fromkeys(["scoring"], 3),
-    **dict.fromkeys(["evaluation", "ensemble", "grouping", "plots"], 4),
-    **dict.fromkeys(["search", "report"], 5),
-    **dict.fromkeys(["widgets", "cli"], 6),
+    **dict.fromkeys(["features"], 3),
+    **dict.fromkeys(["scoring", "audit"], 4),
+    **dict.fromkeys(["evaluation", "ensemble", "grouping", "plots"], 5),
+    **dict.fromkeys(["search", "report"], 6),
+    **dict.fromkeys(["widgets", "cli"], 7),
 }
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 
