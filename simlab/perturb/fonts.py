@@ -4,12 +4,15 @@ import functools
 import hashlib
 import importlib.util
 import re
+import string
 import unicodedata
 from pathlib import Path
 
 from PIL import ImageFont
 
 from simlab.images import ImageError, read_bytes
+
+LETTERS = string.ascii_letters + string.digits
 
 
 @functools.cache
@@ -36,8 +39,8 @@ def find_font(content: str, font: str | None = None) -> str:
             return path
         missing = min(missing, lacks, key=len)
     raise ValueError(
-        f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, Japanese, "
-        "Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font=\"…\""
+        f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, "
+        "Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font=\"…\""
     )
 
 
@@ -68,13 +71,13 @@ def _digest(path: str) -> str:
 
 
 def font_digest(content: str | None, font: str | None) -> str:
-    """Return a digest of the font file that a text is drawn with ("" for the random Latin letters of None).
+    """Return a digest of the font file that a text is drawn with; None stands for random letters and digits.
 
     Raises:
         ValueError: no font has the characters, or the named file cannot be read.
     """
     try:
-        return _digest(find_font(content or "", font))
+        return _digest(font or dejavu()) and _digest(find_font(LETTERS if content is None else content, font))
     except ImageError as error:
         raise ValueError(f"font {font!r}: {error}") from error
 
@@ -83,7 +86,7 @@ def font_digest(content: str | None, font: str | None) -> str:
 def load(path: str, size: int, content_is_complex: bool) -> ImageFont.FreeTypeFont:
     """Return a font at a size in pixels.
 
-    Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without it, the same everywhere.
+    Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without, alike everywhere.
     """
     layout = ImageFont.Layout.RAQM if content_is_complex else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, size, layout_engine=layout)
@@ -91,4 +94,4 @@ def load(path: str, size: int, content_is_complex: bool) -> ImageFont.FreeTypeFo
 
 def is_complex(content: str) -> bool:
     """Return whether a text is written right to left or with combining marks."""
-    return any(unicodedata.bidirectional(c) in ("R", "AL") or unicodedata.category(c)[0] == "M" for c in content)
+    return any(unicodedata.bidirectional(c) in ("R", "AL") or unicodedata.combining(c) for c in content)

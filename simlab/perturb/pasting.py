@@ -1,41 +1,36 @@
 """Perturbations that put something on or around the picture: text, marks, frames, other pictures."""
 
-import string
+import functools
+import hashlib
+import math
 import textwrap
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
+from simlab.images import ImageError, read_bytes, read_image
 from simlab.perturb import fonts
-from simlab.perturb.geometry import Anchor, Color, corner, place
-from simlab.perturb.registry import Share, between, register
+from simlab.perturb.geometry import BICUBIC, Anchor, Color, corner, place, rgb, scaled
+from simlab.perturb.registry import Picture, Rng, Share, between, register
 
-LETTERS = np.array(list(string.ascii_letters + string.digits))
-
-
-def _text_severity(length: int, content: str | None, size: float, opacity: float) -> float:
-    return (length if content is None else len(content)) * (size * 512 / 40) ** 2 * opacity
+FONT_SIZE = 40 / 512
+Length = Annotated[int, between(0, 500)]
 
 
-@register(severity=_text_severity, resources=fonts.font_digest)
+def _inked(length: int, content: str | None, size: float, opacity: float) -> float:
+    return (length if content is None else len(content)) * (size / FONT_SIZE) ** 2 * opacity
+
+
+@register(severity=_inked, resources=fonts.font_digest)
 def text(
-    image: Image.Image,
-    rng: np.random.Generator,
-    *,
-    length: Annotated[int, between(0, 500)] = 20,
-    content: str | None = None,
-    size: Annotated[float, between(0.005, 1)] = 40 / 512,
-    position: Anchor = "random",
-    color: Color = "white",
-    stroke: Annotated[int, between(0, 50)] = 2,
-    stroke_color: Color = "black",
-    opacity: Share = 1.0,
-    wrap: Annotated[int, between(1, 500)] = 20,
-    font: str | None = None,
-) -> Image.Image:
-    """Return the picture with text over it. Severity: characters, times opacity, times their area (1 by default).
+    image: Picture, rng: Rng, *, length: Length = 20, content: str | None = None,
+    size: Annotated[float, between(0.005, 1)] = FONT_SIZE, position: Anchor = "random", color: Color = "white",
+    stroke: Annotated[int, between(0, 50)] = 2, stroke_color: Color = "black", opacity: Share = 1.0,
+    wrap: Annotated[int, between(1, 500)] = 20, font: str | None = None,
+) -> Picture:  # fmt: skip
+    """Return the picture with text over it. Severity: characters x opacity x their area (1 by default).
 
     Args:
         length: number of random letters and digits; a longer text begins with the shorter one.
@@ -45,35 +40,143 @@ def text(
         wrap: longest line in characters; a Chinese, Japanese or Korean character counts as two.
         font: a font file; by default DejaVu Sans, or an installed font that has the characters.
 
-    Source: https://arxiv.org/abs/2206.00282: white, 2-pixel black stroke, 40 px at a width of 512, lines of 20.
+    Source: https://arxiv.org/abs/2206.00282 (white, 2-pixel black stroke, 40 px at width 512, lines of 20).
     """
-    at = place(position, rng)
-    letters = LETTERS[(rng.random(length) * len(LETTERS)).astype(int)]
-    written = wrapped("".join(letters) if content is None else content, wrap)
-    layer = image.copy()
-    style = {"font": font, "stroke": stroke, "fill": color, "stroke_fill": stroke_color}
-    write(layer, written, (0, 0, *image.size), size=size * image.width, at=at, **style)
+    at, letters = place(position, rng), _letters(rng, length)
+    written = wrapped(letters if content is None else content, wrap)
+    layer, style = image.copy(), {"stroke": stroke, "fill": color, "stroke_fill": stroke_color}
+    write(layer, written, (0, 0, *image.size), size=size * image.width, at=at, font=font, **style)
     return layer if opacity == 1 else Image.blend(image, layer, opacity)
 
 
+@register(severity=lambda opacity: opacity, resources=fonts.font_digest)
+def watermark(
+    image: Picture, rng: Rng, *, content: str = "SAMPLE", size: Annotated[float, between(0.02, 1)] = 0.3,
+    opacity: Share = 0.3, degrees: Annotated[float, between(-90, 90)] = 30.0, color: Color = "white",
+    font: str | None = None,
+) -> Picture:  # fmt: skip
+    """Return the picture with a text repeated all over it. Severity: `opacity`.
+
+    Args:
+        size: width of one text, share of the picture's width.
+        degrees: slope of the text, counter-clockwise.
+    """
+    phase, side = rng.random(2), size * image.width
+    stamp = Image.new("L", scaled((1, 1), side, side / 2))
+    write(stamp, content, (0, 0, *stamp.size), size=stamp.height, font=font, fill="white")
+    tile = np.asarray(stamp.rotate(degrees, BICUBIC, expand=True))
+    repeats = -(-image.height // tile.shape[0]), -(-image.width // tile.shape[1])
+    tiles = np.tile(np.roll(tile, (phase * tile.shape).astype(int), (0, 1)), repeats)
+    return _pasted(image, rgb(color), (0, 0), Image.fromarray(tiles[: image.height, : image.width]), opacity)
+
+
+@register(severity=lambda height: height, resources=fonts.font_digest)
+def caption(
+    image: Picture, rng: Rng, *, height: Share = 0.15, content: str | None = None, length: Length = 20,
+    position: Literal["bottom", "top"] = "bottom", color: Color = "black", background: Color = "white",
+    font: str | None = None,
+) -> Picture:  # fmt: skip
+    """Return the picture with a bar of text above or below it. Severity: `height`.
+
+    Args:
+        height: of the bar, share of the picture's; the picture grows by it.
+        content: the text; by default `length` random letters and digits.
+    """
+    letters, bar = _letters(rng, length), max(1, round(height * image.height))
+    canvas = Image.new("RGB", (image.width, image.height + bar), background)
+    top, below = (image.height, 0) if position == "bottom" else (0, bar)
+    canvas.paste(image, (0, below))
+    box, written = (0, top, image.width, top + bar), letters if content is None else content
+    write(canvas, written, box, size=0.6 * bar, font=font, fill=color)
+    return canvas
+
+
+@register(severity=lambda width: width)
+def border(image: Picture, rng: Rng, *, width: Share = 0.1, color: Color = "white") -> Picture:
+    """Return the picture in a frame of one colour. Severity: its width, share of the shorter side."""
+    return ImageOps.expand(image, max(1, round(width * min(image.size))), rgb(color))
+
+
+@register(severity=lambda frame: frame)
+def screenshot(image: Picture, rng: Rng, *, frame: Share = 0.3) -> Picture:
+    """Return the picture as shown on a telephone: the clock above, lines of comments below. Severity: `frame`.
+
+    Args:
+        frame: height of what is added, share of the picture's.
+    """
+    draws, added = rng.random(3), max(4, round(frame * image.height))
+    canvas = Image.new("RGB", (image.width, image.height + added), "white")
+    unit, draw, clock = added / 12, ImageDraw.Draw(canvas), f"{int(draws[0] * 24):02}:{int(draws[1] * 60):02}"
+    write(canvas, clock, (0, 0, image.width, added // 3), size=2 * unit, at=(0.03, 0.5), fill="#202124")
+    canvas.paste(image, (0, added // 3))
+    for row, share in enumerate(draws):
+        y = added // 3 + image.height + (1 + 2 * row) * unit
+        draw.rectangle((0.03 * image.width, y, (0.3 + 0.6 * share) * image.width, y + unit), fill="#bdc1c6")
+    return canvas
+
+
+def _picture_digest(picture: str | None) -> str:
+    try:
+        return f"picture:{hashlib.sha256(read_bytes(picture)).hexdigest()[:16]}" if picture is not None else ""
+    except ImageError as error:
+        raise ValueError(f"picture {picture!r}: {error}") from error
+
+
+@register(severity=lambda size, opacity: size**2 * opacity, resources=_picture_digest)
+def overlay(
+    image: Picture, rng: Rng, *, picture: str | None = None, size: Share = 0.3, position: Anchor = "random",
+    opacity: Share = 1.0,
+) -> Picture:  # fmt: skip
+    """Return the picture with a logo or sticker on it. Severity: the most it covers of the area, times opacity.
+
+    Args:
+        picture: a file, its transparency respected; by default a badge in random colours is drawn.
+        size: sides of the box that the logo fills with its proportions, shares of the picture's sides.
+    """
+    at, colors = place(position, rng), rng.integers(0, 256, (2, 3)).tolist()
+    layers = _badge(*map(tuple, colors)) if picture is None else _cut_out(picture)
+    fit = size * min(image.width / layers[0].width, image.height / layers[0].height)
+    light, mask = (layer.resize(scaled(layer.size, fit, fit), BICUBIC) for layer in layers)
+    x, y = corner(image.size, mask.size, at)
+    result = _pasted(image, (0, 0, 0), (x, y), mask, opacity)
+    shaded = result.crop((x, y, x + mask.width, y + mask.height))
+    result.paste(ImageChops.add(shaded, light.point(lambda level: round(level * opacity))), (x, y))
+    return result
+
+
+@register(severity=lambda area: 1 - area, resources=_picture_digest)
+def embed(
+    image: Picture, rng: Rng, *, picture: str | None = None, area: Annotated[float, between(0.01, 1)] = 0.5,
+    position: Anchor = "random",
+) -> Picture:  # fmt: skip
+    """Return the picture, made smaller, within another one of its size. Severity: share of the area taken away.
+
+    Args:
+        picture: the file of the other picture; by default patches of random colours are drawn.
+        area: share of the area that the picture keeps.
+    """
+    at, draws = place(position, rng), rng.random((24, 7))
+    part = image.resize(scaled(image.size, math.sqrt(area), math.sqrt(area)), BICUBIC)
+    other = _patches(image.size, draws) if picture is None else _decoded(read_bytes(picture), 255)
+    other = ImageOps.fit(other, image.size, BICUBIC)
+    return _pasted(other, part, corner(image.size, part.size, at))
+
+
 def wrapped(content: str, columns: int) -> str:
-    """Return a text broken into lines of at most `columns` columns; wide characters take two."""
+    """Return a text broken into lines of at most `columns` columns; wide characters take two.
+
+    >>> wrapped("日本語の文字", 6).splitlines()
+    ['日本語', 'の文字']
+    """
     wide = any(unicodedata.east_asian_width(c) in "WF" for c in content)
     width = max(1, columns // 2) if wide else columns
     return "\n".join(textwrap.fill(line, width) for line in content.splitlines())
 
 
 def write(
-    canvas: Image.Image,
-    content: str,
-    box: tuple[int, int, int, int],
-    *,
-    size: float,
-    at: tuple[float, float] = (0.5, 0.5),
-    font: str | None = None,
-    stroke: int = 0,
-    **colors: str,
-) -> None:
+    canvas: Picture, content: str, box: tuple[int, int, int, int], *, size: float,
+    at: tuple[float, float] = (0.5, 0.5), font: str | None = None, stroke: int = 0, **colors: str,
+) -> None:  # fmt: skip
     """Draw a text on `canvas`, in place, inside the box (left, top, right, bottom) if it fits at any size.
 
     Args:
@@ -82,18 +185,62 @@ def write(
         colors: `fill` and `stroke_fill`.
     """
     draw, room = ImageDraw.Draw(canvas), (box[2] - box[0], box[3] - box[1])
-    style = {"stroke_width": stroke, "align": "center"}
-    style["font"], (left, top, right, bottom) = _fit(draw, content, room, max(1, round(size)), font, style)
+    style, (left, top, right, bottom) = _fit(draw, content, room, max(1, round(size)), font, stroke)
     x, y = corner(room, (right - left, bottom - top), at)
     draw.multiline_text((box[0] + x - left, box[1] + y - top), content, **style, **colors)
 
 
-def _fit(draw: ImageDraw.ImageDraw, content: str, room: tuple[int, int], size: int, font: str | None, style: dict):
+def _fit(draw: Any, content: str, room: tuple[int, int], size: int, font: str | None, stroke: int) -> tuple:
+    """Return the style, its font the largest up to `size` in which the text fits, and the box that it takes."""
     path, is_complex = fonts.find_font(content, font), fonts.is_complex(content)
     while True:
-        loaded = fonts.load(path, size, is_complex)
-        box = draw.multiline_textbbox((0, 0), content, font=loaded, **style)
+        style = {"font": fonts.load(path, size, is_complex), "stroke_width": stroke, "align": "center"}
+        style["spacing"] = size // 10  # between lines; Pillow's 4 pixels suit only its usual sizes
+        box = draw.multiline_textbbox((0, 0), content, **style)
         shrink = min(room[0] / max(1, box[2] - box[0]), room[1] / max(1, box[3] - box[1]))
         if shrink >= 1 or size == 1:
-            return loaded, box
+            return style, box
         size = max(1, min(size - 1, int(size * shrink)))
+
+
+def _letters(rng: Rng, length: int) -> str:
+    # one draw a letter, in order: a longer text begins with the shorter one
+    return "".join(fonts.LETTERS[int(draw * len(fonts.LETTERS))] for draw in rng.random(length))
+
+
+def _pasted(image: Picture, pasted: Any, at: tuple, mask: Picture | None = None, opacity: float = 1) -> Picture:
+    result, faded = image.copy(), mask and mask.point(lambda level: round(level * opacity))
+    result.paste(pasted, at, faded)
+    return result
+
+
+@functools.lru_cache(maxsize=4)
+def _decoded(data: bytes, level: int) -> Picture:
+    # by content, not by path: the file may be replaced while a notebook is open
+    return read_image(data, background=(level,) * 3)
+
+
+def _cut_out(path: str) -> tuple[Picture, Picture]:
+    """Return the light of a picture (it on black) and its opacity, as the one decoder shows it on two grounds."""
+    on_white, on_black = (_decoded(read_bytes(path), level) for level in (255, 0))
+    return on_black, ImageOps.invert(ImageChops.difference(on_white, on_black).getchannel("G"))
+
+
+def _badge(disc: tuple[int, ...], star: tuple[int, ...]) -> tuple[Picture, Picture]:
+    badge, opaque = Image.new("RGB", (256, 256)), Image.new("L", (256, 256))
+    for layer in (badge, opaque):
+        ImageDraw.Draw(layer).ellipse((2, 2, 253, 253), fill="white")
+    ImageDraw.Draw(badge).ellipse((16, 16, 239, 239), fill=disc)
+    for rotation in (0, 45):
+        ImageDraw.Draw(badge).regular_polygon((128, 128, 90), 4, rotation=rotation, fill=star)
+    return badge, opaque
+
+
+def _patches(size: tuple[int, int], draws: np.ndarray) -> Picture:
+    """A background of smooth colours with rectangles: something foreign for hashes and for keypoints."""
+    colors = (60 + 140 * draws[:, :3]).astype(np.uint8)
+    smooth = Image.fromarray(colors.reshape(4, 6, 3)).resize(size, BICUBIC)
+    starts, sides = draws[:, 3:5] * size, draws[:, 5:] * size / 4
+    for color, box in zip(colors[::-1].tolist(), np.hstack([starts, starts + sides]).tolist()):
+        ImageDraw.Draw(smooth).rectangle(box, fill=tuple(color))
+    return smooth

@@ -1,32 +1,39 @@
-"""Perturbations that change values in place: compression, filters, noise, tone and colour."""
+"""Perturbations that change levels in place: compression, filters, noise, tone and colour."""
 
+import functools
 import io
+import math
+import statistics
 from typing import Annotated, Literal
 
+import cv2
 import numpy as np
-from PIL import Image, features
+from PIL import Image, ImageEnhance, ImageOps, features
 
-from simlab.perturb.registry import between, register
+from simlab.images import to_grey
+from simlab.perturb.geometry import Degrees
+from simlab.perturb.registry import Picture, Rng, Share, between, register
 
-CODECS = {"jpeg": "libjpeg_turbo", "webp": "webp", "avif": "avif", "png": "pil"}
+Factor = Annotated[float, between(0.01, 10)]
+Kernel = Annotated[int, between(1, 99, odd=True)]
+
+# one thread: AVIF's bytes must not depend on the machine's number of cores
+ENCODERS = {"jpeg": {}, "webp": {"method": 0}, "avif": {"speed": 9, "max_threads": 1}}
 
 
 def _codec(format: str) -> str:
-    # JPEG is there even where it is not libjpeg-turbo that does it
-    if format != "jpeg" and not features.check(CODECS[format]):
-        raise ValueError(f"this Pillow was built without {format}; allowed: jpeg, png (Pillow's own wheel has all)")
-    return f"{format} {features.version(CODECS[format])}"
+    name = {"jpeg": "libjpeg_turbo", "png": "pil"}.get(format, format)
+    if format in ("webp", "avif") and not features.check(format):
+        raise ValueError(f"this Pillow was built without {format}; allowed: jpeg, png (its own wheel has all)")
+    return f"{format} {features.version(name)}"
 
 
 @register(severity=lambda quality: 101 - quality, resources=_codec)
 def recompress(
-    image: Image.Image,
-    rng: np.random.Generator,
-    *,
-    quality: Annotated[int, between(1, 100)] = 30,
+    image: Picture, rng: Rng, *, quality: Annotated[int, between(1, 100)] = 30,
     format: Literal["jpeg", "webp", "avif", "png"] = "jpeg",
-) -> Image.Image:
-    """Return the picture after a round trip through a lossy file. Severity: 101 − quality (100 loses a little too).
+) -> Picture:  # fmt: skip
+    """Return the picture after a round trip through a lossy file. Severity: 101 - quality (100 loses a little).
 
     Args:
         quality: 1 to 100; for "png", which loses nothing itself, a palette of ``2.56 * quality`` colours.
@@ -34,8 +41,138 @@ def recompress(
     """
     if format == "png":
         return image.quantize(max(2, round(2.56 * quality)), Image.Quantize.FASTOCTREE).convert("RGB")
-    # one thread: AVIF's bytes must not depend on the machine's number of cores
-    options = {"jpeg": {}, "webp": {"method": 0}, "avif": {"speed": 9, "max_threads": 1}}[format]
     file = io.BytesIO()
-    image.save(file, format, quality=quality, **options)
+    image.save(file, format, quality=quality, **ENCODERS[format])
     return Image.open(file).convert("RGB")
+
+
+def _sigma(sigma: float, kernel: int | None) -> float:
+    if kernel is not None and sigma != 2:
+        raise ValueError("'blur' takes sigma or kernel, not both")
+    return sigma if kernel is None else 0.6 * ((kernel - 1) / 2 - 1) + 1
+
+
+@register(severity=lambda sigma, kernel: 0 if kernel == 1 else _sigma(sigma, kernel))
+def blur(
+    image: Picture, rng: Rng, *, sigma: Annotated[float, between(0, 50)] = 2.0, kernel: Kernel | None = None
+) -> Picture:
+    """Return the picture under a Gaussian filter. Severity: its standard deviation in pixels.
+
+    Args:
+        sigma: standard deviation in pixels.
+        kernel: side of the filter instead, odd; sigma is then ``0.6 * ((kernel - 1) / 2 - 1) + 1``.
+
+    Source: https://arxiv.org/abs/2206.00282 for the kernels.
+    """
+    return Image.fromarray(cv2.GaussianBlur(np.asarray(image), (int(kernel or 0),) * 2, _sigma(sigma, kernel)))
+
+
+@register(severity=lambda kernel: kernel - 1)
+def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
+    """Return the picture under a median filter of `kernel` x `kernel` pixels. Severity: ``kernel - 1``."""
+    return Image.fromarray(cv2.medianBlur(np.asarray(image), kernel))
+
+
+@register(severity=lambda length: length - 1)
+def motion(
+    image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0
+) -> Picture:
+    """Return the picture smeared along a line. Severity: ``length - 1``.
+
+    Args:
+        length: of the line in pixels.
+        degrees: its direction, counter-clockwise from horizontal.
+    """
+    along, middle = np.linspace(-(length - 1) / 2, (length - 1) / 2, 4 * length), length // 2
+    direction = [[-math.sin(math.radians(degrees))], [math.cos(math.radians(degrees))]]
+    line = np.zeros((2 * middle + 1, 2 * middle + 1))
+    np.add.at(line, tuple(np.rint(middle + direction * along).astype(int)), 1 / len(along))
+    return Image.fromarray(cv2.filter2D(np.asarray(image), -1, line))
+
+
+@functools.cache
+def _normal_quantiles() -> np.ndarray:
+    """The standard normal's quantiles at 65,536 even steps: a look-up makes 16-bit random numbers normal."""
+    normal = statistics.NormalDist()
+    return np.array([normal.inv_cdf((i + 0.5) / 65536) for i in range(65536)], dtype=np.float32)
+
+
+def _squared_error(kind: str, variance: float, amount: float) -> float:
+    if (amount if kind != "salt_pepper" else variance) != (0.05 if kind != "salt_pepper" else 0.02):
+        raise ValueError("'noise' takes amount with kind=\"salt_pepper\", variance with the other kinds")
+    return {"gaussian": variance, "speckle": variance / 3, "salt_pepper": amount / 3}[kind]
+
+
+@register(severity=_squared_error)
+def noise(
+    image: Picture, rng: Rng, *, kind: Literal["gaussian", "speckle", "salt_pepper"] = "gaussian",
+    variance: Share = 0.02, amount: Share = 0.05,
+) -> Picture:  # fmt: skip
+    """Return the picture with noise in every channel. Severity: mean squared error if levels are spread evenly.
+
+    Args:
+        kind: "gaussian" adds, "speckle" multiplies, "salt_pepper" makes values white or black.
+        variance: of gaussian and speckle, for levels from 0 to 1.
+        amount: share of the values that become salt or pepper.
+
+    Source: scikit-image's ``random_noise``, https://scikit-image.org/docs/stable/api/skimage.util.html.
+    """
+    levels = np.asarray(image)
+    draws = rng.integers(0, 65536, levels.shape, dtype=np.uint16)
+    if kind == "salt_pepper":
+        half = round(amount * 32768)
+        return Image.fromarray(np.where(draws < 65536 - half, levels * (draws >= half), np.uint8(255)))
+    field = _normal_quantiles().take(draws)
+    field *= np.float32(math.sqrt(variance)) * (levels if kind == "speckle" else np.float32(255))
+    field += levels
+    return Image.fromarray(np.rint(np.clip(field, 0, 255, out=field), out=field).astype(np.uint8))
+
+
+@register(severity=lambda factor: abs(math.log2(factor)))
+def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
+    """Return the picture with all levels multiplied. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    return ImageEnhance.Brightness(image).enhance(factor)
+
+
+@register(severity=lambda factor: abs(math.log2(factor)))
+def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
+    """Return the picture, levels moved from its mean grey. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    return ImageEnhance.Contrast(image).enhance(factor)
+
+
+@register(severity=lambda factor: abs(math.log2(factor)))
+def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
+    """Return the picture, colours moved from grey. Severity: ``|log2 factor|``. Source: ImageEnhance.Color."""
+    return ImageEnhance.Color(image).enhance(factor)
+
+
+@register(severity=lambda factor: abs(math.log2(factor)))
+def sharpness(image: Picture, rng: Rng, *, factor: Factor = 2.0) -> Picture:
+    """Return the picture sharpened, under 1 smoothed. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    return ImageEnhance.Sharpness(image).enhance(factor)
+
+
+@register(severity=lambda exponent: abs(math.log2(exponent)))
+def gamma(image: Picture, rng: Rng, *, exponent: Factor = 1.5) -> Picture:
+    """Return the picture, levels of 0 to 1 raised to a power; over 1 darkens. Severity: ``|log2 exponent|``."""
+    return image.point([round(255 * (level / 255) ** exponent) for level in range(256)] * 3)
+
+
+@register(severity=lambda degrees: abs(degrees))
+def hue(image: Picture, rng: Rng, *, degrees: Degrees = 30.0) -> Picture:
+    """Return the picture with hues turned on the colour circle of HSV. Severity: degrees."""
+    hsv = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2HSV_FULL)
+    hsv[..., 0] += np.uint8(round(degrees / 360 * 256) % 256)  # uint8 wraps, as the circle does
+    return Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL))
+
+
+@register(severity=lambda: 1)
+def gray(image: Picture, rng: Rng) -> Picture:
+    """Return the picture without colour. Severity: 1."""
+    return to_grey(image).convert("RGB")
+
+
+@register(severity=lambda bits: 8 - bits)
+def posterize(image: Picture, rng: Rng, *, bits: Annotated[int, between(1, 8)] = 3) -> Picture:
+    """Return the picture with only the highest `bits` of every level. Severity: bits lost."""
+    return ImageOps.posterize(image, bits)

@@ -1,11 +1,10 @@
 """The registry of perturbations, and chains of them read from specs."""
 
-import functools
 import hashlib
 import inspect
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -14,6 +13,9 @@ from PIL import Image
 
 from simlab import specs
 from simlab.images import read_image
+
+Picture = Image.Image
+Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,17 @@ class Rule:
 
 
 def between(low: float, high: float, *, odd: bool = False) -> Rule:
-    """Return the rule for a number from `low` to `high`, both allowed; put it in an annotation.
+    """Return the rule for a number from `low` to `high`, both allowed; it goes into an annotation.
 
-    >>> def tint(image, rng, *, strength: Annotated[float, between(0, 1)] = 0.3): ...
+    >>> Annotated[float, between(0, 1)].__metadata__[0].words
+    'a number from 0 to 1'
     """
-    words = f"{'an odd number' if odd else 'a number'} from {low:g} to {high:g}"
-    return Rule(words, functools.partial(_within, low=low, high=high, odd=odd))
 
+    def allows(value: Any) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and low <= value <= high and (not odd or value % 2 == 1)
 
-def _within(value: Any, low: float, high: float, odd: bool) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and low <= value <= high and (not odd or value % 2 == 1)
+    return Rule(f"{'an odd' if odd else 'a'} number from {low:g} to {high:g}", allows)
 
 
 Share = Annotated[float, between(0, 1)]
@@ -43,25 +45,44 @@ Share = Annotated[float, between(0, 1)]
 
 
 @dataclass(frozen=True)
+class Step:
+    """One perturbation with all its arguments; it carries its function, so that a worker needs no registry."""
+
+    kind: str
+    function: Callable[..., Picture]
+    arguments: dict[str, Any]
+    severity: float
+    resources: str
+
+    def apply(self, image: Picture, rng: Rng) -> Picture:
+        """Return the variant of an RGB picture. A step of severity 0 changes nothing, by definition."""
+        if self.severity == 0:
+            return image
+        return _checked(self.function(image, rng, **self.arguments), f"{self.kind!r} must return")
+
+
+@dataclass(frozen=True)
 class Perturbation:
-    """A registered perturbation: its name in specs, its function, and what is known from the arguments alone.
+    """A registered perturbation: its name in specs, its function, and what the arguments alone tell of it.
 
     `severity` and `resources` are called with those keyword arguments of `function` that they name.
     """
 
     name: str
-    function: Callable[..., Image.Image]
+    function: Callable[..., Picture]
     severity: Callable[..., float]
-    resources: Callable[..., str] | None = None
+    resources: Callable[..., str]
 
-    def step(self, call: specs.Call) -> "Step":
-        """Return the step that a call describes, its arguments complete.
+    def step(self, call: specs.Call) -> Step:
+        """Return the step that a call describes.
 
         Raises:
             ValueError: naming the argument, what is allowed and what was given.
         """
         arguments = self.bind(call)
-        return Step(self.name, self.function, arguments, self.measure(arguments), self.material(arguments))
+        severity, drawn_on = self.measure(arguments), specs.call_named(self.resources, arguments)
+        resources = ";".join(filter(None, [drawn_on, specs.code_digest(self.function)]))
+        return Step(self.name, self.function, arguments, severity, resources)
 
     def bind(self, call: specs.Call) -> dict[str, Any]:
         """Return all arguments of a call, checked against the annotations of the function."""
@@ -71,34 +92,10 @@ class Perturbation:
 
     def measure(self, arguments: Mapping[str, Any]) -> float:
         """Return the severity; rounded, so that 1 - 0.8 is 0.2."""
-        severity = round(float(_call(self.severity, arguments)), 12)
+        severity = round(float(specs.call_named(self.severity, arguments)), 12)
         if not (math.isfinite(severity) and severity >= 0):
             raise ValueError(f"severity of {self.name!r} must be finite and at least 0, not {severity}")
         return severity
-
-    def material(self, arguments: Mapping[str, Any]) -> str:
-        """Return digests of what the function draws on beside picture and arguments; "" if nothing."""
-        drawn_on = _call(self.resources, arguments) if self.resources else ""
-        return ";".join(filter(None, [drawn_on, _code_digest(self.function)]))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One perturbation with its arguments; it carries its function, so that a worker needs no registry."""
-
-    kind: str
-    function: Callable[..., Image.Image]
-    arguments: dict[str, Any]
-    severity: float
-    resources: str
-
-    def apply(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the variant of an RGB picture. A step of severity 0 changes nothing, by definition."""
-        if self.severity == 0:
-            return image
-        variant = self.function(image, rng, **self.arguments)
-        _check_picture(variant, f"{self.kind!r} must return")
-        return variant
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ class Chain:
     @property
     def severity(self) -> float:
         """0 where nothing is done, NaN for two steps or more."""
-        return _severity([step.severity for step in self.steps])
+        return self.steps[0].severity if len(self.steps) == 1 else math.nan if self.steps else 0.0
 
     @property
     def resources(self) -> str:
@@ -131,7 +128,7 @@ class Chain:
         """
         return ";".join(filter(None, (step.resources for step in self.steps)))
 
-    def apply(self, image: Image.Image, seed: int = 0, content: bytes | None = None) -> Image.Image:
+    def apply(self, image: Picture, seed: int = 0, content: bytes | None = None) -> Picture:
         """Return the variant of an RGB picture; the picture itself is left as it is.
 
         Args:
@@ -141,9 +138,8 @@ class Chain:
         Raises:
             ValueError: the picture, or what a perturbation makes of it, is not a PIL picture in RGB.
         """
-        _check_picture(image, "perturbations take")
+        variant = _checked(image, "perturbations take")
         content = content_digest(image) if content is None else content
-        variant = image
         for i, step in enumerate(self.steps):
             earlier = sum(other.kind == step.kind for other in self.steps[:i])
             variant = step.apply(variant, _generator(seed, content, step.kind, earlier))
@@ -155,17 +151,17 @@ REGISTRY: dict[str, Perturbation] = {}
 
 
 def register(
-    *, severity: Callable[..., float], resources: Callable[..., str] | None = None, replace: bool = False
+    *, severity: Callable[..., float], resources: Callable[..., str] = lambda: "", replace: bool = False
 ) -> Callable[[Callable], Callable]:
     """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the function.
 
-    The function takes a PIL RGB picture, a numpy Generator and keyword-only arguments with defaults, and returns
-    a new PIL RGB picture. It draws from `rng` alone, always the same numbers in the same order whatever its
-    arguments, so that a severity curve moves one thing only. Arguments annotated with
+    The function takes a PIL RGB picture, a numpy Generator and keyword-only arguments with defaults, and
+    returns a new PIL RGB picture. It draws from `rng` alone, always the same numbers in the same order
+    whatever its arguments, so that a severity curve moves one thing only. Arguments annotated with
     ``Annotated[float, between(0, 1)]`` or ``Literal["a", "b"]`` are checked.
 
     Args:
-        severity: returns the severity from the arguments it names: 0 unchanged, never decreasing with strength.
+        severity: returns the severity from the arguments it names; 0 unchanged, never falling with strength.
         resources: returns a digest of the files drawn on, from the arguments it names.
         replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
 
@@ -180,11 +176,11 @@ def register(
     >>> del REGISTRY["darken"]
     """
 
-    def decorate(function: Callable[..., Image.Image]) -> Callable[..., Image.Image]:
-        perturbation = Perturbation(function.__name__, function, severity, resources)
-        _check_shape(perturbation)
-        _check_free(perturbation, replace)
-        REGISTRY[perturbation.name] = perturbation
+    def decorate(function: Callable[..., Picture]) -> Callable[..., Picture]:
+        name = _checked_name(function, severity)
+        if name in REGISTRY and not replace and _origin(REGISTRY[name].function) != _origin(function):
+            raise ValueError(f"perturbation {name!r} exists; choose another name or say replace=True")
+        REGISTRY[name] = Perturbation(name, function, severity, resources)
         return function
 
     return decorate
@@ -200,12 +196,12 @@ def parse(spec: str) -> Chain:
     >>> chain.spec, chain.kind
     ('crop+mirror', 'crop+mirror')
     """
-    calls = specs.parse(spec)
-    steps = tuple(specs.lookup(call.name, REGISTRY, "perturbation").step(call) for call in calls)
+    known = [(specs.lookup(call.name, REGISTRY, "perturbation"), call) for call in specs.parse(spec)]
+    steps = tuple(perturbation.step(call) for perturbation, call in known)
     return Chain("+".join(specs.canonical(s.kind, s.arguments, s.function) for s in steps), steps)
 
 
-def apply(image, spec: str, seed: int = 0) -> Image.Image:
+def apply(image: Any, spec: str, seed: int = 0) -> Picture:
     """Return a variant of a picture: a pure function of its pixels, the spec and the seed.
 
     Args:
@@ -248,13 +244,13 @@ def severity(spec: str) -> float:
     0.7
     """
     calls = specs.parse(spec)
-    if any(call.name not in REGISTRY for call in calls):
-        return math.nan
-    known = [REGISTRY[call.name] for call in calls]
-    return _severity([kind.measure(kind.bind(call)) for kind, call in zip(known, calls)])
+    if len(calls) != 1 or calls[0].name not in REGISTRY:
+        return math.nan if calls else 0.0
+    perturbation = REGISTRY[calls[0].name]
+    return perturbation.measure(perturbation.bind(calls[0]))
 
 
-def content_digest(image: Image.Image) -> bytes:
+def content_digest(image: Picture) -> bytes:
     """Return SHA-256 of a picture's size and RGB pixels: what its random draws are seeded from.
 
     >>> len(content_digest(Image.new("RGB", (3, 2))))
@@ -263,42 +259,9 @@ def content_digest(image: Image.Image) -> bytes:
     return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
 
 
-def expand(names: str | Iterable[str], presets: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return canonical specs for a preset, a spec, a comma-separated text or a list of these; see `resolve`."""
-    entries = [names] if isinstance(names, str) else list(names)
-    parts = [part for entry in entries for part in (_split(entry) or [""])]
-    return list(dict.fromkeys(canonical(spec) for part in parts for spec in _preset(part, presets)))
-
-
-def _split(entry: Any) -> list[str]:
-    if not isinstance(entry, str):
-        raise ValueError(f"perturbations are texts such as 'crop(area=0.5)', not {type(entry).__name__}")
-    return specs.split(entry)
-
-
-def _preset(part: str, presets: Mapping[str, Iterable[str]]) -> Iterable[str]:
-    if part.isidentifier():
-        specs.lookup(part, {**presets, **REGISTRY}, "perturbation or preset")
-    return presets.get(part, (part,))
-
-
-def _severity(severities: list[float]) -> float:
-    return float(sum(severities)) if len(severities) < 2 else math.nan
-
-
-def _generator(seed: int, content: bytes, name: str, index: int) -> np.random.Generator:
+def _generator(seed: int, content: bytes, name: str, index: int) -> Rng:
     digest = hashlib.sha256(f"{seed} {name} {index} ".encode() + content).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
-
-
-def _call(function: Callable, arguments: Mapping[str, Any]) -> Any:
-    return function(**{key: arguments[key] for key in _named(function) if key in arguments})
-
-
-@functools.cache
-def _named(function: Callable) -> tuple[str, ...]:
-    parameters = inspect.signature(function).parameters
-    return tuple(name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD)
 
 
 def _check(name: str, function: Callable, arguments: Mapping[str, Any]) -> None:
@@ -306,62 +269,37 @@ def _check(name: str, function: Callable, arguments: Mapping[str, Any]) -> None:
     for key, value in arguments.items():
         hint = hints.get(key, Any)
         options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-        if not any(_fits(option, value) for option in options):
-            allowed = " or ".join(_words(option) for option in options)
+        rules = [_rule(option) for option in options]
+        if not any(rule.allows(value) for rule in rules):
+            allowed = " or ".join(rule.words for rule in rules)
             raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
 
 
-def _fits(option: Any, value: Any) -> bool:
+def _rule(option: Any) -> Rule:
     if option is types.NoneType:
-        return value is None
+        return Rule("None", lambda value: value is None)
     if get_origin(option) is Literal:
-        return value in get_args(option)
-    return all(rule.allows(value) for rule in _rules(option))
+        return Rule("one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__)
+    stated = [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
+    return stated[0] if stated else Rule("anything", lambda value: True)
 
 
-def _words(option: Any) -> str:
-    if get_origin(option) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(option)))
-    return " and ".join(rule.words for rule in _rules(option)) or "None"
+def _checked(image: Any, who: str) -> Picture:
+    if isinstance(image, Picture) and image.mode == "RGB":
+        return image
+    given = f"one of mode {image.mode}" if isinstance(image, Picture) else type(image).__name__
+    raise ValueError(f"{who} a PIL picture of mode RGB, not {given}")
 
 
-def _rules(option: Any) -> list[Rule]:
-    return [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
-
-
-def _check_picture(image: Any, who: str) -> None:
-    if not (isinstance(image, Image.Image) and image.mode == "RGB"):
-        given = f"one of mode {image.mode}" if isinstance(image, Image.Image) else type(image).__name__
-        raise ValueError(f"{who} a PIL picture of mode RGB, not {given}")
-
-
-def _check_shape(perturbation: Perturbation) -> None:
-    name, allowed = perturbation.name, specs.defaults_of(perturbation.function)
-    first = [p for p in _named(perturbation.function) if p not in allowed]
-    if not name.isidentifier() or len(first) != 2:
-        raise ValueError(f"a perturbation is a function (image, rng, *, …), not {name}({', '.join(first)}, …)")
-    unknown = [key for key in _named(perturbation.severity) if key not in allowed]
+def _checked_name(function: Callable, severity: Callable) -> str:
+    name, allowed = function.__name__, list(specs.defaults_of(function))
+    if not name.isidentifier() or len(inspect.signature(function).parameters) != 2 + len(allowed):
+        raise ValueError(f"a perturbation is a named function of (image, rng, *, …), not {name!r}")
+    unknown = set(inspect.signature(severity).parameters).difference(allowed)
     if unknown:
-        given = ", ".join(unknown)
-        raise ValueError(f"severity of {name!r} uses {given}; allowed: {', '.join(allowed) or 'no argument'}")
+        raise ValueError(f"severity of {name!r} uses {sorted(unknown)}; allowed: {allowed}")
+    return name
 
 
-def _check_free(perturbation: Perturbation, replace: bool) -> None:
-    taken = REGISTRY.get(perturbation.name)
-    if taken and not replace and _place(taken.function) != _place(perturbation.function):
-        raise ValueError(f"the perturbation {perturbation.name!r} exists; choose another name or say replace=True")
-
-
-def _place(function: Callable) -> tuple[str, str]:
+def _origin(function: Callable) -> tuple[str, str]:
     return function.__module__, function.__qualname__
-
-
-def _code_digest(function: Callable) -> str:
-    """Digest of a user's function, so that results cached from an earlier version are not taken for new ones."""
-    if function.__module__.startswith("simlab."):
-        return ""
-    try:
-        source = inspect.getsource(function).encode()
-    except (OSError, TypeError):  # typed at a prompt
-        source = function.__code__.co_code + repr(function.__code__.co_consts).encode()
-    return "code:" + hashlib.sha256(source).hexdigest()[:16]
