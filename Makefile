@@ -56,10 +56,11 @@ bench: $(READY)  ## what each step costs on this machine
 	$(BIN)/python benchmarks/bench.py $(ARGS)
 
 # pip-audit has many dependencies of its own: an environment apart keeps .venv what the lock file says.
+# --strict: a package that could not be looked up is a failure, not a pass.
 audit: $(READY)  ## known vulnerabilities of what the lock file pins (asks the network)
 	@test -x $(AUDIT) || $(BIN)/python -m venv build/audit
 	@$(AUDIT) -m pip install --quiet "pip-audit>=2.9"
-	$(AUDIT) -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off $(ARGS)
+	$(AUDIT) -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off $(ARGS)
 
 # One version of each package for every Python and system: the same numbers everywhere.
 lock:  ## pin the dependencies again, with uv (make lock ARGS=--upgrade for newer ones)

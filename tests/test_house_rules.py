@@ -12,16 +12,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "simlab"
 
-FLOORS = {
-    **dict.fromkeys(["images", "specs", "tables"], 0),
-    **dict.fromkeys(["hashes", "akaze", "perturb", "cache", "datasets"], 1),
-    **dict.fromkeys(["methods", "pairs"], 2),
-    **dict.fromkeys(["features"], 3),
-    **dict.fromkeys(["scoring", "audit"], 4),
-    **dict.fromkeys(["evaluation", "ensemble", "grouping", "plots"], 5),
-    **dict.fromkeys(["search", "report"], 6),
-    **dict.fromkeys(["widgets", "cli"], 7),
-}
+# From the ground up: a module imports only from the lines above its own.
+STOREYS = [
+    ["images", "specs", "tables"],
+    ["hashes", "akaze", "perturb", "cache", "datasets"],
+    ["methods", "pairs"],
+    ["features"],
+    ["scoring", "audit"],
+    ["evaluation", "ensemble", "grouping", "plots"],
+    ["search", "report"],
+    ["widgets", "cli"],
+]
+FLOORS = {module: floor for floor, modules in enumerate(STOREYS) for module in modules}
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 
 MAX_CODE_LINES = 4000
@@ -83,17 +85,11 @@ def code_lines(path):
     """Lines that are neither blank nor comment nor a string standing alone."""
     prose = set()
     for node in ast.walk(parse(path)):
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             prose.update(range(node.lineno, node.end_lineno + 1))
     lines = path.read_text(encoding="utf-8").splitlines()
     return sum(
-        1
-        for n, line in enumerate(lines, 1)
-        if line.strip() and not line.strip().startswith("#") and n not in prose
+        1 for n, line in enumerate(lines, 1) if line.strip() and not line.strip().startswith("#") and n not in prose
     )
 
 
@@ -155,11 +151,7 @@ def test_imports_go_down_only(path):
     if module in DOORS:
         return
     assert module in FLOORS, f"{module} has no floor: give it one in {relative(Path(__file__))}"
-    wrong = {
-        name
-        for name in imported_modules(path) - {module}
-        if name not in FLOORS or FLOORS[name] >= FLOORS[module]
-    }
+    wrong = {name for name in imported_modules(path) - {module} if name not in FLOORS or FLOORS[name] >= FLOORS[module]}
     assert not wrong, (
         f"{relative(path)} (floor {FLOORS[module]}) may import only from lower floors, not {sorted(wrong)}"
     )
@@ -175,9 +167,7 @@ def test_public_names_have_docstrings():
 
 def test_functions_are_short():
     found = [(path, node, body_lines(node)) for path in SOURCES for node in functions_of(parse(path))]
-    nothing(
-        f"{relative(path)}:{node.lineno}: {node.name}: {n} lines" for path, node, n in found if n > MAX_BODY
-    )
+    nothing(f"{relative(path)}:{node.lineno}: {node.name}: {n} lines" for path, node, n in found if n > MAX_BODY)
     assert statistics.median(n for _, _, n in found) <= MAX_MEDIAN_BODY
 
 
