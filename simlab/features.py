@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import cv2
 import joblib
 import numpy as np
+import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
+from simlab import methods as registry
 from simlab import perturb, specs
-from simlab.cache import Cache, key, pack
+from simlab.cache import Cache, key, opened, pack, unpack
+from simlab.datasets import as_table
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.methods import Feature, extract_all, versions
 
@@ -147,6 +150,30 @@ class Store:
         return self._chains[perturbation]
 
 
+def describe(
+    images,
+    methods: str | Iterable[str] | None = None,
+    *,
+    cache: Cache | str | Path | None = None,
+    n_jobs: int = -1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return one row per picture: file, status, error, and per method its hash in hex or its number of keypoints.
+
+    A cell is empty where the method has no evidence (a flat picture, no keypoints). Unreadable files have a row too.
+    """
+    table, resolved = as_table(images), registry.resolve(methods)
+    variants = [Variant(path) for path in table["path"]]
+    wanted = [(variant, method.feature) for variant in variants for method in resolved]
+    with opened(cache) as kept:
+        store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
+        store.make(wanted)
+        errors = [store.error(variant) for variant in variants]
+        columns = {method.name: [_shown(store, v, method) for v in variants] for method in resolved}
+    status = ["error" if error else "ok" for error in errors]
+    return pd.DataFrame({"file": table["path"].to_numpy(), "status": status, "error": errors, **columns})
+
+
 def run(
     function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int, total: int
 ) -> Iterator[tuple[Any, Any]]:
@@ -169,6 +196,15 @@ def run(
             return
         except TerminatedWorkerError:
             yield from _one_by_one(function, handed_out)
+
+
+def _shown(store: Store, variant: Variant, method: registry.Method) -> str:
+    """A feature as one cell: bits in hex, else how many keypoints or numbers it holds."""
+    value = next(iter(store.get([(variant, method.feature)]).values()), b"")
+    if not value:
+        return ""
+    arrays = unpack(value)
+    return np.packbits(arrays[0]).tobytes().hex() if arrays[0].dtype == bool else str(len(arrays[0]))
 
 
 def _noted(tasks: Iterator[tuple[Any, tuple]], handed_out: dict[Any, tuple]) -> Iterator[tuple[Any, tuple]]:

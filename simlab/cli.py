@@ -1,0 +1,132 @@
+"""The ``simlab`` command: each verb is a few lines over the public names.
+
+Heavy modules are imported inside the verbs, so that ``simlab --help`` answers at once.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import simlab as sl
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped by Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
+    try:
+        options.verb(options)
+    except KeyboardInterrupt:
+        print("\nstopped; what is finished is in the cache, the same command goes on from there", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"simlab: {_printable(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def study(options: argparse.Namespace) -> None:
+    """Compare methods on the variants of pictures: tables, figures and a report in `--out`."""
+    out = _writable(options.out)
+    images = _images(options)
+    pairs = sl.make_pairs(
+        images, options.perturbations, negatives=options.negatives, design=options.design, seed=options.seed
+    )
+    methods = sl.methods.resolve(options.methods)
+    names = [method.name for method in methods]
+    with sl.cache.Cache(options.cache) as cache:
+        audit = sl.audit_sources(images, cache=cache, n_jobs=options.jobs, progress=False)
+        _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
+        scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
+    report = sl.report.study(scores, out, audit=audit, run=_run(options, names))
+    _say(f"report: {report}")
+
+
+def features(options: argparse.Namespace) -> None:
+    """Write one row per picture: status, error and each method's feature."""
+    target = Path(options.out)
+    _writable(target.parent)
+    methods = [method.name for method in sl.methods.resolve(options.methods)]
+    table = sl.features.describe(_images(options), methods, cache=options.cache, n_jobs=options.jobs)
+    sl.report.write_csv(table, target)
+    _say(f"{len(table):,} pictures, {int(table['status'].eq('error').sum()):,} of them unreadable: {target}")
+
+
+def default_cache() -> Path:
+    """Return the file that keeps features: in ``SIMLAB_CACHE``, else in the user's cache folder."""
+    import pooch
+
+    return Path(os.environ.get("SIMLAB_CACHE") or pooch.os_cache("simlab")) / "cache.sqlite"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="simlab", description="Find out which method finds copies of your pictures, and find them."
+    )
+    parser.add_argument("--version", action="version", version=f"simlab {sl.__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    verb = _verb(verbs, study, "compare methods on variants of pictures: tables, figures, a report")
+    verb.add_argument("images", nargs="?", metavar="IMAGES", help="folder of pictures (default: the built-in sample)")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    verb.add_argument("--perturbations", default="basic", metavar="SPECS", help="a preset or specs (default: basic)")
+    verb.add_argument("--negatives", type=int, default=3000, metavar="N", help="pairs of different pictures (3000)")
+    verb.add_argument("--design", default="original-variant", help="which pictures make a negative pair")
+    verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
+
+    verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
+    verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
+    verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
+    verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
+    return parser
+
+
+def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(function.__name__, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    verb.set_defaults(verb=function)
+    verb.add_argument("--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'")
+    verb.add_argument("--seed", type=int, default=0, metavar="S", help="of every random choice (0)")
+    verb.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core")
+    verb.add_argument("--cache", type=Path, default=None, metavar="FILE", help="where features are kept between runs")
+    return verb
+
+
+def _images(options: argparse.Namespace):
+    options.cache = default_cache() if options.cache is None else options.cache
+    table = sl.datasets.as_table(options.images) if options.images else sl.datasets.load_sample()
+    if options.sources is None:
+        return table
+    return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
+
+
+def _run(options: argparse.Namespace, methods: list[str]) -> dict:
+    """What run.json says of how a result was made."""
+    arguments = {key: value for key, value in vars(options).items() if key not in ("verb", "command")}
+    plain = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in arguments.items()}
+    return {"command": options.command, "arguments": plain | {"methods": methods}, "seed": options.seed}
+
+
+def _writable(folder: str | Path) -> Path:
+    """The folder, made where absent; a wrong one is refused before the long work."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"the folder {str(folder)!r} is not writable")
+    return folder
+
+
+def _printable(error: Exception) -> str:
+    """One line that a terminal can show: names in it are untrusted."""
+    text = " ".join(str(error).split())
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
