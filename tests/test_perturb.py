@@ -116,6 +116,16 @@ def test_same_bytes_in_another_process_with_another_hash_seed():
     assert json.loads(fresh.stdout) == {k: digest(perturb.apply(picture(), k, seed=1)) for k in KINDS}
 
 
+def test_same_bytes_whatever_the_number_of_threads():
+    image, threads = picture(700, 500), cv2.getNumThreads()
+    many = {kind: digest(perturb.apply(image, kind)) for kind in KINDS}
+    cv2.setNumThreads(1)
+    try:
+        assert {kind: digest(perturb.apply(image, kind)) for kind in KINDS} == many
+    finally:
+        cv2.setNumThreads(threads)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 700), (700, 3)])
 def test_survives_any_size(kind, size):
@@ -224,6 +234,8 @@ def test_resolve():
     assert perturb.resolve("text(length=20, size=0.1), crop") == ["text(size=0.1)", "crop"]
     assert perturb.resolve(["crop(area=0.5)", "crop", "mirror, crop"]) == ["crop", "mirror"]
     assert perturb.resolve(["", "crop+mirror"]) == ["", "crop+mirror"]
+    with pytest.raises(ValueError, match=r"texts such as 'crop\(area=0.5\)'"):
+        perturb.resolve(["crop", 5])
     with pytest.raises(ValueError, match=r"did you mean 'standard'.*allowed: basic, standard, attacks58, crop"):
         perturb.resolve("standart")
 
@@ -269,6 +281,7 @@ def test_chain():
 
 def test_draws_depend_on_seed_content_and_place_in_the_chain():
     image, other = flat(100), flat(101)
+    assert same(perturb.apply(image, "noise", seed=1), perturb.apply(image, "noise", seed=np.float64(1)))
     assert not same(perturb.apply(image, "noise", seed=1), perturb.apply(image, "noise", seed=2))
     shifted = ImageChops.add(perturb.apply(image, "noise"), flat(1))
     assert not same(shifted, perturb.apply(other, "noise"))
@@ -465,6 +478,12 @@ def test_perspective_moves_corners_inwards_in_proportion():
     white = flat(255, (200, 200))
     shares = [np.asarray(perturb.apply(white, f"perspective(amount={a})")).mean() / 255 for a in (0.05, 0.1, 0.4)]
     assert 1 > shares[0] > shares[1] > shares[2] > 0.04
+
+
+def test_warps_refuse_what_they_cannot_hold():
+    for kind in ("rotate", "shear", "perspective"):
+        with pytest.raises(ValueError, match="up to 32,766 pixels can be warped, not 33000 x 2"):
+            perturb.apply(flat(size=(33000, 2)), kind)
 
 
 # Levels -----------------------------------------------------------------------------------------------------

@@ -71,7 +71,9 @@ def resolve(perturbations: str | Iterable[str]) -> list[str]:
     >>> resolve(["mirror", "crop(area=0.5), crop"])
     ['mirror', 'crop']
     """
-    entries = [perturbations] if isinstance(perturbations, str) else perturbations
+    entries = [perturbations] if isinstance(perturbations, str) else list(perturbations)
+    if not all(isinstance(entry, str) for entry in entries):
+        raise ValueError(f"perturbations are texts such as 'crop(area=0.5)', not {entries!r}")
     parts = [part for entry in entries for part in (specs.split(entry) or [""])]
     return list(dict.fromkeys(canonical(spec) for part in parts for spec in _expand(part)))
 

@@ -260,7 +260,7 @@ def content_digest(image: Picture) -> bytes:
 
 
 def _generator(seed: int, content: bytes, name: str, index: int) -> Rng:
-    digest = hashlib.sha256(f"{seed} {name} {index} ".encode() + content).digest()
+    digest = hashlib.sha256(f"{int(seed)} {name} {index} ".encode() + content).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
