@@ -11,9 +11,11 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+import numbers
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin
 
 MAX_LENGTH = 2000
 """Longest accepted spec, in characters: a spec comes from a CSV cell and is untrusted."""
@@ -25,6 +27,64 @@ class Call:
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an argument may be: `allows(value)` decides, `words` says it in a message. It goes into an annotation."""
+
+    words: str
+    allows: Callable[[Any], bool] = field(repr=False)
+
+
+def between(low: float, high: float, *, odd: bool = False) -> Rule:
+    """Return the rule for a number from `low` to `high`, both allowed.
+
+    >>> between(0, 1).words
+    'a number from 0 to 1'
+    """
+
+    def allows(value: Any) -> bool:
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        return number and low <= value <= high and (not odd or value % 2 == 1)
+
+    return Rule(f"{'an odd' if odd else 'a'} number from {low:g} to {high:g}", allows)
+
+
+def checked(function: Callable) -> Callable:
+    """Return the function with its keyword-only arguments checked in every call as :func:`check` does.
+
+    >>> @checked
+    ... def crop(image, *, anchor: Literal["center", "random"] = "random"): ...
+    >>> crop(None, anchor="left")
+    Traceback (most recent call last):
+    ValueError: anchor of 'crop' must be one of 'center', 'random', not 'left'
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args, **options):
+        check(function.__name__, function, options)
+        return function(*args, **options)
+
+    return wrapper
+
+
+def check(name: str, function: Callable, arguments: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments that do not fit the default's type or the annotation of `function`.
+
+    Annotations such as ``Annotated[float, between(0, 1)]``, ``Literal["a", "b"]`` and ``… | None`` are understood.
+
+    Raises:
+        ValueError: naming the argument, what is allowed and what was given.
+    """
+    known = _parameters(function)
+    for key, value in arguments.items():
+        if key in known:
+            _check_type(name, key, value, known[key].default, nullable(function, key))
+            rules = _rules(function, key)
+            if not any(rule.allows(value) for rule in rules):
+                allowed = " or ".join(rule.words for rule in rules)
+                raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
 
 
 def parse(text: str) -> tuple[Call, ...]:
@@ -72,16 +132,16 @@ def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = 
         what: the kind of thing named, for messages.
 
     Raises:
-        ValueError: naming the unknown argument and those allowed, or the value whose type does not fit.
+        ValueError: naming the unknown argument and those allowed, or the value that does not fit (:func:`check`).
     """
     defaults = defaults_of(function)
-    for key, value in call.arguments.items():
-        if key in defaults:
-            _check_type(call.name, key, value, defaults[key], nullable(function, key))
-        elif key not in known:
-            allowed = ", ".join([*defaults, *known]) or "none"
-            raise ValueError(f"{what} {call.name!r} has no argument {key!r}; allowed: {allowed}")
-    return {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
+    unknown = [key for key in call.arguments if key not in defaults and key not in known]
+    if unknown:
+        allowed = ", ".join([*defaults, *known]) or "none"
+        raise ValueError(f"{what} {call.name!r} has no argument {unknown[0]!r}; allowed: {allowed}")
+    arguments = {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
+    check(call.name, function, arguments)
+    return arguments
 
 
 def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
@@ -97,15 +157,11 @@ def code_digest(function: Callable) -> str:
     """Return a digest of the source code of a function from outside the package; "" for the package's own.
 
     A user's function changes without a version: results cached from an earlier one must not be taken for new ones.
+    What it uses counts too: other functions of its file or notebook, constants, and values it closes over.
     """
-    if (function.__module__ or "").startswith("simlab."):
+    if (getattr(function, "__module__", None) or "").startswith("simlab."):
         return ""
-    try:
-        source = inspect.getsource(function).encode()
-    except (OSError, TypeError):  # typed at a prompt
-        code = getattr(function, "__code__", None)
-        source = code.co_code + repr(code.co_consts).encode() if code else repr(function).encode()
-    return "code:" + hashlib.sha256(source).hexdigest()[:16]
+    return "code:" + hashlib.sha256("\n".join(_sources(function, set())).encode()).hexdigest()[:16]
 
 
 def lookup(name: str, registry: Mapping[str, Any], what: str) -> Any:
@@ -166,6 +222,55 @@ def nullable(function: Callable, key: str) -> bool:
     return parameter.default is None or "None" in str(parameter.annotation)
 
 
+@functools.cache
+def _rules(function: Callable, key: str) -> list[Rule]:
+    hint = inspect.get_annotations(function).get(key, Any)
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return [_rule(option) for option in options]
+
+
+def _rule(option: Any) -> Rule:
+    if option is types.NoneType:
+        return Rule("None", lambda value: value is None)
+    if get_origin(option) is Literal:
+        return Rule("one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__)
+    stated = [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
+    return stated[0] if stated else Rule("anything", lambda value: True)
+
+
+def _sources(function: Callable, seen: set[Callable]) -> Iterator[str]:
+    function = inspect.unwrap(function)
+    seen.add(function)
+    codes = list(_codes(getattr(function, "__code__", None)))
+    try:
+        yield inspect.getsource(function)
+    except (OSError, TypeError):  # typed at a prompt, or no plain function
+        plain = [[c for c in code.co_consts if not isinstance(c, types.CodeType)] for code in codes]
+        yield repr([(c.co_code, c.co_names, consts) for c, consts in zip(codes, plain)] or function)
+    for name, value in sorted(_used(function, codes).items()):
+        if isinstance(value, bool | int | float | str | bytes | tuple):
+            yield f"{name}={value!r}"
+        elif inspect.isfunction(value) and value.__module__ == function.__module__ and value not in seen:
+            yield from _sources(value, seen)
+
+
+def _codes(code: types.CodeType | None) -> Iterator[types.CodeType]:
+    """A function's code and that of the comprehensions and functions inside it."""
+    if isinstance(code, types.CodeType):
+        yield code
+        for constant in code.co_consts:
+            yield from _codes(constant)
+
+
+def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
+    """The values outside a function that its code names, as far as they are known now."""
+    if not codes:
+        return {}
+    outside = {name: function.__globals__[name] for c in codes for name in c.co_names if name in function.__globals__}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    return outside | {name: cell.cell_contents for name, cell in cells}
+
+
 def _expression(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a spec of {len(text)} characters is too long (limit {MAX_LENGTH})")
@@ -218,13 +323,13 @@ def _allowed(value: Any) -> bool:
 def _check_type(name: str, key: str, value: Any, default: Any, may_be_none: bool) -> None:
     if value is None and may_be_none:
         return
-    families = (bool, (int, float), str, tuple)
+    families = (bool, numbers.Real, str, tuple)
     expected = next((f for f in families if isinstance(default, f)), None)
     actual = next((f for f in families if isinstance(value, f)), None)
     if expected is not None and expected is not actual:
-        words = {bool: "True or False", (int, float): "a number", str: "a text", tuple: "a tuple"}
+        words = {bool: "True or False", numbers.Real: "a number", str: "a text", tuple: "a tuple"}
         raise ValueError(f"{key} of {name!r} must be {words[expected]}, not {value!r}")
-    if isinstance(default, int) and isinstance(value, float) and value != int(value):
+    if expected is numbers.Real and isinstance(default, int) and value % 1:
         raise ValueError(f"{key} of {name!r} must be a whole number, not {value!r}")
 
 

@@ -3,41 +3,20 @@
 import hashlib
 import inspect
 import math
-import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
 
 from simlab import specs
 from simlab.images import read_image
+from simlab.specs import Rule as Rule
+from simlab.specs import between
 
 Picture = Image.Image
 Rng = np.random.Generator
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What an argument may be: `allows(value)` decides, `words` says it in a message."""
-
-    words: str
-    allows: Callable[[Any], bool] = field(repr=False)
-
-
-def between(low: float, high: float, *, odd: bool = False) -> Rule:
-    """Return the rule for a number from `low` to `high`, both allowed; it goes into an annotation.
-
-    >>> Annotated[float, between(0, 1)].__metadata__[0].words
-    'a number from 0 to 1'
-    """
-
-    def allows(value: Any) -> bool:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and low <= value <= high and (not odd or value % 2 == 1)
-
-    return Rule(f"{'an odd' if odd else 'a'} number from {low:g} to {high:g}", allows)
 
 
 Share = Annotated[float, between(0, 1)]
@@ -79,16 +58,10 @@ class Perturbation:
         Raises:
             ValueError: naming the argument, what is allowed and what was given.
         """
-        arguments = self.bind(call)
+        arguments = specs.bind(call, self.function)
         severity, drawn_on = self.measure(arguments), specs.call_named(self.resources, arguments)
         resources = ";".join(filter(None, [drawn_on, specs.code_digest(self.function)]))
         return Step(self.name, self.function, arguments, severity, resources)
-
-    def bind(self, call: specs.Call) -> dict[str, Any]:
-        """Return all arguments of a call, checked against the annotations of the function."""
-        arguments = specs.bind(call, self.function)
-        _check(self.name, self.function, arguments)
-        return arguments
 
     def measure(self, arguments: Mapping[str, Any]) -> float:
         """Return the severity; rounded, so that 1 - 0.8 is 0.2."""
@@ -247,7 +220,7 @@ def severity(spec: str) -> float:
     if len(calls) != 1 or calls[0].name not in REGISTRY:
         return math.nan if calls else 0.0
     perturbation = REGISTRY[calls[0].name]
-    return perturbation.measure(perturbation.bind(calls[0]))
+    return perturbation.measure(specs.bind(calls[0], perturbation.function))
 
 
 def content_digest(image: Picture) -> bytes:
@@ -262,26 +235,6 @@ def content_digest(image: Picture) -> bytes:
 def _generator(seed: int, content: bytes, name: str, index: int) -> Rng:
     digest = hashlib.sha256(f"{int(seed)} {name} {index} ".encode() + content).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
-
-
-def _check(name: str, function: Callable, arguments: Mapping[str, Any]) -> None:
-    hints = inspect.get_annotations(function)
-    for key, value in arguments.items():
-        hint = hints.get(key, Any)
-        options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-        rules = [_rule(option) for option in options]
-        if not any(rule.allows(value) for rule in rules):
-            allowed = " or ".join(rule.words for rule in rules)
-            raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
-
-
-def _rule(option: Any) -> Rule:
-    if option is types.NoneType:
-        return Rule("None", lambda value: value is None)
-    if get_origin(option) is Literal:
-        return Rule("one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__)
-    stated = [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
-    return stated[0] if stated else Rule("anything", lambda value: True)
 
 
 def _checked(image: Any, who: str) -> Picture:
