@@ -1,0 +1,166 @@
+"""How fast a study is, as ratios within one run on one machine; both sides of each ratio give the same numbers.
+
+    make bench                                     60 pictures made from the sample
+    make bench ARGS="FOLDER --sources 60 --full"   your own; --full runs every pair of the plain loop
+
+The plain loop is what one writes first: for each pair open both files, perturb the query, take four hashes with imagehash,
+extract AKAZE with OpenCV and match. By default it runs on a part of the pairs and is extrapolated.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import imagehash
+import joblib
+import numpy as np
+import pandas as pd
+from PIL import ImageOps
+
+import simlab as sl
+from simlab.features import PIXELS, Store, Variant
+
+PERTURBATIONS = [
+    "text(length=20)", "crop(area=0.5)", "recompress(quality=30)", "resize(scale=0.5)", "rotate(degrees=5)",
+    "blur(sigma=2)", "brightness(factor=1.5)", "noise(variance=0.01)", "border(width=0.1)", "watermark",
+]  # fmt: skip
+HASHES = ["phash", "dhash", "average_hash", "whash"]
+CLASSIC = "akaze(max_side=None, max_keypoints=None)"
+METHODS = [*HASHES, CLASSIC]
+NEGATIVES = 3000
+
+
+def main() -> None:
+    """Print the table and save it."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder:
+        images = sl.datasets.as_table(options.folder or _sixty(Path(folder)))
+        images = sl.datasets.sample_sources(images, options.sources)
+        pairs = sl.make_pairs(images, PERTURBATIONS, negatives=NEGATIVES)
+        print(f"{len(images)} pictures, {len(pairs):,} pairs, {joblib.cpu_count()} cores")
+        rows = [*study(pairs, folder, options.full), feature_step(pairs), four_hashes(pairs), *starts()]
+    table = pd.DataFrame(rows, columns=["what", "simlab_s", "other_s", "ratio", "target"])
+    print(table.round(3).to_string(index=False))
+    if options.out:
+        table.round(4).to_csv(options.out, index=False)
+
+
+def study(pairs: pd.DataFrame, folder: str, full: bool) -> list[tuple]:
+    """The whole study against the plain loop, and against itself from the cache."""
+    cache = Path(folder, "cache.sqlite")
+    first, scores = _timed(lambda: sl.score_pairs(pairs, METHODS, cache=cache, progress=False))
+    again, repeated = _timed(lambda: sl.score_pairs(pairs, METHODS, cache=cache, progress=False))
+    part = pairs if full else pairs.sample(300, random_state=0)
+    seconds, plain = _timed(lambda: np.array([_plain(row, pairs.attrs["root"]) for row in part.itertuples()]))
+    np.testing.assert_array_equal(plain, scores.loc[part.index, METHODS])
+    pd.testing.assert_frame_equal(scores, repeated)
+    seconds *= len(pairs) / len(part)
+    return [
+        ("study against the plain loop", first, seconds, seconds / first, "at least 10"),
+        ("study from the cache against the first time", again, first, again / first, "under 0.1"),
+    ]
+
+
+def feature_step(pairs: pd.DataFrame) -> tuple:
+    """Features of all variants against decode + perturb + raw library calls, both in parallel over sources."""
+    variants = dict.fromkeys(
+        Variant(path, spec, 0) for path in pairs["query"].unique() for spec in ["", *sl.perturb.resolve(PERTURBATIONS)]
+    )
+    features = [PIXELS, *(method.feature for method in sl.methods.resolve(METHODS))]
+    root = Path(pairs.attrs["root"])
+    paths = [root / path for path in pairs["query"].unique()]
+    with sl.cache.Cache() as cache:
+        store = Store(root, cache, progress=False)
+        ours, _ = _timed(lambda: store.make((variant, feature) for variant in variants for feature in features))
+    calls = [joblib.delayed(_floor)(path, PERTURBATIONS) for path in paths]
+    floor, _ = _timed(lambda: joblib.Parallel(n_jobs=-1, batch_size=1)(calls))
+    return "features against decode + perturb + raw library calls", ours, floor, ours / floor, "at most 1.3"
+
+
+def four_hashes(pairs: pd.DataFrame) -> tuple:
+    """The four classic hashes of pictures against imagehash's own time for the four."""
+    root = Path(pairs.attrs["root"])
+    images = [sl.read_image(root / path) for path in pairs["query"].unique()]
+    features = [method.feature for method in sl.methods.resolve(HASHES)]
+    ours, _ = _timed(lambda: [sl.methods.extract_all(image, features) for image in images])
+    theirs, _ = _timed(lambda: [getattr(imagehash, name)(image) for image in images for name in HASHES])
+    n = len(images)
+    return "four hashes of a picture against imagehash", ours / n, theirs / n, ours / theirs, "at most 0.5"
+
+
+def starts() -> list[tuple]:
+    """How long a Python process takes to import simlab and to show the help, less the bare interpreter."""
+    bare = _process("pass")
+    rows = []
+    for what, code, limit in (
+        ("import simlab", "import simlab", 0.5),
+        ("simlab --help", "import simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass", 0.3),
+    ):
+        seconds = _process(code)
+        rows.append((f"{what} against bare python", seconds, bare, seconds / bare, f"under {limit} s"))
+    return rows
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", nargs="?", help="folder of pictures (default: sixty made from the sample)")
+    parser.add_argument("--sources", type=int, default=60)
+    parser.add_argument("--full", action="store_true", help="the plain loop on every pair")
+    parser.add_argument("--out", type=Path, help="CSV to write")
+    return parser.parse_args()
+
+
+def _sixty(folder: Path) -> Path:
+    """The sample and mirror images of some of it: sixty different pictures."""
+    sample = sl.datasets.load_sample()
+    target = folder / "pictures"
+    target.mkdir()
+    for n, path in enumerate(sample["path"]):
+        image = sl.read_image(Path(sample.attrs["root"], path))
+        image.save(target / f"{n:02}.png")
+        if n < 60 - len(sample):
+            ImageOps.mirror(image).save(target / f"{n:02}_mirrored.png")
+    return target
+
+
+def _plain(row, root: str) -> list[float]:
+    a = sl.read_image(Path(root, row.reference))
+    b = sl.perturb.apply(sl.read_image(Path(root, row.query)), row.perturbation, row.seed)
+    distances = [float(getattr(imagehash, name)(a) - getattr(imagehash, name)(b)) for name in HASHES]
+    descriptors = [cv2.AKAZE_create().detectAndCompute(np.asarray(image)[:, :, ::-1].copy(), None)[1] for image in (a, b)]
+    if a == b:
+        return [*distances, 0.0]
+    if any(d is None for d in descriptors):
+        return [*distances, float(sl.akaze.BITS)]
+    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(*descriptors)
+    return [*distances, float(np.mean([match.distance for match in matches]))]
+
+
+def _floor(path: Path, perturbations: list[str]) -> None:
+    cv2.setNumThreads(1)
+    image = sl.read_image(path)
+    for spec in ["", *perturbations]:
+        variant = sl.perturb.apply(image, spec) if spec else image
+        for name in HASHES:
+            getattr(imagehash, name)(variant)
+        cv2.AKAZE_create().detectAndCompute(np.asarray(variant)[:, :, ::-1].copy(), None)
+
+
+def _process(code: str) -> float:
+    command = [sys.executable, "-c", code]
+    times = [_timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))[0] for _ in range(5)]
+    return min(times)
+
+
+def _timed(function):
+    start = time.perf_counter()
+    value = function()
+    return time.perf_counter() - start, value
+
+
+if __name__ == "__main__":
+    main()
