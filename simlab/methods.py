@@ -1,6 +1,7 @@
 """Methods: how a picture becomes a feature and two features a distance; the registry where your own plugs in."""
 
 import functools
+import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,10 @@ import PIL
 import scipy
 from PIL import Image, ImageOps
 
-from simlab import akaze, hashes, specs
+from simlab import hashes, keypoints, specs
 from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
+from simlab.tables import SCORE_COLUMNS
 
 EXTRACTOR = 1
 """Raised when a change of simlab itself changes a feature, so that cached ones are made anew."""
@@ -59,6 +61,8 @@ class Method:
         unit: of the distance.
         compare: two features → distance.
         compare_many: stacked features (n, …), indexes i, indexes j → distances, where the method has such a function.
+        restore: stored arrays → what `compare` takes.
+        symmetric: whether reference and query may change places without changing the distance.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Method:
     compare: Callable[[Any, Any], float]
     compare_many: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None
     restore: Callable[[tuple[np.ndarray, ...]], Any]
+    symmetric: bool
 
     def features(self, *, query: bool) -> tuple[Feature, ...]:
         """Return what must be extracted from a picture on the reference or on the query side."""
@@ -83,12 +88,8 @@ class Method:
     def _distance(self, reference: bytes, query: bytes) -> float:
         if not reference or not query:
             return float(self.maximum)
-        value = float(self.compare(self.restore(unpack(reference)), self.restore(unpack(query))))
-        if not 0 <= value <= self.maximum:
-            raise ValueError(
-                f"{self.name} gave the distance {value}; it must lie in 0 to {self.maximum} (its stated maximum)"
-            )
-        return value
+        value = self.compare(self.restore(unpack(reference)), self.restore(unpack(query)))
+        return float(_within(np.float64(value), self.maximum, self.name))
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ class Kind:
     compare_many: Callable | None
     restore: Callable
     feature: str
+    symmetric: bool
+    resources: Callable[..., str]
 
     def method(self, call: specs.Call) -> Method:
         """Return the method that a call describes.
@@ -116,22 +119,26 @@ class Kind:
         extract, distance, mirror = (specs.bind(call, function, allowed, "method") for function in functions)
         arguments = extract | distance | mirror
         plain = Feature(self._feature_key(extract), self.extract, extract, self.grey)
+        name = specs.canonical(self.name, arguments, *functions)
+        maximum = specs.call_named(self.maximum, arguments) if callable(self.maximum) else self.maximum
         return Method(
-            name=specs.canonical(self.name, arguments, *functions),
+            name=name,
             key=specs.complete(self.name, arguments) + specs.code_digest(self.distance),
             feature=plain,
             mirrored=Feature("mirror of " + plain.key, self.extract, extract, self.grey, True)
             if mirror["mirror"]
             else None,
-            maximum=specs.call_named(self.maximum, arguments) if callable(self.maximum) else self.maximum,
+            maximum=maximum,
             unit=self.unit,
             compare=functools.partial(self.distance, **distance),
-            compare_many=self.compare_many,
+            compare_many=self.compare_many and functools.partial(_compare_many, self.compare_many, maximum, name),
             restore=self.restore,
+            symmetric=self.symmetric and not mirror["mirror"],
         )
 
     def _feature_key(self, arguments: dict[str, Any]) -> str:
-        return f"{specs.complete(self.feature, arguments)}{specs.code_digest(self.extract)}"
+        drawn_on = specs.call_named(self.resources, arguments)
+        return f"{specs.complete(self.feature, arguments)}{drawn_on}{specs.code_digest(self.extract)}"
 
 
 REGISTRY: dict[str, Kind] = {}
@@ -149,24 +156,30 @@ def register(
     compare_many: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
     restore: Callable[[tuple[np.ndarray, ...]], Any] | None = None,
     feature: str | None = None,
+    symmetric: bool = True,
+    resources: Callable[..., str] = lambda: "",
     replace: bool = False,
 ) -> None:
     """Add a method: from then on its spec works in studies, evaluation, ensembles and searches.
 
     Args:
-        name: as in specs; keyword-only arguments of `extract` and `distance` become the arguments of the spec.
+        name: as in specs; keyword-only arguments of `extract` and `distance` become the arguments of the spec, checked
+            where they are annotated with ``Annotated[float, specs.between(0, 1)]`` or ``Literal["a", "b"]``.
         extract: picture (PIL RGB) → array of numbers or bits, or a tuple of arrays; None where there is no evidence.
-        distance: two such features → float from 0 (the same) to `maximum`.
+        distance: two such features → float from 0 (the same) to `maximum`; rounding may step over these.
         maximum: largest distance, given where one side has no evidence; or a function of the spec's arguments.
         unit: of the distance, for axes.
         grey: `extract` is given the 8-bit grey picture instead.
         compare_many: (features stacked to (n, …), indexes i, indexes j) → distances; makes a fast method of it.
         restore: from the stored tuple of arrays to what `distance` takes; by default the array, or the tuple.
         feature: name that methods with the same `extract` share, so that it runs once for all of them.
-        replace: allow a name that is taken; a function defined again in a notebook needs it.
+        symmetric: False where the distance changes when reference and query change places.
+        resources: text that stands for the files or packages drawn on (a version, a digest), from the arguments it
+            names: part of the cache key. It is called when a spec is read, and may raise ValueError if one is missing.
+        replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
 
     Raises:
-        ValueError: the name is taken or not an identifier.
+        ValueError: the name is taken, no identifier or a column of the score table; or an argument has no default.
 
     >>> def mean_colour(image): return np.asarray(image).mean(axis=(0, 1))
     >>> def apart(a, b): return float(np.abs(a - b).max())
@@ -175,13 +188,16 @@ def register(
     'mean_colour'
     >>> del REGISTRY["mean_colour"]
     """
-    if not name.isidentifier():
-        raise ValueError(f"name must be a Python identifier, not {name!r}")
-    if name in REGISTRY and not replace:
+    if not name.isidentifier() or keyword.iskeyword(name) or name in SCORE_COLUMNS:
+        raise ValueError(f"name must be a Python identifier and no column of the score table, not {name!r}")
+    if name in REGISTRY and not replace and specs.origin(REGISTRY[name].extract) != specs.origin(extract):
         raise ValueError(f"the method {name!r} exists; choose another name or say replace=True")
+    for function in (extract, distance):
+        specs.defaults_of(function)
     REGISTRY[name] = Kind(
-        name, extract, distance, maximum, unit, grey, compare_many, restore or _single, feature or name
-    )
+        name, extract, distance, maximum, unit, grey, compare_many, restore or _single, feature or name, symmetric,
+        resources,
+    )  # fmt: skip
 
 
 def get(spec: str) -> Method:
@@ -217,7 +233,8 @@ def resolve(methods: str | Iterable[str] | None = None) -> list[Method]:
 def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, bytes]:
     """Return the packed feature of an RGB picture by feature key; all are ``b""`` (no evidence) for a flat picture."""
     features = list(features)
-    if is_flat(image):
+    # most pictures are seen not to be flat by a few of their pixels
+    if is_flat(image.resize((32, 32), Image.Resampling.NEAREST)) and is_flat(image):
         return {feature.key: b"" for feature in features}
     grey = to_grey(image)
     return {feature.key: feature.extract(grey if feature.grey else image) for feature in features}
@@ -244,28 +261,52 @@ def _single(arrays: tuple[np.ndarray, ...]) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-def _register_hash(extract: Callable[..., np.ndarray]) -> None:
+def _within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
+    """Distances set right where they step over 0 or the maximum by rounding."""
+    inside = np.clip(distances, 0.0, maximum)
+    wrong = ~(np.abs(distances - inside) <= 1e-6 * max(1.0, maximum))  # and so for NaN
+    if wrong.any():
+        raise ValueError(
+            f"{name} gave the distance {distances[wrong][0]}; it must lie in 0 to {maximum} (its stated maximum)"
+        )
+    return inside
+
+
+def _compare_many(compare: Callable, maximum: float, name: str, stack: np.ndarray, i: np.ndarray, j: np.ndarray):
+    return _within(compare(stack, i, j), maximum, name)
+
+
+def _register_hash(extract: Callable, maximum: int | Callable[..., int], **options) -> None:
     register(
-        extract.__name__, extract, distance=hashes.hamming, maximum=lambda hash_size: hash_size**2, unit="bits",
-        grey=True, compare_many=hamming_pairs,
+        extract.__name__, extract, distance=hashes.hamming, maximum=maximum, unit="bits", compare_many=hamming_pairs,
+        **options,
     )  # fmt: skip
 
 
-for _extract in (hashes.phash, hashes.dhash, hashes.average_hash, hashes.whash):
-    _register_hash(_extract)
+for _extract in (
+    hashes.phash, hashes.dhash, hashes.average_hash, hashes.phash_simple, hashes.dhash_vertical
+):  # fmt: skip
+    _register_hash(_extract, lambda hash_size: hash_size**2, grey=True)
+_register_hash(hashes.whash, lambda hash_size, mode: (hash_size + 6 * (mode == "db4")) ** 2, grey=True)
+_register_hash(hashes.colorhash, lambda binbits: 14 * binbits)
+_register_hash(hashes.pdq, 256, resources=hashes.pdq_version)
 register(
-    "akaze",
-    akaze.extract,
-    distance=akaze.mean_distance,
-    maximum=akaze.BITS,
-    unit="bits",
-    restore=akaze.Keypoints._make,
+    "crop_resistant_hash",
+    hashes.crop_resistant_hash,
+    distance=hashes.crop_resistant_distance,
+    maximum=hashes.most_segments,
+    unit="segments",
+    grey=True,
+    symmetric=False,
 )
-register(
-    "akaze_inliers",
-    akaze.extract,
-    distance=akaze.inlier_distance,
-    maximum=1.0,
-    restore=akaze.Keypoints._make,
-    feature="akaze",
-)
+for _extract, _maximum, _unit in (
+    (keypoints.akaze, keypoints.AKAZE_BITS, "bits"),
+    (keypoints.orb, keypoints.ORB_BITS, "bits"),
+    (keypoints.sift, keypoints.SIFT_MAXIMUM, "L2"),
+):
+    _name, _restore = _extract.__name__, keypoints.Keypoints._make
+    register(_name, _extract, distance=keypoints.mean_distance, maximum=_maximum, unit=_unit, restore=_restore)
+    register(
+        f"{_name}_inliers", _extract, distance=keypoints.inlier_distance, maximum=1.0, restore=_restore,
+        feature=_name, symmetric=False,
+    )  # fmt: skip

@@ -52,7 +52,7 @@ def between(low: float, high: float, *, odd: bool = False) -> Rule:
 
 
 def checked(function: Callable) -> Callable:
-    """Return the function with its keyword-only arguments checked in every call as :func:`check` does.
+    """Return the function with its keyword-only arguments checked in every call as :func:`bind` does.
 
     >>> @checked
     ... def crop(image, *, anchor: Literal["center", "random"] = "random"): ...
@@ -63,28 +63,9 @@ def checked(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapper(*args, **options):
-        check(function.__name__, function, options)
-        return function(*args, **options)
+        return function(*args, **bind(Call(function.__name__, options), function, what="function"))
 
     return wrapper
-
-
-def check(name: str, function: Callable, arguments: Mapping[str, Any]) -> None:
-    """Refuse keyword arguments that do not fit the default's type or the annotation of `function`.
-
-    Annotations such as ``Annotated[float, between(0, 1)]``, ``Literal["a", "b"]`` and ``… | None`` are understood.
-
-    Raises:
-        ValueError: naming the argument, what is allowed and what was given.
-    """
-    known = _parameters(function)
-    for key, value in arguments.items():
-        if key in known:
-            _check_type(name, key, value, known[key].default, nullable(function, key))
-            rules = _rules(function, key)
-            if not any(rule.allows(value) for rule in rules):
-                allowed = " or ".join(rule.words for rule in rules)
-                raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
 
 
 def parse(text: str) -> tuple[Call, ...]:
@@ -127,20 +108,25 @@ def complete(name: str, arguments: Mapping[str, Any]) -> str:
 def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = "perturbation") -> dict[str, Any]:
     """Return all keyword arguments of `function` as `call` sets them, defaults filled in.
 
+    A value must be of its default's type and fit the annotation: ``Annotated[float, between(0, 1)]``,
+    ``Literal["a", "b"]`` and ``… | None`` are understood.
+
     Args:
         known: further argument names that are handled elsewhere and passed through.
         what: the kind of thing named, for messages.
 
     Raises:
-        ValueError: naming the unknown argument and those allowed, or the value that does not fit (:func:`check`).
+        ValueError: naming the unknown argument and those allowed, or the value that does not fit and what would.
     """
     defaults = defaults_of(function)
     unknown = [key for key in call.arguments if key not in defaults and key not in known]
     if unknown:
-        allowed = ", ".join([*defaults, *known]) or "none"
+        allowed = ", ".join(dict.fromkeys([*defaults, *known])) or "none"
         raise ValueError(f"{what} {call.name!r} has no argument {unknown[0]!r}; allowed: {allowed}")
     arguments = {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
-    check(call.name, function, arguments)
+    for key, value in arguments.items():
+        _check_type(call.name, key, value, defaults[key], nullable(function, key))
+        _check_rules(call.name, key, value, _rules(function, key))
     return arguments
 
 
@@ -162,6 +148,11 @@ def code_digest(function: Callable) -> str:
     if (getattr(function, "__module__", None) or "").startswith("simlab."):
         return ""
     return "code:" + hashlib.sha256("\n".join(_sources(function, set())).encode()).hexdigest()[:16]
+
+
+def origin(function: Callable) -> tuple[str | None, str]:
+    """Return where a function was defined: one defined again in a notebook has the same origin."""
+    return getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
 
 
 def lookup(name: str, registry: Mapping[str, Any], what: str) -> Any:
@@ -219,7 +210,9 @@ def defaults_of(function: Callable) -> dict[str, Any]:
 def nullable(function: Callable, key: str) -> bool:
     """Return whether an argument may be None: its default is, or its annotation says so."""
     parameter = _parameters(function)[key]
-    return parameter.default is None or "None" in str(parameter.annotation)
+    hint = parameter.annotation
+    # a hint is text under `from __future__ import annotations`
+    return parameter.default is None or types.NoneType in get_args(hint) or (isinstance(hint, str) and "None" in hint)
 
 
 @functools.cache
@@ -331,6 +324,12 @@ def _check_type(name: str, key: str, value: Any, default: Any, may_be_none: bool
         raise ValueError(f"{key} of {name!r} must be {words[expected]}, not {value!r}")
     if expected is numbers.Real and isinstance(default, int) and value % 1:
         raise ValueError(f"{key} of {name!r} must be a whole number, not {value!r}")
+
+
+def _check_rules(name: str, key: str, value: Any, rules: list[Rule]) -> None:
+    if not any(rule.allows(value) for rule in rules):
+        allowed = " or ".join(rule.words for rule in rules)
+        raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
 
 
 def _like(value: Any, default: Any) -> Any:

@@ -151,7 +151,7 @@ def register(
 
     def decorate(function: Callable[..., Picture]) -> Callable[..., Picture]:
         name = _checked_name(function, severity)
-        if name in REGISTRY and not replace and _origin(REGISTRY[name].function) != _origin(function):
+        if name in REGISTRY and not replace and specs.origin(REGISTRY[name].function) != specs.origin(function):
             raise ValueError(f"perturbation {name!r} exists; choose another name or say replace=True")
         REGISTRY[name] = Perturbation(name, function, severity, resources)
         return function
@@ -252,7 +252,3 @@ def _checked_name(function: Callable, severity: Callable) -> str:
     if unknown:
         raise ValueError(f"severity of {name!r} uses {sorted(unknown)}; allowed: {allowed}")
     return name
-
-
-def _origin(function: Callable) -> tuple[str, str]:
-    return function.__module__, function.__qualname__
