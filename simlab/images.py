@@ -4,6 +4,7 @@ Whatever the file, the answer is an upright RGB picture, made by Pillow alone fr
 (a PostScript file named ``.jpg`` would otherwise reach an external program).
 """
 
+import contextlib
 import errno
 import io
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
 """Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
@@ -25,12 +26,22 @@ SUFFIXES = frozenset({
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
 MAX_PIXELS = 120_000_000
-"""Most pixels that are decoded unless the caller allows more; a picture of this size takes 360 MB as RGB."""
+"""Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
 
 MAX_BYTES = 1_000_000_000
 """Largest file that is read."""
 
 WHITE = (255, 255, 255)
+
+_TURNS = dict(enumerate(
+    (
+        Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+        Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+    ), start=2,
+))  # fmt: skip
+"""EXIF orientation → how the stored picture is set upright; 1 is upright."""
+
+_BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 
 class ImageError(ValueError):
@@ -59,7 +70,7 @@ def read_image(source, *, background: tuple[int, int, int] = WHITE, max_pixels: 
         return to_rgb(source, background=background)
     if isinstance(source, np.ndarray):
         return to_rgb(_from_array(source), background=background)
-    data = source if isinstance(source, bytes) else read_bytes(source)
+    data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source)
     return _decode(data, background, max_pixels)
 
 
@@ -72,15 +83,19 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     try:
         # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a regular file")
-            if status.st_size > MAX_BYTES:
-                raise ImageError(f"file of {status.st_size:,} bytes is larger than the limit of {MAX_BYTES:,}")
-            return file.read()
+        try:
+            _check_file(os.fstat(descriptor))
+            # closefd=False: where open() itself fails, it leaves the descriptor open
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ImageError(_reason(error)) from error
+    except ImageError:
+        raise
+    except ValueError as error:  # a zero byte in the path
+        raise ImageError(f"no such file: {error}") from error
 
 
 def list_images(folder: str | os.PathLike) -> list[str]:
@@ -102,21 +117,14 @@ def list_images(folder: str | os.PathLike) -> list[str]:
 
 def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes back as it is."""
-    if (
-        image.mode == "RGB"
-        and not image.info.get("icc_profile")
-        and not _turned(image)
-        and "transparency" not in image.info
-    ):
-        return image
     profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
-    image = _flatten(_eight_bit(image), background)
-    image = _to_srgb(image, profile) if profile else image
-    image = image if image.mode == "RGB" else image.convert("RGB")
-    image.info.pop("icc_profile", None)
-    image.info.pop("transparency", None)
-    return image
+    flat = _flatten(_eight_bit(_upright(image)), background)
+    rgb = _to_srgb(flat, profile) if profile else flat
+    if rgb is image and image.mode == "RGB" and not profile:
+        return image
+    rgb = rgb.convert("RGB") if rgb is image or rgb.mode != "RGB" else rgb
+    rgb.info = {}  # what was said of the file (orientation, profile) does not hold for these pixels
+    return rgb
 
 
 def to_grey(image: Image.Image) -> Image.Image:
@@ -139,22 +147,20 @@ def _walk(root: Path) -> Iterator[Path]:
 def _decode(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
     if not data:
         raise ImageError("empty file")
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"):
+    if _is_heif(data):
         return _decode_heif(data, background, max_pixels)
     return _open(data, FORMATS, background, max_pixels)
 
 
 def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about bombs at a limit of its own, and about odd metadata; ours is checked here
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=formats) as image:
-                check_pixels(image.size, max_pixels)
-                image.load()
-                return to_rgb(image, background=background)
+        with _own_limits(max_pixels), Image.open(io.BytesIO(data), formats=formats) as image:
+            check_pixels(image.size, max_pixels)
+            _check_end(image, data)
+            image.load()
+            return to_rgb(image, background=background)
     except UnidentifiedImageError as error:
-        raise ImageError(f"not a picture in a format that is read here ({', '.join(formats)})") from error
+        raise ImageError(f"not a picture, or damaged at its beginning; read are {', '.join(formats)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"claims more pixels than the limit of {max_pixels:,}") from error
     except ImageError:
@@ -174,6 +180,45 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise ImageError(f"{width} x {height} pixels is over the limit of {max_pixels:,} (max_pixels)")
+
+
+@contextlib.contextmanager
+def _own_limits(max_pixels: int) -> Iterator[None]:
+    """Pillow with our limits instead of its own, and no half-decoded picture, whatever the session has set."""
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about odd metadata, and about pixels, which are checked here
+        if before[0] is not None and max_pixels > 2 * before[0]:
+            Image.MAX_IMAGE_PIXELS = max_pixels
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _check_file(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError("a folder, not a picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("not a regular file")
+    if status.st_size > MAX_BYTES:
+        raise ImageError(f"file of {status.st_size:,} bytes is larger than the limit of {MAX_BYTES:,}")
+
+
+def _check_end(image: Image.Image, data: bytes) -> None:
+    # OpenJPEG takes a file that stops between two tiles for a whole one
+    if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
+        raise ImageError("damaged or truncated: its end is missing")
+
+
+def _is_heif(data: bytes) -> bool:
+    """By the brands in its first box: an AVIF may bear HEIF's general brands beside its own."""
+    if data[4:8] != b"ftyp":
+        return False
+    names = data[8 : min(256, int.from_bytes(data[:4], "big"))]
+    brands = {names[i : i + 4] for i in range(0, len(names), 4)}
+    return not brands & {b"avif", b"avis"} and bool(brands & {b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
@@ -202,13 +247,19 @@ def _full_scale(array: np.ndarray) -> float:
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ImageError("a floating-point array picture holds values from 0 to 1")
         return 1.0
-    if array.dtype == np.uint16:
+    if np.issubdtype(array.dtype, np.uint16):
         return 65535.0
     raise ImageError(f"an array picture is uint8, uint16, bool or floating point, not {array.dtype}")
 
 
 def _scale(array: np.ndarray, full: float) -> np.ndarray:
-    return np.rint(np.asarray(array, dtype=np.float64) * (255.0 / full)).astype(np.uint8)
+    """0 to `full` as 0 to 255; below and above is clipped, not-a-number and infinity are 0."""
+    scaled = np.empty(array.shape, dtype=np.uint8)
+    for start in range(0, len(array), _BAND):
+        band = np.asarray(array[start : start + _BAND], dtype=np.float64)
+        finite = np.nan_to_num(band, nan=0.0, posinf=0.0, neginf=0.0)
+        scaled[start : start + _BAND] = np.rint(finite.clip(0, full) * (255.0 / full))
+    return scaled
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -216,19 +267,20 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray(_scale(np.asarray(image), 65535.0))
     if image.mode == "I":  # 16-bit PPM, 32-bit TIFF
-        return Image.fromarray(_scale(np.asarray(image).clip(0, 65535), 65535.0))
+        return Image.fromarray(_scale(np.asarray(image), 65535.0))
     if image.mode == "F":
-        array = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-        full = 1.0 if array.max() <= 1 else 255.0
-        return Image.fromarray(_scale(array.clip(0, full), full))
+        array = np.asarray(image)
+        return Image.fromarray(_scale(array, 255.0 if np.any((array > 1) & (array < np.inf)) else 1.0))
     return image
 
 
 def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        base = Image.new("RGBA", layer.size, (*background, 255))
-        return Image.alpha_composite(base, layer).convert("RGB")
+    image = image.convert("LA") if image.mode == "La" else image
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        base = Image.new("RGB", layer.size, background)
+        base.paste(layer, mask=layer)
+        return base
     return image
 
 
@@ -243,8 +295,12 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return converted if converted is not None else image
 
 
-def _turned(image: Image.Image) -> bool:
-    return "exif" in image.info and image.getexif().get(0x0112, 1) not in (0, 1)
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # a damaged block of metadata, on which the parser stumbles in many ways; viewers ignore it
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _reason(error: OSError) -> str:
