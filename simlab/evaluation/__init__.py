@@ -6,6 +6,6 @@ them.
 """
 
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
-from simlab.evaluation.metrics import evaluate
+from simlab.evaluation.metrics import METRICS, evaluate
 
-__all__ = ["distance_histogram", "evaluate", "hardest", "pr_curve", "roc_curve"]
+__all__ = ["METRICS", "distance_histogram", "evaluate", "hardest", "pr_curve", "roc_curve"]

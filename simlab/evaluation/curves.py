@@ -6,14 +6,20 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
+from simlab.evaluation.metrics import precision
+from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Sample, read
 
 
-def roc_curve(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.DataFrame:
+def roc_curve(
+    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, n_resamples: int = 0, seed: int = 0
+) -> pd.DataFrame:
     """Return the ROC curve of each method: one row per observed distance, taken as threshold, ascending.
 
-    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative. The point (0, 0),
-    which no observed threshold reaches, is left out. A rate whose class is absent is NaN.
+    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (1 over
+    the negatives: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of
+    the TPR at the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is
+    left out. A rate whose class is absent is NaN.
 
     Raises:
         ValueError: a method has no column in `scores`.
@@ -26,13 +32,16 @@ def roc_curve(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.
     1        8.0  1.0  0.5
     2       10.0  1.0  1.0
     """
-    return _per_method(read(scores, methods), _roc_points)
+    return _curves(scores, methods, _roc_points, _tpr_at_each_fpr, n_resamples, seed)
 
 
-def pr_curve(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.DataFrame:
+def pr_curve(
+    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, n_resamples: int = 0, seed: int = 0
+) -> pd.DataFrame:
     """Return the precision–recall curve of each method: one row per observed distance, ascending.
 
-    Columns: method, threshold (native units), precision, recall (fractions), n_positive, n_negative.
+    Columns: method, threshold (native units), precision, recall (fractions), n_positive, n_negative,
+    smallest_fpr. With `n_resamples` also low and high, the 95 % interval of the precision at the row's recall.
     Precision is that of the table's own share of copies; without copies both are NaN.
 
     Raises:
@@ -46,12 +55,10 @@ def pr_curve(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.D
     1        8.0      0.500     0.5
     2       10.0      0.667     1.0
     """
-    return _per_method(read(scores, methods), _pr_points)
+    return _curves(scores, methods, _pr_points, _precision_at_each_recall, n_resamples, seed)
 
 
-def distance_histogram(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40
-) -> pd.DataFrame:
+def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
 
     Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of
@@ -129,14 +136,54 @@ def _pr_points(label: np.ndarray, distance: np.ndarray, weight: np.ndarray) -> d
     return {"threshold": -score[::-1], "precision": precision[-2::-1], "recall": recall[-2::-1]}
 
 
-def _per_method(sample: Sample, points: Callable[..., dict[str, np.ndarray]]) -> pd.DataFrame:
+def _curves(
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None,
+    points: Callable[..., dict[str, np.ndarray]],
+    replicates: Callable[[Counts], np.ndarray],
+    n_resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    sample = read(scores, methods)
+    resampler = Resampler(sample, n_resamples, seed)
+    masks = sample.label, ~sample.label
     counts = {"n_positive": int(sample.label.sum()), "n_negative": int((~sample.label).sum())}
-    parts = [
-        pd.DataFrame({"method": method, **points(sample.label, distance, sample.weight), **counts})
-        for method, distance in sample.by_method()
-    ]
+    counts["smallest_fpr"] = 1 / counts["n_negative"] if counts["n_negative"] else np.nan
+    parts = []
+    for method, distance in sample.by_method():
+        part = pd.DataFrame({"method": method, **points(sample.label, distance, sample.weight), **counts})
+        if n_resamples:
+            part = part.join(_band(part, next(resampler.counts(method, [masks])), resampler, replicates))
+        parts.append(part)
     nothing = points(np.zeros(0, bool), np.zeros(0), np.ones(0))
-    return _joined(parts, ["method", *nothing, *counts], sample)
+    return _joined(parts, ["method", *nothing, *counts, *(["low", "high"] if n_resamples else [])], sample)
+
+
+def _band(
+    part: pd.DataFrame, counts: Counts, resampler: Resampler, replicates: Callable[[Counts], np.ndarray]
+) -> pd.DataFrame:
+    """Interval of the rate in each row, at the grid of distances that resampling keeps."""
+    rate = "tpr" if "tpr" in part else "precision"
+    if len(counts.threshold) == 0 or not counts.n_others.any():
+        return pd.DataFrame({"low": np.nan, "high": np.nan}, index=part.index)
+    spread = resampler.spread(replicates(counts)[:, 1:], resampler.sample.label)
+    at = np.searchsorted(counts.threshold, part["threshold"]).clip(max=len(counts.threshold) - 1)
+    low, high = spread.at(at).interval(part[rate].to_numpy())
+    return pd.DataFrame({"low": low, "high": high}, index=part.index)
+
+
+def _tpr_at_each_fpr(counts: Counts) -> np.ndarray:
+    """TPR of every resample at the data's own FPRs, (distances, 1 + resamples)."""
+    columns = zip(counts.fpr.T, counts.tpr.T)
+    at = counts.fpr[:, 0] * (1 + 1e-9)
+    return np.array([np.append(tpr, 0)[np.searchsorted(fpr, at, "right") - 1] for fpr, tpr in columns]).T
+
+
+def _precision_at_each_recall(counts: Counts) -> np.ndarray:
+    """Precision of every resample at the data's own recalls, (distances, 1 + resamples)."""
+    columns = zip(counts.tpr.T, precision(counts).T)
+    at, last = counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
+    return np.array([values[np.searchsorted(tpr, at).clip(max=last)] for tpr, values in columns]).T
 
 
 def _joined(parts: list[pd.DataFrame], names: list[str], sample: Sample) -> pd.DataFrame:
