@@ -24,10 +24,6 @@ SEGMENTATION_SIDE = 300
 HashSize = Annotated[int, between(2, 256)]
 PowerOfTwo = Annotated[int, Rule("a power of 2 from 2 to 256", [2**n for n in range(1, 9)].__contains__)]
 
-# colorhash sorts pixels by saturation (grey, faint, exactly 170 which belongs nowhere, bright) and into 6 hues
-_BANDS = np.repeat(np.arange(0, 24, 6, dtype=np.uint8), [85, 85, 1, 85])
-_HUES = np.minimum(np.arange(256) // 42.5, 5).astype(np.uint8)
-
 
 @checked
 def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
@@ -122,19 +118,9 @@ def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "h
 def colorhash(image, *, binbits: Annotated[int, between(1, 16)] = 3) -> np.ndarray:
     """Return 14 binbits bits: shares of black, of grey, and of 6 hues among faint and among bright colours.
 
-    Source: imagehash 4.1, 2020. A bit of it is not a binary digit of a share: that is imagehash's formula.
+    Source: imagehash 4.1, 2020, whose function this is.
     """
-    image = read_image(image)
-    hue, saturation, _ = (np.asarray(channel) for channel in image.convert("HSV").split())
-    kind = _BANDS[saturation] + _HUES[hue]
-    kind[np.asarray(to_grey(image)) < 32] = 24
-    counts = np.bincount(kind.ravel(), minlength=25)
-    coloured = max(1, counts[6:24].sum())
-    shares = np.array([counts[24], counts[:6].sum()]) / kind.size
-    levels = np.concatenate([shares * 2**binbits, counts[[*range(6, 12), *range(18, 24)]] * 2.0**binbits / coloured])
-    levels = np.minimum(levels.astype(int), 2**binbits - 1)[:, None]
-    place = np.arange(binbits)
-    return (levels // 2 ** (binbits - place - 1) % 2 ** (binbits - place) > 0).ravel()
+    return from_imagehash(imagehash.colorhash(read_image(image), binbits))
 
 
 @checked
