@@ -3,8 +3,8 @@
     make bench                                     60 pictures made from the sample
     make bench ARGS="FOLDER --sources 60 --full"   your own; --full runs every pair of the plain loop
 
-The plain loop is what one writes first: for each pair open both files, perturb the query, take four hashes with imagehash,
-extract AKAZE with OpenCV and match. By default it runs on a part of the pairs and is extrapolated.
+The plain loop is what one writes first: for each pair open both files, perturb the query, take four hashes with
+imagehash, extract AKAZE with OpenCV and match. By default it runs on a part of the pairs and is extrapolated.
 """
 
 import argparse
@@ -131,7 +131,8 @@ def _plain(row, root: str) -> list[float]:
     a = sl.read_image(Path(root, row.reference))
     b = sl.perturb.apply(sl.read_image(Path(root, row.query)), row.perturbation, row.seed)
     distances = [float(getattr(imagehash, name)(a) - getattr(imagehash, name)(b)) for name in HASHES]
-    descriptors = [cv2.AKAZE_create().detectAndCompute(np.asarray(image)[:, :, ::-1].copy(), None)[1] for image in (a, b)]
+    pixels = [np.asarray(image)[:, :, ::-1].copy() for image in (a, b)]
+    descriptors = [cv2.AKAZE_create().detectAndCompute(image, None)[1] for image in pixels]
     if a == b:
         return [*distances, 0.0]
     if any(d is None for d in descriptors):

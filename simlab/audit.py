@@ -43,8 +43,8 @@ def audit_sources(
         ValueError: a method that is not a hash.
     """
     table, resolved = as_table(images), registry.resolve(methods)
-    if slow := [method.name for method in resolved if method.compare_many is not registry.hamming_pairs]:
-        raise ValueError(f"an audit looks with hashes; {slow[0]!r} is none")
+    if others := [method.name for method in resolved if method.unit != "bits" or method.compare_many is None]:
+        raise ValueError(f"an audit looks with hashes; {others[0]!r} is none")
     variants = [Variant(path) for path in table["path"]]
     wanted = [(variant, method.feature) for variant in variants for method in resolved]
     with opened(cache) as kept:

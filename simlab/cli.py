@@ -36,13 +36,13 @@ def study(options: argparse.Namespace) -> None:
     pairs = sl.make_pairs(
         images, options.perturbations, negatives=options.negatives, design=options.design, seed=options.seed
     )
-    methods = sl.methods.resolve(options.methods)
-    names = [method.name for method in methods]
+    names = [method.name for method in sl.methods.resolve(options.methods)]
     with sl.cache.Cache(options.cache) as cache:
         audit = sl.audit_sources(images, cache=cache, n_jobs=options.jobs, progress=False)
         _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
         scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
-    report = sl.report.study(scores, out, audit=audit, run=_run(options, names))
+    run = _run(options, names) | {"inputs": sl.features.digests(images)}
+    report = sl.report.study(scores, out, audit=audit, run=run)
     _say(f"report: {report}")
 
 

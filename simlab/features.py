@@ -174,6 +174,15 @@ def describe(
     return pd.DataFrame({"file": table["path"].to_numpy(), "status": status, "error": errors, **columns})
 
 
+def digests(images) -> dict[str, str]:
+    """Return path → SHA-256 of the file, for those pictures that can be read."""
+    table = as_table(images)
+    with Cache() as kept:
+        store = Store(table.attrs["root"], kept)
+        store.read(table["path"])
+    return store.contents
+
+
 def run(
     function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int, total: int
 ) -> Iterator[tuple[Any, Any]]:

@@ -66,17 +66,15 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     """Return a score table from the CSV that a study wrote.
 
     Raises:
-        ValueError: where columns of a score table are missing.
+        ValueError: where the file cannot be read or columns of a score table are missing.
     """
-    scores = pd.read_csv(
-        path,
-        dtype=dict.fromkeys([*_TEXT, "status", "error", "no_evidence"], object),
-        keep_default_na=False,
-        na_values={},
-    )
+    text = [*_TEXT, "status", "error", "no_evidence"]
+    scores = pd.read_csv(path, dtype=dict.fromkeys(text, object), keep_default_na=False, na_values={})
     missing = [name for name in SCORE_COLUMNS if name not in scores]
     if missing:
         raise ValueError(f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}")
+    for name in text:  # the apostrophe that keeps spreadsheets from taking a name for a formula
+        scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
     for name in scores.columns[scores.columns.get_loc("no_evidence") + 1 :]:
         scores[name] = pd.to_numeric(scores[name].replace("", np.nan), errors="coerce").astype(float)
     return scores

@@ -1,0 +1,118 @@
+"""The command: what a person types, what they get, and one clear line when it cannot be."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import simlab as sl
+from simlab.cli import main
+
+SAMPLE = Path(__file__).resolve().parents[1] / "datasets" / "sample"
+QUICK = ["--methods", "phash, akaze", "--jobs", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four pictures of the sample, one of them with a Japanese name, and one that is broken."""
+    target = tmp_path / "絵"
+    target.mkdir()
+    for name in ("cat.jpg", "coffee.jpg", "rocket.jpg", "海.jpg"):
+        shutil.copy(SAMPLE / name, target)
+    (target / "broken.jpg").write_bytes((SAMPLE / "cat.jpg").read_bytes()[:2000])
+    return target
+
+
+def test_study_writes_tables_figures_and_a_report_and_goes_on_past_a_broken_file(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["study", str(folder), "--out", str(out), "--negatives", "60", "--cache", str(tmp_path / "c"), *QUICK]
+    assert main(arguments) == 0
+    assert str(out / "report.html") in capsys.readouterr().err
+    scores = sl.tables.read_scores(out / "scores.csv")
+    assert len(scores) == 5 * 9 + 60
+    failed = scores[scores["status"] == "error"]
+    assert failed["error"].str.fullmatch(r"(reference|query): damaged or truncated: .*truncated.*").all()
+    assert (failed["reference"].eq("broken.jpg") | failed["query"].eq("broken.jpg")).all()
+    assert scores.loc[scores["status"] == "ok", ["phash", "akaze"]].notna().all(axis=None)
+    assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
+    run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert run["seed"] == 0 and run["command"].startswith("simlab study") and "海.jpg" in run["inputs"]
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "海.jpg" in report and "broken.jpg" in report
+
+
+def test_a_second_study_gives_the_same_tables(folder, tmp_path):
+    for out in ("a", "b"):
+        cache = ["--cache", str(tmp_path / "c"), "--negatives", "20", "--perturbations", "crop"]
+        assert main(["study", str(folder), "--out", str(tmp_path / out), *cache, *QUICK]) == 0
+    for name in ("pairs.csv", "scores.csv", "metrics.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_features_writes_a_row_for_every_file(folder, tmp_path):
+    target = tmp_path / "f.csv"
+    assert main(["features", str(folder), "--out", str(target), "--cache", str(tmp_path / "c"), *QUICK]) == 0
+    table = pd.read_csv(target, dtype=str, keep_default_na=False).set_index("file")
+    assert table["status"].to_dict() == {
+        "broken.jpg": "error", "cat.jpg": "ok", "coffee.jpg": "ok", "rocket.jpg": "ok", "海.jpg": "ok",
+    }  # fmt: skip
+    expected = sl.hashes.to_imagehash(sl.hashes.phash(folder / "cat.jpg"))
+    assert table.loc["cat.jpg", "phash"] == str(expected)
+    assert int(table.loc["cat.jpg", "akaze"]) > 100 and table.loc["broken.jpg", "phash"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["study", "no_such_folder", "--out", "o"], "no such folder"),
+        (["study", "EMPTY", "--out", "o"], "no pictures"),
+        (["study", "--out", "o", "--methods", "phas"], "did you mean 'phash'"),
+        (["study", "--out", "o", "--methods", "phash(size=8)"], "allowed: hash_size"),
+        (["study", "--out", "o", "--perturbations", "cropp"], "did you mean 'crop'"),
+        (["study", "--out", "o", "--perturbations", "crop(area=2)"], "to 1, not 2"),
+        (["study", "--out", "o", "--design", "other"], "design must be one of"),
+        (["study", "--out", "o", "--negatives", "-1"], "0 or more"),
+        (["study", "--out", "o", "--sources", "0"], "1 or more"),
+        (["study", "--out", "FILE/o"], "cannot make the folder"),
+        (["features", "EMPTY", "--out", "f.csv"], "no pictures"),
+    ],
+)
+def test_a_wrong_use_gives_one_line_and_no_traceback(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "FILE").write_text("a file")
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+
+
+def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    assert main(["study", "--out", str(tmp_path / "o")]) == 1
+    assert "not writable" in capsys.readouterr().err
+
+
+def test_control_characters_in_a_name_do_not_reach_the_terminal(tmp_path, capsys):
+    assert main(["study", str(tmp_path / "\x1b[2Jx\n"), "--out", str(tmp_path / "o")]) == 1
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_no_verb_and_help_show_the_verbs(capsys):
+    for arguments, status in (([], 2), (["--help"], 0)):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == status
+        printed = capsys.readouterr()
+        assert ("study" in printed.out) if status == 0 else ("VERB" in printed.err)
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = printed.rsplit("[", 1)[1].replace("'", "").split(", ")
+    assert not {"numpy", "pandas", "cv2", "matplotlib", "sklearn"} & set(loaded)
