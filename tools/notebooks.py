@@ -72,6 +72,7 @@ def kernel_environment(folder):
         "IPYTHONDIR": str(folder / "ipython"),  # no start-up files of the user's
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(ROOT),  # this checkout, installed or not
         "SIMLAB_CACHE": str(folder / "cache"),
         "TQDM_DISABLE": "1",
     }
