@@ -187,9 +187,8 @@ def _download(registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, 
         try:
             for size, _ in zip(registry["bytes"], pool.map(keeper.fetch, registry["path"])):
                 bar.update(size)
-        except BaseException:
+        finally:  # also when it is stopped: what has not begun does not begin
             pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _reason(error: Exception) -> str:
