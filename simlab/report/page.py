@@ -1,0 +1,126 @@
+"""One self-contained HTML file: it opens offline, loads nothing, holds no script, and escapes every text."""
+
+import base64
+import functools
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from simlab import __version__
+
+ROWS_SHOWN = 60
+"""Rows of a table that the page shows; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in the page: the bytes of a PNG, what it shows for those who cannot see it, and its caption."""
+
+    png: bytes
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: paragraphs separated by empty lines, figures, and tables with their captions."""
+
+    heading: str
+    text: str = ""
+    figures: Sequence[Figure] = ()
+    tables: Sequence[tuple[pd.DataFrame, str]] = ()
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    run: Mapping[str, Any],
+    facts: Mapping[str, str] | None = None,
+) -> Path:
+    """Return the path, after the page was written there; it is whole or, where writing fails, as it was before.
+
+    Args:
+        lead: paragraphs below the title.
+        run: how it was made; "command" is shown as such, the rest as a table.
+        facts: a few numbers for the top of the page, by what they count.
+    """
+    html = _template().render(
+        title=title, lead=lead, facts=facts or {}, sections=sections, command=run.get("command"), run=_run_table(run),
+        version=__version__,
+    )  # fmt: skip
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+        os.replace(write_text(Path(folder) / path.name, html), path)
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Return the path, after the text was written there as UTF-8."""
+    # file names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it back
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    return path
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("simlab.report")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"base64": _base64, "sha256": _sha256, "paragraphs": _paragraphs, "cells": _cells}
+    return environment.get_template("report.html")
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _sha256(text: str) -> str:
+    return _base64(hashlib.sha256(text.encode()).digest())
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
+
+
+def _cells(table: pd.DataFrame) -> dict[str, Any]:
+    """Return what the template needs of a table: (name, whether numeric) of each column, rows of text."""
+    numeric = [kind in "iuf" for kind in (table.iloc[:, at].dtype.kind for at in range(table.shape[1]))]
+    shown = table.head(ROWS_SHOWN).itertuples(index=False, name=None)
+    return {
+        "columns": list(zip(map(str, table), numeric, strict=True)),
+        "rows": [list(zip(map(_cell, row), numeric, strict=True)) for row in shown],
+        "hidden": max(0, len(table) - ROWS_SHOWN),
+    }
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) != 1
+        return "n/a" if math.isnan(value) else f"{value:,.0f}" if whole else f"{value:,.{1 if abs(value) > 10 else 3}f}"
+    return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
+
+
+def _run_table(run: Mapping[str, Any]) -> pd.DataFrame:
+    rows = {}
+    for name, value in run.items():
+        inner = value if isinstance(value, Mapping) else {"": value}
+        inner = inner if len(inner) <= 30 else {"": f"{len(inner):,} entries, in run.json"}
+        rows |= {f"{name} {key}".strip(): _short(item) for key, item in inner.items() if name != "command"}
+    return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 300 else f"{text[:300]}… (all of it in run.json)"

@@ -1,0 +1,203 @@
+"""The report: complete, escaped, loads nothing; a study's files are whole or absent."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import simlab as sl
+from simlab import plots, report, tables
+from simlab.report import story
+from simlab.report.study import write_csv
+
+SPECS = ["crop(area=0.8)", "crop", "recompress", "crop+mirror"]
+EVIL = "<img src=x onerror=alert(1)>.png"
+RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": {f"{i}.png": "00" for i in range(99)}}
+
+
+def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
+    """A score table in which copies lie nearer than the rest, as far as a generator can tell."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"reference": a, "query": b, "perturbation_reference": "", "perturbation": spec, "seed": 0, "label": int(a == b),
+         "source_reference": a, "source_query": b, "weight": 1.0, "status": "ok", "error": "", "no_evidence": "",
+         **{method: float(rng.integers(0, 20) + 12 * (a != b)) for method in methods}}
+        for spec in specs for a in names for b in names
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    table.attrs["methods"] = list(methods)
+    return table
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are made but not rendered, which takes the longest."""
+
+    def save(ax, path, **options):
+        path.write_bytes(b"figure")
+        return path
+
+    monkeypatch.setattr(plots, "save", save)
+
+
+class Page(html.parser.HTMLParser):
+    """The tags and texts of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def check_page(path):
+    """Checks what every page must be; returns it parsed."""
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert path.stat().st_size < 5_000_000
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "iframe", "object", "embed", "link", "form", "base", "svg"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert tag != "img" or attributes["src"].startswith("data:image/png;base64,")
+        assert attributes.get("href", "#").startswith("#")
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith(f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'")
+    return page
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study of everything that can go wrong at once."""
+    root = tmp_path_factory.mktemp("root")
+    names = ["a.png", "=1+1.png", "日本語 $x$.png", EVIL]
+    for at, name in enumerate(names):
+        noise = np.random.default_rng(at).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(root / name)
+    scores = score_table([*names, "gone.png"])
+    scores.loc[0, ["status", "error", "phash", "akaze"]] = ["error", "cannot read </td><script>", np.nan, np.nan]
+    scores.loc[1:3, "no_evidence"] = "akaze"
+    audit = pd.DataFrame({"reference": [names[2]], "query": [EVIL], "phash": [3.0], "same_pixels": [False]})
+    bad = pd.DataFrame({"path": ["bad\x1b[31m.jpg"], "reason": ["truncated"]})
+    out = root / "out" / "study"
+    path = report.study(scores, out, root=root, run=RUN, audit=audit, unreadable=bad, example=EVIL)
+    return scores, path
+
+
+def test_a_study_writes_every_file(finished):
+    _, path = finished
+    found = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
+    figures = ["audit", "distances", "gallery", "hardest_false_alarm", "hardest_miss", "heatmap", "pr", "roc", "severity"]
+    drawn = {f"figures/{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
+    assert found == drawn | {"pairs.csv", "scores.csv", "metrics.csv", "run.json", "report.html"}
+
+
+def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
+    page = check_page(finished[1])
+    text = "\n".join(page.texts)
+    for expected in (EVIL, "日本語 $x$.png", "cannot read </td><script>", "truncated", "simlab study <b>", "99 entries"):
+        assert expected in text
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+
+
+def test_the_numbers_in_the_sentences_are_those_of_the_table(finished):
+    scores, path = finished
+    text = " ".join(Page(path.read_text(encoding="utf-8")).texts)
+    metrics = sl.evaluate(scores)
+    values = story.ranking(metrics, "roc_auc")
+    assert story.headline(metrics) == "roc_auc"  # 80 non-copies cannot show an FPR of 0.01
+    assert f"the methods rank: {values.index[0]} {values.iloc[0]:.2f}, {values.index[1]} {values.iloc[1]:.2f}" in text
+    assert "1 of 100 pairs could not be compared" in text
+    assert "akaze (3 pairs)" in text
+    assert "Sources that look alike: 1 pair." in text
+    assert "1 in 80" in text
+
+
+def test_run_json_holds_what_was_given_and_the_versions(finished):
+    written = json.loads((finished[1].parent / "run.json").read_text(encoding="utf-8"))
+    assert {key: written[key] for key in RUN} == RUN
+    assert {"simlab", "numpy", "pillow", "python", "machine"} <= set(written["versions"])
+
+
+def test_scores_can_be_read_back(finished):
+    scores, path = finished
+    found = tables.read_scores(path.parent / "scores.csv")
+    assert found["akaze"].equals(scores["akaze"])
+    assert len(pd.read_csv(path.parent / "metrics.csv")) > 0
+
+
+def test_a_second_study_in_the_same_folder_gives_the_same_files(unrendered, tmp_path):
+    scores = score_table(["a", "b", "c"], specs=SPECS[:2])
+    digests = []
+    for _ in range(2):
+        path = report.study(scores, tmp_path / "out", root=tmp_path, run=RUN)
+        files = sorted(file for file in path.parent.rglob("*") if file.is_file())
+        digests.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("case", ["labels only", "copies only", "non-copies only", "nothing usable", "one method"])
+def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
+    scores = score_table(["a", "b", "c"], specs=[""] if case == "labels only" else ["crop"])
+    if case in ("copies only", "non-copies only"):
+        scores = scores[scores["label"] == int(case == "copies only")]
+    if case == "nothing usable":
+        scores[["phash", "akaze"]] = np.nan
+        scores[["status", "error"]] = "error"
+    if case == "one method":
+        scores = scores.drop(columns="akaze")
+    path = report.study(scores.reset_index(drop=True), tmp_path / "out", root=tmp_path)
+    assert check_page(path).texts
+
+
+def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
+    def broken(*arguments, **options):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(plots, "save", broken)
+    with pytest.raises(OSError, match="no space left"):
+        report.study(score_table(["a", "b"], specs=["crop"]), tmp_path / "out", root=tmp_path)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_page_of_its_own(tmp_path):
+    png = b"\x89PNG\r\n\x1a\n"
+    table = pd.DataFrame({EVIL: ["<b>", "\udcff"], "n": [1234, 5], "share": [0.25, np.nan]})
+    parts = [
+        report.Section("<h2>", "one\n\ntwo & three", [report.Figure(png, 'a "quoted" alt', "<i>")], [(table, "<u>")]),
+        report.Section("Long", tables=[(pd.DataFrame({"i": range(1000)}), "many rows")]),
+    ]
+    path = report.write_report(tmp_path / "page.html", title=EVIL, lead="Lead\n\nMore", sections=parts, run={"seed": 1})
+    page = check_page(path)
+    texts = [text.strip() for text in page.texts if text.strip()]
+    for expected in (EVIL, "<h2>", "one", "two & three", "<i>", "<u>", "<b>", "\\udcff", "1,234", "0.250", "n/a", "Lead"):
+        assert expected in texts
+    assert [a["alt"] for tag, a in page.tags if tag == "img"] == ['a "quoted" alt']
+    assert "and 940 more rows" in texts
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_spreadsheets_take_no_name_for_a_formula_and_nothing_is_lost(tmp_path):
+    names = ["=1+1", "+a", "-a", "@a", "\ta", "\na", "'=a", "''+", "'a", "a", "", "日本"]
+    path = write_csv(pd.DataFrame({"name": names, "value": np.arange(len(names)) - 5.5}), tmp_path / "t.csv")
+    found = pd.read_csv(path, keep_default_na=False)
+    assert not found["name"].str.match(r"[=+\-@\t\r\n]").any()
+    back = found["name"].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
+    assert back.tolist() == names
+    assert found["value"].tolist() == [at - 5.5 for at in range(len(names))]
