@@ -1,0 +1,276 @@
+"""The ensemble on score tables: fit, read the weights, apply, save."""
+
+import hashlib
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from simlab import specs, tables
+from simlab.ensemble import recipe, validation
+from simlab.methods import versions
+
+NAME = "ensemble"
+"""Column of the ensemble's distance."""
+
+FPR = (0.01, 0.001)
+"""False positive rates for which a recipe holds thresholds, where there are enough non-copies."""
+
+
+class Ensemble:
+    """Weights for methods, learnt from labelled pairs; then one more distance, and the probability of a copy.
+
+    Each method's distance is calibrated to evidence (nats, falling), the evidence is weighed (no weight is
+    negative) and added up. A method without evidence abstains. How good it is, is measured out of fold: every pair
+    is scored by a model that saw neither of its two sources.
+
+    Args:
+        methods: columns of the score table; None for all.
+        folds: of sources. Two are held out at a time, so there are folds·(folds + 1)/2 fits.
+        n_resamples: resamples of sources behind the intervals.
+        seed: of folds and resamples.
+
+    Attributes:
+        methods_: the methods, in order.
+        weights_: table: method, weight, share (of all weights), low, high (95 % interval of the share; sources
+            resampled, calibrations kept).
+        out_of_fold_: the rows fitted to, with the column "ensemble": out-of-fold distance.
+        comparison_: best (single method), fpr, ensemble and single (TPR at that FPR), difference, low, high (95 %).
+        thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
+        prevalence_: share of copies in training.
+        training_: what it was fitted to: counts, perturbations, a digest of the table.
+        report_: all that in words; the first line says whether the ensemble beats the best single method.
+    """
+
+    def __init__(
+        self,
+        methods: str | Iterable[str] | None = None,
+        *,
+        folds: int = 5,
+        n_resamples: int = 200,
+        seed: int = 0,
+    ):
+        if folds < 3:
+            raise ValueError(f"folds must be 3 or more (two are held out at a time), not {folds!r}")
+        self.methods, self.folds, self.n_resamples, self.seed = methods, folds, n_resamples, seed
+
+    def fit(self, scores: pd.DataFrame) -> "Ensemble":
+        """Return the ensemble, fitted to a score table; rows with status "error" are left out.
+
+        Raises:
+            ValueError: a method has no column, a class is missing, a distance is NaN in a row that is no error, or
+                the sources are too few for the folds.
+        """
+        self.methods_ = self._chosen(scores)
+        rows = _usable(scores, self.methods_)
+        data = validation.sample(rows, self.methods_, folds=self.folds, seed=self.seed)
+        self._data, self._perturbations = data, rows["perturbation"].to_numpy() if "perturbation" in rows else None
+        held_out = validation.out_of_fold(data)
+        self.classifier_ = data.fit()
+        self.prevalence_ = self.classifier_.prevalence_
+        self.out_of_fold_ = rows.assign(**{NAME: expit(-held_out - logit(self.prevalence_))})
+        self.out_of_fold_.attrs["methods"] = [*self.methods_, NAME]
+        self.weights_ = self._weights()
+        self.comparison_ = self._comparison()
+        self.thresholds_ = self._thresholds()
+        self.training_ = self._training(rows)
+        self.report_ = self._report()
+        return self
+
+    def evidence(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Return what each method says for a copy (above 0) or against it, weighed, in nats; NaN in rows of errors.
+
+        A method without evidence, or without a distance in a row that is no error, abstains: 0.
+        """
+        self._check_columns(scores, self.methods_)
+        X = validation.evidence_columns(scores, self.methods_)
+        found = pd.DataFrame(self.classifier_.evidence(X), index=scores.index, columns=self.methods_)
+        return found.mask(scores["status"] == "error") if "status" in scores else found
+
+    def distance(self, scores: pd.DataFrame) -> pd.Series:
+        """Return 1 - probability of a copy at the training prevalence, per row, named "ensemble"; NaN for errors.
+
+        It is computed from the log odds, so that near copies stay apart (1e-9 is not rounded to 0).
+        """
+        odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(self.prevalence_)
+        return pd.Series(expit(-odds), index=scores.index, name=NAME)
+
+    def probability(self, scores: pd.DataFrame, *, prior: float | None = None) -> pd.Series:
+        """Return the probability of a copy per row, NaN for errors.
+
+        Args:
+            prior: share of copies among the pairs that are looked at; None for the training prevalence. Among all
+                pairs of 2,000 pictures a copy is far rarer than in a study.
+
+        Raises:
+            ValueError: `prior` is not in (0, 1).
+        """
+        prior = self.prevalence_ if prior is None else prior
+        if not 0 < prior < 1:
+            raise ValueError(f"prior must be between 0 and 1, not {prior!r}")
+        odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(prior)
+        return pd.Series(expit(odds), index=scores.index, name="probability")
+
+    def reliability(self, *, bins: int = 10) -> pd.DataFrame:
+        """Return, out of fold, how often a pair was a copy where the ensemble said how probable that is.
+
+        Columns: left, right (edges of the bin of probability), predicted (mean), observed (share of copies), n.
+        """
+        probability, data = 1 - self.out_of_fold_[NAME].to_numpy(), self._data
+        edges = np.linspace(0, 1, bins + 1)
+        place = np.clip(np.digitize(probability, edges) - 1, 0, bins - 1)
+        total = np.bincount(place, data.weight, bins)
+        with np.errstate(invalid="ignore"):  # an empty bin is NaN
+            predicted = np.bincount(place, data.weight * probability, bins) / total
+            observed = np.bincount(place, data.weight * data.label, bins) / total
+        counts = np.bincount(place, minlength=bins)
+        columns = {"left": edges[:-1], "right": edges[1:], "predicted": predicted, "observed": observed, "n": counts}
+        return pd.DataFrame(columns)
+
+    def ablation(self) -> pd.DataFrame:
+        """Return what is lost without each method: method, tpr (out of fold, without it), loss, low, high (95 %).
+
+        The FPR is that of :attr:`comparison_`. A loss whose interval holds 0 means that the method can go.
+        """
+        if len(self.methods_) < 2:
+            raise ValueError("ablation needs two methods or more; there is one")
+        full, fpr, rows = self.out_of_fold_[NAME].to_numpy(), self.comparison_["fpr"], []
+        for column, method in enumerate(self.methods_):
+            less = -validation.out_of_fold(self._data.without(column))
+            paired = validation.paired_tpr(full, less, self._data, fpr, n=self.n_resamples, seed=self.seed)
+            rows.append({"method": method, "tpr": paired["second"], "loss": paired["difference"], **_interval(paired)})
+        return pd.DataFrame(rows)
+
+    def leave_one_perturbation_out(self) -> pd.DataFrame:
+        """Return the TPR on copies of each perturbation, out of fold: trained with it (tpr) and without it (unseen).
+
+        Columns: perturbation, n_positive, tpr, unseen. The threshold is that of :attr:`comparison_`'s FPR.
+        """
+        data, fpr, rows = self._data, self.comparison_["fpr"], []
+        known = self.out_of_fold_[NAME].to_numpy()
+        for spec in pd.unique(self._perturbations[data.label]):
+            mine = data.label & (self._perturbations == spec)
+            unseen = -validation.out_of_fold(data, self._perturbations != spec)
+            rates = [validation.tpr_at_fpr(d, data.label, data.weight, fpr, of=mine) for d in (known, unseen)]
+            rows.append((spec, int(mine.sum()), *rates))
+        return pd.DataFrame(rows, columns=["perturbation", "n_positive", "tpr", "unseen"])
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe as JSON: methods, calibrations, weights, thresholds, versions, what it was fitted to."""
+        content = recipe.from_classifier(self.classifier_)
+        for column, name in zip(content["columns"], self.methods_):
+            column["method"] = name
+        shares = self.weights_[["share", "low", "high"]].to_dict("list")
+        facts = {"thresholds": self.thresholds_, "training": self.training_, "report": self.report_, "shares": shares}
+        recipe.write(path, {"versions": versions(), **facts, **content})
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> "Ensemble":
+        """Return the ensemble of a recipe, ready to be applied; None for the one that ships with the package.
+
+        Raises:
+            ValueError: one line: no recipe, a damaged one, or one of another format.
+        """
+        path = recipe.DEFAULT if path is None else path
+        content = recipe.read(path)
+        try:
+            return cls()._restore(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the recipe {str(path)!r} is damaged: {error}") from error
+
+    def _restore(self, content: dict[str, Any]) -> "Ensemble":
+        self.classifier_ = recipe.to_classifier(content)
+        self.methods_ = self.methods = [str(column["method"]) for column in content["columns"]]
+        self.prevalence_, self.thresholds_ = self.classifier_.prevalence_, dict(content["thresholds"])
+        self.training_, self.report_ = content["training"], content["report"]
+        self.weights_ = pd.DataFrame({"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]})
+        if content["versions"] != versions():
+            warnings.warn(f"the recipe was fitted with {content['versions']}; here are {versions()}", stacklevel=4)
+        return self
+
+    def _chosen(self, scores: pd.DataFrame) -> list[str]:
+        if self.methods is None:
+            methods = tables.method_columns(scores)
+        else:
+            methods = specs.split(self.methods) if isinstance(self.methods, str) else list(self.methods)
+        if not methods:
+            raise ValueError("methods must name one column of the scores or more; there is none")
+        self._check_columns(scores, methods)
+        return methods
+
+    def _check_columns(self, scores: pd.DataFrame, methods: list[str]) -> None:
+        if missing := [name for name in methods if name not in scores]:
+            known = ", ".join(tables.method_columns(scores)) or "none"
+            raise ValueError(f"methods must be columns of the scores ({known}); missing: {', '.join(missing)}")
+
+    def _weights(self) -> pd.DataFrame:
+        coef, share = self.classifier_.coef_, _shares(self.classifier_.coef_[None])[0]
+        drawn = validation.resampled_weights(self.classifier_, self._data, n=self.n_resamples, seed=self.seed)
+        low, high = np.quantile(_shares(drawn), [0.025, 0.975], axis=0) if len(drawn) else (share * np.nan,) * 2
+        return pd.DataFrame({"method": self.methods_, "weight": coef, "share": share, "low": low, "high": high})
+
+    def _comparison(self) -> dict[str, Any]:
+        """The best single method is the best on these very pairs: the choice is in its favour."""
+        data, rows = self._data, self.out_of_fold_
+        fpr = max(FPR[0], 1 / (~data.label).sum())
+        rates = [validation.tpr_at_fpr(rows[m].to_numpy(), data.label, data.weight, fpr) for m in self.methods_]
+        best = self.methods_[int(np.argmax(rates))]
+        pair = rows[NAME].to_numpy(), rows[best].to_numpy()
+        found = validation.paired_tpr(*pair, data, fpr, n=self.n_resamples, seed=self.seed)
+        names = {"ensemble": found["first"], "single": found["second"], "difference": found["difference"]}
+        return {"best": best, "fpr": fpr, **names, **_interval(found)}
+
+    def _thresholds(self) -> dict[str, float]:
+        data, distance = self._data, self.out_of_fold_[NAME].to_numpy()
+        measurable = [fpr for fpr in FPR if fpr * (~data.label).sum() >= 1]
+        return {f"{fpr:g}": validation.cut_at_fpr(distance, data.label, data.weight, fpr) for fpr in measurable}
+
+    def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
+        kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
+        digest = hashlib.sha256(kept.to_csv(index=False, float_format="%.9g").encode("utf-8", "surrogatepass"))
+        copies = int(self._data.label.sum())
+        counts = {"n_pairs": len(rows), "n_copies": copies, "n_sources": int(self._data.sources.max()) + 1}
+        specs_used = [] if self._perturbations is None else sorted({str(s) for s in self._perturbations})
+        return {**counts, "perturbations": specs_used, "digest": digest.hexdigest()}
+
+    def _report(self) -> str:
+        c, data = self.comparison_, self._data
+        verdict = "beats" if c["low"] > 0 else "does not beat"
+        rates = f"TPR {c['ensemble']:.3f} against {c['single']:.3f} at FPR {c['fpr']:.2g}"
+        interval = f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
+        lines = [
+            f"The ensemble {verdict} the best single method, {c['best']}: {rates}, {interval}, out of fold.",
+            f"{len(data.label):,} pairs, {int(data.label.sum()):,} copies, {data.sources.max() + 1} sources;"
+            " no pair is scored by a model that saw either of its sources.",
+            *(f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})" for row in self.weights_.itertuples()),
+        ]
+        return "\n".join(lines)
+
+
+def _usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+    """The rows that count, checked."""
+    rows = scores[scores["status"] != "error"] if "status" in scores else scores
+    if missing := [name for name in ("label", "source_reference", "source_query") if name not in rows]:
+        raise ValueError(f"scores need the columns label, source_reference, source_query; missing: {missing[0]}")
+    if "weight" in rows:
+        rows = rows[rows["weight"] > 0]
+    for name in methods:
+        if not np.isfinite(rows[name].to_numpy(float)).all():
+            raise ValueError(f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'")
+    copies = int((rows["label"] == 1).sum())
+    if not 0 < copies < len(rows):
+        raise ValueError(f"copies and non-copies are needed; there are {copies} copies among {len(rows)} pairs")
+    return rows
+
+
+def _shares(weights: np.ndarray) -> np.ndarray:
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+
+
+def _interval(paired: dict[str, float]) -> dict[str, float]:
+    return {"low": paired["low"], "high": paired["high"]}
