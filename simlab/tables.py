@@ -131,7 +131,7 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
 
     The file has a header with at least ``reference``, ``query`` and ``label``; commas or semicolons separate.
     A label is one of the words of :data:`LABELS`. Without source columns, a source is a connected component of
-    "labelled copy" (and of "same content", which is added when the pairs are scored).
+    "labelled copy" and of "same content".
 
     Args:
         root: folder that the paths are relative to; the CSV's own folder by default. ``attrs["root"]`` keeps it.
@@ -151,9 +151,21 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
         if name in table:
             table[name] = [_number(text, name, kind, line) for text, line in zip(table[name], lines, strict=True)]
     _check_repeats(table, lines)
+    if "source_reference" not in table or "source_query" not in table:
+        files = pd.unique(pd.concat([table["reference"], table["query"]]))
+        contents = {file: _digest(root / file) for file in files}
+        table[["source_reference", "source_query"]] = connected_sources(table, contents)
     table = check_pairs(table)
     table.attrs["root"] = str(root)
     return table
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # it has a row of its own when the pairs are scored
+        return str(path)
 
 
 def _component_names(files: np.ndarray, components: np.ndarray) -> dict[str, str]:
