@@ -18,15 +18,16 @@ from simlab.report.study import write_csv
 
 SPECS = ["crop(area=0.8)", "crop", "recompress", "crop+mirror"]
 EVIL = "<img src=x onerror=alert(1)>.png"
-RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": {f"{i}.png": "00" for i in range(99)}}
+INPUTS = {f"{at}.png": "00" for at in range(99)}
+RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": INPUTS}
 
 
 def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
     """A score table in which copies lie nearer than the rest, as far as a generator can tell."""
     rng = np.random.default_rng(seed)
     rows = [
-        {"reference": a, "query": b, "perturbation_reference": "", "perturbation": spec, "seed": 0, "label": int(a == b),
-         "source_reference": a, "source_query": b, "weight": 1.0, "status": "ok", "error": "", "no_evidence": "",
+        {"reference": a, "query": b, "perturbation_reference": "", "perturbation": spec, "seed": 0,
+         "label": int(a == b), "source_reference": a, "source_query": b, "weight": 1.0, "status": "ok", "error": "", "no_evidence": "",
          **{method: float(rng.integers(0, 20) + 12 * (a != b)) for method in methods}}
         for spec in specs for a in names for b in names
     ]  # fmt: skip
@@ -102,15 +103,15 @@ def finished(tmp_path_factory):
 def test_a_study_writes_every_file(finished):
     _, path = finished
     found = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
-    figures = ["audit", "distances", "gallery", "hardest_false_alarm", "hardest_miss", "heatmap", "pr", "roc", "severity"]
-    drawn = {f"figures/{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
+    figures = "audit distances gallery hardest_false_alarm hardest_miss heatmap pr roc severity"
+    drawn = {f"figures/{name}.{suffix}" for name in figures.split() for suffix in ("png", "svg")}
     assert found == drawn | {"pairs.csv", "scores.csv", "metrics.csv", "run.json", "report.html"}
 
 
 def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
     page = check_page(finished[1])
     text = "\n".join(page.texts)
-    for expected in (EVIL, "日本語 $x$.png", "cannot read </td><script>", "truncated", "simlab study <b>", "99 entries"):
+    for expected in (EVIL, "日本語 $x$.png", "</td><script>", "truncated", "simlab study <b>", "99 entries"):
         assert expected in text
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
@@ -186,8 +187,8 @@ def test_a_page_of_its_own(tmp_path):
     path = report.write_report(tmp_path / "page.html", title=EVIL, lead="Lead\n\nMore", sections=parts, run={"seed": 1})
     page = check_page(path)
     texts = [text.strip() for text in page.texts if text.strip()]
-    for expected in (EVIL, "<h2>", "one", "two & three", "<i>", "<u>", "<b>", "\\udcff", "1,234", "0.250", "n/a", "Lead"):
-        assert expected in texts
+    markup = {EVIL, "<h2>", "<i>", "<u>", "<b>"}
+    assert markup | {"one", "two & three", "\\udcff", "1,234", "0.250", "n/a", "Lead"} <= set(texts)
     assert [a["alt"] for tag, a in page.tags if tag == "img"] == ['a "quoted" alt']
     assert "and 940 more rows" in texts
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]

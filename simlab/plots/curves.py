@@ -46,11 +46,12 @@ def _draw_roc(ax: Axes, method: str, curve: pd.DataFrame, floor: float) -> float
     """Draw the steps from `floor` on; return where they start: the highest TPR reached at or below it."""
     curve = curve.sort_values(["fpr", "tpr"])
     below = curve["fpr"] <= floor * (1 + 1e-9)
-    curve = pd.concat([curve[below].tail(1).assign(fpr=floor), curve[~below]])
+    first = curve[below].tail(1) if below.any() else curve.head(1).assign(tpr=0.0, low=0.0, high=0.0)
+    curve = pd.concat([first.assign(fpr=floor), curve[~below]])
     # rates between two thresholds cannot be had, so the line is a step, not a slope
     ax.step(curve["fpr"], curve["tpr"], where="post", linewidth=1.7, **style.method_style(method))
     _band(ax, curve, "fpr", method, "post")
-    return curve["tpr"].iloc[0] if curve["fpr"].iloc[0] == floor else 0.0
+    return curve["tpr"].iloc[0]
 
 
 def _band(ax: Axes, curve: pd.DataFrame, x: str, method: str, step: str) -> None:
@@ -92,6 +93,7 @@ def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         return style.nothing(ax, "no precision-recall curve: it takes copies")
     for method, curve in curves.groupby("method", sort=False):
         curve = curve.sort_values(["recall", "precision"], ascending=[True, False])
+        curve = pd.concat([curve.head(1).assign(recall=0.0), curve])
         ax.step(curve["recall"], curve["precision"], where="pre", linewidth=1.7, **style.method_style(method))
         _band(ax, curve, "recall", method, "pre")
     share = curves["n_positive"].max() / (curves["n_positive"].max() + curves["n_negative"].max())

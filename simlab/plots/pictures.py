@@ -37,10 +37,17 @@ def _beside(ax: Axes, left: Picture, right: Picture) -> tuple[float, float]:
     return start, scale
 
 
-def _tallest(rows: Sequence[Sequence[Picture]]) -> float:
-    """Return the height of the tallest of rows of pictures that are 1 wide, at most 1.1."""
-    shapes = [[np.asarray(picture).shape for picture in row] for row in rows]
-    return min(max((1 / sum(shape[1] / shape[0] for shape in row) for row in shapes), default=1), 1.1)
+def _height(*pictures: Picture) -> float:
+    """Return the height of pictures side by side that are 1 wide together, at most 1.1."""
+    shapes = [np.asarray(picture).shape for picture in pictures]
+    return min(1 / sum(shape[1] / shape[0] for shape in shapes), 1.1)
+
+
+def _grid(ax: Axes | None, heights: Sequence[float], columns: int, title: str, extra: float) -> tuple[Axes, list[Axes]]:
+    """Return `ax` and panels in rows as high as their tallest, in inches on a page of 8, and `extra` for captions."""
+    rows = [8 / columns * max(heights[at : at + columns]) + extra for at in range(0, len(heights), columns)]
+    ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
+    return ax, style.panels(ax, len(heights), columns, head=title, heights=rows)
 
 
 def _caption(ax: Axes, text: str, limit: int) -> None:
@@ -62,9 +69,7 @@ def plot_gallery(
     Args:
         captions: as many as pictures; a line break starts a second line.
     """
-    height = 8 / columns * _tallest([[picture] for picture in pictures]) + 0.25
-    ax = style.axes(ax, 8, 0.35 + height * -(-len(pictures) // columns))
-    panels = style.panels(ax, len(pictures), columns, head=title)
+    ax, panels = _grid(ax, [_height(picture) for picture in pictures], columns, title, 0.2)
     for panel, picture, caption in zip(panels, pictures, captions, strict=True):
         _show(panel, picture)
         _caption(panel, caption, 120 // columns)
@@ -81,9 +86,7 @@ def plot_pairs(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw pairs of pictures, reference left and query right, each pair under its caption."""
-    height = 8 / columns * _tallest(pairs) + 0.35
-    ax = style.axes(ax, 8, 0.35 + height * -(-len(pairs) // columns))
-    panels = style.panels(ax, len(pairs), columns, head=title)
+    ax, panels = _grid(ax, [_height(*pair) for pair in pairs], columns, title, 0.35)
     for panel, (reference, query), caption in zip(panels, pairs, captions, strict=True):
         _beside(panel, reference, query)
         _caption(panel, caption, 120 // columns)
@@ -143,7 +146,7 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
     Args:
         points: (n, 2), x and y in pixels.
     """
-    ax = style.axes(ax, 5, 0.3 + 5 * _tallest([[image]]))
+    ax = style.axes(ax, 5, 0.3 + 5 * _height(image))
     _show(ax, image)
     ax.scatter(*np.reshape(points, (-1, 2)).T, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
     style.title(ax, f"{len(points):,} keypoints")
@@ -168,7 +171,7 @@ def plot_matches(
         matches: (m, 2), which point of each.
         inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale and thin.
     """
-    ax = style.axes(ax, 8, 0.3 + 8 * min(_tallest([[image_a, image_b]]), 0.6))
+    ax = style.axes(ax, 8, 0.3 + 8 * min(_height(image_a, image_b), 0.6))
     matches = np.reshape(matches, (-1, 2)).astype(int)
     start, scale = _beside(ax, image_a, image_b)
     ends = np.reshape(points_b, (-1, 2))[matches[:, 1]] * scale + (start, 0)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib import colors, font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
@@ -121,13 +122,21 @@ def legend(ax: Axes, methods: Iterable[str], **options: object) -> None:
 
 
 def panels(
-    ax: Axes, n: int, columns: int, *, head: str, aside: str = "", methods: Sequence[str] = ()
+    ax: Axes,
+    n: int,
+    columns: int,
+    *,
+    head: str,
+    aside: str = "",
+    methods: Sequence[str] = (),
+    heights: Sequence[float] | None = None,
 ) -> list[Axes]:
     """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
-    rows, place, box = -(-n // columns), ax.get_subplotspec(), ax.get_position()
+    place, box = ax.get_subplotspec(), ax.get_position()
+    heights = heights or [1] * -(-n // columns)
     # constrained layout keeps no room for the title of `ax` itself: a row without height carries it
-    shape = {"nrows": rows + 1, "ncols": columns, "height_ratios": [0.001] + [1] * rows}
+    shape = {"nrows": len(heights) + 1, "ncols": columns, "height_ratios": [0.001, *heights]}
     edges = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
     grid = place.subgridspec(**shape) if place else GridSpec(**shape, **edges, figure=ax.figure)
     header = ax.figure.add_subplot(grid[0, :])
@@ -177,6 +186,18 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
     """
     path = Path(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    _settle(ax.figure)
     with mpl.rc_context({"svg.hashsalt": "simlab"}):
         ax.figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
     return path
+
+
+def _settle(figure: Figure) -> None:
+    """Fix the places that the layout finds: finding them is slow, and the solver's last digits vary from run to run."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position([round(number, 5) for number in ax.get_position(original=True).bounds])

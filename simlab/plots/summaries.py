@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,8 @@ def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axe
     _cell_borders(ax, rows.drop_duplicates("group"), len(methods))
     _cell_names(ax, methods, [spelled(group, groups) for group in groups])
     style.title(ax, style.measure(metric), pad=8)
-    ax.set_xlabel(style.counts(rows, " a row"), color=style.MUTED, fontsize=8, loc="left")
+    single = rows[rows["group"] != "all"] if len(groups) > 1 else rows
+    ax.set_xlabel(style.counts(single, " a row"), color=style.MUTED, fontsize=8, loc="left")
     return ax
 
 
@@ -159,8 +160,12 @@ def _varying(groups: Sequence[str]) -> tuple[str, list]:
     return differing[0], [arguments[differing[0]] for arguments in given]
 
 
-def spelled(group: str, groups: Sequence[str]) -> str:
-    """Return a spec, with the default written out where its neighbours differ in just that argument."""
+def spelled(group: str, groups: Iterable[str]) -> str:
+    """Return a spec to be read, with the default written out where its neighbours differ in just that argument.
+
+    >>> spelled("crop", ["crop(area=0.8)", "crop"])
+    'crop(area=0.5)'
+    """
     alike = [other for other in groups if other.startswith(f"{group}(") and "+" not in other]
     name, values = _varying([group, *alike]) if alike else ("", [])
-    return f"{group}({name}={_short(values[0])})" if values else group
+    return f"{group}({name}={_short(values[0])})" if values else group or "unchanged"

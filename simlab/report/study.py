@@ -217,9 +217,10 @@ def _hardest(told: _Told, method: str, draw: Callable[..., Figure]) -> Iterator[
 
 def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
     rows = rows.reindex(columns=["reference", "perturbation_reference", "query", "perturbation", "seed"])
-    rows = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0}).itertuples(index=False)
+    rows = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0})
     pictures, captions = [], []
-    for (reference, spec_reference, query, spec, seed), note in zip(rows, notes, strict=True):
+    for row, note in zip(rows.itertuples(index=False), notes, strict=True):
+        reference, spec_reference, query, spec, seed = row
         pictures.append((_picture(root, reference, spec_reference, seed), _picture(root, query, spec, seed)))
         names = dict.fromkeys([reference, query])
         captions.append("\n".join(filter(None, ["  ·  ".join(names), note])))
