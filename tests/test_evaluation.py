@@ -129,7 +129,7 @@ def test_a_flood_of_ties_leaves_no_threshold():
     row = evaluation.evaluate(table([1, 0, 0], m=[0, 0, 0]), metrics=["tpr@fpr=0.5"]).iloc[-1]
     assert row["value"] == 0
     assert np.isnan(row["threshold"])
-    assert row["note"].startswith("no observed distance has an FPR of 0.5 or less")
+    assert row["note"].startswith("no observed distance reaches it")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """From score tables to answers: curves, metrics and pairs that go wrong. Tables in, tables out; no pixels.
 
-A pair is called a copy when ``distance <= threshold``. Here alone the sign is turned for scikit-learn, whose
-scores grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors"]`` of a result counts
-them.
+A pair is called a copy when ``distance <= threshold``. Here alone the sign is turned for scikit-learn, whose scores
+grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors"]`` of a result counts them.
 """
 
+from simlab.evaluation.compare import compare, compare_designs, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
-from simlab.evaluation.metrics import METRICS, evaluate
+from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
 
-__all__ = ["METRICS", "distance_histogram", "evaluate", "hardest", "pr_curve", "roc_curve"]
+__all__ = [
+    "METRICS", "compare", "compare_designs", "distance_histogram", "evaluate", "hardest", "pr_curve", "rank",
+    "roc_curve", "smallest_fpr",
+]  # fmt: skip

@@ -1,14 +1,13 @@
-"""ROC and precision–recall curves, histograms of distances, and the pairs that are hardest to call."""
+"""ROC and precision–recall curves with bands, histograms of distances, and the pairs that are hardest to call."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics as sk
 
-from simlab.evaluation.metrics import precision
+from simlab.evaluation.metrics import sample_groups
 from simlab.evaluation.resampling import Counts, Resampler
-from simlab.evaluation.sample import Sample, read
+from simlab.evaluation.sample import read
 
 
 def roc_curve(
@@ -16,10 +15,10 @@ def roc_curve(
 ) -> pd.DataFrame:
     """Return the ROC curve of each method: one row per observed distance, taken as threshold, ascending.
 
-    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (1 over
-    the negatives: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of
-    the TPR at the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is
-    left out. A rate whose class is absent is NaN.
+    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (1 over the
+    negatives: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of the TPR at
+    the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is left out. A rate
+    whose class is absent is NaN.
 
     Raises:
         ValueError: a method has no column in `scores`.
@@ -32,7 +31,7 @@ def roc_curve(
     1        8.0  1.0  0.5
     2       10.0  1.0  1.0
     """
-    return _curves(scores, methods, _roc_points, _tpr_at_each_fpr, n_resamples, seed)
+    return _curves(scores, methods, "fpr", "tpr", _tpr_at_each_fpr, n_resamples, seed)
 
 
 def pr_curve(
@@ -40,9 +39,9 @@ def pr_curve(
 ) -> pd.DataFrame:
     """Return the precision–recall curve of each method: one row per observed distance, ascending.
 
-    Columns: method, threshold (native units), precision, recall (fractions), n_positive, n_negative,
-    smallest_fpr. With `n_resamples` also low and high, the 95 % interval of the precision at the row's recall.
-    Precision is that of the table's own share of copies; without copies both are NaN.
+    Columns: method, threshold (native units), precision, recall (fractions), n_positive, n_negative, smallest_fpr.
+    With `n_resamples` also low and high, the 95 % interval of the precision at the row's recall. Precision is that of
+    the table's own share of copies; recall is NaN without copies.
 
     Raises:
         ValueError: a method has no column in `scores`.
@@ -55,14 +54,17 @@ def pr_curve(
     1        8.0      0.500     0.5
     2       10.0      0.667     1.0
     """
-    return _curves(scores, methods, _pr_points, _precision_at_each_recall, n_resamples, seed)
+    table = _curves(scores, methods, "tpr", "precision", _precision_at_each_recall, n_resamples, seed)
+    table = table.rename(columns={"tpr": "recall"})
+    table.insert(2, "precision", table.pop("precision"))
+    return table
 
 
 def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
 
-    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of
-    the rows of that label). Whole-numbered distances get bins of whole width, so that no bin is favoured.
+    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of the rows
+    of that label). Whole-numbered distances get bins of whole width, so that no bin is favoured.
 
     Args:
         bins: number of bins; at most that many for whole-numbered distances.
@@ -81,23 +83,23 @@ def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = Non
     """
     if bins < 1:
         raise ValueError(f"bins must be 1 or more, not {bins!r}")
-    sample = read(scores, methods)
-    parts = []
-    for method, distance in sample.by_method():
-        edges = _edges(distance, bins)
+    sample, parts = read(scores, methods), []
+    for method in sample.methods:
+        edges = _edges(sample.distance(method), bins)
         for label in (1, 0):
-            count = np.histogram(distance[sample.label == bool(label)], edges)[0]
+            count = np.histogram(sample.distance(method)[sample.label == bool(label)], edges)[0]
             columns = {"method": method, "label": label, "left": edges[:-1], "right": edges[1:]}
             parts.append(pd.DataFrame({**columns, "count": count, "share": count / max(count.sum(), 1)}))
-    names = ["method", "label", "left", "right", "count", "share"]
-    return _joined(parts, names, sample)
+    table = pd.concat(parts, ignore_index=True)
+    table.attrs["n_errors"] = sample.n_errors
+    return table
 
 
 def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     """Return the score rows that `method` gets most wrong: the farthest copies and the nearest non-copies.
 
-    The columns are those of `scores` after a first one, error_kind: "miss" or "false alarm"; `n` rows of
-    each, hardest first. The index is that of `scores`.
+    The columns are those of `scores` after a first one, error_kind: "miss" or "false alarm"; `n` rows of each, hardest
+    first. The index is that of `scores`.
 
     Raises:
         ValueError: `method` has no column in `scores`.
@@ -117,79 +119,44 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     return found
 
 
-def _roc_points(label: np.ndarray, distance: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    if label.all() or not label.any():
-        threshold, at = np.unique(distance, return_inverse=True)
-        rate = np.cumsum(np.bincount(at, weight, len(threshold))) / weight.sum()
-        absent = threshold * np.nan
-        fpr, tpr = (absent, rate) if label.any() else (rate, absent)
-        return {"threshold": threshold, "fpr": fpr, "tpr": tpr}
-    fpr, tpr, score = sk.roc_curve(label, -distance, sample_weight=weight, drop_intermediate=False)
-    return {"threshold": -score[1:], "fpr": fpr[1:], "tpr": tpr[1:]}  # the first score is infinite
-
-
-def _pr_points(label: np.ndarray, distance: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    if not label.any():
-        threshold = np.unique(distance)
-        return {"threshold": threshold, "precision": threshold * np.nan, "recall": threshold * np.nan}
-    precision, recall, score = sk.precision_recall_curve(label, -distance, sample_weight=weight)
-    return {"threshold": -score[::-1], "precision": precision[-2::-1], "recall": recall[-2::-1]}
-
-
 def _curves(
     scores: pd.DataFrame,
     methods: Sequence[str] | None,
-    points: Callable[..., dict[str, np.ndarray]],
+    x: str,
+    y: str,
     replicates: Callable[[Counts], np.ndarray],
     n_resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    sample = read(scores, methods)
-    resampler = Resampler(sample, n_resamples, seed)
-    masks = sample.label, ~sample.label
-    counts = {"n_positive": int(sample.label.sum()), "n_negative": int((~sample.label).sum())}
-    counts["smallest_fpr"] = 1 / counts["n_negative"] if counts["n_negative"] else np.nan
-    parts = []
-    for method, distance in sample.by_method():
-        part = pd.DataFrame({"method": method, **points(sample.label, distance, sample.weight), **counts})
+    """The curve of y over x, both rates of counts, with the interval of y where resamples are wanted."""
+    sample, parts = read(scores, methods), []
+    resampler, (group,) = Resampler.draw(sample, n_resamples, seed), sample_groups(sample)
+    counted = {name: group.counts[name] for name in ("n_positive", "n_negative")}
+    for method in sample.methods:
+        data = next(resampler.plain().counts(method, [group.masks], everywhere=True))
+        part = {"threshold": data.threshold, x: getattr(data, x)[:, 0], y: getattr(data, y)[:, 0], **counted}
+        part["smallest_fpr"] = 1 / (counted["n_negative"] or np.nan)
         if n_resamples:
-            part = part.join(_band(part, next(resampler.counts(method, [masks])), resampler, replicates))
-        parts.append(part)
-    nothing = points(np.zeros(0, bool), np.zeros(0), np.ones(0))
-    return _joined(parts, ["method", *nothing, *counts, *(["low", "high"] if n_resamples else [])], sample)
-
-
-def _band(
-    part: pd.DataFrame, counts: Counts, resampler: Resampler, replicates: Callable[[Counts], np.ndarray]
-) -> pd.DataFrame:
-    """Interval of the rate in each row, at the grid of distances that resampling keeps."""
-    rate = "tpr" if "tpr" in part else "precision"
-    if len(counts.threshold) == 0 or not counts.n_others.any():
-        return pd.DataFrame({"low": np.nan, "high": np.nan}, index=part.index)
-    spread = resampler.spread(replicates(counts)[:, 1:], resampler.sample.label)
-    at = np.searchsorted(counts.threshold, part["threshold"]).clip(max=len(counts.threshold) - 1)
-    low, high = spread.at(at).interval(part[rate].to_numpy())
-    return pd.DataFrame({"low": low, "high": high}, index=part.index)
+            drawn = next(resampler.counts(method, [group.masks], everywhere=True))
+            low, high, _ = resampler.interval(getattr(drawn, y)[:, 0], replicates(drawn)[:, 1:], sample.label)
+            at = np.searchsorted(drawn.threshold, data.threshold)
+            part |= {"low": np.fmin(low[at], part[y]), "high": np.fmax(high[at], part[y])}
+        parts.append(pd.DataFrame({"method": method, **part}))
+    table = pd.concat(parts, ignore_index=True)
+    table.attrs["n_errors"] = sample.n_errors
+    return table
 
 
 def _tpr_at_each_fpr(counts: Counts) -> np.ndarray:
     """TPR of every resample at the data's own FPRs, (distances, 1 + resamples)."""
-    columns = zip(counts.fpr.T, counts.tpr.T)
-    at = counts.fpr[:, 0] * (1 + 1e-9)
+    columns, at = zip(counts.fpr.T, counts.tpr.T), counts.fpr[:, 0] * (1 + 1e-9)
     return np.array([np.append(tpr, 0)[np.searchsorted(fpr, at, "right") - 1] for fpr, tpr in columns]).T
 
 
 def _precision_at_each_recall(counts: Counts) -> np.ndarray:
     """Precision of every resample at the data's own recalls, (distances, 1 + resamples)."""
-    columns = zip(counts.tpr.T, precision(counts).T)
-    at, last = counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
+    columns, at, last = zip(counts.tpr.T, counts.precision.T), counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
     return np.array([values[np.searchsorted(tpr, at).clip(max=last)] for tpr, values in columns]).T
-
-
-def _joined(parts: list[pd.DataFrame], names: list[str], sample: Sample) -> pd.DataFrame:
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
-    table.attrs["n_errors"] = sample.n_errors
-    return table[names]
 
 
 def _edges(distance: np.ndarray, bins: int) -> np.ndarray:

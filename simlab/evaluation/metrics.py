@@ -1,16 +1,17 @@
 """One number per method and group, with its interval: ROC AUC, average precision, TPR at a stated FPR, …"""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
 from simlab import perturb
-from simlab.evaluation.resampling import Counts, Resampler, Spread
-from simlab.evaluation.sample import Ranked, Sample, read
+from simlab.evaluation.resampling import Counts, Masks, Resampler
+from simlab.evaluation.sample import Sample, read
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
 """What is measured by default."""
@@ -34,17 +35,17 @@ def evaluate(
 ) -> pd.DataFrame:
     """Return the metrics table: how well each method tells copies, overall and per group, with 95 % intervals.
 
-    Columns: method, group, metric, value (a fraction), low, high, n_positive, n_negative, n_sources,
-    threshold (native units; where the metric has one), negatives, note. The group "all" comes first. A value
-    that the pairs cannot give is NaN, and `note` says why; it also says where an interval is the bound by
-    number of sources, because no resample differs. With ``by="perturbation"``, columns kind and severity follow.
+    Columns: method, group, metric, value (a fraction), low, high, n_positive, n_negative, n_sources, threshold (native
+    units; where the metric has one), negatives, note. The group "all" comes first. A value that the pairs cannot give
+    is NaN, and `note` says why; it also says where an interval is a bound from the number of sources, because no
+    resample differs. With ``by="perturbation"``, columns kind and severity follow.
 
     Args:
         by: also one group per value of this column among the copies; "kind" is the kind of the perturbation.
         negatives: "all": every group is set against all negatives, with one threshold;
             "same": against those that have the group's value in the column `by`.
-        metrics: roc_auc; average_precision; micro_average_precision (ties against the copies); tpr@fpr=F, at
-            the largest observed distance whose FPR is at most F; recall@precision=P; equal_error_rate.
+        metrics: roc_auc; average_precision; micro_average_precision (ties against the copies); tpr@fpr=F, at the
+            largest observed distance whose FPR is at most F; recall@precision=P; equal_error_rate.
         n_resamples: resamples of the sources for the intervals; 0 for none.
         seed: of the resamples.
 
@@ -58,117 +59,167 @@ def evaluate(
     0       roc_auc    0.5      Wilson bound from 2 sources
     1  tpr@fpr=0.01    NaN  not measurable with 1 negatives
     """
-    if negatives not in ("all", "same"):
-        raise ValueError(f"negatives must be 'all' or 'same', not {negatives!r}")
-    measures = [Measure.parse(name) for name in metrics]
-    sample = read(scores, methods)
-    groups = list(sample_groups(sample, by, negatives))
-    resampler = Resampler(sample, n_resamples, seed)
-    masks = [group.masks for group in groups]
-    rows = [
-        {"method": method, "group": group.name, **record, "negatives": negatives}
-        for method in sample.methods
-        for group, ranked, counts in zip(groups, _ranked(sample, method, groups), resampler.counts(method, masks))
-        for record in _records(group, ranked, counts, measures, resampler.spread)
-    ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    measures, sample = [Measure.parse(name) for name in metrics], read(scores, methods)
+    groups, resampler = sample_groups(sample, by, negatives), Resampler.draw(sample, n_resamples, seed)
+    rows = [record for method in sample.methods for record in estimates(resampler, method, groups, measures)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(negatives=negatives)
     if by == "perturbation":
-        table = table.join(_kinds(table["group"]))
+        specs = table["group"].where(table["group"] != "all", "")
+        table["kind"] = specs.map(perturb.kind).where(table["group"] != "all", "all")
+        table["severity"] = specs.map(perturb.severity).astype(float).where(table["group"] != "all")
     table.attrs["n_errors"] = sample.n_errors
     return table
 
 
-@dataclass(frozen=True)
-class Group:
-    """The rows that one line of a metrics table is about: masks, and what is counted in them."""
+def smallest_fpr(scores: pd.DataFrame, *, by: str | None = None, negatives: str = "all") -> pd.DataFrame:
+    """Return the smallest FPR that the pairs can measure, 1 / n_negative, overall and per group.
+
+    Columns: group, n_positive, n_negative, n_sources, smallest_fpr (NaN without negatives). `by` and `negatives` are
+    those of :func:`evaluate`.
+    """
+    table = pd.DataFrame([{"group": g.name, **g.counts} for g in sample_groups(read(scores), by, negatives)])
+    return table.assign(smallest_fpr=1 / table["n_negative"].where(table["n_negative"] > 0))
+
+
+class Group(NamedTuple):
+    """The rows that one line of a metrics table is about, and what is counted in them."""
 
     name: str
-    masks: tuple[np.ndarray, np.ndarray]
+    masks: Masks
     counts: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A metric by name: the statistic of counts, and the rate it is read at."""
+class Measure(NamedTuple):
+    """A metric: its name, the statistic of counts, and for a recall, where it may be read: a condition and its rate."""
 
     name: str
     statistic: Callable[[Counts], np.ndarray]
-    rate: float | None = None
+    allowed: Callable[[Counts, float], np.ndarray] | None = None
+    rate: float = 0.0
 
     @classmethod
     def parse(cls, name: str) -> "Measure":
         """Return the metric of a name such as "roc_auc" or "tpr@fpr=0.01"."""
         base, _, number = name.partition("=")
-        try:
-            rate = float(number) if number else None
-            if base in AT_RATE and rate is not None and 0 < rate < 1:
-                return cls(name, partial(AT_RATE[base], rate=rate), rate)
-            if number == "":
-                return cls(name, PLAIN[base])
-        except (KeyError, ValueError):
-            pass
-        allowed = ", ".join([*PLAIN, *(f"{base}=<between 0 and 1>" for base in AT_RATE)])
+        rate = float(number) if re.fullmatch(r"[0-9.]+(e-[0-9]+)?", number) else 0.0
+        if name in STATISTICS:
+            return cls(name, STATISTICS[name])
+        if base in CONDITIONS and 0 < rate < 1:
+            return cls(name, partial(highest_recall, CONDITIONS[base], rate), CONDITIONS[base], rate)
+        allowed = ", ".join([*STATISTICS, *(f"{base}=<between 0 and 1>" for base in CONDITIONS)])
         raise ValueError(f"a metric must be one of {allowed}; given {name!r}")
 
 
 def roc_auc(counts: Counts) -> np.ndarray:
     """Return the chance that a copy is nearer than a non-copy, ties half, of each resample."""
-    below = (counts.others_below + counts.others_up_to) / 2 / counts.n_others
-    return 1 - (counts.copies * below).sum(axis=0) / counts.n_copies
+    nearer = (counts.others_below + counts.others_up_to) / 2 / counts.n_others
+    return 1 - (counts.copies * nearer).sum(axis=0) / counts.n_copies
 
 
 def average_precision(counts: Counts) -> np.ndarray:
     """Return the mean, over the copies, of the precision at their distance, of each resample."""
-    return (counts.copies * precision(counts)).sum(axis=0) / counts.n_copies
+    return (counts.copies * counts.precision).sum(axis=0) / counts.n_copies
 
 
-def precision(counts: Counts) -> np.ndarray:
-    """Return the share of copies among the pairs up to each distance, of each resample; 1 where there are none."""
-    found = np.cumsum(counts.copies, axis=0)
-    called = found + counts.others_up_to
-    return np.divide(found, called, out=np.ones_like(found), where=called > 0)
-
-
-def tpr_at_fpr(counts: Counts, rate: float) -> np.ndarray:
-    """Return the largest TPR at an FPR of at most `rate`, of each resample."""
-    return np.where(counts.fpr <= rate * (1 + 1e-9), counts.tpr, 0.0).max(axis=0)
-
-
-def recall_at_precision(counts: Counts, rate: float) -> np.ndarray:
-    """Return the largest recall at a precision of at least `rate`, of each resample."""
-    return np.where(precision(counts) >= rate * (1 - 1e-9), counts.tpr, 0.0).max(axis=0)
+def highest_recall(allowed: Callable[[Counts, float], np.ndarray], rate: float, counts: Counts) -> np.ndarray:
+    """Return the largest recall among the distances that are allowed, of each resample."""
+    return np.where(allowed(counts, rate), counts.tpr, 0.0).max(axis=0)
 
 
 def equal_error_rate(counts: Counts) -> np.ndarray:
     """Return the mean of FPR and miss rate where they are closest, of each resample."""
     before = np.vstack([np.zeros_like(counts.tpr[:1]), counts.tpr[:-1]])
-    miss = 1 - np.vstack([counts.tpr, before])
-    false = np.vstack([counts.fpr, counts.others_below / counts.n_others])
-    at = np.abs(miss - false).argmin(axis=0)[None]
-    return ((np.take_along_axis(miss, at, 0) + np.take_along_axis(false, at, 0)) / 2)[0]
+    miss, false = 1 - np.vstack([counts.tpr, before]), np.vstack([counts.fpr, counts.others_below / counts.n_others])
+    at = np.abs(miss - false).argmin(axis=0)
+    return ((miss + false) / 2)[at, np.arange(len(at))]
 
 
-PLAIN = {
+STATISTICS = {
     "roc_auc": roc_auc,
     "average_precision": average_precision,
     "micro_average_precision": average_precision,
     "equal_error_rate": equal_error_rate,
 }
-SKLEARN = {"roc_auc": sk.roc_auc_score, "average_precision": sk.average_precision_score}
-AT_RATE = {"tpr@fpr": tpr_at_fpr, "recall@precision": recall_at_precision}
+CONDITIONS = {
+    "tpr@fpr": lambda counts, rate: counts.fpr <= rate * (1 + 1e-9),  # 3 of 30 are .1, whatever the rounding
+    "recall@precision": lambda counts, rate: counts.precision >= rate * (1 - 1e-9),
+}
 
 
-def sample_groups(sample: Sample, by: str | None, negatives: str = "all") -> Iterator[Group]:
-    """Yield the group "all", then one per value of the column `by` among the copies, in order of appearance."""
-    everything = ~sample.label
-    yield _group(sample, "all", sample.label, everything)
-    if by is None:
-        return
-    codes, names = pd.factorize(_group_values(sample.table, by))
-    for code in pd.unique(codes[sample.label]):
-        name, inside = names[code], codes == code
-        others = everything if negatives == "all" else everything & inside
-        yield _group(sample, name, sample.label & inside, others)
+def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all") -> list[Group]:
+    """Return the group "all", then one per value of the column `by` among the copies, in order of appearance."""
+    if negatives not in ("all", "same"):
+        raise ValueError(f"negatives must be 'all' or 'same', not {negatives!r}")
+    others = ~sample.label
+    groups = [_group(sample, "all", sample.label, others)]
+    codes, names = pd.factorize(_values(sample.table, by) if by else np.zeros(len(others)))
+    for code in pd.unique(codes[sample.label]) if by else ():
+        inside = codes == code
+        against = others if negatives == "all" else others & inside
+        groups.append(_group(sample, names[code], sample.label & inside, against))
+    return groups
+
+
+def estimates(
+    resampler: Resampler, method: str, groups: Sequence[Group], measures: Sequence[Measure], kappa: float | None = None
+) -> Iterator[dict[str, object]]:
+    """Yield a row of the metrics table per group and metric, with the metric's resamples under "replicates"."""
+    masks, plain = [group.masks for group in groups], resampler.plain()
+    exact, drawn = plain.counts(method, masks, everywhere=True), resampler.counts(method, masks, kappa=kappa)
+    empty = dict.fromkeys(("value", "low", "high", "threshold", "replicates"), np.nan)
+    for group, data, counts in zip(groups, exact, drawn):
+        for measure in measures:
+            record = {"method": method, "group": group.name, "metric": measure.name, **empty, **group.counts}
+            record["note"] = _refusal(measure, **group.counts)
+            if not record["note"]:
+                record |= _value(resampler.sample, method, group.masks, measure, data)
+                record["replicates"] = measure.statistic(counts)[1:]
+                record |= _interval(resampler, record, group.masks[0])
+            yield record
+
+
+def _refusal(measure: Measure, n_positive: int, n_negative: int, **_: int) -> str:
+    """Why the pairs cannot give a metric, or nothing."""
+    if n_positive == 0 or n_negative == 0:
+        return f"undefined: no {'negatives' if n_positive else 'positives'}"
+    unseen = measure.name.startswith("tpr@fpr") and measure.rate * n_negative < 1 - 1e-9
+    return f"not measurable with {n_negative} negatives" if unseen else ""
+
+
+def _value(sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts) -> dict[str, object]:
+    if measure.allowed:
+        reached = counts.threshold[measure.allowed(counts, measure.rate)[:, 0]]
+        place = {"threshold": reached[-1]} if len(reached) else {"note": "no observed distance reaches it"}
+        return {"value": measure.statistic(counts)[0], **place}
+    if measure.name == "micro_average_precision":
+        rows = np.flatnonzero(masks[0] | masks[1])
+        rows = rows[np.lexsort((sample.label[rows], sample.distance(method)[rows]))]  # non-copies first among ties
+        points = sample.label[rows], -np.arange(len(rows)), sample.weight[rows]
+        return {"value": sk.average_precision_score(points[0], points[1], sample_weight=points[2])}
+    if measure.name in ("roc_auc", "average_precision"):
+        label, score, weight = _points(counts)
+        return {"value": getattr(sk, f"{measure.name}_score")(label, score, sample_weight=weight)}
+    return {"value": measure.statistic(counts)[0]}
+
+
+def _points(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Label, score and weight of a few points with the ROC AUC and average precision of all the pairs.
+
+    Non-copies between two neighbouring distances of copies are one point: a group of few copies costs little.
+    """
+    at = np.flatnonzero(counts.copies[:, 0])
+    below, up_to, rank = counts.others_below[at, 0], counts.others_up_to[at, 0], 2 * np.arange(len(at) + 1)
+    between = np.append(below, counts.n_others[0]) - np.append(0.0, up_to)
+    weight = np.concatenate([counts.copies[at, 0], up_to - below, between])
+    score = -np.concatenate([rank[:-1] + 1, rank[:-1] + 1, rank])
+    kept = weight > 0
+    return (np.arange(len(weight)) < len(at))[kept], score[kept], weight[kept]
+
+
+def _interval(resampler: Resampler, record: dict[str, object], rows: np.ndarray) -> dict[str, object]:
+    low, high, bounded = resampler.interval(np.array([record["value"]]), record["replicates"][None], rows)
+    words = f"Wilson bound from {resampler.sample.present(rows).sum()} sources" if bounded[0] else ""
+    return {"low": low[0], "high": high[0], "note": "; ".join(filter(None, (record["note"], words)))}
 
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:
@@ -177,105 +228,8 @@ def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray
     return Group(name, (positive, negative), {**counts, "n_sources": n_sources})
 
 
-def _group_values(table: pd.DataFrame, by: str) -> pd.Series:
+def _values(table: pd.DataFrame, by: str) -> pd.Series:
     column = "perturbation" if by == "kind" else by
     if column not in table:
-        allowed = ", ".join(map(str, table))
-        raise ValueError(f"by must be 'kind' or a column of the scores ({allowed}), not {by!r}")
-    if by == "kind":
-        return table[column].map({spec: _kind_and_severity(spec)[0] for spec in table[column].unique()})
-    return table[column].astype(str)
-
-
-def _kind_and_severity(spec: str) -> tuple[str, float]:
-    try:
-        return perturb.kind(spec), perturb.severity(spec)
-    except ValueError:  # a perturbation that this session has not registered: its numbers still count
-        return spec, np.nan
-
-
-def _kinds(groups: pd.Series) -> pd.DataFrame:
-    found = {spec: ("all", np.nan) if spec == "all" else _kind_and_severity(spec) for spec in groups.unique()}
-    kind, severity = (groups.map({spec: pair[i] for spec, pair in found.items()}) for i in (0, 1))
-    return pd.DataFrame({"kind": kind, "severity": severity.astype(float)})
-
-
-def _ranked(sample: Sample, method: str, groups: Sequence[Group]) -> Iterator[tuple[Ranked, Ranked]]:
-    negative, others = None, None
-    for group in groups:
-        if group.masks[1] is not negative:
-            negative, others = group.masks[1], sample.ranked(method, group.masks[1])
-        yield sample.ranked(method, group.masks[0]), others
-
-
-def _records(
-    group: Group,
-    ranked: tuple[Ranked, Ranked],
-    counts: Counts,
-    measures: Sequence[Measure],
-    spread: Callable[..., Spread],
-) -> Iterator[dict[str, object]]:
-    empty = {"value": np.nan, "low": np.nan, "high": np.nan, "threshold": np.nan, "note": "", **group.counts}
-    for measure in measures:
-        record = {**empty, "metric": measure.name, "note": _refusal(measure, **group.counts)}
-        if not record["note"]:
-            record |= _value(measure, *ranked)
-            record |= _interval(record, spread(measure.statistic(counts)[None, 1:], group.masks[0]))
-        yield record
-
-
-def _refusal(measure: Measure, n_positive: int, n_negative: int, **_: int) -> str:
-    """Why the pairs cannot give a metric, or nothing."""
-    if n_positive == 0 or n_negative == 0:
-        return f"undefined: no {'negatives' if n_positive else 'positives'}"
-    if "fpr" in measure.name and measure.rate * n_negative < 1 - 1e-9:
-        return f"not measurable with {n_negative} negatives"
-    return ""
-
-
-def _value(measure: Measure, copies: Ranked, others: Ranked) -> dict[str, object]:
-    if "fpr" in measure.name:
-        return _at_fpr(copies, others, measure.rate)
-    if measure.name in SKLEARN:
-        label, score, weight = _steps(copies, others)
-        return {"value": SKLEARN[measure.name](label, score, sample_weight=weight)}
-    # Worst-case ties: each copy comes after all the non-copies at its distance, one copy at a time.
-    at = copies.values if measure.name.startswith("micro") else np.unique(copies.values)
-    up_to = copies.total[1:] if measure.name.startswith("micro") else copies.up_to(at)
-    weights = [np.diff(up_to, prepend=0.0), others.below(at), others.up_to(at)]
-    counts = Counts(*(weight[:, None] for weight in weights), others.total[-1:], at)
-    return {"value": measure.statistic(counts)[0]}
-
-
-def _interval(record: dict[str, object], spread: Spread) -> dict[str, object]:
-    value = np.array([record["value"]])
-    low, high = spread.interval(value)
-    words = f"Wilson bound from {spread.n_sources} sources" if spread.bounded(value)[0] else ""
-    return {"low": low[0], "high": high[0], "note": "; ".join(filter(None, (record["note"], words)))}
-
-
-def _steps(copies: Ranked, others: Ranked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Label, score and weight of a few points that give scikit-learn the same ROC AUC and average precision.
-
-    Negatives between two neighbouring distances of copies are one point: a group of few copies costs little,
-    however many negatives it is set against.
-    """
-    values = np.unique(copies.values)
-    before, up_to = others.below(values), others.up_to(values)
-    between = np.append(before, others.total[-1]) - np.append(0.0, up_to)
-    weight = np.concatenate([np.diff(copies.up_to(values), prepend=0.0), up_to - before, between])
-    rank = np.arange(len(values))
-    score = -np.concatenate([2 * rank + 1, 2 * rank + 1, 2 * np.append(rank, len(values))])
-    label = np.arange(len(weight)) < len(values)
-    return label[weight > 0], score[weight > 0], weight[weight > 0]
-
-
-def _at_fpr(copies: Ranked, others: Ranked, fpr: float) -> dict[str, object]:
-    """TPR at the largest observed distance whose FPR is at most `fpr`, and that distance."""
-    allowed = fpr * others.total[-1] * (1 + 1e-12)  # 3 of 30 are an FPR of .1, whatever the rounding
-    cut = others.values[np.searchsorted(others.total[1:], allowed, "right")]
-    called = [ranked.values[np.searchsorted(ranked.values, cut, "left") - 1] for ranked in (copies, others)]
-    below = [value for value in called if value < cut]
-    if not below:
-        return {"value": 0.0, "note": f"no observed distance has an FPR of {fpr:g} or less"}
-    return {"value": copies.below(cut) / copies.total[-1], "threshold": max(below)}
+        raise ValueError(f"by must be 'kind' or a column of the scores ({', '.join(map(str, table))}), not {by!r}")
+    return table[column].map(perturb.kind) if by == "kind" else table[column].astype(str)

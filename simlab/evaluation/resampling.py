@@ -6,12 +6,13 @@ towards 1 by a factor that makes their variance equal the dyadic-robust one; doc
 
 Sources: Owen (2007), "The pigeonhole bootstrap", doi:10.1214/07-AOAS122; Aronow, Samii and Assenova (2015),
 "Cluster-robust variance estimation for dyadic data", doi:10.1093/pan/mpv018; Efron (2014), "Estimation and
-accuracy after model selection", doi:10.1080/01621459.2013.823775 (influence of a source from the resamples).
+accuracy after model selection", doi:10.1080/01621459.2013.823775 (a source's influence, read from the resamples).
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -19,20 +20,23 @@ from scipy import stats
 from simlab.evaluation.sample import Sample
 
 MAX_BINS = 1000
-"""Distinct distances kept for resampling; more are thinned to quantiles, ever finer towards low FPR."""
-CHUNK = 256
-"""Pairs weighted at a time; their weights under 1,000 resamples fit a core's cache."""
+"""Distinct distances kept for resampling; more are thinned, ever finer towards low FPR."""
+CHUNK = 256_000
+"""Weights multiplied at a time, so that they fit a core's cache."""
+
+Masks = tuple[np.ndarray, np.ndarray]
+"""Which rows are positive and which negative, bool (n,) each."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Weights at K distances of copies, ascending; column 0 is the data, each further column a resample."""
+    """Weights of pairs at K distances, ascending, (K, 1 + resamples): column 0 is the data."""
 
+    threshold: np.ndarray
     copies: np.ndarray
     others_below: np.ndarray
     others_up_to: np.ndarray
     n_others: np.ndarray
-    threshold: np.ndarray
 
     @cached_property
     def n_copies(self) -> np.ndarray:
@@ -46,94 +50,102 @@ class Counts:
     def fpr(self) -> np.ndarray:
         return self.others_up_to / self.n_others
 
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """The share of copies among the pairs up to each distance; 1 where there are none."""
+        found = np.cumsum(self.copies, axis=0)
+        called = found + self.others_up_to
+        return np.divide(found, called, out=np.ones_like(found), where=called > 0)
 
-@dataclass(frozen=True)
-class Spread:
-    """How far each of k statistics moves over the resamples, and over how many sources that was seen."""
 
-    variance: np.ndarray
-    freedom: np.ndarray
+class Interval(NamedTuple):
+    """Ends of 95 % intervals, and where they are bounds by number of trials because no resample differs."""
+
     low: np.ndarray
     high: np.ndarray
-    n_sources: int
-
-    def interval(self, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ends of the 95 % Wilson interval of fractions, with the sample size that fits the variance.
-
-        A fraction that no resample moves, or of 0 or 1, counts as if every source were one trial.
-
-        Source: Wilson (1927), doi:10.1080/01621459.1927.10502953; Korn and Graubard (1998) for the effective n.
-        """
-        edge = self.bounded(value)
-        n = np.where(edge, self.n_sources, value * (1 - value) / np.where(edge, 1, self.variance))
-        z = stats.t.ppf(0.975, np.where(edge, np.inf, self.freedom))
-        centre = (value + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(value * (1 - value) / n + z**2 / (4 * n**2))
-        low, high = np.clip(centre - half, 0, value), np.clip(centre + half, value, 1)
-        low, high = np.where(edge, np.minimum(low, self.low), low), np.where(edge, np.maximum(high, self.high), high)
-        return np.where(np.isnan(self.variance), np.nan, [low, high])
-
-    def at(self, index: np.ndarray) -> "Spread":
-        """Return the spread of the statistics at these positions."""
-        chosen = (column[index] for column in (self.variance, self.freedom, self.low, self.high))
-        return Spread(*chosen, self.n_sources)
-
-    def bounded(self, value: np.ndarray) -> np.ndarray:
-        """Return where the resamples say nothing and the bound by number of sources is used."""
-        return ~(self.variance > 1e-15) | (value <= 0) | (value >= 1)
+    bounded: np.ndarray
 
 
 class Resampler:
-    """Resamples of the sources of a sample: the same ones for every method and group, given the seed."""
+    """A sample under many weightings of its sources, the same for every method and group."""
 
-    def __init__(self, sample: Sample, n_resamples: int, seed: int) -> None:
+    def __init__(self, sample: Sample, weights: np.ndarray) -> None:
+        """Take the weights, (sources, resamples), behind a first column for the data as they are."""
         self.sample = sample
-        n = int(sample.sources.max(initial=0)) + 1
-        drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
-        # Column 0 is the data; the last row stands for "no second source".
-        self.weights = np.ones((n + 1, n_resamples + 1), np.float32)
-        self.weights[:n, 1:] = drawn.T
+        # The last row stands for "no second source".
+        self.weights = np.pad(weights.astype(np.float32), ((0, 1), (1, 0)), constant_values=1)
+
+    @classmethod
+    def draw(cls, sample: Sample, n_resamples: int, seed: int) -> "Resampler":
+        """Return as many sources as there are, drawn with replacement, `n_resamples` times."""
+        n = sample.sources.max(initial=0) + 1
+        return cls(sample, np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).T)
+
+    def plain(self) -> "Resampler":
+        """Return the data as they are, without resamples: every distance counts."""
+        return Resampler(self.sample, self.weights[:-1, :0])
 
     def counts(
-        self, method: str, masks: Iterable[tuple[np.ndarray, np.ndarray]], kappa: float | None = None
+        self, method: str, masks: Iterable[Masks], *, kappa: float | None = None, everywhere: bool = False
     ) -> Iterator[Counts]:
-        """Yield the counts of each pair of masks, positive and negative; the same negatives are counted once."""
+        """Yield the counts for each pair of masks, at its copies' distances or at all; negatives met again are kept."""
         distance, previous = self.sample.distance(method), None
-        edges = bin_edges(distance, self.sample.label)
+        thin = self.weights.shape[1] > 1
+        edges = bin_edges(distance, self.sample.label) if thin else np.unique(distance)
         code = np.searchsorted(edges, distance)
         for positive, negative in masks:
             if negative is not previous:
                 factor = self.kappa(method, positive, negative) if kappa is None else kappa
                 others = self._histogram(code, negative, len(edges), factor)
-                up_to, total, previous = np.cumsum(others, axis=0), _or_nan(others.sum(axis=0)), negative
+                up_to, n_others, previous = np.cumsum(others, axis=0), _or_nan(others.sum(axis=0)), negative
             copies = self._histogram(code, positive, len(edges), 1.0)
-            at = np.flatnonzero(copies[:, 0])
-            yield Counts(copies[at], up_to[at] - others[at], up_to[at], total, edges[at])
+            at = np.flatnonzero(copies[:, 0] + everywhere)
+            yield Counts(edges[at], copies[at], up_to[at] - others[at], up_to[at], n_others)
 
     def kappa(self, method: str, positive: np.ndarray, negative: np.ndarray) -> float:
         """Return how much of the weights' spread the non-copies get: :func:`calibrate` for ROC AUC and FPR."""
-        distance = self.sample.distance(method)[negative]
-        if len(distance) == 0:
+        distance = self.sample.distance(method)
+        copies, others = np.sort(distance[positive]), distance[negative]
+        if len(others) == 0 or self.weights.shape[1] == 1:
             return 1.0
-        copies = self.sample.ranked(method, positive)
-        effects = [copies.below(distance) + copies.up_to(distance)]
-        effects += [distance <= np.quantile(distance, rate, method="lower") for rate in (1e-2, 1e-3)]
+        effects = [np.searchsorted(copies, others, "left") + np.searchsorted(copies, others, "right")]
+        effects += [others <= np.quantile(others, rate, method="lower") for rate in (1e-2, 1e-3)]
         return calibrate(effects, self.sample.sources[:, negative], self.sample.weight[negative])
 
-    def spread(self, replicates: np.ndarray, rows: np.ndarray) -> Spread:
-        """Return the spread of statistics, (k, resamples), that depend on the sources of the given rows."""
+    def spread(self, replicates: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return variance, degrees of freedom and the middle 95 % of k statistics of the given rows, (4, k).
+
+        Args:
+            replicates: the statistics, (k, resamples). Where fewer than two resamples are finite, all is NaN.
+            rows: mask of the rows whose sources matter.
+        """
         good = np.isfinite(replicates).all(axis=0)
         if good.sum() < 2:
-            return Spread(*np.full((4, len(replicates)), np.nan), 1)
+            return np.full((4, len(replicates)), np.nan)
         moved = replicates[:, good] - replicates[:, good].mean(axis=1, keepdims=True)
         present = np.flatnonzero(self.sample.present(rows))
-        influence = moved @ (self.weights[present, 1:][:, good].T - 1.0)
-        square = (influence**2).sum(axis=1)
-        kurtosis = len(present) * (influence**4).sum(axis=1) / np.where(square > 0, square, 1) ** 2
+        square = (moved @ (self.weights[present, 1:][:, good].T - 1.0)) ** 2
+        kurtosis = len(present) * (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
         # Few sources that carry most of the variance make its estimate a guess: a Student t of few degrees.
         freedom = np.clip(2 * len(present) / np.maximum(kurtosis - 1, 1e-9), 1, max(len(present) - 1, 1))
-        low, high = np.quantile(replicates[:, good], [0.025, 0.975], axis=1)
-        return Spread(moved.var(axis=1, ddof=1), freedom, low, high, max(len(present), 1))
+        return np.array([moved.var(axis=1, ddof=1), freedom, *np.quantile(replicates[:, good], [0.025, 0.975], axis=1)])
+
+    def interval(
+        self, value: np.ndarray, replicates: np.ndarray, rows: np.ndarray, n: float | None = None
+    ) -> Interval:
+        """Return the Wilson interval of k fractions, with the sample size that fits the variance of their replicates.
+
+        A fraction that no resample moves, or of 0 or 1, counts as if it came from `n` trials: the sources of the rows.
+
+        Source: Wilson (1927), doi:10.1080/01621459.1927.10502953.
+        """
+        variance, freedom, least, most = self.spread(replicates, rows)
+        bounded = ~(variance > 1e-15) | (value <= 0) | (value >= 1)
+        fitting = value * (1 - value) / np.where(bounded, 1, variance)
+        trials = np.where(bounded, n or max(self.sample.present(rows).sum(), 1), fitting)
+        low, high = wilson(value, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
+        ends = np.where(bounded, [np.minimum(low, least), np.maximum(high, most)], [low, high])
+        return Interval(*np.where(np.isnan(variance), np.nan, ends), bounded)
 
     def _histogram(self, code: np.ndarray, rows: np.ndarray, n_bins: int, kappa: float) -> np.ndarray:
         """Weight of the rows in each bin under each resample, (bins, 1 + resamples)."""
@@ -142,9 +154,8 @@ class Resampler:
         first, second = self.sample.sources[:, rows]
         second = np.where(first == second, len(self.weights) - 1, second)
         weights = 1 + np.float32(kappa) * (self.weights - 1)
-        total = np.zeros((n_bins, self.weights.shape[1]))
-        for start in range(0, len(rows), CHUNK):
-            part = slice(start, start + CHUNK)
+        total, step = np.zeros((n_bins, weights.shape[1])), -(-CHUNK // weights.shape[1])
+        for part in (slice(start, start + step) for start in range(0, len(rows), step)):
             product = weights[first[part]]
             product *= weights[second[part]]
             product *= self.sample.weight[rows[part], None]
@@ -153,23 +164,29 @@ class Resampler:
         return total
 
 
-def _or_nan(total: np.ndarray) -> np.ndarray:
-    """The weight of a class, NaN where a resample has drawn none of it."""
-    return np.where(total > 0, total, np.nan)
+def wilson(value: np.ndarray, n: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the Wilson interval of fractions `value` of `n` trials, at `z` standard errors.
+
+    >>> [round(float(end), 4) for end in wilson(0.0, 100, 1.96)]
+    [0.0, 0.037]
+    """
+    centre, half = value + z**2 / (2 * n), z * np.sqrt(value * (1 - value) / n + z**2 / (4 * n**2))
+    scale = 1 + z**2 / n
+    return np.clip((centre - half) / scale, 0, value), np.clip((centre + half) / scale, value, 1)
 
 
 def bin_edges(distance: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Return the distinct distances, or where they are many, enough of them to keep ROC and PR curves.
 
     Copies are cut at even ranks; non-copies at ranks that grow by a constant factor, so that every FPR is met
-    within 2 %.
+    within 3 %.
     """
     distinct = np.unique(distance)
     if len(distinct) <= MAX_BINS:
         return distinct
     copies, others = np.sort(distance[label]), np.sort(distance[~label])
-    even = np.linspace(0, max(len(copies) - 1, 0), MAX_BINS // 2).astype(int)
-    growing = np.geomspace(1, max(len(others), 1), MAX_BINS // 2).astype(int) - 1
+    even = np.linspace(0, max(len(copies) - 1, 0), MAX_BINS // 3).astype(int)
+    growing = np.geomspace(1, max(len(others), 1), 2 * MAX_BINS // 3).astype(int) - 1
     return np.unique(np.concatenate([copies[even[: len(copies)]], others[growing[: len(others)]], distinct[-1:]]))
 
 
@@ -191,8 +208,7 @@ def calibrate(effects: Iterable[np.ndarray], sources: np.ndarray, weight: np.nda
     [0.98, 0.64]
     """
     low, high = np.sort(sources, axis=0)
-    two = low != high
-    n_sources = int(high.max()) + 1
+    two, n_sources = low != high, int(high.max()) + 1
     dyad = np.unique(low[two] * n_sources + high[two], return_inverse=True)[1]
     square = 0.0
     for effect in effects:
@@ -203,3 +219,8 @@ def calibrate(effects: Iterable[np.ndarray], sources: np.ndarray, weight: np.nda
             share = np.clip(single / total, 1e-9, 1.0)
             square = max(square, (np.sqrt(1 + 4 * share * max(1 - share, share)) - 1) / (2 * share))
     return float(np.sqrt(square)) if square else 1.0
+
+
+def _or_nan(total: np.ndarray) -> np.ndarray:
+    """The weight of a class, NaN where a resample has drawn none of it."""
+    return np.where(total > 0, total, np.nan)

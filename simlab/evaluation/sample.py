@@ -1,6 +1,6 @@
 """The usable rows of a score table as arrays, which everything else in this package computes with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,27 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simlab import tables
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Distances in ascending order and the weight up to each: ``total[i]`` is the weight of the first i."""
-
-    values: np.ndarray
-    total: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray, weight: np.ndarray) -> "Ranked":
-        order = np.argsort(values, kind="stable")
-        return cls(values[order], np.concatenate([[0.0], np.cumsum(weight[order])]))
-
-    def below(self, threshold: np.ndarray) -> np.ndarray:
-        """Return the weight of the distances below each threshold."""
-        return self.total[np.searchsorted(self.values, threshold, "left")]
-
-    def up_to(self, threshold: np.ndarray) -> np.ndarray:
-        """Return the weight of the distances at or below each threshold."""
-        return self.total[np.searchsorted(self.values, threshold, "right")]
 
 
 @dataclass(frozen=True)
@@ -56,16 +35,9 @@ class Sample:
     def distance(self, method: str) -> np.ndarray:
         return self.table[method].to_numpy(float)
 
-    def ranked(self, method: str, rows: np.ndarray) -> Ranked:
-        """Return the distances of the rows where the mask is true, sorted."""
-        return Ranked.of(self.distance(method)[rows], self.weight[rows])
-
     def present(self, rows: np.ndarray) -> np.ndarray:
         """Return which sources occur in the rows where the mask is true, bool (sources,)."""
         return np.bincount(self.sources[:, rows].ravel(), minlength=self.sources.max(initial=0) + 1) > 0
-
-    def by_method(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((method, self.distance(method)) for method in self.methods)
 
 
 def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
@@ -85,7 +57,5 @@ def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
     good = scores[methods].notna().all(axis=1)
     if "status" in scores:
         good &= scores["status"] != "error"
-    n_errors = int((~good).sum())
-    if "weight" in scores:
-        good &= scores["weight"] > 0
-    return Sample(scores[good], methods, n_errors)
+    counted = good & (scores["weight"] > 0) if "weight" in scores else good
+    return Sample(scores[counted], methods, int((~good).sum()))

@@ -1,0 +1,99 @@
+"""Paired comparison, ranking and designs: invariances, hand-made p values, planted differences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_evaluation_intervals import study
+
+from simlab import evaluation
+from simlab.evaluation.compare import _holm
+
+
+def rivals(noise=1.5, **options):
+    """A study of x, of y that is x with noise added, and of z that is nearly x."""
+    scores, rng = study(methods=("x",), **options), np.random.default_rng(9)
+    return scores.assign(
+        **{name: scores["x"] + s * rng.normal(size=len(scores)) for name, s in (("y", noise), ("z", 0.05))}
+    )
+
+
+def test_comparison_turns_its_sign_with_the_order():
+    scores = rivals()
+    forth, back = (evaluation.compare(scores, *pair, by="perturbation") for pair in (("x", "y"), ("y", "x")))
+    assert forth["difference"].to_numpy() == pytest.approx(-back["difference"])
+    assert forth["low"].to_numpy() == pytest.approx(-back["high"])
+    assert forth["verdict"].tolist() == back["verdict"].tolist()
+
+
+def test_paired_interval_is_narrower_than_two_single_ones():
+    scores = rivals()
+    single = evaluation.evaluate(scores, ["x", "z"], metrics=["roc_auc"])
+    paired = evaluation.compare(scores, "x", "z", metric="roc_auc").iloc[0]
+    assert paired["high"] - paired["low"] < 0.5 * (single["high"] - single["low"]).min()
+
+
+def test_the_same_method_twice_is_undecided():
+    scores = rivals().assign(w=lambda t: t["x"])
+    row = evaluation.compare(scores, "x", "w").iloc[0]
+    assert (row["difference"], row["p"], row["verdict"]) == (0, 1, "undecided")
+    assert row["low"] < 0 < row["high"]
+
+
+def test_difference_without_spread_is_still_decided():
+    scores = study(n=36, apart=40.0, methods=("x",)).assign(y=1.0)
+    row = evaluation.compare(scores, "x", "y").iloc[0]
+    assert row["difference"] == 1
+    assert row["low"] > 0.8
+    assert row["verdict"].startswith("x finds 1.00 [")
+
+
+def test_verdict_names_the_better_method_and_the_groups():
+    scores = rivals(noise=6)
+    assert (
+        evaluation.compare(scores, "y", "x", by="perturbation").attrs["verdict"].endswith("x leads on crop, text, blur")
+    )
+    close = evaluation.compare(scores, "x", "z", by="perturbation", metric="roc_auc")
+    assert close.attrs["verdict"] == "undecided; undecided on crop, text, blur"
+    few = evaluation.compare(scores.head(300), "x", "y", metric="tpr@fpr=0.001")
+    assert few["verdict"].tolist() == ["not measurable with 60 negatives"]
+
+
+def test_holm_by_hand():
+    adjusted = _holm(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
+    assert adjusted.tolist() == pytest.approx([0.03, np.nan, 0.06, 0.06, 0.02], nan_ok=True)
+    assert _holm(np.array([])).tolist() == []
+
+
+def test_equal_methods_are_rarely_told_apart():
+    decided = 0
+    for seed in range(40):
+        scores = study(n=30, methods=("x", "y"), seed=seed)
+        decided += (
+            evaluation.compare(scores, "x", "y", metric="roc_auc", n_resamples=200).loc[0, "verdict"] != "undecided"
+        )
+    assert decided <= 6  # 2 expected of 40
+
+
+def test_rank_puts_equals_in_one_tier():
+    table = evaluation.rank(rivals(noise=3), metric="roc_auc")
+    assert table["method"].tolist()[2] == "y"
+    assert table["tier"].tolist() == [1, 1, 2]
+    worst_first = evaluation.rank(rivals(noise=3), metric="equal_error_rate")
+    assert worst_first["method"].tolist()[2] == "y"
+    assert len(evaluation.rank(rivals(), ["x"])) == 1
+
+
+def test_a_flip_between_designs_warns():
+    scores = rivals(noise=3)
+    swapped = scores.rename(columns={"x": "y", "y": "x"})
+    with pytest.warns(UserWarning, match="which of x and y is better depends on the design"):
+        table = evaluation.compare_designs({"one": scores, "other": swapped}, ["x", "y"], metric="roc_auc")
+    assert table["flips"].tolist() == ["y", "x", "x", "y"]
+    assert not evaluation.compare_designs({"one": scores, "same": scores}).flips.any()
+
+
+def test_smallest_fpr_counts_the_negatives():
+    table = evaluation.smallest_fpr(study(n=30), by="perturbation", negatives="same")
+    assert table["smallest_fpr"].to_numpy() == pytest.approx(1 / table["n_negative"])
+    assert np.isnan(evaluation.smallest_fpr(study().query("label == 1"))["smallest_fpr"].item())
+    assert isinstance(table, pd.DataFrame)
