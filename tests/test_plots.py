@@ -1,6 +1,9 @@
 """Figures: each draws every kind of table without a warning and says n; no picture is compared."""
 
 import hashlib
+import os
+import subprocess
+import sys
 
 import matplotlib
 import numpy as np
@@ -251,3 +254,15 @@ def test_the_same_figure_gives_the_same_files(tmp_path):
         plt.close(ax.figure)
         digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
     assert len(digests) == 1
+
+
+def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
+    """Jupyter's inline backend turns interactive mode on when it loads; without that no second figure is shown."""
+    code = (
+        "import matplotlib as mpl, numpy as np\n"
+        "from simlab import plots\n"
+        "plots.plot_hash(np.ones(4, bool))\n"
+        "raise SystemExit(not mpl.is_interactive())\n"
+    )
+    inline = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    subprocess.run([sys.executable, "-c", code], env=inline, check=True, timeout=120)

@@ -86,6 +86,7 @@ def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
 
     @functools.wraps(draw)
     def drawn(*arguments, **options):
+        plt.draw_if_interactive()  # a backend that loads within the context would lose the settings it makes
         style = {"font.family": families(), "font.size": 9, "text.usetex": False, "text.parse_math": True}
         with mpl.rc_context(style):
             return draw(*arguments, **options)
