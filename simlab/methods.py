@@ -13,7 +13,7 @@ import PIL
 import scipy
 from PIL import Image, ImageOps
 
-from simlab import hashes, keypoints, specs
+from simlab import alignment, hashes, keypoints, specs
 from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
 from simlab.tables import SCORE_COLUMNS
@@ -310,3 +310,11 @@ for _extract, _maximum, _unit in (
         f"{_name}_inliers", _extract, distance=keypoints.inlier_distance, maximum=1.0, restore=_restore,
         feature=_name, symmetric=False,
     )  # fmt: skip
+register(
+    "correlation", alignment.correlation, distance=alignment.uncorrelated, maximum=2.0,
+    compare_many=alignment.uncorrelated_pairs,
+)  # fmt: skip
+register(
+    "aligned", alignment.looks, distance=alignment.aligned_distance, maximum=1.0, restore=alignment.Looks._make,
+    feature="looks", symmetric=False,
+)  # fmt: skip

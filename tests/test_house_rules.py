@@ -16,7 +16,7 @@ PACKAGE = ROOT / "simlab"
 STOREYS = [
     ["images", "specs", "tables"],
     ["hashes", "keypoints", "perturb", "cache", "datasets"],
-    ["akaze", "pairs"],
+    ["akaze", "alignment", "pairs"],
     ["methods"],
     ["features"],
     ["scoring", "audit"],

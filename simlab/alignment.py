@@ -1,0 +1,148 @@
+"""Two pictures laid on each other and correlated: as they are, or as their matching keypoints say.
+
+Correlation is taken after each pixel's surroundings are brought to the same mean and contrast, so that brightness,
+contrast and a text over a part of the picture count little.
+"""
+
+from typing import Annotated, NamedTuple
+
+import cv2
+import numpy as np
+
+from simlab import keypoints
+from simlab.images import read_image, to_grey
+from simlab.keypoints import Keypoints, MaxKeypoints, MaxSide
+from simlab.specs import between, checked
+
+SMALL = 160
+"""Longer side of the small grey picture that is correlated after alignment."""
+
+LEAST_OVERLAP = 200
+"""Pixels of the small pictures that must lie on each other; less is no evidence of a copy."""
+
+_BLOCK = 4096  # pairs at a time: 32 MB
+_CONTRAST = 16.0  # grey levels squared: flatter surroundings are not blown up to noise
+
+
+class Looks(NamedTuple):
+    """Keypoints of a picture at full and at half size, all in its own pixels, and a small grey copy of it."""
+
+    points: np.ndarray
+    descriptors: np.ndarray
+    sizes: np.ndarray
+    responses: np.ndarray
+    grey: np.ndarray
+    """uint8 (height, width): at most :data:`SMALL` on the longer side."""
+    scale: np.ndarray
+    """float32 (1,): its width by the picture's width."""
+
+
+@checked
+def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> np.ndarray:
+    """Return side² numbers, float16, of length 1: a small square grey copy, evened out in brightness and contrast.
+
+    Two pictures are alike as far as these vectors point the same way (normalised cross-correlation).
+    """
+    small = _shrunk(_grey(image), (side, side))
+    even = _evened(small, np.ones_like(small), side / 8).ravel()
+    return (even / max(float(np.linalg.norm(even)), 1e-9)).astype(np.float16)
+
+
+def uncorrelated(a: np.ndarray, b: np.ndarray) -> float:
+    """Return 1 - correlation of two vectors: 0 the same, 1 unrelated, 2 the negative."""
+    return float(uncorrelated_pairs(np.stack([a, b]), np.array([0]), np.array([1]))[0])
+
+
+def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Return 1 - correlation of rows i and j of float (n, d), rounded to six digits."""
+    stack = stack.astype(np.float32)
+    stack /= np.maximum(np.linalg.norm(stack, axis=1, keepdims=True), 1e-9)
+    found = np.ones(len(i))
+    for start in range(0, len(i), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        found[rows] -= np.einsum("nd,nd->n", stack[i[rows]], stack[j[rows]], dtype=np.float64)
+    return np.maximum(found.round(6), 0.0)
+
+
+@checked
+def looks(
+    image, *, max_side: MaxSide = 800, max_keypoints: MaxKeypoints = 800,
+    threshold: Annotated[float, between(1e-6, 1)] = 0.0005,
+) -> Looks:  # fmt: skip
+    """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
+
+    The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
+    begin at one pixel. Arguments as in :func:`simlab.keypoints.akaze`; the limit holds for each look.
+    """
+    image = read_image(image)
+    options = {"max_side": max_side, "max_keypoints": max_keypoints, "threshold": threshold}
+    half = image.reduce(2) if min(image.size) >= 2 * keypoints.MIN_SIDE else None
+    full, halved = keypoints.akaze(image, **options), keypoints.akaze(half, **options) if half else None
+    if halved:
+        doubled = halved._replace(points=2 * halved.points + np.float32(0.5), sizes=2 * halved.sizes)
+        full = Keypoints(*(np.concatenate(columns) for columns in zip(full, doubled)))
+    scale = min(1.0, SMALL / max(image.size))
+    size = tuple(max(1, round(scale * side)) for side in image.size)
+    grey = np.rint(_shrunk(_grey(image), size)).astype(np.uint8)
+    return Looks(*full, grey, np.array([size[0] / image.width], dtype=np.float32))
+
+
+@checked
+def aligned_distance(
+    a: Looks, b: Looks, *, ratio: Annotated[float, between(0.01, 1)] = 0.85,
+    tolerance: Annotated[float, between(0.1, 1000)] = 6.0,
+) -> float:  # fmt: skip
+    """Return 1 - correlation of two pictures once one is laid on the other; 1 where nothing says how.
+
+    An affine transform is fitted to the matches (Lowe's ratio test, RANSAC); then the pictures themselves decide, where
+    they overlap: a wrong transform, which a few chance matches may agree on, does not bring them to correlate.
+
+    Args:
+        ratio, tolerance: as in :func:`simlab.keypoints.inlier_distance`.
+    """
+    left, right = keypoints.ratio_matches(_points(a), _points(b), ratio)
+    if len(left) < 4:
+        return 1.0
+    found, _ = cv2.estimateAffine2D(b.points[right], a.points[left], method=cv2.RANSAC, ransacReprojThreshold=tolerance)
+    if found is None or not 1 / 400 < np.linalg.det(found[:, :2]) < 400:
+        return 1.0
+    return round(1.0 - max(0.0, min(1.0, _overlap_correlation(a, b, found))), 6)
+
+
+def _overlap_correlation(a: Looks, b: Looks, affine: np.ndarray) -> float:
+    """Correlation where the small pictures overlap, in the frame of the coarser: the finer one is shrunk to it."""
+    to_a = np.vstack([affine, [0, 0, 1]])
+    to_a = np.diag([a.scale[0], a.scale[0], 1]) @ to_a @ np.diag([1 / b.scale[0], 1 / b.scale[0], 1])
+    if np.linalg.det(to_a) > 1:
+        a, b, to_a = b, a, np.linalg.inv(to_a)
+    size = a.grey.shape[::-1]
+    laid = cv2.warpAffine(b.grey.astype(np.float32), to_a[:2], size)
+    mask = cv2.warpAffine(np.ones(b.grey.shape, np.float32), to_a[:2], size, flags=cv2.INTER_NEAREST)
+    if mask.sum() < LEAST_OVERLAP:
+        return 0.0
+    first, second = (
+        cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask
+        for grey in (laid, a.grey.astype(np.float32))
+    )
+    return float((first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum() + 1e-9))
+
+
+def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Local mean 0 and contrast 1 within the mask, 0 outside; surroundings are Gaussian."""
+    near = lambda values: cv2.GaussianBlur(values, (0, 0), sigma)  # noqa: E731
+    weight = near(mask) + 1e-6
+    mean = near(grey * mask) / weight
+    variance = near(grey * grey * mask) / weight - mean * mean
+    return (grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask
+
+
+def _points(looks: Looks) -> Keypoints:
+    return Keypoints(*looks[:4])
+
+
+def _grey(image) -> np.ndarray:
+    return np.asarray(to_grey(read_image(image)), dtype=np.float32)
+
+
+def _shrunk(grey: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
