@@ -260,6 +260,8 @@ def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
     """Jupyter's inline backend turns interactive mode on when it loads; without that no second figure is shown."""
     code = (
         "import matplotlib as mpl, numpy as np\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance()\n"
         "from simlab import plots\n"
         "plots.plot_hash(np.ones(4, bool))\n"
         "raise SystemExit(not mpl.is_interactive())\n"
