@@ -22,6 +22,13 @@ import numpy as np
 SCHEMA = 1
 _APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
 _BATCH = 900  # SQLite's limit of variables in one statement is 999 in old builds
+_TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
+_KINDS = "biuf"  # of arrays: booleans and numbers
+
+# a damaged name in SQLite's message need not be Unicode, which Python then trips over
+_FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
+# what SQLite reports that lies not in the file: permission, busy, locked, memory, read-only, interrupt, I/O, full, path
+_NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 23}
 
 
 def key(*parts: str) -> bytes:
@@ -38,8 +45,8 @@ def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
     >>> unpack(pack(np.arange(3, dtype=np.uint8)))
     (array([0, 1, 2], dtype=uint8),)
     """
-    arrays = [np.ascontiguousarray(a) for a in (feature if isinstance(feature, tuple) else (feature,))]
-    wrong = next((a.dtype for a in arrays if a.dtype.kind not in "biuf"), None)
+    arrays = [np.asarray(a) for a in (feature if isinstance(feature, tuple) else (feature,))]
+    wrong = next((a.dtype for a in arrays if a.dtype.kind not in _KINDS), None)
     if wrong is not None:
         raise ValueError(f"a feature is an array of numbers or booleans, or a tuple of them, not {wrong}")
     header = json.dumps([[a.dtype.str, a.shape] for a in arrays]).encode()
@@ -47,11 +54,17 @@ def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[np.ndarray, ...]:
-    """Return the arrays that :func:`pack` wrote, read-only."""
-    header, body = data.split(b"\n", 1)
+    """Return the arrays that :func:`pack` wrote, read-only.
+
+    Raises:
+        ValueError: for anything but what :func:`pack` writes.
+    """
+    header, _, body = data.partition(b"\n")
     arrays, start = [], 0
     for text, shape in json.loads(header):
         dtype = np.dtype(text)
+        if dtype.kind not in _KINDS:
+            raise ValueError(f"a stored feature holds numbers or booleans, not {dtype}")
         count = math.prod(shape)
         arrays.append(np.frombuffer(body, dtype, count, start).reshape(shape))
         start += count * dtype.itemsize
@@ -64,8 +77,12 @@ class Cache:
     Args:
         path: the file, made when absent; None for a temporary one that goes when the cache is closed.
 
-    A file that is damaged, or another program's, is set aside under another name with a warning and begun anew.
-    One that cannot be written is read, with a warning when something would have been added.
+    A file that is damaged, or another program's, is set aside under another name with a warning and begun anew, also
+    where the damage is met later. One that cannot be written is read; what is added, with a warning, goes when it is
+    closed.
+
+    Raises:
+        ValueError: the file cannot be opened or written, with the reason.
     """
 
     def __init__(self, path: str | os.PathLike | None = None):
@@ -73,7 +90,12 @@ class Cache:
         self.path = Path(self._folder.name, "cache.sqlite") if self._folder else Path(path)
         self._lock = threading.Lock()
         self.read_only = False
-        self._connection = self._open()
+        self._inode: int | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._connect()
+        except (OSError, *_FAULTS) as error:
+            self._begin_anew(error)
 
     def __enter__(self) -> "Cache":
         return self
@@ -90,7 +112,7 @@ class Cache:
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys that are present and undamaged."""
         rows = (row for part in self._parts(keys) for row in self._select("key, value, sum", part))
-        return {k: value for k, value, checksum in rows if _checksum(k, value) == checksum}
+        return {k: value for k, value, checksum in rows if _is_sound(k, value, checksum)}
 
     def present(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return those keys that have a row, without reading its value."""
@@ -98,14 +120,20 @@ class Cache:
         return {row[0] for row in rows}
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
-        """Add entries in one transaction; existing ones are replaced."""
-        if self.read_only and entries:
-            warnings.warn(f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2)
-        if self.read_only or not entries:
-            return
+        """Add entries in one transaction; existing ones are replaced.
+
+        Raises:
+            ValueError: the file cannot be written, for instance on a full disk.
+        """
         rows = [(k, v, _checksum(k, v)) for k, v in entries.items()]
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+        with self._lock:
+            try:
+                self._insert(rows)
+            except _FAULTS as error:
+                self._begin_anew(error)
+                self._insert(rows)
+        if self.read_only and rows:
+            warnings.warn(f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2)
 
     def _parts(self, keys: Iterable[bytes]) -> Iterator[list[bytes]]:
         keys = list(keys)
@@ -113,35 +141,48 @@ class Cache:
 
     def _select(self, columns: str, keys: list[bytes]) -> list[tuple]:
         marks = ",".join("?" * len(keys))
+        query = f"SELECT {columns} FROM {{}}.entries WHERE key IN ({marks})"
+        places = ("main", "temp") if self.read_only else ("main",)
         with self._lock:
-            return self._connection.execute(f"SELECT {columns} FROM entries WHERE key IN ({marks})", keys).fetchall()
+            try:
+                return [row for place in places for row in self._connection.execute(query.format(place), keys)]
+            except _FAULTS as error:
+                self._begin_anew(error)
+                return []
 
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return self._connect()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                raise ValueError(f"the cache {str(self.path)!r} is locked by another program") from error
-            aside = _set_aside(self.path)
-            warnings.warn(
-                f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside.name!r} and begun anew",
-                stacklevel=4,
-            )
-            return self._connect()
+    def _insert(self, rows: list[tuple]) -> None:
+        with self._connection:  # a temporary table, where there is one, comes before the file's
+            self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
 
-    def _connect(self) -> sqlite3.Connection:
-        self.read_only = self.path.exists() and not os.access(self.path, os.W_OK)
-        mode = "ro" if self.read_only else "rwc"
-        connection = sqlite3.connect(
-            f"{self.path.resolve().as_uri()}?mode={mode}", uri=True, timeout=60, check_same_thread=False
-        )
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        if _inode(self.path) is None:
+            _create(self.path)
+        self._inode = _inode(self.path)
+        writable = os.access(self.path.parent, os.W_OK)  # SQLite keeps a journal beside the file
+        self.read_only = read_only or not (writable and os.access(self.path, os.W_OK))
+        mode = "mode=rw" if not self.read_only else "mode=ro" if writable else "mode=ro&immutable=1"
+        uri = f"{self.path.resolve().as_uri()}?{mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
         try:
             _prepare(connection, self.read_only)
-        except sqlite3.Error:
+        except _FAULTS:
             connection.close()
             raise
         return connection
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Open an empty file in place of a damaged one; errors that lie not in the file are raised in words."""
+        refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY and not self.read_only
+        with contextlib.suppress(AttributeError):  # not opened yet
+            self._connection.close()
+        # where another process has begun anew already, its file is sound
+        if _inode(self.path) == self._inode and not refused:
+            if not _is_damage(error) or self.read_only:
+                raise ValueError(f"the cache {str(self.path)!r} cannot be used: {error}") from error
+            aside = _set_aside(self.path).name
+            words = f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside!r} and begun anew"
+            warnings.warn(words, stacklevel=4)
+        self._connection = self._connect(read_only=refused)
 
 
 @contextlib.contextmanager
@@ -155,31 +196,66 @@ def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
 
 
 def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
-    owner, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if not empty and (owner, version) != (_APPLICATION_ID, SCHEMA):
-        raise sqlite3.DatabaseError("it belongs to another program or version")
-    if empty and not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
-        )
-        connection.commit()
+    connection.text_factory = bytes  # damage may turn bytes into a text, which need not be Unicode
+    connection.execute("PRAGMA trusted_schema = OFF")
+    marks = tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    if marks != (_APPLICATION_ID, SCHEMA):
+        raise _ForeignFile("it belongs to another program or version")
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("SELECT key FROM entries LIMIT 1").fetchone()
+    connection.execute("SELECT key, value, sum FROM main.entries LIMIT 1").fetchone()
+    if read_only:
+        connection.execute(f"CREATE TEMP TABLE {_TABLE}")
+
+
+def _create(path: Path) -> None:
+    """Make an empty cache, moved into place when it is whole: another process sees all of it or nothing."""
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
+        new = Path(folder, "new")
+        with contextlib.closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute(f"CREATE TABLE {_TABLE}")
+        try:
+            os.link(new, path)  # unlike a move, never over the file of a process that was faster
+        except OSError:
+            if _inode(path) is None:  # no links on this disk, or an empty file in the way
+                os.replace(new, path)
+
+
+def _inode(path: Path) -> int | None:
+    """What tells a file from another that took its place; None for none, or an empty one."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_ino if status.st_size else None
+    return None
+
+
+class _ForeignFile(sqlite3.DatabaseError):
+    """A database that is not a cache of this version."""
+
+
+def _is_damage(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    found = code is not None and code & 0xFF not in _NOT_DAMAGE
+    return found or isinstance(error, _ForeignFile | UnicodeDecodeError)
 
 
 def _set_aside(path: Path) -> Path:
     n = 1
     while (aside := path.with_name(f"{path.name}.damaged-{n}")).exists():
         n += 1
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    path.rename(aside)
+    # the file comes last: the journal must not be taken for that of a new one
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
 
 
 def _checksum(key: bytes, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(key))
+
+
+def _is_sound(key: object, value: object, checksum: object) -> bool:
+    # damage may also change the type of a cell
+    return isinstance(key, bytes) and isinstance(value, bytes) and _checksum(key, value) == checksum
