@@ -170,7 +170,7 @@ def estimates(
     for group, data, counts in zip(groups, exact, drawn):
         for measure in measures:
             record = {"method": method, "group": group.name, "metric": measure.name, **empty, **group.counts}
-            record["note"] = _refusal(measure, **group.counts)
+            record["note"] = refusal(measure.rate if measure.name.startswith("tpr") else 1.0, **group.counts)
             if not record["note"]:
                 record |= _value(resampler.sample, method, group.masks, measure, data)
                 record["replicates"] = measure.statistic(counts)[1:]
@@ -178,12 +178,11 @@ def estimates(
             yield record
 
 
-def _refusal(measure: Measure, n_positive: int, n_negative: int, **_: int) -> str:
-    """Why the pairs cannot give a metric, or nothing."""
+def refusal(fpr: float, n_positive: int, n_negative: int, n_sources: int) -> str:
+    """Return why so many pairs cannot measure anything, or not at such an FPR; nothing where they can."""
     if n_positive == 0 or n_negative == 0:
         return f"undefined: no {'negatives' if n_positive else 'positives'}"
-    unseen = measure.name.startswith("tpr@fpr") and measure.rate * n_negative < 1 - 1e-9
-    return f"not measurable with {n_negative} negatives" if unseen else ""
+    return f"not measurable with {n_negative} negatives" if fpr * n_negative < 1 - 1e-9 else ""
 
 
 def _value(sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts) -> dict[str, object]:

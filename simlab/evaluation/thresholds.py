@@ -1,0 +1,153 @@
+"""Thresholds in native units, chosen on some sources and reported on others, and what they mean in a search."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from simlab.evaluation.metrics import CONDITIONS, refusal, sample_groups
+from simlab.evaluation.resampling import Counts, Masks, Resampler
+from simlab.evaluation.sample import Sample, read
+
+Allowed = Callable[[Counts], np.ndarray]
+
+SHARES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+NUMBERS = ("threshold", "low", "high", "tpr", "tpr_low", "tpr_high", "fpr", "fpr_low", "fpr_high")
+N_PICTURES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def choose_threshold(
+    scores: pd.DataFrame,
+    method: str,
+    *,
+    max_fpr: float | None = None,
+    min_precision: float | None = None,
+    prevalence: float | None = None,
+    n_splits: int = 20,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return the largest threshold that keeps a wanted FPR or precision, and what it does on sources it has not seen.
+
+    One row: method, target, threshold (native units, from all pairs), low, high (its 95 % interval), tpr, tpr_low,
+    tpr_high, fpr, fpr_low, fpr_high, n_positive, n_negative, n_sources, note. TPR and FPR are held out: chosen on half
+    the sources, read on the pairs within the other half, averaged over `n_splits` splits both ways. Where the target
+    cannot be reached or measured, the threshold is NaN and `note` says why.
+
+    Args:
+        max_fpr: highest FPR allowed; either this or `min_precision`.
+        min_precision: lowest precision allowed, where one pair in 1 / `prevalence` is a copy. An FPR too small to be
+            measured counts as 1 / n_negative.
+        prevalence: share of copies among the pairs compared in use; that of the table by default.
+
+    Raises:
+        ValueError: an unknown method, both targets or none, or a rate outside (0, 1).
+
+    >>> scores = pd.DataFrame({"label": [1, 0] * 20, "source_reference": np.arange(40) // 2, "no_evidence": ""})
+    >>> scores["source_query"] = (scores["source_reference"] + (scores["label"] == 0)) % 20
+    >>> scores["phash"] = [4.0, 30.0, 6.0, 28.0] * 10
+    >>> choose_threshold(scores, "phash", max_fpr=0.1)[["target", "threshold", "tpr", "fpr"]]
+         target  threshold  tpr  fpr
+    0  fpr<=0.1        6.0  1.0  0.0
+    """
+    sample = read(scores, [method])
+    (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
+    share, n_negative = sample.label.mean() if prevalence is None else prevalence, group.counts["n_negative"]
+    target, allowed = _target(max_fpr, min_precision, share, n_negative)
+    data, drawn = (next(r.counts(method, [group.masks], everywhere=True)) for r in (resampler.plain(), resampler))
+    record = {"method": method, "target": target, **dict.fromkeys(NUMBERS, np.nan), **group.counts}
+    at = _last(allowed(data))[0]
+    record["note"] = refusal(max_fpr or 1.0, **group.counts) or ("cannot be reached" if at < 0 else "")
+    if not record["note"]:
+        record["threshold"] = data.threshold[at]
+        if n_resamples:
+            found = drawn.threshold[np.maximum(_last(allowed(drawn))[1:], 0)]
+            record["low"], record["high"] = np.quantile(found, [0.025, 0.975], method="nearest")
+        place, trials = np.searchsorted(drawn.threshold, record["threshold"]), (None, _trials(drawn))
+        held_out = _held_out(sample, method, group.masks, allowed, n_splits, seed)
+        for name, value, rows, n in zip(("tpr", "fpr"), held_out, group.masks, trials):
+            low, high, _ = resampler.interval(np.array([value]), getattr(drawn, name)[[place], 1:], rows, n)
+            record |= {name: value, f"{name}_low": low[0], f"{name}_high": high[0]}
+    return pd.DataFrame([record])
+
+
+def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) -> pd.DataFrame:
+    """Return the precision of chosen thresholds where copies are rare.
+
+    Columns: method, share (of copies among the pairs compared), precision, low, high, false_alarms (per copy found),
+    threshold, tpr, fpr (held out), note. The interval joins the ends of those of TPR and FPR, so it covers at least
+    95 %. Where no false alarm was seen, precision and false_alarms are NaN and only `low` says something.
+
+    Args:
+        chosen: rows of :func:`choose_threshold`, of one method or several.
+
+    >>> chosen = pd.DataFrame({"method": ["phash"], "tpr": 0.9, "fpr": 0.001, "threshold": 6.0, "note": ""})
+    >>> chosen[["tpr_low", "tpr_high", "fpr_low", "fpr_high"]] = [0.8, 1.0, 0.0005, 0.002]
+    >>> prevalence_table(chosen, shares=[0.01, 0.001])[["share", "precision", "low", "high"]].round(3)
+       share  precision    low   high
+    0  0.010      0.901  0.802  0.953
+    1  0.001      0.474  0.286  0.667
+    """
+    table = chosen.merge(pd.DataFrame({"share": shares}), how="cross")
+    odds, seen = (1 - table["share"]) / table["share"], table["fpr"] > 0
+    table["false_alarms"] = (table["fpr"] / table["tpr"] * odds).where(seen)
+    table["precision"] = 1 / (1 + table["false_alarms"])
+    table["low"] = 1 / (1 + table["fpr_high"] / table["tpr_low"] * odds)
+    table["high"] = 1 / (1 + table["fpr_low"] / table["tpr_high"] * odds)
+    return table[["method", "share", "precision", "low", "high", "false_alarms", "threshold", "tpr", "fpr", "note"]]
+
+
+def collection_table(chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES) -> pd.DataFrame:
+    """Return the false alarms to expect of chosen thresholds when every two pictures of a collection are compared.
+
+    Columns: method, n_pictures, n_pairs, false_alarms, low, high (95 % interval), threshold, tpr, fpr (held out), note.
+
+    Args:
+        chosen: rows of :func:`choose_threshold`, of one method or several.
+    """
+    table = chosen.merge(pd.DataFrame({"n_pictures": n_pictures}), how="cross")
+    table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2
+    for name, rate in (("false_alarms", "fpr"), ("low", "fpr_low"), ("high", "fpr_high")):
+        table[name] = table[rate] * table["n_pairs"]
+    return table[["method", "n_pictures", "n_pairs", "false_alarms", "low", "high", "threshold", "tpr", "fpr", "note"]]
+
+
+def _target(max_fpr: float | None, min_precision: float | None, share: float, n_negative: int) -> tuple[str, Allowed]:
+    """The target in words, and the function from counts to the distances that keep it."""
+    rate = min_precision if max_fpr is None else max_fpr
+    if (max_fpr is None) == (min_precision is None) or not (0 < rate < 1 and 0 <= share <= 1):
+        given = f"max_fpr={max_fpr!r}, min_precision={min_precision!r}, prevalence={share!r}"
+        raise ValueError(f"either max_fpr or min_precision must be given, and all be between 0 and 1; given {given}")
+    if min_precision is None:
+        return f"fpr<={rate:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, rate)
+
+    def precise(counts: Counts) -> np.ndarray:
+        found, false = share * counts.tpr, (1 - share) * np.maximum(counts.fpr, 1 / max(n_negative, 1))
+        return found >= rate * (found + false) * (1 - 1e-9)
+
+    return f"precision>={rate:g} at prevalence {share:g}", precise
+
+
+def _last(allowed: np.ndarray) -> np.ndarray:
+    """Place of the last true row of each column, -1 where none is."""
+    return np.where(allowed.any(axis=0), len(allowed) - 1 - allowed[::-1].argmax(axis=0), -1)
+
+
+def _held_out(sample: Sample, method: str, masks: Masks, allowed: Allowed, n_splits: int, seed: int) -> list[float]:
+    """TPR and FPR of thresholds chosen on half the sources, among the pairs within the other half."""
+    turn = np.arange(sample.sources.max(initial=0) + 1)[:, None] % 2
+    half = np.random.default_rng(seed).permuted(np.tile(turn, n_splits), axis=0)
+    sides = [next(Resampler(sample, s).counts(method, [masks], kappa=1.0, everywhere=True)) for s in (half, 1 - half)]
+    rates = []
+    for chosen, other in (sides, sides[::-1]):
+        at = _last(allowed(chosen))[1:]
+        both = np.array([other.tpr, other.fpr])[:, at, np.arange(1, n_splits + 1)]
+        rates.append(np.where(at < 0, 0 * both, both))
+    return pd.DataFrame(np.hstack(rates)).mean(axis=1).tolist()
+
+
+def _trials(counts: Counts) -> float:
+    """How many independent pairs the non-copies are worth at low FPR: where ten or more are false alarms."""
+    at = min(np.searchsorted(counts.others_up_to[:, 0], 10), len(counts.fpr) - 1)
+    rate, variance = counts.fpr[at, 0], counts.fpr[at].var()
+    return rate * (1 - rate) / variance if variance > 0 else None
