@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
+from simlab import methods
+
 INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"
 
 # matplotlib's okabe_ito without its yellow, which is too pale for a line on white
@@ -70,10 +72,15 @@ def method_style(method: str) -> dict:
     True
     """
     name, _, arguments = method.partition("(")
-    rank = _FIRST.index(name) if name in _FIRST else zlib.crc32(name.encode("utf-8", "surrogatepass"))
+    order = list(dict.fromkeys([*_FIRST, *methods.REGISTRY]))
+    rank = order.index(name) if name in order else _digest(name)
     dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(_COLOURS)
-    turn = 1 + zlib.crc32(arguments.encode("utf-8", "surrogatepass")) % (len(_DASHES) - 1) if arguments else 0
+    turn = 1 + _digest(arguments) % (len(_DASHES) - 1) if arguments else 0
     return {"color": _COLOURS[rank % len(_COLOURS)], "linestyle": _DASHES[(dash + turn) % len(_DASHES)]}
+
+
+def _digest(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def text_colour(method: str) -> tuple[float, float, float]:
@@ -115,9 +122,9 @@ def tidy(ax: Axes, *, grid: str = "both") -> None:
     ax.grid(axis=grid, color=PALE, linewidth=0.8)
 
 
-def legend(ax: Axes, methods: Iterable[str], **options: object) -> None:
+def legend(ax: Axes, names: Iterable[str], **options: object) -> None:
     """Name the methods beside a sample of their lines."""
-    handles = [Line2D([], [], label=label(method, limit=30), **method_style(method)) for method in methods]
+    handles = [Line2D([], [], label=label(name, limit=30), **method_style(name)) for name in names]
     look = {"frameon": False, "handlelength": 2.6, "borderaxespad": 0, "borderpad": 0, "labelcolor": INK}
     ax.legend(handles=handles, **look, **options)
 
@@ -129,7 +136,7 @@ def panels(
     *,
     head: str,
     aside: str = "",
-    methods: Sequence[str] = (),
+    legend_of: Sequence[str] = (),
     heights: Sequence[float] | None = None,
 ) -> list[Axes]:
     """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
@@ -143,10 +150,10 @@ def panels(
     header = ax.figure.add_subplot(grid[0, :])
     header.set_axis_off()
     title(header, head, aside)
-    if methods:
-        widths = [min(len(method), 30) + 7 for method in methods]
+    if len(legend_of):
+        widths = [min(len(name), 30) + 7 for name in legend_of]
         fitting = len(widths) if sum(widths) < 115 else max(1, 115 // max(widths))
-        legend(header, methods, loc="upper left", bbox_to_anchor=(0, 0), ncols=fitting, columnspacing=1.4)
+        legend(header, legend_of, loc="upper left", bbox_to_anchor=(0, 0), ncols=fitting, columnspacing=1.4)
     return [ax.figure.add_subplot(grid[1 + at // columns, at % columns]) for at in range(n)]
 
 

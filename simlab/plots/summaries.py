@@ -116,7 +116,7 @@ def plot_severity(
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
     head, aside = f"{style.measure(metric)}, milder to harsher", style.counts(rows, " a point")
-    panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, methods=rows["method"].unique())
+    panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique())
     for panel, kind in zip(panels, kinds, strict=True):
         part = rows[rows["kind"] == kind].sort_values("severity")
         for method, line in part.groupby("method", sort=False):
