@@ -25,9 +25,10 @@ MIN_SIDE = 16
 
 MaxSide = Annotated[int, between(MIN_SIDE, 100_000)] | None
 MaxKeypoints = Annotated[int, between(1, 1_000_000)] | None
-Model = Literal["homography", "affine"]
+Model = Literal["affine", "homography"]
 
 _MAXIMA = {61: AKAZE_BITS, 32: ORB_BITS, 128: SIFT_MAXIMUM}  # by width of the descriptors
+_MINIMAL = {"affine": 3, "homography": 4}  # so many matches always agree
 _BLOCK = 4_000_000  # distances held at a time: 16 MB
 
 
@@ -148,34 +149,50 @@ def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 @checked
 def inlier_distance(
-    a: Keypoints, b: Keypoints, *, model: Model = "homography", ratio: Annotated[float, between(0.01, 1)] = 0.85,
-    tolerance: Annotated[float, between(0.1, 1000)] = 4.0,
+    a: Keypoints, b: Keypoints, *, model: Model = "affine", ratio: Annotated[float, between(0.01, 1)] = 0.85,
+    tolerance: Annotated[float, between(0.0001, 1)] = 0.01,
 ) -> float:  # fmt: skip
-    """Return 1 / (1 + inliers / 10): near 0 for many matches that agree on one geometric transform, 1 for none.
+    """Return 1 / (1 + support / 10): near 0 where many matches agree on one geometric transform, 1 where none does.
+
+    The support is the number of matches that agree beyond the 3 (affine) or 4 (homography) that always do, times the
+    share of the matches that agree: of a dozen matches of two foreign pictures, five may agree by chance.
 
     Args:
-        model: ``"homography"`` (8 degrees of freedom) or ``"affine"`` (6).
+        model: ``"affine"`` (6 degrees of freedom) or ``"homography"`` (8).
         ratio: a match counts when its nearest distance is under this share of the second nearest (Lowe 2004).
-        tolerance: pixels by which a matched point may miss its place.
+        tolerance: by how much a matched point may miss its place, as a share of the extent of the points of `a`.
     """
-    return 1.0 / (1.0 + len(inliers(a, b, model=model, ratio=ratio, tolerance=tolerance)[0]) / 10.0)
+    agree = verify(a, b, model=model, ratio=ratio, tolerance=tolerance)[2]
+    n = int(agree.sum())
+    return 1.0 / (1.0 + n * max(0, n - _MINIMAL[model]) / max(1, len(agree)) / 10.0)
 
 
-def inliers(
-    a: Keypoints, b: Keypoints, *, model: Model = "homography", ratio: float = 0.85, tolerance: float = 4.0
-) -> tuple[np.ndarray, np.ndarray]:
+def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[np.ndarray, np.ndarray]:
     """Return the matches that agree on one transform from `b` to `a`: indexes into `a` and into `b`, int64.
 
-    Lowe's ratio test, then RANSAC (M. Fischler, R. Bolles 1981) in OpenCV's seeded implementation. A transform that
-    mirrors the picture or changes its area more than 400-fold is no evidence. Arguments as in :func:`inlier_distance`.
+    Options as in :func:`inlier_distance`.
+    """
+    left, right, agree = verify(a, b, **options)
+    return left[agree], right[agree]
+
+
+def verify(
+    a: Keypoints, b: Keypoints, *, model: Model = "affine", ratio: float = 0.85, tolerance: float = 0.01
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the matches that pass the ratio test, indexes into `a` and into `b`, and which agree on one transform.
+
+    The transform from `b` to `a` is found by RANSAC (M. Fischler, R. Bolles 1981) in OpenCV's seeded implementation.
+    One that mirrors the picture or changes its area more than 400-fold is no evidence. Options as in
+    :func:`inlier_distance`.
     """
     left, right = ratio_matches(a, b, ratio)
-    if len(left) >= 4:
-        matrix, mask = _fit(b.points[right], a.points[left], model, tolerance)
+    agree = np.zeros(len(left), dtype=bool)
+    if len(left) > _MINIMAL[model]:
+        reach = max(2.0, tolerance * float(np.ptp(a.points, axis=0).max()))  # detectors miss by a pixel or two
+        matrix, mask = _fit(b.points[right], a.points[left], model, reach)
         if matrix is not None and 1 / 400 < np.linalg.det(matrix[:2, :2]) < 400:
-            keep = mask.ravel().astype(bool)
-            return left[keep], right[keep]
-    return left[:0], right[:0]
+            agree = mask.ravel().astype(bool)
+    return left, right, agree
 
 
 def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +264,7 @@ def _keypoints(detected, descriptors: np.ndarray | None, scale: float, detector:
     )
 
 
-def _fit(source: np.ndarray, target: np.ndarray, model: str, tolerance: float):
+def _fit(source: np.ndarray, target: np.ndarray, model: str, reach: float):
     if model == "affine":
-        return cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
-    return cv2.findHomography(source, target, cv2.RANSAC, tolerance)
+        return cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=reach)
+    return cv2.findHomography(source, target, cv2.RANSAC, reach)

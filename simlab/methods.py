@@ -81,13 +81,15 @@ class Method:
         return (self.feature, self.mirrored) if query and self.mirrored else (self.feature,)
 
     def distance(self, reference: bytes, query: bytes, mirrored: bytes | None = None) -> float:
-        """Return the distance of packed features; the stated maximum where a side has no evidence."""
+        """Return the distance of packed features: 0 for equal ones, the stated maximum where a side has no evidence."""
         plain = self._distance(reference, query)
         return plain if mirrored is None else min(plain, self._distance(reference, mirrored))
 
     def _distance(self, reference: bytes, query: bytes) -> float:
         if not reference or not query:
             return float(self.maximum)
+        if reference == query:
+            return 0.0
         value = self.compare(self.restore(unpack(reference)), self.restore(unpack(query)))
         return float(_within(np.float64(value), self.maximum, self.name))
 
