@@ -9,8 +9,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import simlab as sl
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +50,22 @@ def study(options: argparse.Namespace) -> None:
     _say(f"report: {report}")
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure methods on labelled pairs: metrics, thresholds, figures and a report in `--out`."""
+    out, scores, run = _score_labels(options)
+    _say(f"report: {sl.report.study(scores, out, run=run, title='Which method tells your copies')}")
+
+
+def tune(options: argparse.Namespace) -> None:
+    """Fit an ensemble on labelled pairs: recipe.json, and the same report with the ensemble out of fold."""
+    out, scores, run = _score_labels(options)
+    ensemble = sl.Ensemble(run["arguments"]["methods"], seed=options.seed).fit(scores)
+    ensemble.save(out / "recipe.json")
+    _say(ensemble.report_)
+    scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
+    _say(f"report: {sl.report.study(scores, out, run=run, title='What the methods do together')}")
+
+
 def features(options: argparse.Namespace) -> None:
     """Write one row per picture: status, error and each method's feature."""
     target = Path(options.out)
@@ -78,6 +98,15 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--design", default="original-variant", help="which pictures make a negative pair")
     verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
 
+    for function, summary in (
+        (evaluate, "measure methods on labelled pairs: metrics, thresholds, a report"),
+        (tune, "fit an ensemble of methods on labelled pairs: a recipe, a report"),
+    ):
+        verb = _verb(verbs, function, summary)
+        verb.add_argument("labels", metavar="LABELS.csv", help="columns reference, query, label")
+        verb.add_argument("--root", metavar="DIR", help="folder that the paths are relative to (default: the CSV's)")
+        verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+
     verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
     verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
@@ -95,7 +124,17 @@ def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     return verb
 
 
-def _images(options: argparse.Namespace):
+def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
+    out = _writable(options.out)
+    names = [method.name for method in sl.methods.resolve(options.methods)]
+    pairs = sl.read_pairs(options.labels, root=options.root)
+    _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
+    scores = sl.score_pairs(pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs)
+    root, files = Path(pairs.attrs["root"]), sorted({*pairs["reference"], *pairs["query"]})
+    return out, scores, _run(options, names) | {"inputs": sl.features.digests([root / file for file in files])}
+
+
+def _images(options: argparse.Namespace) -> "pd.DataFrame":
     options.cache = default_cache() if options.cache is None else options.cache
     table = sl.datasets.as_table(options.images) if options.images else sl.datasets.load_sample()
     if options.sources is None:

@@ -54,6 +54,36 @@ def test_a_second_study_gives_the_same_tables(folder, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.fixture
+def labels(tmp_path):
+    """A labelled CSV of fourteen pictures, each with one saved copy, and pairs that are no copies."""
+    names = sorted(path.name for path in SAMPLE.iterdir())[:14]
+    rows = []
+    for i, name in enumerate(names):
+        shutil.copy(SAMPLE / name, tmp_path)
+        sl.perturb.apply(SAMPLE / name, "crop(area=0.7)").save(tmp_path / f"copy_{i}.png")
+        rows.append((name, f"copy_{i}.png", "same"))
+        rows += [(name, f"copy_{(i + k) % 14}.png", "different") for k in (1, 2, 3, 5, 7)]
+    path = tmp_path / "ラベル.csv"
+    pd.DataFrame(rows, columns=["reference", "query", "label"]).to_csv(path, index=False)
+    return path
+
+
+def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path, capsys):
+    cache = ["--cache", str(tmp_path / "c"), *QUICK]
+    for verb in ("evaluate", "tune"):
+        assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
+        assert (tmp_path / verb / "report.html").is_file()
+    metrics = pd.read_csv(tmp_path / "evaluate" / "metrics.csv")
+    assert set(metrics["method"]) == {"phash", "akaze"}
+    assert set(metrics["n_positive"]) == {14} and set(metrics["n_negative"]) == {70}
+    scores = sl.tables.read_scores(tmp_path / "tune" / "scores.csv")
+    assert scores["ensemble"].between(0, 1).all()
+    recipe = sl.Ensemble.load(tmp_path / "tune" / "recipe.json")
+    assert recipe.methods_ == ["phash", "akaze"]
+    assert "best single method" in capsys.readouterr().err
+
+
 def test_features_writes_a_row_for_every_file(folder, tmp_path):
     target = tmp_path / "f.csv"
     assert main(["features", str(folder), "--out", str(target), "--cache", str(tmp_path / "c"), *QUICK]) == 0
@@ -79,6 +109,7 @@ def test_features_writes_a_row_for_every_file(folder, tmp_path):
         (["study", "--out", "o", "--negatives", "-1"], "0 or more"),
         (["study", "--out", "o", "--sources", "0"], "1 or more"),
         (["study", "--out", "FILE/o"], "cannot make the folder"),
+        (["evaluate", "none.csv", "--out", "o"], "cannot read"),
         (["features", "EMPTY", "--out", "f.csv"], "no pictures"),
     ],
 )
