@@ -1,0 +1,206 @@
+"""Groups of copies: hierarchical clustering of found pairs, its quality against labels, and the cut that is best by it.
+
+Only pairs that were found have a distance; any other two pictures are as unlike as can be (distance 1).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from scipy.cluster import hierarchy
+
+Linkage = Literal["single", "complete", "average"]
+
+MAX_LINKED = 15_000
+"""Most pictures with a found pair that are clustered: the distances of all their pairs take 900 MB."""
+
+MEASURES = (
+    "pair_precision", "pair_recall", "pair_f1", "bcubed_precision", "bcubed_recall", "bcubed_f1", "adjusted_rand",
+)  # fmt: skip
+"""What :func:`quality` says of groups."""
+
+
+def group(
+    found: pd.DataFrame,
+    *,
+    linkage: Linkage = "single",
+    threshold: float | None = None,
+    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+) -> pd.DataFrame:
+    """Return one row per picture with its group: the largest group first, its representative at its head.
+
+    Args:
+        found: pairs with reference, query and distance (0 to 1), as from :func:`simlab.find_copies`.
+        linkage: groups are joined at the smallest ("single"), largest ("complete") or mean ("average") distance of
+            their pictures. Single linkage joins a and c in a chain a~b~c though they are no copies of each other, as
+            two crops of one picture may be; complete linkage never does.
+        threshold: largest distance at which groups are joined; by default that of the search, else 0.5.
+        pictures: file, pixels (how many) and sharpness of all pictures; by default those of the search, else the
+            pictures of the pairs. A group's representative is its largest picture, and of these the sharpest.
+
+    Returns:
+        Columns file; group, from 0; size; representative, a file; distance, to the representative; chained: whether
+        two pictures of the group are farther apart than the threshold.
+
+    Raises:
+        ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, or too many linked pictures.
+
+    >>> pairs = pd.DataFrame({"reference": ["a", "b"], "query": ["b", "c"], "distance": [0.1, 0.2]})
+    >>> group(pairs)[["file", "group", "chained"]].values.tolist()
+    [['a', 0, True], ['b', 0, True], ['c', 0, True]]
+    >>> group(pairs, linkage="complete")["group"].tolist()
+    [0, 0, 1]
+    """
+    threshold = found.attrs.get("threshold", 0.5) if threshold is None else threshold
+    merges, table = linkage_table(found, linkage=linkage), _pictures(found, pictures)
+    table["group"] = _cut(merges, table["file"], threshold)
+    table["size"] = table.groupby("group")["file"].transform("size")
+    order = {"size": False, "group": True, "pixels": False, "sharpness": False, "file": True}
+    table = table.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
+    table["group"] = pd.factorize(table["group"])[0]
+    table["representative"] = table.groupby("group")["file"].transform("first")
+    known = {frozenset(pair): d for *pair, d in found[["reference", "query", "distance"]].itertuples(index=False)}
+    pairs = zip(table["file"], table["representative"])
+    table["distance"] = [0.0 if file == first else known.get(frozenset((file, first)), 1.0) for file, first in pairs]
+    table["chained"] = _chained(found, table, threshold)
+    return table[["file", "group", "size", "representative", "distance", "chained"]]
+
+
+def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.DataFrame:
+    """Return the merges as scipy's linkage matrix: left, right, distance, size; ``attrs["files"]`` names the leaves.
+
+    Pictures without a pair are no leaves; what no pair connects is joined at distance 1.
+
+    Raises:
+        ValueError: as :func:`group`.
+    """
+    if linkage not in get_args(Linkage):
+        raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
+    if missing := [name for name in ("reference", "query", "distance") if name not in found]:
+        raise ValueError(f"found needs the columns reference, query and distance; missing: {', '.join(missing)}")
+    if not found["distance"].between(0, 1).all():
+        raise ValueError("the distance of every found pair must lie in 0 to 1")
+    files = sorted({*found["reference"], *found["query"]})
+    if len(files) > MAX_LINKED:
+        raise ValueError(f"{len(files):,} pictures have copies, more than {MAX_LINKED:,}; take a lower threshold")
+    merges = hierarchy.linkage(_condensed(found, files), method=linkage) if files else np.zeros((0, 4))
+    table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
+    table = table.astype({"left": int, "right": int, "size": int})
+    table.attrs["files"] = files
+    return table
+
+
+def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd.Series:
+    """Return how well groups agree with the truth, by :data:`MEASURES`; NaN where a measure is not defined.
+
+    Pair measures count the pairs that share a group; B-cubed averages over pictures, so that one large group does not
+    outweigh many small ones; the adjusted Rand index is 0 for chance.
+
+    Args:
+        groups: file and group, as from :func:`group`.
+        truth: file → what it shows; or a table with file (or path) and source.
+
+    Raises:
+        ValueError: no file has a truth.
+
+    Source: A. Bagga, B. Baldwin, "Algorithms for scoring coreference chains", 1998; L. Hubert, P. Arabie, "Comparing
+    partitions", 1985.
+
+    >>> quality(pd.DataFrame({"file": list("abc"), "group": [0, 0, 0]}), {"a": 1, "b": 1, "c": 2})["pair_recall"]
+    np.float64(1.0)
+    """
+    shown = groups["file"].map(_truth(truth))
+    known = pd.DataFrame({"group": groups["group"], "truth": shown})[shown.notna()]
+    if known.empty:
+        raise ValueError("truth must name files of the groups; it names none of them")
+    cells = known.groupby(["group", "truth"]).size()
+    n, by_group, by_truth = len(known), *(cells.groupby(level=level).transform("sum") for level in (0, 1))
+    counts = cells, *(known[side].value_counts() for side in ("group", "truth"))
+    both, said, true = (float((count * (count - 1) / 2).sum()) for count in counts)
+    precision, recall = (cells**2 / by_group).sum() / n, (cells**2 / by_truth).sum() / n
+    chance = _ratio(said * true, n * (n - 1) / 2)
+    rand = 1.0 if both == said == true else _ratio(both - chance, (said + true) / 2 - chance)
+    pair = _ratio(both, said), _ratio(both, true), _ratio(2 * both, said + true)
+    return pd.Series([*pair, precision, recall, 2 / (1 / precision + 1 / recall), rand], index=MEASURES)
+
+
+def choose_cut(
+    found: pd.DataFrame,
+    truth: pd.DataFrame | Mapping[str, Any],
+    *,
+    measure: str = "bcubed_f1",
+    linkages: Iterable[Linkage] = ("single", "complete", "average"),
+    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+    steps: int = 100,
+) -> pd.DataFrame:
+    """Return the quality of every cut, the best first: linkage, threshold, n_groups, and :data:`MEASURES`.
+
+    The best cut is chosen on these very pictures: report its quality on others. Among equals the strictest leads.
+
+    Args:
+        found: pairs from a search with a threshold near 1, so that there is something to cut.
+        measure: of :data:`MEASURES`, by which a cut is best.
+        linkages, pictures: as in :func:`group`.
+        steps: most thresholds that are tried for a linkage, quantiles of where it merges.
+
+    Raises:
+        ValueError: as :func:`group` and :func:`quality`; an unknown measure.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
+    table, rows = _pictures(found, pictures), []
+    for linkage in linkages:
+        merges = linkage_table(found, linkage=linkage)
+        heights = merges["distance"][merges["distance"] < 1]
+        cuts = np.unique(np.quantile(heights, np.linspace(0, 1, steps), method="nearest")) if len(heights) else [0.5]
+        for cut in cuts:
+            groups = table.assign(group=_cut(merges, table["file"], cut))
+            facts = {"linkage": linkage, "threshold": cut, "n_groups": groups["group"].nunique()}
+            rows.append(facts | quality(groups, truth).to_dict())
+    order = [measure, "threshold"]
+    return pd.DataFrame(rows).sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def _condensed(found: pd.DataFrame, files: list[str]) -> np.ndarray:
+    """The distances of all pairs of files in scipy's order: 1 where no pair was found."""
+    number = {file: n for n, file in enumerate(files)}
+    i, j = np.sort([found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")], axis=0)
+    distances = np.ones(len(files) * (len(files) - 1) // 2)
+    np.minimum.at(distances, len(files) * i - i * (i + 1) // 2 + j - i - 1, found["distance"].to_numpy(float))
+    return distances
+
+
+def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:
+    """A number per file: the same for those that are merged at the threshold or below it."""
+    if not 0 <= threshold < 1:
+        raise ValueError(f"threshold must be at least 0 and less than 1, not {threshold!r}")
+    leaves = merges.attrs["files"]
+    labels = hierarchy.fcluster(merges.to_numpy(float), threshold, "distance") if leaves else []
+    of = dict(zip(leaves, labels))
+    return pd.factorize(np.array([of.get(file, -n - 1) for n, file in enumerate(files)]))[0]
+
+
+def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.Series:
+    of = table.set_index("file")["group"]
+    near = found[found["distance"] <= threshold]
+    group, other = near["reference"].map(of), near["query"].map(of)
+    n_near = table["group"].map(group[group == other].value_counts()).fillna(0)
+    return n_near < table["size"] * (table["size"] - 1) / 2
+
+
+def _pictures(found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None) -> pd.DataFrame:
+    known = pd.DataFrame(found.attrs.get("pictures", {"file": []}) if pictures is None else pictures)
+    others = sorted({*found["reference"], *found["query"]} - {*known["file"]})
+    table = pd.concat([known, pd.DataFrame({"file": others})], ignore_index=True)
+    return table.reindex(columns=["file", "pixels", "sharpness"]).fillna({"pixels": 0, "sharpness": 0.0})
+
+
+def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(truth, pd.DataFrame):
+        return dict(truth)
+    return dict(zip(truth["file" if "file" in truth else "path"], truth["source"]))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")

@@ -1,0 +1,426 @@
+"""Search: which pictures of a collection are copies of each other, or of a picture that is handed over.
+
+A recipe is too slow for all pairs, so candidates come first: pairs whose hashes are near, and pairs whose keypoints
+vote for each other in one index of all keypoints, which finds the crops and rotations that no hash sees. Only
+candidates are compared by every method of the recipe.
+"""
+
+import hashlib
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import faiss
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from simlab import hashes
+from simlab import methods as registry
+from simlab.cache import Cache, key, opened, pack, unpack
+from simlab.datasets import as_table
+from simlab.ensemble import Ensemble
+from simlab.features import PIXELS, Store, Variant
+from simlab.images import read_bytes, read_image
+from simlab.keypoints import Keypoints, strongest
+from simlab.methods import Feature, Method, extract_all
+from simlab.perturb import content_digest
+from simlab.scoring import score_pairs
+from simlab.tables import connected_sources
+
+NEAR = 0.16
+"""Share of a hash's bits within which two pictures are candidates: 10 of 64."""
+
+BEST = 8
+"""Candidates of a picture by each hash and by each kind of keypoint: the nearest, and those with most votes."""
+
+DETAIL = 0.02
+"""Share of a small grey copy in which neighbours must differ; a picture with less is low in information."""
+
+CAUTION = 0.5
+"""The most that a probability can be where a picture is low in information and the files are not identical."""
+
+_VOTERS = 100  # keypoints of a picture that vote, the strongest
+_NEIGHBOURS = 10
+_FLAT = 20_000  # keypoints up to which comparing all is as fast as an inverted file
+_PROBES = 16
+_BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
+_BALLOT = 200  # pictures whose keypoints vote in one call
+_CLOSED = 50  # pictures linked to each other, up to which all their pairs are compared
+
+
+def find_copies(
+    images,
+    recipe: Ensemble | str | os.PathLike | None = None,
+    *,
+    threshold: float = 0.5,
+    prior: float | None = None,
+    cache: Cache | str | os.PathLike | None = None,
+    n_jobs: int = -1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return the pairs of pictures that are copies of each other, surest first; no file is touched.
+
+    Args:
+        images: a folder, a list of paths, or a table with a ``path`` column.
+        recipe: a fitted ensemble or the path of one; None for the one that ships with simlab.
+        threshold: least probability of a copy.
+        prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
+            probabilities are shifted to it, and ``attrs["prior"]`` states it.
+        cache: a :class:`simlab.cache.Cache` or the path of one: a second search takes everything from there.
+        n_jobs, progress: as in :func:`simlab.score_pairs`.
+
+    Returns:
+        Columns reference, query; identical (the files are, byte for byte); distance (1 - probability) and
+        probability; agreed (methods that speak for a copy, joined by ``;``); low_information (one of the two is flat
+        or nearly so); no_evidence; one distance per method. A picture whose pixels equal an earlier one's stands
+        beside that one only. ``attrs``: root, prior, threshold, n_candidates, errors (file → why it was left out),
+        pictures (what :func:`simlab.group` needs: file, pixels, sharpness, low_information).
+
+    Raises:
+        ValueError: no pictures, a bad recipe, or a number out of range.
+    """
+    recipe, threshold = _loaded(recipe), _share(threshold, "threshold")
+    with opened(cache) as kept:
+        library = _Library(as_table(images), recipe, kept, n_jobs, progress)
+        prior = _prior(prior, len(library.paths) - 1)
+        pairs = library.candidates()
+        found = library.judged(pairs, recipe, prior)
+        # whoever is linked by others must be compared: a chain a~b~c says nothing about a and c
+        more = _uncompared(found[found["probability"] >= threshold], pairs, library.paths)
+        found = pd.concat([found, library.judged(more, recipe, prior)]) if more else found
+    found = found[found["probability"] >= threshold]
+    found = found.sort_values(["identical", "distance", "reference", "query"], ascending=[False, True, True, True])
+    found = found.reset_index(drop=True)
+    found.attrs = {**library.facts(), "prior": prior, "threshold": threshold, "n_candidates": len(pairs) + len(more)}
+    return found
+
+
+class Gallery:
+    """Pictures in which the copies of another are looked for; arguments as in :func:`find_copies`.
+
+    Attributes:
+        errors: file → why it is not in the gallery.
+    """
+
+    def __init__(
+        self,
+        images,
+        recipe: Ensemble | str | os.PathLike | None = None,
+        *,
+        cache: Cache | str | os.PathLike | None = None,
+        n_jobs: int = -1,
+        progress: bool = True,
+    ):
+        self.recipe = _loaded(recipe)
+        with opened(cache) as kept:
+            library = _Library(as_table(images), self.recipe, kept, n_jobs, progress)
+            self.errors, self._library, self._paths = library.errors, library, library.paths
+            self._packed = {f: library.packed(f) for f in (PIXELS, *(method.feature for method in library.methods))}
+        self._indexes = _indexes(library.methods, self._packed.__getitem__)
+
+    def query(self, image, *, top: int = 5, prior: float | None = None) -> pd.DataFrame:
+        """Return the pictures most likely to be copies of this one, at most `top`, surest first, however unlikely.
+
+        Args:
+            image: what :func:`simlab.read_image` takes.
+            prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
+
+        Returns:
+            Column file; the others as in :func:`find_copies`.
+
+        Raises:
+            ImageError: the picture cannot be used.
+        """
+        if top < 1:
+            raise ValueError(f"top must be 1 or more, not {top!r}")
+        data = read_bytes(image) if isinstance(image, str | os.PathLike) else image
+        content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
+        image, library = read_image(data), self._library
+        values = extract_all(image, {LOOK, *_features(library.methods)})
+        values[PIXELS.key] = pack(np.frombuffer(content_digest(image), dtype=np.uint8))
+        rows = [self._row(number, values) for number in self._candidates(values)]
+        scores = pd.DataFrame(rows, columns=["file", "no_evidence", *self.recipe.methods_])
+        scores = scores.astype(dict.fromkeys(self.recipe.methods_, float))
+        identical = scores["file"].map(library.store.contents) == content
+        low = scores["file"].isin(library.poor) | _is_poor(values[LOOK.key])
+        prior = _prior(prior, len(self._paths) + 1)
+        found = _judge(scores, ["file"], self.recipe, prior, identical, low)
+        found = found.sort_values(["identical", "distance", "file"], ascending=[False, True, True], ignore_index=True)
+        found.attrs = {"prior": prior}
+        return found.head(top)
+
+    def _candidates(self, values: Mapping[str, bytes]) -> list[int]:
+        found = {n for n, digest in enumerate(self._packed[PIXELS]) if digest == values[PIXELS.key]}
+        for method, index in self._indexes:
+            for feature in method.features(query=True):
+                found.update(index.best([values[feature.key]], n=BEST)[1].tolist())
+        return sorted(found)
+
+    def _row(self, number: int, values: Mapping[str, bytes]) -> tuple:
+        equal, distances, absent = self._packed[PIXELS][number] == values[PIXELS.key], [], []
+        for method in self._library.methods:
+            reference = self._packed[method.feature][number]
+            sides = [values[feature.key] for feature in method.features(query=True)]
+            distances.append(0.0 if equal else method.distance(reference, *sides))
+            absent += [method.name] if not equal and not (reference and any(sides)) else []
+        return self._paths[number], ";".join(absent), *distances
+
+
+class _Library:
+    """The readable pictures of a table, one of those with equal pixels, and what is known of them."""
+
+    def __init__(self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, n_jobs: int, progress: bool):
+        self.methods, self.options = registry.resolve(recipe.methods_), {"n_jobs": n_jobs, "progress": progress}
+        self.store = Store(table.attrs["root"], cache, **self.options)
+        variants, features = [Variant(path) for path in table["path"]], [PIXELS, LOOK, *_features(self.methods)]
+        self.store.make(itertools.product(variants, features))
+        self.errors = {variant.path: error for variant in variants if (error := self.store.error(variant))}
+        self.paths = [path for path in table["path"] if path not in self.errors]
+        self.looks = dict(zip(self.paths, self.packed(LOOK)))
+        self.poor = {path for path, look in self.looks.items() if _is_poor(look)}
+        first: dict[bytes, str] = {}
+        self.equal = [(first.setdefault(pixels, path), path) for pixels, path in zip(self.packed(PIXELS), self.paths)]
+        self.equal = [(earlier, path) for earlier, path in self.equal if earlier != path]
+        self.paths = list(first.values())
+
+    def packed(self, feature: Feature) -> list[bytes]:
+        """Return a feature of the pictures; ``b""`` is no evidence."""
+        wanted = [(Variant(path), feature) for path in self.paths]
+        found = self.store.get(wanted)
+        return [found.get(pair, b"") for pair in wanted]
+
+    def facts(self) -> dict:
+        """Return what a table of found pairs says beside its columns."""
+        looks = np.array([unpack(look)[0] if look else np.zeros(4) for look in self.looks.values()]).reshape(-1, 4)
+        pictures = {
+            "file": list(self.looks),
+            "pixels": (looks[:, 0] * looks[:, 1]).astype(int).tolist(),
+            "sharpness": looks[:, 2].tolist(),
+            "low_information": [path in self.poor for path in self.looks],
+        }
+        return {"root": str(self.store.root), "errors": self.errors, "pictures": pictures}
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """Return the pairs worth comparing: equal pixels, near hashes, keypoints that vote for each other."""
+        features = [self.store.key(Variant(path), f).hex() for path in self.paths for f in _features(self.methods)]
+        name = key("candidates", faiss.__version__, str((NEAR, BEST, _VOTERS, _NEIGHBOURS, _FLAT, _PROBES)), *features)
+        if not (kept := self.store.cache.get([name])):
+            kept = {name: pack(self._propose())}
+            self.store.cache.put(kept)
+        return [*self.equal, *((self.paths[i], self.paths[j]) for i, j in unpack(kept[name])[0])]
+
+    def _propose(self) -> np.ndarray:
+        """Numbers of pictures (m, 2), the smaller first."""
+        found = [np.zeros((2, 0), dtype=np.int64)]
+        for method, index in _indexes(self.methods, self.packed):
+            for feature in method.features(query=True):
+                found.append(np.sort(index.best(self.packed(feature), n=BEST + 1, near=NEAR), axis=0))  # itself is one
+        i, j = np.unique(np.concatenate(found, axis=1), axis=1)
+        return np.stack([i, j], axis=1)[i < j]
+
+    def judged(self, pairs: Sequence[tuple[str, str]], recipe: Ensemble, prior: float) -> pd.DataFrame:
+        """Return the pairs with their distances by every method and what the recipe makes of them."""
+        table = pd.DataFrame(pairs, columns=["reference", "query"]).astype(object)
+        table = table.assign(label=0, source_reference=table["reference"], source_query=table["query"])
+        scores = score_pairs(table, recipe.methods_, root=self.store.root, cache=self.store.cache, **self.options)
+        identical = scores["reference"].map(self.store.contents) == scores["query"].map(self.store.contents)
+        low = scores["reference"].isin(self.poor) | scores["query"].isin(self.poor)
+        return _judge(scores, ["reference", "query"], recipe, prior, identical, low)
+
+
+class _Hashes:
+    """The hashes of many pictures, among which the nearest to others are found."""
+
+    def __init__(self, packed: Sequence[bytes]):
+        self.numbers, self.bits = _stacked(packed)
+
+    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the nearest pictures, at most n for each query, within a share of the bits: queries, pictures."""
+        there, bits = _stacked(queries)
+        if not len(there):
+            return there, there
+        picture, query, distances = near_pairs(self.bits, bits, radius=int(near * bits.shape[1]))
+        return _top(there[query], self.numbers[picture], -distances, n)
+
+
+class _Votes:
+    """The keypoints of many pictures in one index, in which those of others look for their nearest neighbours.
+
+    A keypoint votes for a picture by how much nearer its nearest there is than its tenth nearest of all: after
+    S. McCann, D. Lowe, "Local naive Bayes nearest neighbor for image classification", CVPR 2012.
+    """
+
+    def __init__(self, packed: Sequence[bytes]):
+        self.owner, codes = _descriptors(packed, None)
+        self.index, self.n = _keypoint_index(codes), len(packed)
+
+    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pictures with most votes, at most n for each query: numbers of queries and of pictures."""
+        parts = [self._best(queries[at : at + _BALLOT], n) for at in range(0, len(queries), _BALLOT)]
+        return tuple(np.concatenate(part) for part in zip(*((q + at * _BALLOT, p) for at, (q, p) in enumerate(parts))))
+
+    def _best(self, queries: Sequence[bytes], n: int) -> tuple[np.ndarray, np.ndarray]:
+        voter, codes = _descriptors(queries, _VOTERS)
+        if not len(voter):
+            return voter, voter
+        distances, nearest = self.index.search(codes, _NEIGHBOURS)
+        picture = self.owner[nearest]
+        weight = np.where((nearest < 0) | _repeated(picture), 0, distances.max(axis=1, keepdims=True) - distances)
+        rows, columns = np.nonzero(weight)
+        ballots, place = np.unique(voter[rows] * self.n + picture[rows, columns], return_inverse=True)
+        votes = np.bincount(place, weight[rows, columns], len(ballots))
+        return _top(*divmod(ballots, self.n), votes, n)
+
+
+def near_pairs(bits: np.ndarray, queries: np.ndarray, *, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all pairs of hashes within `radius` bits: rows of `bits`, rows of `queries` (ascending), distances.
+
+    Args:
+        bits, queries: bool (n, bits) and (m, bits); the same array twice gives every pair in both orders, and itself.
+
+    >>> near_pairs(np.array([[0, 0, 1], [1, 1, 0]], dtype=bool), np.array([[1, 1, 1]], dtype=bool), radius=1)
+    (array([1]), array([0]), array([1]))
+    """
+    codes, asked = (hashes.pack(part).view(np.uint8).reshape(len(part), -1) for part in (bits, queries))
+    index = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    index.add(codes)
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    for start in range(0, len(asked), _BLOCK):
+        limits, distances, rows = index.range_search(asked[start : start + _BLOCK], radius + 1)  # it wants less than
+        query = np.repeat(np.arange(len(limits) - 1) + start, np.diff(limits.astype(np.int64)))
+        found.append(np.stack([rows, query, distances.astype(np.int64)]))
+    rows, query, distances = np.concatenate(found, axis=1)
+    order = np.lexsort((rows, query))
+    return rows[order], query[order], distances[order]
+
+
+def look(grey) -> np.ndarray:
+    """Return width, height, sharpness (variance of the Laplacian) and detail of a grey picture, float64 (4,)."""
+    small = np.asarray(grey.resize((64, 64))).astype(np.int16)
+    steps = np.abs(np.diff(small, axis=0))[:, 1:], np.abs(np.diff(small, axis=1))[1:]
+    sharpness = cv2.Laplacian(np.asarray(grey), cv2.CV_16S).var()
+    return np.array([*grey.size, sharpness, np.mean(np.maximum(*steps) > 4)])
+
+
+LOOK = Feature("look", look, {}, grey=True)
+"""Size, sharpness and detail of a picture; none for a flat one."""
+
+
+def _judge(
+    scores: pd.DataFrame, names: list[str], recipe: Ensemble, prior: float, identical: pd.Series, low: pd.Series
+) -> pd.DataFrame:
+    evidence = recipe.evidence(scores)
+    odds = evidence.sum(axis=1, skipna=False) + logit(prior)
+    same = identical | scores[recipe.methods_].eq(0).all(axis=1)
+    cautious = low & ~identical
+    probability, distance = expit(odds).mask(same, 1.0), expit(-odds).mask(same, 0.0)  # 1 - p would round 1e-17 to 0
+    speaks = (evidence > 0) | same.to_numpy()[:, None]
+    columns = {
+        "identical": identical,
+        "distance": distance.mask(cautious & (distance < 1 - CAUTION), 1 - CAUTION),
+        "probability": probability.mask(cautious & (probability > CAUTION), CAUTION),
+        "agreed": [";".join(np.array(recipe.methods_, dtype=object)[row]) for row in speaks.to_numpy()],
+        "low_information": low,
+    }
+    return scores[names].assign(**columns, no_evidence=scores["no_evidence"], **scores[recipe.methods_])
+
+
+def _uncompared(found: pd.DataFrame, pairs: Sequence[tuple[str, str]], paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of pictures that are linked by others but were no candidates, where not too many are linked."""
+    place, seen, linked = {path: n for n, path in enumerate(paths)}, set(pairs), defaultdict(set)
+    names = connected_sources(found.assign(label=1))["source_reference"] if len(found) else []
+    for name, *pair in zip(names, found["reference"], found["query"]):
+        linked[name].update(path for path in pair if path in place)
+    groups = (sorted(group, key=place.get) for group in linked.values() if len(group) <= _CLOSED)
+    return [pair for group in groups for pair in itertools.combinations(group, 2) if pair not in seen]
+
+
+def _indexes(methods: Iterable[Method], packed: Callable[[Feature], list[bytes]]) -> list[tuple[Method, Any]]:
+    """An index of each feature that is a hash or binary keypoints."""
+    # the one with a mirrored feature stands for all that share its plain one
+    by_feature = {method.feature: method for method in sorted(methods, key=lambda method: bool(method.mirrored))}
+    values = {feature: packed(feature) for feature in by_feature}
+    kinds = {feature: _kind(method, values[feature]) for feature, method in by_feature.items()}
+    if not any(kinds.values()) and any(itertools.chain(*values.values())):
+        names = ", ".join(method.name for method in methods)
+        raise ValueError(f"recipe must have a hash, AKAZE or ORB, by which candidates are found; it has {names}")
+    return [(by_feature[feature], kind(values[feature])) for feature, kind in kinds.items() if kind]
+
+
+def _kind(method: Method, packed: Sequence[bytes]) -> type[_Hashes] | type[_Votes] | None:
+    sample = next(filter(None, packed), b"")
+    feature = method.restore(unpack(sample)) if sample else None
+    if isinstance(feature, Keypoints):
+        return _Votes if feature.descriptors.dtype == np.uint8 else None
+    return _Hashes if isinstance(feature, np.ndarray) and feature.dtype == bool and feature.ndim == 1 else None
+
+
+def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the hashes are there, and their bits."""
+    there = [number for number, value in enumerate(packed) if value]
+    return np.array(there, dtype=np.int64), np.array([unpack(packed[number])[0] for number in there], dtype=bool)
+
+
+def _descriptors(packed: Sequence[bytes], n: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The descriptors of the n strongest keypoints, as whole 64-bit words, and whose they are."""
+    found = [strongest(Keypoints._make(unpack(value)), n).descriptors if value else None for value in packed]
+    there = [number for number, part in enumerate(found) if part is not None]
+    owner = np.repeat(np.array(there, dtype=np.int64), [len(found[number]) for number in there])
+    codes = np.concatenate([found[number] for number in there]) if there else np.zeros((0, 8), dtype=np.uint8)
+    return owner, np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
+
+
+def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:
+    flat = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    if len(codes) <= _FLAT:
+        flat.add(codes)
+        return flat
+    n_lists = 2 ** round(np.log2(2 * np.sqrt(len(codes))))
+    # a sample of the codes serves as centres: k-means costs minutes and finds no more copies
+    flat.add(codes[np.linspace(0, len(codes) - 1, n_lists).astype(np.int64)])
+    index = faiss.IndexBinaryIVF(flat, 8 * codes.shape[1], n_lists)
+    index.nprobe, index.is_trained = _PROBES, True
+    index.add(codes)
+    return index
+
+
+def _repeated(pictures: np.ndarray) -> np.ndarray:
+    """Whether the same picture stands in the row before: a repeated texture has one vote."""
+    order = np.argsort(pictures, axis=1, kind="stable")
+    ordered = np.take_along_axis(pictures, order, axis=1)
+    repeated = np.zeros(pictures.shape, dtype=bool)
+    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    return repeated
+
+
+def _top(query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.lexsort((picture, -score, query))
+    query, picture = query[order], picture[order]
+    rank = np.arange(len(query)) - np.searchsorted(query, query)
+    return query[rank < n], picture[rank < n]
+
+
+def _features(methods: Iterable[Method]) -> list[Feature]:
+    return list(dict.fromkeys(feature for method in methods for feature in method.features(query=True)))
+
+
+def _is_poor(packed: bytes) -> bool:
+    return not packed or unpack(packed)[0][3] < DETAIL
+
+
+def _loaded(recipe: Ensemble | str | os.PathLike | None) -> Ensemble:
+    return recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
+
+
+def _prior(prior: float | None, n: int) -> float:
+    return min(0.5, 1 / max(1, n)) if prior is None else _share(prior, "prior")
+
+
+def _share(value: float, name: str) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must be between 0 and 1, not {value!r}")
+    return value
