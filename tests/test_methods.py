@@ -1,5 +1,6 @@
 """Methods: one contract for all of them, then what single ones and a user's own promise."""
 
+import functools
 import hashlib
 import inspect
 import json
@@ -45,8 +46,12 @@ def registry(monkeypatch):
 
 
 def features(method, image, query=False):
-    found = methods.extract_all(image, method.features(query=query))
-    return [found[feature.key] for feature in method.features(query=query)]
+    return [packed(image.size, image.tobytes(), feature) for feature in method.features(query=query)]
+
+
+@functools.cache
+def packed(size, pixels, feature):
+    return methods.extract_all(Image.frombytes("RGB", size, pixels), [feature])[feature.key]
 
 
 def distance(spec, a, b):
@@ -422,7 +427,7 @@ def test_names_are_taken_once(own):
     for name in ("two words", "label", "class", "2d"):
         with pytest.raises(ValueError, match="identifier and no column"):
             methods.register(name, mean_colour, distance=farthest, maximum=1.0)
-    with pytest.raises(ValueError, match="'level' .* needs a default"):
+    with pytest.raises(ValueError, match=r"'level' .* needs a default"):
         methods.register("level", lambda image, *, level: image, distance=farthest, maximum=1.0)
 
 
@@ -437,7 +442,7 @@ def test_impossible_distances_are_refused(registry, value):
     methods.register("own", mean_colour, distance=lambda a, b: value, maximum=1.0)
     methods.register("many", mean_colour, distance=farthest, maximum=1.0,
                      compare_many=lambda stack, i, j: np.full(len(i), value))  # fmt: skip
-    with pytest.raises(ValueError, match="own gave the distance .* must lie in 0 to 1"):
+    with pytest.raises(ValueError, match=r"own gave the distance .* must lie in 0 to 1"):
         distance("own", textured(), textured(1))
     with pytest.raises(ValueError, match="many gave the distance"):
         methods.get("many").compare_many(np.zeros((2, 3)), np.array([0]), np.array([1]))
