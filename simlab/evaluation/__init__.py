@@ -6,10 +6,11 @@ grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors
 
 from simlab.evaluation.compare import compare, compare_designs, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
+from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
 from simlab.evaluation.thresholds import choose_threshold, collection_table, prevalence_table
 
 __all__ = [
     "METRICS", "choose_threshold", "collection_table", "compare", "compare_designs", "distance_histogram", "evaluate",
-    "hardest", "pr_curve", "prevalence_table", "rank", "roc_curve", "smallest_fpr",
+    "exhaustive_histogram", "hardest", "pr_curve", "prevalence_table", "rank", "roc_curve", "smallest_fpr",
 ]  # fmt: skip
