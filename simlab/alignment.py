@@ -11,7 +11,7 @@ import numpy as np
 
 from simlab import keypoints
 from simlab.images import read_image, to_grey
-from simlab.keypoints import Keypoints, MaxKeypoints, MaxSide
+from simlab.keypoints import Keypoints, MaxSide
 from simlab.specs import between, checked
 
 SMALL = 160
@@ -66,21 +66,26 @@ def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 
 @checked
 def looks(
-    image, *, max_side: MaxSide = 800, max_keypoints: MaxKeypoints = 800,
-    threshold: Annotated[float, between(1e-6, 1)] = 0.0005,
+    image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 800,
+    threshold: Annotated[float, between(1e-6, 1)] = 0.0001,
 ) -> Looks:  # fmt: skip
     """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
 
     The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
-    begin at one pixel. Arguments as in :func:`simlab.keypoints.akaze`; the limit holds for each look.
+    begin at one pixel.
+
+    Args:
+        max_side: a larger picture is first scaled down to this side.
+        max_keypoints: of each look: the strongest. The threshold is low, so that smooth pictures have some too.
+        threshold: least detector response.
     """
     image = read_image(image)
-    options = {"max_side": max_side, "max_keypoints": max_keypoints, "threshold": threshold}
-    half = image.reduce(2) if min(image.size) >= 2 * keypoints.MIN_SIDE else None
-    full, halved = keypoints.akaze(image, **options), keypoints.akaze(half, **options) if half else None
-    if halved:
-        doubled = halved._replace(points=2 * halved.points + np.float32(0.5), sizes=2 * halved.sizes)
-        full = Keypoints(*(np.concatenate(columns) for columns in zip(full, doubled)))
+    detector = cv2.AKAZE_create(threshold=threshold, max_points=max_keypoints)
+    full = keypoints.detect(image, detector, max_side)
+    if min(image.size) >= 2 * keypoints.MIN_SIDE:
+        half = keypoints.detect(image.reduce(2), detector, max_side)
+        half = half._replace(points=2 * half.points + np.float32(0.5), sizes=2 * half.sizes)
+        full = Keypoints(*(np.concatenate(columns) for columns in zip(full, half)))
     scale = min(1.0, SMALL / max(image.size))
     size = tuple(max(1, round(scale * side)) for side in image.size)
     grey = np.rint(_shrunk(_grey(image), size)).astype(np.uint8)

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 
 from simlab import specs, tables
 from simlab.ensemble import recipe, validation
+from simlab.ensemble.cascade import Gate, fit_gate
 from simlab.methods import versions
 
 NAME = "ensemble"
@@ -30,6 +31,7 @@ class Ensemble:
 
     Args:
         methods: columns of the score table; None for all.
+        cascade: hashes decide the clear pairs alone; see :meth:`undecided`.
         folds: of sources. Two are held out at a time, so there are folds·(folds + 1)/2 fits.
         n_resamples: resamples of sources behind the intervals.
         seed: of folds and resamples.
@@ -42,6 +44,9 @@ class Ensemble:
         comparison_: best (single method), fpr, ensemble and single (TPR at that FPR), difference, low, high (95 %).
         thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
         prevalence_: share of copies in training.
+        gate_: the cascade's :class:`~simlab.ensemble.cascade.Gate`; None without one.
+        cascade_: share (of pairs that need all methods), cascade and full (TPR), difference, low, high: out of fold,
+            the gate chosen on other sources; None without a cascade.
         training_: what it was fitted to: counts, perturbations, a digest of the table.
         report_: all that in words; the first line says whether the ensemble beats the best single method.
     """
@@ -50,13 +55,15 @@ class Ensemble:
         self,
         methods: str | Iterable[str] | None = None,
         *,
+        cascade: bool = False,
         folds: int = 5,
         n_resamples: int = 200,
         seed: int = 0,
     ):
         if folds < 3:
             raise ValueError(f"folds must be 3 or more (two are held out at a time), not {folds!r}")
-        self.methods, self.folds, self.n_resamples, self.seed = methods, folds, n_resamples, seed
+        self.methods, self.cascade, self.folds = methods, cascade, folds
+        self.n_resamples, self.seed = n_resamples, seed
 
     def fit(self, scores: pd.DataFrame) -> "Ensemble":
         """Return the ensemble, fitted to a score table; rows with status "error" are left out.
@@ -76,6 +83,7 @@ class Ensemble:
         self.out_of_fold_.attrs["methods"] = [*self.methods_, NAME]
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
+        self.gate_, self.cascade_ = self._fit_gate(held_out) if self.cascade else (None, None)
         self.thresholds_ = self._thresholds()
         self.training_ = self._training(rows)
         self.report_ = self._report()
@@ -88,8 +96,21 @@ class Ensemble:
         """
         self._check_columns(scores, self.methods_)
         X = validation.evidence_columns(scores, self.methods_)
-        found = pd.DataFrame(self.classifier_.evidence(X), index=scores.index, columns=self.methods_)
+        said = self.classifier_.evidence(X)
+        if self.gate_:
+            cheap = self.gate_.evidence(X)
+            said = np.where(self.gate_.decided(cheap.sum(axis=1))[:, None], cheap, said)
+        found = pd.DataFrame(said, index=scores.index, columns=self.methods_)
         return found.mask(scores["status"] == "error") if "status" in scores else found
+
+    def undecided(self, scores: pd.DataFrame) -> pd.Series:
+        """Return which rows need all methods, by the cheap ones' columns alone; every row without a cascade."""
+        if not self.gate_:
+            return pd.Series(True, index=scores.index)
+        cheap = [method for method, is_cheap in zip(self.methods_, self.gate_.columns) if is_cheap]
+        self._check_columns(scores, cheap)
+        evidence = self.gate_.classifier.evidence(validation.evidence_columns(scores, cheap)).sum(axis=1)
+        return pd.Series(~self.gate_.decided(evidence), index=scores.index)
 
     def distance(self, scores: pd.DataFrame) -> pd.Series:
         """Return 1 - probability of a copy at the training prevalence, per row, named "ensemble"; NaN for errors.
@@ -166,7 +187,7 @@ class Ensemble:
             column["method"] = name
         shares = self.weights_[["share", "low", "high"]].to_dict("list")
         facts = {"thresholds": self.thresholds_, "training": self.training_, "report": self.report_, "shares": shares}
-        recipe.write(path, {"versions": versions(), **facts, **content})
+        recipe.write(path, {"versions": versions(), **facts, **content, **recipe.from_gate(self.gate_)})
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Ensemble":
@@ -185,6 +206,8 @@ class Ensemble:
     def _restore(self, content: dict[str, Any]) -> "Ensemble":
         self.classifier_ = recipe.to_classifier(content)
         self.methods_ = self.methods = [str(column["method"]) for column in content["columns"]]
+        self.gate_ = recipe.to_gate(content)
+        self.cascade, self.cascade_ = self.gate_ is not None, None
         self.prevalence_, self.thresholds_ = self.classifier_.prevalence_, dict(content["thresholds"])
         self.training_, self.report_ = content["training"], content["report"]
         self.weights_ = pd.DataFrame({"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]})
@@ -224,6 +247,15 @@ class Ensemble:
         names = {"ensemble": found["first"], "single": found["second"], "difference": found["difference"]}
         return {"best": best, "fpr": fpr, **names, **_interval(found)}
 
+    def _fit_gate(self, held_out: np.ndarray) -> tuple[Gate, dict[str, float]]:
+        fpr = self.comparison_["fpr"]
+        gate, evidence, asked = fit_gate(self._data, self.methods_, held_out, fpr)
+        paired = validation.paired_tpr(-evidence, -held_out, self._data, fpr, n=self.n_resamples, seed=self.seed)
+        share = float(np.average(asked, weights=self._data.weight))
+        self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
+        rates = {"cascade": paired["first"], "full": paired["second"], "difference": paired["difference"]}
+        return gate, {"share": share, **rates, **_interval(paired)}
+
     def _thresholds(self) -> dict[str, float]:
         data, distance = self._data, self.out_of_fold_[NAME].to_numpy()
         measurable = [fpr for fpr in FPR if fpr * (~data.label).sum() >= 1]
@@ -248,6 +280,12 @@ class Ensemble:
             " no pair is scored by a model that saw either of its sources.",
             *(f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})" for row in self.weights_.itertuples()),
         ]
+        if self.cascade:
+            c = self.cascade_
+            lines.append(
+                f"Cascade: {c['share']:.0%} of the pairs need all methods; TPR {c['cascade']:.3f} against"
+                f" {c['full']:.3f}, difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})."
+            )
         return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simlab.ensemble.calibration import Calibration
+from simlab.ensemble.cascade import Gate
 from simlab.ensemble.classifier import CopyClassifier
 
 FORMAT = 1
@@ -75,6 +76,25 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
     if not (0 < model.prevalence_ < 1 and math.isfinite(model.bias_) and _falls(model)):
         raise ValueError("prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending, all finite")
     return model
+
+
+def from_gate(gate: Gate | None) -> dict[str, Any]:
+    """Return the numbers of a cascade's gate, if there is one."""
+    if gate is None:
+        return {}
+    # JSON has no infinity
+    limits = {name: value if math.isfinite(value) else None for name, value in (("far", gate.far), ("near", gate.near))}
+    return {"gate": {**limits, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}}
+
+
+def to_gate(content: dict[str, Any]) -> Gate | None:
+    """Return the gate of a recipe, if it has one."""
+    if (numbers := content.get("gate")) is None:
+        return None
+    far, near = (
+        end if numbers[name] is None else float(numbers[name]) for name, end in (("far", -math.inf), ("near", math.inf))
+    )
+    return Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), far, near)
 
 
 def _falls(model: CopyClassifier) -> bool:

@@ -1,0 +1,348 @@
+"""The published yardstick on a folder of your own: is an attacked picture found in a database, and at what cost?
+
+    python benchmarks/yardstick.py FOLDER --train OTHER_PICTURES --work SCRATCH --out docs
+
+Protocol (https://arxiv.org/abs/2206.00282): half of the pictures are the database, the others are controls. 100 of each
+are attacked in 58 ways. A query is flagged when its smallest distance to any picture of the database is within the
+threshold; the threshold is set so that about 0.5 % of the attacked controls are flagged.
+
+Weights are fitted to OTHER_PICTURES, searched in the same way; no two of them may show the same thing. SCRATCH keeps
+what is finished: a run goes on from there.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import faiss
+import joblib
+import matplotlib
+import numpy as np
+import pandas as pd
+
+import simlab as sl
+from simlab.cache import unpack
+from simlab.ensemble import Ensemble
+from simlab.methods import extract_all, resolve
+from simlab.tables import rank_by_hash
+
+METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
+CHEAP = METHODS[:-1]
+FPR = 0.005
+BEST_BY_VOTES, NEIGHBOURS, PROBES = 6, 10, 16
+CLEAR = 0.15  # a distance after alignment that ends the search: the rest are not checked
+
+PUBLISHED = pd.DataFrame(
+    {
+        "attack": [
+            "all", "crop .1", "crop .2", "crop .4", "crop .6", "text 10", "text 30", "text 50", "JPEG 10", "rotate 5",
+            "rotate 10", "noise .05", "median 7", "brightness 2",
+        ],
+        "spec": [
+            "all", 'crop(side=0.1, anchor="center", resize_back=True)',
+            'crop(side=0.2, anchor="center", resize_back=True)', 'crop(side=0.4, anchor="center", resize_back=True)',
+            'crop(side=0.6, anchor="center", resize_back=True)', "text(length=10)", "text(length=30)",
+            "text(length=50)", "recompress(quality=10)", "rotate(degrees=5, resize_back=True)",
+            "rotate(degrees=10, resize_back=True)", "noise(variance=0.05)", "median(kernel=7)",
+            "brightness(factor=2)",
+        ],
+        "average_hash": [.718, .31, .05, 0, .02, .78, .33, .20, 1, .01, 0, .99, .99, .31],
+        "phash": [.826, .89, .15, .01, 0, .98, .87, .77, 1, .37, .05, 1, 1, .96],
+        "dhash": [.815, .59, .07, 0, 0, .99, .96, .85, 1, .22, .04, 1, 1, .91],
+        "whash": [.743, .36, .08, .02, .01, .90, .47, .27, 1, .02, 0, .99, .98, .61],
+        "ORB": [.847, .96, .99, .86, .42, .67, .31, .10, 1, .92, .96, .96, .98, .52],
+        "SimCLR": [.882, 1, 1, .98, .44, 1, .77, .45, .97, 1, .91, .71, .35, 1],
+    }
+)  # fmt: skip
+"""The published recall at FPR .005: the rows that the paper's repository gives in Results/Constant_FPR_BSDS500."""
+
+
+class Gallery:
+    """The database: features of every picture, and one index of all keypoints."""
+
+    def __init__(self, root, paths, *, stop_at_copy=True):
+        cv2.setNumThreads(1)
+        faiss.omp_set_num_threads(1)
+        self.stop_at_copy = stop_at_copy
+        self.root, self.paths, self.methods = Path(root), paths, resolve(METHODS)
+        features = [self.features(sl.read_image(self.root / path)) for path in paths]
+        self.stacks = {m.name: [f[m.feature.key] for f in features] for m in self.methods}
+        self.index, self.owner = self._keypoint_index()
+
+    def features(self, image):
+        return extract_all(image, [method.feature for method in self.methods])
+
+    def query(self, image):
+        """A table of candidates with every method's distance, and seconds by step."""
+        start = time.process_time()
+        cheap = extract_all(image, [m.feature for m in self.methods if m.compare_many])
+        table = pd.DataFrame({m.name: self._to_all(m, cheap[m.feature.key]) for m in self.methods if m.compare_many})
+        hashed = time.process_time()
+        aligned = self.methods[-1]
+        mine = extract_all(image, [aligned.feature])[aligned.feature.key]
+        extracted = time.process_time()
+        votes = self._votes(mine)
+        voted = time.process_time()
+        rows = np.unique(np.concatenate([
+            np.argsort(-votes, kind="stable")[:BEST_BY_VOTES], np.argsort(table["correlation"], kind="stable")[:2],
+            np.argsort(table["phash"], kind="stable")[:1],
+        ]))  # fmt: skip
+        nearest = {f"nearest_{name}": table[name].min() for name in CHEAP}
+        found = table.iloc[rows].assign(candidate=[self.paths[row] for row in rows], votes=votes[rows])
+        theirs = self.stacks[aligned.name]
+        found[aligned.name] = self._check(theirs, mine, rows[np.argsort(-votes[rows], kind="stable")]).loc[rows].values
+        found["no_evidence"] = [aligned.name if not (mine and theirs[row]) else "" for row in rows]
+        found = found[found[aligned.name].notna()]
+        steps = np.diff([start, hashed, extracted, voted, time.process_time()])
+        return found.assign(**nearest, **dict(zip(("s_hash", "s_extract", "s_vote", "s_check"), steps)))
+
+    def _check(self, theirs, mine, rows):
+        """Distances after alignment, by votes; a clear copy ends the search where that is allowed."""
+        distances = pd.Series(np.nan, index=rows)
+        for row in rows:
+            distances[row] = self.methods[-1].distance(theirs[row], mine)
+            if self.stop_at_copy and distances[row] <= CLEAR:
+                break
+        return distances
+
+    def _to_all(self, method, mine):
+        theirs, n = self.stacks[method.name], len(self.paths)
+        if not mine:
+            return np.full(n, float(method.maximum))
+        known = [i for i in range(n) if theirs[i]]
+        stack = np.stack([method.restore(unpack(value)) for value in [mine, *(theirs[i] for i in known)]])
+        distances = np.full(n, float(method.maximum))
+        distances[known] = method.compare_many(stack, np.arange(1, len(stack)), np.zeros(len(known), dtype=int))
+        return distances
+
+    def _descriptors(self, packed):
+        descriptors = unpack(packed)[1] if packed else np.zeros((0, 61), np.uint8)
+        return np.pad(descriptors, [(0, 0), (0, 3)])  # whole 64-bit words
+
+    def _keypoint_index(self):
+        parts = [self._descriptors(packed) for packed in self.stacks["aligned"]]
+        everything = np.concatenate(parts)
+        self._quantizer = faiss.IndexBinaryFlat(512)  # faiss does not keep it alive
+        n_lists = max(1, min(1024, len(everything) // 64))
+        index = faiss.IndexBinaryIVF(self._quantizer, 512, n_lists)
+        index.cp.min_points_per_centroid = 1
+        index.train(everything)
+        index.add(everything)
+        index.nprobe = PROBES
+        return index, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+    def _votes(self, mine):
+        """Each keypoint votes for its neighbours: squared margin over the farthest of them."""
+        votes, wanted = np.zeros(len(self.paths)), self._descriptors(mine)
+        if len(wanted):
+            distances, rows = self.index.search(wanted, NEIGHBOURS)
+            margin = np.where(rows < 0, 0, distances.max(axis=1, keepdims=True) - distances)
+            np.add.at(votes, self.owner[rows], margin.astype(float) ** 2)
+        return votes
+
+
+def searched(gallery, queries, folder, n_jobs):
+    """The candidates of every query, one CSV per source in `folder`; finished ones are read back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [(path, specs) for path, specs in queries if not _file(folder, path).is_file()]
+    if len(todo) < len(queries):
+        print(f"{len(queries) - len(todo)} of {len(queries)} pictures are there already", flush=True)
+    joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
+        joblib.delayed(_search_source)(gallery, path, specs, folder) for path, specs in todo
+    )
+    tables = [pd.read_csv(_file(folder, path), keep_default_na=False) for path, _ in queries]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _file(folder, path):
+    return folder / f"{path.replace('/', '__')}.csv"
+
+
+def _search_source(gallery, path, specs, folder):
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(1)
+    image = sl.read_image(gallery.root / path)
+    tables = [gallery.query(sl.perturb.apply(image, spec)).assign(query=path, perturbation=spec) for spec in specs]
+    temporary = folder / f"{_file(folder, path).name}.tmp"
+    pd.concat(tables).to_csv(temporary, index=False, float_format="%.6g")
+    temporary.replace(_file(folder, path))
+
+
+def as_scores(found):
+    """The candidates as a score table: a copy is a candidate that is the query's own source."""
+    table = found.assign(reference=found["candidate"], source_reference=found["candidate"])
+    return table.assign(
+        source_query=found["query"], label=(found["candidate"] == found["query"]).astype(int), status="ok", weight=1.0
+    )
+
+
+def image_level(found, distances):
+    """One row per query: its smallest distance by each method, and by the ensemble; seconds by step."""
+    columns = {**{name: f"nearest_{name}" for name in CHEAP}, "aligned": "aligned", **{n: n for n in distances}}
+    table = found.assign(**distances).groupby(["query", "perturbation"], sort=False)
+    nearest = table[[*columns.values()]].min().set_axis(list(columns), axis=1)
+    return nearest.join(table[["s_hash", "s_extract", "s_vote", "s_check"]].first()).reset_index()
+
+
+def threshold_at(controls, fpr):
+    """The largest value below which at most that share of controls lies; a query is flagged at or below it."""
+    values = np.sort(np.asarray(controls, float))
+    first_refused = values[int(np.floor(fpr * len(values) + 1e-9))]
+    return np.nextafter(first_refused, -np.inf)
+
+
+def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
+    """Recall by method and attack with 95 % intervals: database and control pictures are resampled."""
+    rng, rows = np.random.default_rng(seed), []
+    attacks = list(pd.unique(queries["perturbation"]))
+    for method in methods:
+        hit, miss = (t.pivot(index="query", columns="perturbation", values=method)[attacks].to_numpy() for t in
+                     (queries, controls))  # fmt: skip
+        values = _recalls(hit, miss, fpr)
+        draws = np.array([
+            _recalls(hit[rng.integers(len(hit), size=len(hit))], miss[rng.integers(len(miss), size=len(miss))], fpr)
+            for _ in range(n_resamples)
+        ])  # fmt: skip
+        low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+        rows += zip([method] * len(values), ["all", *attacks], values, low, high, strict=True)
+    return pd.DataFrame(rows, columns=["method", "attack", "recall", "low", "high"])
+
+
+def _recalls(hit, miss, fpr):
+    flagged = hit <= threshold_at(miss.ravel(), fpr)
+    return np.append(flagged.mean(), flagged.mean(axis=0))
+
+
+def split(folder, n_attacked, seed):
+    """Database, controls, and those of each that are attacked, by a seeded shuffle of names."""
+    paths = rank_by_hash(sl.list_images(folder), seed)
+    half = len(paths) // 2
+    database, controls = paths[:half], paths[half : 2 * half]
+    return database, database[:n_attacked], controls[:n_attacked]
+
+
+def fit(folder, work, per_picture, n_jobs):
+    """An ensemble fitted to other pictures: each attacked in a few ways and searched among all of them."""
+    paths = sl.list_images(folder)
+    attacks = [spec for spec in sl.perturb.resolve(["attacks58", "standard"]) if spec != "mirror"]
+    queries = [(path, rank_by_hash(attacks, path)[:per_picture]) for path in paths]
+    gallery = Gallery(folder, paths, stop_at_copy=False)
+    found = searched(gallery, queries, work / "train", n_jobs)
+    ensemble = Ensemble(METHODS).fit(as_scores(found))
+    cheap = Ensemble(CHEAP, n_resamples=2).fit(as_scores(found))
+    return ensemble, cheap, found
+
+
+def main():
+    options = _options()
+    work = Path(options.work)
+    start = time.perf_counter()
+    ensemble, cheap, train = fit(options.train, work, options.per_picture, options.jobs)
+    print(ensemble.report_, f"\n{time.perf_counter() - start:.0f} s", flush=True)
+    database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
+    gallery = Gallery(options.folder, database)
+    specs = sl.perturb.resolve("attacks58")
+    found = [searched(gallery, [(p, specs) for p in paths], work / name, options.jobs)
+             for name, paths in (("database", attacked), ("controls", unrelated))]  # fmt: skip
+    report(ensemble, cheap, train, *found, Path(options.out))
+
+
+def report(ensemble, cheap, train, database, controls, out):
+    """Print and save recall by attack, the summary, and the figure."""
+    queries, others, negatives = (
+        image_level(table, {"ensemble": ensemble.distance(as_scores(table)), "cheap": cheap.distance(as_scores(table))})
+        for table in (database, controls, train[train["candidate"] != train["query"]])
+    )
+    methods = [*METHODS, "ensemble"]
+    recalls = recall_table(queries, others, methods)
+    wide = recalls.pivot(index="attack", columns="method", values="recall")[methods]
+    print(wide.loc[["all", *pd.unique(queries["perturbation"])]].round(3).to_string())
+    print(summary(recalls, queries, others, negatives).to_string(index=False))
+    print(cascade(queries, others).to_string(index=False))
+    print(beside_published(recalls).to_string(index=False))
+    recalls.round(4).to_csv(out / "yardstick.csv", index=False)
+    draw(wide, out / "yardstick.png")
+
+
+def summary(recalls, queries, others, negatives):
+    """Overall recall, worst attack, the threshold of other pictures with its realised FPR, recall at FPR .0005."""
+    rows = []
+    for method in pd.unique(recalls["method"]):
+        mine = recalls[recalls["method"] == method]
+        total, worst = mine[mine["attack"] == "all"].iloc[0], mine.loc[mine["recall"].idxmin()]
+        transferred = threshold_at(negatives[method], FPR)
+        strict = recall_table(queries, others, [method], fpr=FPR / 10).iloc[0]
+        rows.append({
+            "method": method, "recall": total["recall"], "low": total["low"], "high": total["high"],
+            "worst": worst["recall"], "worst_attack": worst["attack"],
+            "transferred_recall": (queries[method] <= transferred).mean(),
+            "transferred_fpr": (others[method] <= transferred).mean(),
+            "recall@.0005": strict["recall"], "low@.0005": strict["low"], "high@.0005": strict["high"],
+        })  # fmt: skip
+    return pd.DataFrame(rows).round(4)
+
+
+def cascade(queries, others):
+    """Cheap distances flag what is far within their own threshold; the rest goes the full path."""
+    rows, full_cut = [], threshold_at(others["ensemble"], FPR)
+    seconds = [t[["s_hash", "s_extract", "s_vote", "s_check"]].sum(axis=1) for t in (queries, others)]
+    for share in (0.0, 0.0005, 0.001):
+        gate = threshold_at(others["cheap"], share) if share else others["cheap"].min() * 0.5
+        early = [t["cheap"] <= gate for t in (queries, others)]
+        flagged = [e | (t["ensemble"] <= full_cut) for e, t in zip(early, (queries, others))]
+        spent = np.concatenate([np.where(e, t["s_hash"], s) for e, t, s in zip(early, (queries, others), seconds)])
+        copies = np.where(early[0], queries["s_hash"], seconds[0])
+        rows.append({
+            "fpr_of_gate": share, "recall": flagged[0].mean(), "fpr": flagged[1].mean(),
+            "full_path_of_copies": 1 - early[0].mean(), "full_path_of_all": 1 - np.concatenate(early).mean(),
+            "ms_median_copy": 1000 * np.median(copies), "ms_mean": 1000 * spent.mean(),
+            "ms_full_median": 1000 * np.median(np.concatenate(seconds)),
+            "ms_full_p95": 1000 * np.quantile(np.concatenate(seconds), 0.95),
+        })  # fmt: skip
+    return pd.DataFrame(rows).round(4)
+
+
+def beside_published(recalls):
+    """Ours beside the published, for the attacks that are published by name."""
+    ours = recalls.pivot(index="attack", columns="method", values="recall")
+    table = PUBLISHED.rename(columns={name: f"{name} (published)" for name in ours})
+    specs = [spec if spec == "all" else sl.perturb.canonical(spec) for spec in PUBLISHED["spec"]]
+    return table.drop(columns="spec").join(ours.reindex(specs).reset_index(drop=True)).round(3)
+
+
+def draw(wide, path):
+    """Recall of every method at every attack, as a picture of numbers."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    wide = wide.loc[["all", *[name for name in wide.index if name != "all"]]]
+    figure, ax = plt.subplots(figsize=(7.5, 13), layout="constrained")
+    ax.imshow(wide.to_numpy(), cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(wide.to_numpy()):
+        text = f"{value:.2f}".lstrip("0") if value < 0.995 else "1"
+        ax.text(column, row, text, ha="center", va="center", fontsize=6.5, color="black" if value > 0.5 else "white")
+    short = [name.replace(', anchor="center", resize_back=True', "").replace(", resize_back=True", "")
+             for name in wide.index]  # fmt: skip
+    ax.set_yticks(range(len(short)), short, fontsize=7)
+    ax.set_xticks(range(wide.shape[1]), wide.columns, rotation=30, ha="left", fontsize=8)
+    ax.xaxis.tick_top()
+    ax.set_title(f"Recall at image-level FPR {FPR}", fontsize=10)
+    figure.savefig(path, dpi=90)
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--train", required=True, help="folder of other pictures that weights are fitted to")
+    parser.add_argument("--work", required=True, help="folder that keeps finished parts")
+    parser.add_argument("--out", default=".", help="folder for yardstick.csv and yardstick.png")
+    parser.add_argument("--attacked", type=int, default=100, help="pictures of each side that are attacked")
+    parser.add_argument("--per-picture", type=int, default=12, help="attacks of each training picture")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
