@@ -123,11 +123,12 @@ class Gallery:
     def _keypoint_index(self):
         parts = [self._descriptors(packed) for packed in self.stacks["aligned"]]
         everything = np.concatenate(parts)
-        self._quantizer = faiss.IndexBinaryFlat(512)  # faiss does not keep it alive
         n_lists = max(1, min(1024, len(everything) // 64))
+        self._quantizer = faiss.IndexBinaryFlat(512)  # faiss does not keep it alive
+        # a sample serves as centres: k-means takes minutes and finds no more copies
+        self._quantizer.add(everything[np.linspace(0, len(everything) - 1, n_lists).astype(int)])
         index = faiss.IndexBinaryIVF(self._quantizer, 512, n_lists)
-        index.cp.min_points_per_centroid = 1
-        index.train(everything)
+        index.is_trained = True
         index.add(everything)
         index.nprobe = PROBES
         return index, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
