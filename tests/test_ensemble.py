@@ -265,6 +265,47 @@ def test_bad_scores_are_one_clear_line(scores, options, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.fixture(scope="module")
+def cascaded(scores):
+    """A hash and keypoints by their names in the registry."""
+    return Ensemble(cascade=True, n_resamples=40).fit(as_study(scores))
+
+
+def as_study(scores):
+    return scores.rename(columns={"strong": "akaze", "weak": "phash"}).drop(columns="useless")
+
+
+def test_cascade_keeps_its_recall_and_says_what_it_saves(cascaded):
+    found = cascaded.cascade_
+    assert found["full"] - found["cascade"] < 0.05 and 0 < found["share"] < 1
+    assert f"Cascade: {found['share']:.0%} of the pairs need all methods" in cascaded.report_
+
+
+def test_cascade_asks_keypoints_only_about_the_undecided(cascaded, scores):
+    rows = as_study(scores).drop(columns="akaze")
+    asked = cascaded.undecided(rows)
+    assert 0 < asked.mean() < 1
+    whole, blind = as_study(scores), rows.assign(akaze=np.nan)
+    np.testing.assert_array_equal(cascaded.distance(whole)[~asked], cascaded.distance(blind)[~asked])
+    assert (cascaded.evidence(whole).loc[~asked, "akaze"] == 0).all()
+
+
+def test_cascade_is_saved(cascaded, scores, tmp_path):
+    cascaded.save(tmp_path / "recipe.json")
+    loaded = Ensemble.load(tmp_path / "recipe.json")
+    np.testing.assert_array_equal(loaded.distance(as_study(scores)), cascaded.distance(as_study(scores)))
+    assert loaded.undecided(as_study(scores)).equals(cascaded.undecided(as_study(scores)))
+
+
+def test_without_cascade_everything_is_asked(fitted, scores):
+    assert fitted.undecided(scores).all() and fitted.gate_ is None
+
+
+def test_cascade_needs_both_kinds(scores):
+    with pytest.raises(ValueError, match="there is no cheap one"):
+        Ensemble(cascade=True).fit(scores)
+
+
 def test_too_few_folds():
     with pytest.raises(ValueError, match="folds must be 3 or more"):
         Ensemble(folds=2)
