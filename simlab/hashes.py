@@ -204,6 +204,15 @@ def crop_resistant_distance(
     return float(len(a) - (len(matched) - matched.sum() / (len(matched) * a.shape[1])))
 
 
+def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
+    """Return in how many bits the two most alike segments of two crop-resistant hashes differ: 0 to 64.
+
+    imagehash's ``a == b`` says that this is at most 16. Unlike ``a - b`` it can be compared between pictures of one
+    segment and of many.
+    """
+    return float(hamming_matrix(pack(a), pack(b)).min())
+
+
 def pack(bits: np.ndarray) -> np.ndarray:
     """Return bool (…, n) as uint64 (…, ceil(n / 64)), zeros appended: the form in which many hashes are compared."""
     octets = np.packbits(bits, axis=-1)

@@ -293,14 +293,13 @@ _register_hash(hashes.whash, lambda hash_size, mode: (hash_size + 6 * (mode == "
 _register_hash(hashes.colorhash, lambda binbits: 14 * binbits)
 _register_hash(hashes.pdq, 256, resources=hashes.pdq_version)
 register(
-    "crop_resistant_hash",
-    hashes.crop_resistant_hash,
-    distance=hashes.crop_resistant_distance,
-    maximum=hashes.most_segments,
-    unit="segments",
-    grey=True,
-    symmetric=False,
-)
+    "crop_resistant_hash", hashes.crop_resistant_hash, distance=hashes.crop_resistant_distance,
+    maximum=hashes.most_segments, unit="segments", grey=True, symmetric=False,
+)  # fmt: skip
+register(
+    "crop_resistant_closest", hashes.crop_resistant_hash, distance=hashes.closest_segments, maximum=64, unit="bits",
+    grey=True, feature="crop_resistant_hash",
+)  # fmt: skip
 for _extract, _maximum, _unit in (
     (keypoints.akaze, keypoints.AKAZE_BITS, "bits"),
     (keypoints.orb, keypoints.ORB_BITS, "bits"),
