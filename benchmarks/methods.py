@@ -1,0 +1,116 @@
+"""What each method sees and what it costs: the tables of docs/methods.md.
+
+    python benchmarks/methods.py                                the sample
+    python benchmarks/methods.py FOLDER --sources 60 --jobs 2   your own pictures
+
+Seen is a kind of copy whose true positive rate at FPR 1e-2 is .9 or more; it defeats a method where that is under .5.
+Costs are of one core: processor time, the best of five runs, mean over pictures and pairs.
+"""
+
+import argparse
+import itertools
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+import simlab as sl
+from simlab.methods import REGISTRY, Method, resolve
+from simlab.perturb import kind
+
+PERTURBATIONS = [
+    "recompress(quality=10)", "resize(scale=0.4)", "blur(sigma=3)", "noise(variance=0.02)", "brightness(factor=1.6)",
+    "gray", "text(length=30)", "border(width=0.1)", "crop(area=0.8)", "crop(area=0.4)", "rotate(degrees=5)",
+    "rotate(degrees=40)", "shear(degrees=10)", "perspective", "embed", "mirror",
+]  # fmt: skip
+FURTHER = ['whash(mode="db4")', "phash(mirror=True)", "akaze_inliers(mirror=True)"]
+METRIC = "tpr@fpr=0.01"
+
+
+def main() -> None:
+    """Print costs and rates as Markdown."""
+    options = _options()
+    cv2.setNumThreads(1)
+    images = sl.datasets.as_table(options.folder) if options.folder else sl.datasets.load_sample()
+    images = sl.datasets.sample_sources(images, options.sources)
+    methods = resolve(options.methods or [*_available(), *FURTHER])
+    pairs = sl.make_pairs(images, PERTURBATIONS, negatives=3000)
+    print(f"{len(images)} pictures, {(pairs['label'] == 0).sum():,} negative pairs\n")
+    print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
+    names = [method.name for method in methods]
+    scores = sl.score_pairs(pairs, names, cache=options.cache, n_jobs=options.jobs, progress=False)
+    print("\n" + rates(scores, names))
+
+
+def costs(images: list, methods: list[Method]) -> str:
+    """A Markdown table: milliseconds per picture and per pair, bytes per picture, maximum and unit."""
+    rows = []
+    for method in methods:
+        given = [sl.images.to_grey(image) if method.feature.grey else image for image in images]
+        extracting, features = _best(lambda: [method.feature.extract(image) for image in given])  # noqa: B023
+        matching, n = _matching(method, [feature for feature in features if feature])
+        rows.append(
+            f"| `{method.name}` | {method.maximum:g} {method.unit} | {1e3 * extracting / len(images):.2f} "
+            f"| {1e3 * matching / n:.4f} | {np.mean([len(feature) for feature in features]):,.0f} |"
+        )
+    return "\n".join(
+        ["| method | maximum | ms a picture | ms a pair | bytes a picture |", "|---|--:|--:|--:|--:|", *rows]
+    )
+
+
+def rates(scores: pd.DataFrame, names: list[str]) -> str:
+    """A Markdown table: true positive rate at FPR 1e-2 by perturbation, overall last."""
+    metrics = sl.evaluate(scores, names, by="perturbation", metrics=[METRIC], n_resamples=0)
+    overall = sl.evaluate(scores, names, metrics=[METRIC], n_resamples=0).assign(group="all")
+    table = pd.concat([metrics, overall]).pivot_table(index="method", columns="group", values="value", sort=False)
+    columns = [*dict.fromkeys(map(sl.perturb.canonical, PERTURBATIONS)), "all"]
+    head = [f"`{name}`" if list(map(kind, columns[:-1])).count(kind(name)) > 1 else kind(name) for name in columns[:-1]]
+    rows = [f"| `{name}` | {' | '.join(f'{table.loc[name, c]:.2f}' for c in columns)} |" for name in names]
+    return "\n".join([f"| method | {' | '.join([*head, 'all'])} |", "|---" + "|--:" * len(columns) + "|", *rows])
+
+
+def _matching(method: Method, features: list[bytes]) -> tuple[float, int]:
+    """Seconds for all pairs of features, and how many pairs these are."""
+    i, j = map(np.array, zip(*itertools.permutations(range(len(features)), 2)))
+    if method.compare_many is None:
+        return _best(lambda: [method.distance(features[a], features[b]) for a, b in zip(i, j)])[0], len(i)
+    stack = np.stack([method.restore(sl.cache.unpack(feature)) for feature in features])
+    i, j = np.tile(i, 100), np.tile(j, 100)
+    return _best(lambda: method.compare_many(stack, i, j))[0], len(i)
+
+
+def _best(function) -> tuple[float, list]:
+    """Seconds of the best of five runs, and what the last returned."""
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        result = function()
+        seconds.append(time.process_time() - start)
+    return min(seconds), result
+
+
+def _available() -> list[str]:
+    """The registered methods whose packages are installed."""
+    found = []
+    for name in REGISTRY:
+        try:
+            found += [method.name for method in resolve([name])]
+        except ValueError as error:
+            print(f"left out: {error}")
+    return found
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", help="pictures; by default the sample")
+    parser.add_argument("--sources", type=int, default=60)
+    parser.add_argument("--methods", nargs="+", metavar="SPEC")
+    parser.add_argument("--cache", help="a file that keeps features and distances")
+    parser.add_argument("--jobs", type=int, default=-1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
