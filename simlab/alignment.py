@@ -80,7 +80,7 @@ def looks(
         threshold: least detector response.
     """
     image = read_image(image)
-    detector = cv2.AKAZE_create(threshold=threshold, max_points=max_keypoints)
+    detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
     full = keypoints.detect(image, detector, max_side)
     if min(image.size) >= 2 * keypoints.MIN_SIDE:
         half = keypoints.detect(image.reduce(2), detector, max_side)

@@ -64,7 +64,7 @@ def akaze(
     Source: P. F. Alcantarilla, J. Nuevo, A. Bartoli, "Fast explicit diffusion for accelerated features in nonlinear
     scale spaces", BMVC 2013.
     """
-    return strongest(detect(image, _akaze(threshold), max_side), max_keypoints)
+    return strongest(detect(image, akaze_detector(threshold), max_side), max_keypoints)
 
 
 @checked
@@ -240,11 +240,16 @@ def _padded(descriptors: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _akaze(threshold: float) -> cv2.Feature2D:
+def akaze_detector(threshold: float, **options) -> cv2.Feature2D:
+    """Return OpenCV's AKAZE; `options` as its ``AKAZE_create`` takes them.
+
+    Raises:
+        ValueError: this OpenCV has none.
+    """
     # OpenCV 5 moved AKAZE to its contrib modules
     for module in (cv2, getattr(cv2, "xfeatures2d", None)):
         if hasattr(module, "AKAZE_create"):
-            return module.AKAZE_create(threshold=threshold)
+            return module.AKAZE_create(threshold=threshold, **options)
     raise ValueError(
         f"this OpenCV ({cv2.__version__}) has no AKAZE; install opencv-python-headless>=4.12,<5"
         " or opencv-contrib-python-headless"
