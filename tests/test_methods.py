@@ -2,9 +2,11 @@
 
 import functools
 import hashlib
+import importlib
 import inspect
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -464,6 +466,63 @@ def test_resources_are_part_of_the_key_and_may_refuse(registry, tmp_path):
         path.write_bytes(content)
         keys.add(methods.get(f"net(weights={json.dumps(str(path))})").feature.key)
     assert len(keys) == 2
+
+
+# What the documentation shows ---------------------------------------------------------------------------------
+
+
+def documented(name, folder):
+    """The module that the documentation tells to write, saved and imported."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"), re.DOTALL)
+    (folder / f"{name}.py").write_text(next(block for block in blocks if f"def {name}(" in block), encoding="utf-8")
+    return importlib.import_module(name)
+
+
+def protobuf(*fields):
+    """Bytes of a protobuf message: (number, whole number | bytes | text), values under 128 and short texts only."""
+    parts = [
+        bytes([number << 3, value]) if isinstance(value, int) else bytes([number << 3 | 2, len(value)]) + value
+        for number, value in ((n, v.encode() if isinstance(v, str) else v) for n, v in fields)
+    ]
+    return b"".join(parts)
+
+
+def mean_network(side):
+    """An ONNX network that returns the mean of each channel."""
+
+    def info(name, *shape):
+        dimensions = protobuf(*((1, protobuf((1, length))) for length in shape))
+        return protobuf((1, name), (2, protobuf((1, protobuf((1, 1), (2, dimensions))))))
+
+    node = protobuf((1, "x"), (2, "y"), (4, "GlobalAveragePool"))
+    graph = protobuf((1, node), (2, "g"), (11, info("x", 1, 3, side, side)), (12, info("y", 1, 3, 1, 1)))
+    return protobuf((1, 6), (7, graph), (8, protobuf((1, ""), (2, 11))))
+
+
+def test_documented_hog(registry, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    documented("hog", tmp_path)
+    assert distance("hog", textured(), textured()) == 0
+    assert 0.1 < distance("hog", textured(), textured(1)) < 1
+    assert distance("hog(mirror=True)", textured(), ImageOps.mirror(textured())) < 1e-6
+
+
+def test_documented_network_in_workers(registry, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    module = documented("embedding", tmp_path)
+    weights = tmp_path / "model.onnx"
+    weights.write_bytes(mean_network(32))
+    spec = f"embedding(weights={json.dumps(weights.as_posix())}, side=32)"
+    image = Image.linear_gradient("L").convert("RGB")
+    assert module.embedding(image, weights=str(weights), side=32) == pytest.approx([0.14, 0.42, 0.9], abs=0.02)
+    for seed in range(2):
+        textured(seed).save(tmp_path / f"{seed}.png")
+    scores = sl.score_pairs(sl.make_pairs(tmp_path, "mirror", negatives=2), spec, n_jobs=2, progress=False)
+    assert (scores["error"] == "").all()
+    name = methods.get(spec).name
+    assert scores.loc[scores["label"] == 1, name].max() < 0.01 < scores.loc[scores["label"] == 0, name].min()
+    with pytest.raises(ValueError, match="no such file: 'absent"):
+        methods.get('embedding(weights="absent.onnx")')
 
 
 def test_resolve_names_what_is_allowed():
