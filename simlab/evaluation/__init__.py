@@ -8,9 +8,11 @@ from simlab.evaluation.compare import compare, compare_designs, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
+from simlab.evaluation.robustness import break_points, complementarity, label_audit, query_average_precision
 from simlab.evaluation.thresholds import choose_threshold, collection_table, prevalence_table
 
 __all__ = [
-    "METRICS", "choose_threshold", "collection_table", "compare", "compare_designs", "distance_histogram", "evaluate",
-    "exhaustive_histogram", "hardest", "pr_curve", "prevalence_table", "rank", "roc_curve", "smallest_fpr",
+    "METRICS", "break_points", "choose_threshold", "collection_table", "compare", "compare_designs", "complementarity",
+    "distance_histogram", "evaluate", "exhaustive_histogram", "hardest", "label_audit", "pr_curve", "prevalence_table",
+    "query_average_precision", "rank", "roc_curve", "smallest_fpr",
 ]  # fmt: skip

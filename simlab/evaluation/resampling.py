@@ -130,6 +130,11 @@ class Resampler:
         freedom = np.clip(2 * len(present) / np.maximum(kurtosis - 1, 1e-9), 1, max(len(present) - 1, 1))
         return np.array([moved.var(axis=1, ddof=1), freedom, *np.quantile(replicates[:, good], [0.025, 0.975], axis=1)])
 
+    def mean(self, value: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the weighted mean of values that belong to one source each, (1 + resamples,); NaN of nothing."""
+        n, weights = len(self.weights) - 1, self.weights[:-1].astype(float)
+        return np.bincount(source, weight * value, n) @ weights / _or_nan(np.bincount(source, weight, n) @ weights)
+
     def interval(
         self, value: np.ndarray, replicates: np.ndarray, rows: np.ndarray, n: float | None = None
     ) -> Interval:
@@ -140,9 +145,9 @@ class Resampler:
         Source: Wilson (1927), doi:10.1080/01621459.1927.10502953.
         """
         variance, freedom, least, most = self.spread(replicates, rows)
-        bounded = ~(variance > 1e-15) | (value <= 0) | (value >= 1)
+        bounded = (variance <= 1e-15) | np.isfinite(variance) & ((value <= 0) | (value >= 1))
         fitting = value * (1 - value) / np.where(bounded, 1, variance)
-        trials = np.where(bounded, n or max(self.sample.present(rows).sum(), 1), fitting)
+        trials = np.where(bounded, n or max(self.sample.present(rows).sum(), 1), np.maximum(fitting, 1e-9))
         low, high = wilson(value, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
         ends = np.where(bounded, [np.minimum(low, least), np.maximum(high, most)], [low, high])
         return Interval(*np.where(np.isnan(variance), np.nan, ends), bounded)
