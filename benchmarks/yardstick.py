@@ -31,6 +31,7 @@ METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
 CHEAP = METHODS[:-1]
 FPR = 0.005
 BEST_BY_VOTES, NEIGHBOURS, PROBES = 6, 10, 16
+OTHERS = 4  # pictures that were no candidates, to train with
 CLEAR = 0.15  # a distance after alignment that ends the search: the rest are not checked
 
 PUBLISHED = pd.DataFrame(
@@ -61,10 +62,10 @@ PUBLISHED = pd.DataFrame(
 class Gallery:
     """The database: features of every picture, and one index of all keypoints."""
 
-    def __init__(self, root, paths, *, stop_at_copy=True):
+    def __init__(self, root, paths, *, for_training=False):
         cv2.setNumThreads(1)
         faiss.omp_set_num_threads(1)
-        self.stop_at_copy = stop_at_copy
+        self.for_training = for_training
         self.root, self.paths, self.methods = Path(root), paths, resolve(METHODS)
         features = [self.features(sl.read_image(self.root / path)) for path in paths]
         self.stacks = {m.name: [f[m.feature.key] for f in features] for m in self.methods}
@@ -88,8 +89,9 @@ class Gallery:
             np.argsort(-votes, kind="stable")[:BEST_BY_VOTES], np.argsort(table["correlation"], kind="stable")[:2],
             np.argsort(table["phash"], kind="stable")[:1],
         ]))  # fmt: skip
+        rows, weight = self._with_others(rows, int(votes.sum()))
         nearest = {f"nearest_{name}": table[name].min() for name in CHEAP}
-        found = table.iloc[rows].assign(candidate=[self.paths[row] for row in rows], votes=votes[rows])
+        found = table.iloc[rows].assign(candidate=[self.paths[row] for row in rows], weight=weight)
         theirs = self.stacks[aligned.name]
         found[aligned.name] = self._check(theirs, mine, rows[np.argsort(-votes[rows], kind="stable")]).loc[rows].values
         found["no_evidence"] = [aligned.name if not (mine and theirs[row]) else "" for row in rows]
@@ -97,12 +99,21 @@ class Gallery:
         steps = np.diff([start, hashed, extracted, voted, time.process_time()])
         return found.assign(**nearest, **dict(zip(("s_hash", "s_extract", "s_vote", "s_check"), steps)))
 
+    def _with_others(self, rows, seed):
+        """For training: a few of the other pictures too, which stand for all of them by their weight."""
+        if not self.for_training:
+            return rows, 1.0
+        rng = np.random.default_rng(seed)
+        others = rng.permutation(np.setdiff1d(np.arange(len(self.paths)), rows))[:OTHERS]
+        weight = np.repeat([1.0, (len(self.paths) - len(rows)) / len(others)], [len(rows), len(others)])
+        return np.concatenate([rows, others]), weight
+
     def _check(self, theirs, mine, rows):
         """Distances after alignment, by votes; a clear copy ends the search where that is allowed."""
         distances = pd.Series(np.nan, index=rows)
         for row in rows:
             distances[row] = self.methods[-1].distance(theirs[row], mine)
-            if self.stop_at_copy and distances[row] <= CLEAR:
+            if not self.for_training and distances[row] <= CLEAR:
                 break
         return distances
 
@@ -172,10 +183,8 @@ def _search_source(gallery, path, specs, folder):
 
 def as_scores(found):
     """The candidates as a score table: a copy is a candidate that is the query's own source."""
-    table = found.assign(reference=found["candidate"], source_reference=found["candidate"])
-    return table.assign(
-        source_query=found["query"], label=(found["candidate"] == found["query"]).astype(int), status="ok", weight=1.0
-    )
+    table = found.assign(reference=found["candidate"], source_reference=found["candidate"], source_query=found["query"])
+    return table.assign(label=(found["candidate"] == found["query"]).astype(int), status="ok")
 
 
 def image_level(found, distances):
@@ -228,7 +237,7 @@ def fit(folder, work, per_picture, n_jobs):
     paths = sl.list_images(folder)
     attacks = [spec for spec in sl.perturb.resolve(["attacks58", "standard"]) if spec != "mirror"]
     queries = [(path, rank_by_hash(attacks, path)[:per_picture]) for path in paths]
-    gallery = Gallery(folder, paths, stop_at_copy=False)
+    gallery = Gallery(folder, paths, for_training=True)
     found = searched(gallery, queries, work / "train", n_jobs)
     ensemble = Ensemble(METHODS).fit(as_scores(found))
     cheap = Ensemble(CHEAP, n_resamples=2).fit(as_scores(found))
