@@ -66,6 +66,18 @@ def tune(options: argparse.Namespace) -> None:
     _say(f"report: {sl.report.study(scores, out, run=run, title='What the methods do together')}")
 
 
+def find(options: argparse.Namespace) -> None:
+    """List copies among pictures, or of `--query`, by a recipe: found.csv, groups.csv and a report in `--out`."""
+    if options.methods:
+        raise ValueError("--methods: a search uses those of its recipe; simlab tune makes one of other methods")
+    out, recipe = _writable(options.out), sl.Ensemble.load(options.recipe) if options.recipe else sl.search.Rule()
+    search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
+    found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
+    groups = sl.group(found, linkage=options.linkage)
+    report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
+    _say(f"{len(found):,} pairs of copies; report: {report}")
+
+
 def features(options: argparse.Namespace) -> None:
     """Write one row per picture: status, error and each method's feature."""
     target = Path(options.out)
@@ -106,6 +118,15 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("labels", metavar="LABELS.csv", help="columns reference, query, label")
         verb.add_argument("--root", metavar="DIR", help="folder that the paths are relative to (default: the CSV's)")
         verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+
+    verb = _verb(verbs, find, "list copies in a folder, or of a picture: tables of pairs and groups, a report")
+    verb.add_argument("images", metavar="IMAGES", help="folder of pictures; nothing in it is changed")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
+    verb.add_argument("--recipe", metavar="FILE", help="from simlab tune (default: a fixed rule, docs/search.md)")
+    verb.add_argument("--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)")
+    verb.add_argument("--linkage", default="single", help="how groups are joined: single, average or complete (single)")
+    verb.set_defaults(sources=None)
 
     verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures")

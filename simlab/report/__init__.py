@@ -1,6 +1,7 @@
 """The report of a study: one self-contained HTML file, and the tables and figures that stand beside it."""
 
+from simlab.report.found import found
 from simlab.report.page import Figure, Section, write_report
 from simlab.report.study import study, versions, write_csv
 
-__all__ = ["Figure", "Section", "study", "versions", "write_csv", "write_report"]
+__all__ = ["Figure", "Section", "found", "study", "versions", "write_csv", "write_report"]

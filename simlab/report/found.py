@@ -1,0 +1,153 @@
+"""The result of a search as a folder: found pairs and groups as tables, and a page that shows why."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from PIL import Image
+
+from simlab import akaze, plots
+from simlab.images import read_image
+from simlab.report.page import Figure, Section, write_report, write_text
+from simlab.report.study import versions, write_csv
+
+_PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
+_COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information"]
+_LIMITS = (
+    "Only pairs whose hashes are near, or whose keypoints vote for each other, were compared by every method: a copy"
+    " that shares neither is not here. Heavily covered pictures, mirror images (unless the recipe looks for them) and"
+    " pictures of very low resolution are the usual ones to be missed. Nothing was deleted or moved."
+)
+
+
+class _Found(NamedTuple):
+    pairs: pd.DataFrame
+    groups: pd.DataFrame
+    root: Path
+    folder: Path
+    facts: Mapping[str, Any]
+
+
+def found(
+    pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Mapping[str, Any] | None = None
+) -> Path:
+    """Return the path of report.html, after it was written to `out` beside found.csv, groups.csv and run.json.
+
+    Args:
+        pairs: as from :func:`simlab.find_copies`, with its ``attrs``.
+        groups: as from :func:`simlab.group`.
+        run: how it was made; versions are added.
+    """
+    out, run = Path(out), {**(run or {}), "versions": versions()}
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as folder:
+        made = _Found(pairs, groups, Path(pairs.attrs.get("root", ".")), Path(folder), pairs.attrs)
+        write_csv(pairs, made.folder / "found.csv")
+        write_csv(groups, made.folder / "groups.csv")
+        write_text(made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
+        page = {"title": "Copies among these pictures", "lead": _lead(made), "facts": _numbers(made)}
+        write_report(made.folder / "report.html", **page, sections=list(_sections(made)), run=run)
+        for name in ("found.csv", "groups.csv", "run.json", "report.html"):
+            os.replace(made.folder / name, out / name)
+    return out / "report.html"
+
+
+def _numbers(made: _Found) -> dict[str, str]:
+    several = made.groups[made.groups["size"] > 1]
+    return {
+        "pictures": f"{len(made.groups):,}",
+        "pairs of identical files": f"{made.pairs['identical'].sum():,}",
+        "pairs of other copies": f"{(~made.pairs['identical'].astype(bool)).sum():,}",
+        "groups": f"{several['group'].nunique():,}",
+        "pictures beside a better one": f"{len(several) - several['group'].nunique():,}",
+        "unreadable": f"{len(made.facts.get('errors', {})):,}",
+    }
+
+
+def _lead(made: _Found) -> str:
+    prior, threshold = made.facts.get("prior"), made.facts.get("threshold")
+    if not len(made.pairs):
+        return "No two of these pictures are copies of each other, as far as this recipe can tell."
+    text = "Each pair is listed with the probability that the two show the same picture, and the methods that say so."
+    said = f" It assumes that 1 pair in {1 / prior:,.0f} is a copy." if prior else ""
+    least = f" Pairs under {1 - threshold:.2g} are left out." if threshold is not None else ""
+    return text + said + least
+
+
+def _sections(made: _Found) -> Iterator[Section]:
+    copies = made.pairs[~made.pairs["identical"].astype(bool)]
+    if len(copies):
+        doubtful = copies.tail(_PAIRS // 2)
+        sure = copies.drop(doubtful.index).drop_duplicates("reference").head(_PAIRS - len(doubtful))
+        text = "Lines join keypoints that match and agree on one geometry. Where there are none, the hashes decided."
+        if len(sure):
+            yield Section("Why: some of the surest", text, [_why(made, row) for row in _rows(sure)])
+        text = "The least certain of all that were found: look at these before you trust the others."
+        yield Section("Why: the least certain", text, [_why(made, row) for row in _rows(doubtful)])
+    several = made.groups[made.groups["size"] > 1]
+    if len(several):
+        yield Section("Groups", _about_groups(several), list(_galleries(made, several)))
+    if len(made.pairs):
+        table = made.pairs[_COLUMNS], "Found pairs, surest first; with every distance in found.csv"
+        yield Section("All pairs", tables=[table])
+    errors = pd.DataFrame(list(made.facts.get("errors", {}).items()), columns=["file", "reason"])
+    tables = [(errors, "Files that could not be read, and why")] if len(errors) else []
+    yield Section("What this leaves out", _LIMITS, tables=tables)
+
+
+def _rows(pairs: pd.DataFrame) -> list[dict]:
+    return pairs.to_dict("records")
+
+
+def _about_groups(several: pd.DataFrame) -> str:
+    n, chained = several["group"].nunique(), several.loc[several["chained"], "group"].nunique()
+    text = f"{n:,} groups; the first picture of each is the largest, and of equally large ones the sharpest."
+    if chained:
+        text += (
+            f" In {chained:,} of them some pictures are no copies of each other and are joined only through others,"
+            " as two crops of one picture may be. Complete linkage (--linkage complete) makes no such groups."
+        )
+    return text
+
+
+def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
+    pictures = [_picture(made.root, row[side], 480) for side in ("reference", "query")]
+    a, b = (akaze.extract(picture) for picture in pictures)
+    matches = np.stack(akaze.inliers(a, b), axis=1)
+    names = f"{row['reference']} and {row['query']}"
+    warning = " One of the two is low in information." if row["low_information"] else ""
+    agreed = row["agreed"].replace(";", ", ") or "no single method"
+    caption = f"{names}: probability {row['probability']:.4g}; for it speak {agreed}.{warning}"
+    return _draw(made, plots.plot_matches(pictures[0], a.points, pictures[1], b.points, matches), names, caption)
+
+
+def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
+    for _, members in list(several.groupby("group"))[:_GROUPS]:
+        shown, more = members["file"].head(_MEMBERS), len(members) - _MEMBERS
+        ax = plots.plot_gallery([_picture(made.root, file, 240) for file in shown], list(shown))
+        caption = f"{len(members)} pictures" + (f", {more} of them not shown" if more > 0 else "")
+        caption += ", joined in a chain" if members["chained"].any() else ""
+        yield _draw(made, ax, f"Copies of {shown.iloc[0]}", caption)
+
+
+def _draw(made: _Found, ax: Axes, alt: str, caption: str) -> Figure:
+    png = plots.save(ax, made.folder / "figure.png", dpi=100).read_bytes()
+    plt.close(ax.figure)
+    return Figure(png, alt, caption)
+
+
+def _picture(root: Path, file: str, side: int) -> Image.Image:
+    """The picture, small; grey where it can no longer be read."""
+    try:
+        image = read_image(root / file)
+    except (ValueError, OSError):
+        return Image.new("RGB", (240, 180), "#d0d0d0")
+    image.thumbnail((side, side))
+    return image
