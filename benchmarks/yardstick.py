@@ -68,7 +68,8 @@ class Gallery:
         self.for_training = for_training
         self.root, self.paths, self.methods = Path(root), paths, resolve(METHODS)
         features = [self.features(sl.read_image(self.root / path)) for path in paths]
-        self.stacks = {m.name: [f[m.feature.key] for f in features] for m in self.methods}
+        self.packed = {m.name: [f[m.feature.key] for f in features] for m in self.methods}
+        self.arrays = {m.name: self._stacked(m) for m in self.methods if m.compare_many}
         self.index, self.owner = self._keypoint_index()
 
     def features(self, image):
@@ -92,7 +93,7 @@ class Gallery:
         rows, weight = self._with_others(rows, int(votes.sum()))
         nearest = {f"nearest_{name}": table[name].min() for name in CHEAP}
         found = table.iloc[rows].assign(candidate=[self.paths[row] for row in rows], weight=weight)
-        theirs = self.stacks[aligned.name]
+        theirs = self.packed[aligned.name]
         found[aligned.name] = self._check(theirs, mine, rows[np.argsort(-votes[rows], kind="stable")]).loc[rows].values
         found["no_evidence"] = [aligned.name if not (mine and theirs[row]) else "" for row in rows]
         found = found[found[aligned.name].notna()]
@@ -118,21 +119,23 @@ class Gallery:
         return distances
 
     def _to_all(self, method, mine):
-        theirs, n = self.stacks[method.name], len(self.paths)
-        if not mine:
-            return np.full(n, float(method.maximum))
-        known = [i for i in range(n) if theirs[i]]
-        stack = np.stack([method.restore(unpack(value)) for value in [mine, *(theirs[i] for i in known)]])
-        distances = np.full(n, float(method.maximum))
-        distances[known] = method.compare_many(stack, np.arange(1, len(stack)), np.zeros(len(known), dtype=int))
+        distances = np.full(len(self.paths), float(method.maximum))
+        known, stack = self.arrays[method.name]
+        if mine and len(known):
+            stack = np.concatenate([stack, method.restore(unpack(mine))[None]])
+            distances[known] = method.compare_many(stack, np.arange(len(known)), np.full(len(known), len(known)))
         return distances
+
+    def _stacked(self, method):
+        known = [row for row, value in enumerate(self.packed[method.name]) if value]
+        return known, np.array([method.restore(unpack(self.packed[method.name][row])) for row in known])
 
     def _descriptors(self, packed):
         descriptors = unpack(packed)[1] if packed else np.zeros((0, 61), np.uint8)
         return np.pad(descriptors, [(0, 0), (0, 3)])  # whole 64-bit words
 
     def _keypoint_index(self):
-        parts = [self._descriptors(packed) for packed in self.stacks["aligned"]]
+        parts = [self._descriptors(packed) for packed in self.packed["aligned"]]
         everything = np.concatenate(parts)
         n_lists = max(1, min(1024, len(everything) // 64))
         self._quantizer = faiss.IndexBinaryFlat(512)  # faiss does not keep it alive
