@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 import simlab as sl
 from simlab.methods import REGISTRY, Method, resolve
@@ -38,7 +39,8 @@ def main() -> None:
     methods = resolve(options.methods or [*_available(), *FURTHER])
     pairs = sl.make_pairs(images, PERTURBATIONS, negatives=3000)
     print(f"{len(images)} pictures, {(pairs['label'] == 0).sum():,} negative pairs\n")
-    print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
+    with threadpool_limits(1):
+        print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
     names = [method.name for method in methods]
     scores = sl.score_pairs(pairs, names, cache=options.cache, n_jobs=options.jobs, progress=False)
     print("\n" + rates(scores, names))

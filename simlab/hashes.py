@@ -216,8 +216,9 @@ def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
 def pack(bits: np.ndarray) -> np.ndarray:
     """Return bool (…, n) as uint64 (…, ceil(n / 64)), zeros appended: the form in which many hashes are compared."""
     octets = np.packbits(bits, axis=-1)
-    padding = [(0, 0)] * (octets.ndim - 1) + [(0, -octets.shape[-1] % 8)]
-    return np.ascontiguousarray(np.pad(octets, padding)).view(np.uint64)
+    words = np.zeros((*octets.shape[:-1], -(-octets.shape[-1] // 8)), dtype=np.uint64)
+    words.view(np.uint8)[..., : octets.shape[-1]] = octets
+    return words
 
 
 def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
