@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
+from scipy.cluster import hierarchy
 
 from simlab import plots
 from simlab.plots import style
@@ -56,12 +57,25 @@ def histogram_table(methods):
     return pd.concat(parts, ignore_index=True)
 
 
+def difference_table(names, interval):
+    rows = metric_table(names[:1], interval).query("metric == 'roc_auc'")
+    return rows.assign(difference=np.linspace(-0.5, 0.5, len(rows)), p_adjusted=np.linspace(0, 0.1, len(rows)))
+
+
+def share_table(names, interval):
+    rows = [(a, b, 0.3, 12) for a in names for b in names if a != b]
+    return pd.DataFrame(rows, columns=["method", "other", "share", "n_misses"])
+
+
 TABLES = {
     plots.plot_roc: curve_table,
     plots.plot_pr: curve_table,
+    plots.plot_det: curve_table,
     plots.plot_histograms: lambda methods, interval: histogram_table(methods),
     plots.plot_heatmap: metric_table,
     plots.plot_severity: metric_table,
+    plots.plot_forest: difference_table,
+    plots.plot_complementarity: share_table,
 }
 
 
@@ -86,8 +100,9 @@ def name_of(value):
 )
 @pytest.mark.parametrize("plot", TABLES, ids=name_of)
 def test_returns_the_ax_it_was_given_and_says_n(plot, names, interval, ax):
-    assert plot(TABLES[plot](NAMES[names], interval), ax=ax) is ax
-    assert "n = " in drawn(ax)
+    table = TABLES[plot](NAMES[names], interval)
+    assert plot(table, ax=ax) is ax
+    assert "n = " in drawn(ax) or table.empty
 
 
 @pytest.mark.parametrize("plot", TABLES, ids=name_of)
@@ -103,7 +118,8 @@ def test_makes_a_figure_of_its_own_and_leaves_the_table_as_it_was(plot):
 @pytest.mark.parametrize("plot", TABLES, ids=name_of)
 def test_an_empty_table_and_nan_values_are_drawn_too(plot, ax):
     table = TABLES[plot](["phash", "akaze"], False)
-    numbers = [name for name in ("value", "tpr", "fpr", "precision", "recall", "share") if name in table]
+    known = ("value", "tpr", "fpr", "precision", "recall", "share", "difference", "low", "high")
+    numbers = [name for name in known if name in table]
     for number in numbers:
         table[number] = table[number].mask(table["method"] == "phash")
     plot(table, ax=ax)
@@ -161,6 +177,51 @@ def test_severities_are_named_by_the_argument_that_makes_them(ax):
     assert "area" in text
     assert "length" in text
     assert "mirror" not in text  # chains have no severity
+
+
+def test_break_points_are_marked_below_the_curves(ax):
+    table = metric_table(["phash", "akaze"])
+    breaks = {"kind": "crop", "break_point": [0.4, np.nan], "low": [0.3, 0.2], "high": [np.nan, np.nan]}
+    plots.plot_severity(table, breaks=pd.DataFrame({"method": ["phash", "akaze"], **breaks}), ax=ax)
+    assert "break points" in drawn(ax)
+
+
+def test_a_decided_difference_has_the_winners_colour(ax):
+    table = difference_table(["phash"], True).assign(difference=[-0.3] + [0.3] * 7, p_adjusted=[0.01] * 2 + [0.5] * 6)
+    plots.plot_forest(table, a="akaze", b="phash", ax=ax)
+    colours = [to_hex(colour) for colour in ax.collections[-1].get_facecolor()]
+    looks = [to_hex(plots.method_style(name)["color"]) for name in ("akaze", "phash")]
+    assert colours == [to_hex(style.GREY)] * 6 + looks
+
+
+def prevalence_table(names):
+    shares = np.array([1e-2, 1e-3, 1e-4])
+    rows = {"share": shares, "precision": [0.9, 0.4, np.nan], "low": [0.8, 0.2, np.nan], "high": [0.95, 0.6, np.nan]}
+    return pd.concat([pd.DataFrame({"method": name, **rows}) for name in names])
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_prevalence_and_cost(names):
+    table = prevalence_table(NAMES[names])
+    drawn(plots.plot_prevalence(table))
+    costs = table.iloc[::3].assign(seconds=np.logspace(-4, 0, len(NAMES[names])), value=0.5)
+    drawn(plots.plot_cost(costs))
+    drawn(plots.plot_cost(costs.drop(columns=["low", "high"]).assign(value=np.nan)))
+    drawn(plots.plot_prevalence(table.assign(precision=np.nan)))
+    plt.close("all")
+
+
+def test_reliability_and_dendrogram(ax):
+    bins = pd.DataFrame({"predicted": [0.1, 0.9, np.nan], "observed": [0.2, 0.8, np.nan], "n": [10, 5, 0]})
+    assert plots.plot_reliability(bins, ax=ax) is ax
+    assert "n = 15 pairs" in drawn(ax)
+    distances = np.abs(np.subtract.outer(range(8), [0, 1, 2, 30, 31, 60, 61, 90]))[np.triu_indices(8, 1)]
+    tree = hierarchy.linkage(distances, "average")
+    other = plt.subplots(layout="constrained")[1]
+    assert plots.plot_dendrogram(tree, HOSTILE, threshold=10, ax=other) is other
+    assert "n = 8 pictures" in drawn(other)
+    drawn(plots.plot_dendrogram(tree, HOSTILE))
+    plt.close("all")
 
 
 def test_panels_fit_an_ax_without_a_grid():

@@ -14,11 +14,11 @@ from PIL import Image
 import simlab as sl
 from simlab import plots, report, tables
 from simlab.report import story
-from simlab.report.study import write_csv
+from simlab.report.files import write_csv
 
 SPECS = ["crop(area=0.8)", "crop", "recompress", "crop+mirror"]
 EVIL = "<img src=x onerror=alert(1)>.png"
-INPUTS = {f"{at}.png": "00" for at in range(99)}
+INPUTS = {f"{at}.png": "00" * 32 for at in range(99)}
 RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": INPUTS}
 
 
@@ -27,7 +27,8 @@ def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
     rng = np.random.default_rng(seed)
     rows = [
         {"reference": a, "query": b, "perturbation_reference": "", "perturbation": spec, "seed": 0,
-         "label": int(a == b), "source_reference": a, "source_query": b, "weight": 1.0, "status": "ok", "error": "", "no_evidence": "",
+         "label": int(a == b), "source_reference": a, "source_query": b, "weight": 1.0,
+         "status": "ok", "error": "", "no_evidence": "",
          **{method: float(rng.integers(0, 20) + 12 * (a != b)) for method in methods}}
         for spec in specs for a in names for b in names
     ]  # fmt: skip
@@ -103,9 +104,10 @@ def finished(tmp_path_factory):
 def test_a_study_writes_every_file(finished):
     _, path = finished
     found = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
-    figures = "audit distances gallery hardest_false_alarm hardest_miss heatmap pr roc severity"
+    figures = "audit distances gallery hardest_false_alarm hardest_miss heatmap pr prevalence roc severity"
     drawn = {f"figures/{name}.{suffix}" for name in figures.split() for suffix in ("png", "svg")}
-    assert found == drawn | {"pairs.csv", "scores.csv", "metrics.csv", "run.json", "report.html"}
+    tables = {f"{name}.csv" for name in ("pairs", "scores", "metrics", "thresholds")}
+    assert found == drawn | tables | {"run.json", "report.html"}
 
 
 def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
@@ -113,7 +115,7 @@ def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
     text = "\n".join(page.texts)
     for expected in (EVIL, "日本語 $x$.png", "</td><script>", "truncated", "simlab study <b>", "99 entries"):
         assert expected in text
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
 
 
@@ -121,9 +123,10 @@ def test_the_numbers_in_the_sentences_are_those_of_the_table(finished):
     scores, path = finished
     text = " ".join(Page(path.read_text(encoding="utf-8")).texts)
     metrics = sl.evaluate(scores)
-    values = story.ranking(metrics, "roc_auc")
     assert story.headline(metrics) == "roc_auc"  # 80 non-copies cannot show an FPR of 0.01
-    assert f"the methods rank: {values.index[0]} {values.iloc[0]:.2f}, {values.index[1]} {values.iloc[1]:.2f}" in text
+    ranked = sl.evaluation.rank(scores, metric="roc_auc", n_resamples=300)
+    assert f"By ROC AUC, {ranked['method'][0]} is first: {ranked['value'][0]:.2f} [{ranked['low'][0]:.2f}, " in text
+    assert f"tell it apart from {ranked['method'][1]} {ranked['value'][1]:.2f}." in text
     assert "1 of 100 pairs could not be compared" in text
     assert "akaze (3 pairs)" in text
     assert "Sources that look alike: 1 pair." in text
@@ -153,6 +156,7 @@ def test_a_second_study_in_the_same_folder_gives_the_same_files(unrendered, tmp_
     assert digests[0] == digests[1]
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # no pair is left to take a share of copies of
 @pytest.mark.parametrize("case", ["labels only", "copies only", "non-copies only", "nothing usable", "one method"])
 def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
     scores = score_table(["a", "b", "c"], specs=[""] if case == "labels only" else ["crop"])
@@ -202,3 +206,23 @@ def test_spreadsheets_take_no_name_for_a_formula_and_nothing_is_lost(tmp_path):
     back = found["name"].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
     assert back.tolist() == names
     assert found["value"].tolist() == [at - 5.5 for at in range(len(names))]
+
+
+def test_a_method_far_ahead_is_told_apart():
+    ranked = pd.DataFrame({"method": ["akaze", "sift", "phash"], "metric": "tpr@fpr=0.01", "value": [0.96, 0.95, 0.5],
+                           "low": [0.9, 0.9, 0.4], "high": [0.99, 0.97, 0.6], "tier": [1, 1, 2]})  # fmt: skip
+    assert story.lead(ranked) == (
+        "At one false alarm in 100 non-copies, akaze finds 0.96 [0.90, 0.99] of all copies. "
+        "These pictures are too few to tell it apart from sift 0.95. Behind: phash 0.50."
+    )
+
+
+def test_kinds_are_told_by_how_the_methods_differ():
+    values = {"jpeg": [1, 0.99], "crop": [0.97, 0.2], "blur": [0.8, 0.75], "mirror": [0.1, 0.0], "": [1, 1]}
+    rows = [(kind, method, value) for kind, pair in values.items() for method, value in zip("ab", pair, strict=True)]
+    kinds = pd.DataFrame(rows, columns=["group", "method", "value"]).assign(metric="roc_auc")
+    assert story.by_kind(kinds, "roc_auc") == (
+        "Every method finds nearly all copies (0.95 or more) of these kinds: jpeg, unchanged. "
+        "The choice of method matters most for crop (from a 0.97 down to b 0.20). "
+        "No method finds half of the copies of these kinds: mirror."
+    )

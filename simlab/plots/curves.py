@@ -1,10 +1,11 @@
-"""Curves: ROC on a logarithmic FPR axis, precision and recall."""
+"""Curves with a line per method: ROC and DET on logarithmic axes, precision by recall and by share of copies."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from simlab.plots import style
@@ -15,69 +16,45 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw ROC curves on a logarithmic FPR axis, from the smallest measurable FPR (1 / non-copies) to 1.
 
     Args:
-        curves: method, fpr, tpr, n_positive, n_negative, as from :func:`simlab.evaluation.roc_curve`; a band
-            is drawn where low and high are given.
+        curves: method, fpr, tpr, n_positive, n_negative, as from :func:`simlab.evaluation.roc_curve`; a band is drawn
+            where low and high are given.
     """
     ax, curves = style.axes(ax, 8, 4.4), curves.dropna(subset=["fpr", "tpr"])
     if curves.empty:
         return style.nothing(ax, "no ROC curve: it takes copies and non-copies")
     floor = min(1 / curves["n_negative"].max(), 0.5)
-    left = floor**1.33
-    starts = {name: _draw_roc(ax, name, curve, floor) for name, curve in curves.groupby("method", sort=False)}
-    _name_starts(ax, starts, floor, floor**1.06)
-    ax.axvspan(left, floor, color="#f4f4f4", linewidth=0, zorder=0)
+    curves = _from_floor(curves, floor)
+    lines(ax, curves, "fpr", "tpr", step="post")
+    _name_starts(ax, curves.groupby("method", sort=False)["tpr"].first().to_dict(), floor)
+    ax.axvspan(floor**1.33, floor, color="#f4f4f4", linewidth=0, zorder=0)
     note = {"rotation": 90, "va": "bottom", "color": style.MUTED, "fontsize": 7.5}
-    ax.text(left * 1.05, 0, f"below 1/{1 / floor:,.0f}: not measurable", **note)
-    ax.set(xscale="log", xlim=(left, 1), ylim=(-0.02, 1.03))
-    ax.set(xlabel="false positive rate", ylabel="true positive rate")
-    _decades(ax, floor)
-    style.tidy(ax)
-    style.title(ax, "ROC", style.counts(curves))
-    return ax
+    ax.text(floor**1.31, 0, f"below 1/{1 / floor:,.0f}: not measurable", **note)
+    ax.set(xscale="log", xlim=(floor**1.33, 1), ylim=(-0.02, 1.03))
+    decades(ax.xaxis, floor)
+    return style.finish(ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate")
 
 
-def _decades(ax: Axes, floor: float) -> None:
-    decades = 10.0 ** np.arange(0, np.log10(floor) - 0.01, -1)
-    ax.xaxis.set(major_locator=FixedLocator(decades), minor_locator=NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+@style.styled
+def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of missed copies (1 - TPR) against FPR, both logarithmic, each down to one pair: low is good.
 
-
-def _draw_roc(ax: Axes, method: str, curve: pd.DataFrame, floor: float) -> float:
-    """Draw the steps from `floor` on; return where they start: the highest TPR reached at or below it."""
-    curve = curve.sort_values(["fpr", "tpr"])
-    below = curve["fpr"] <= floor * (1 + 1e-9)
-    first = curve[below].tail(1) if below.any() else curve.head(1).assign(tpr=0.0, low=0.0, high=0.0)
-    curve = pd.concat([first.assign(fpr=floor), curve[~below]])
-    # rates between two thresholds cannot be had, so the line is a step, not a slope
-    ax.step(curve["fpr"], curve["tpr"], where="post", linewidth=1.7, **style.method_style(method))
-    _band(ax, curve, "fpr", method, "post")
-    return curve["tpr"].iloc[0]
-
-
-def _band(ax: Axes, curve: pd.DataFrame, x: str, method: str, step: str) -> None:
-    if style.has_interval(curve):
-        look = {"color": style.method_style(method)["color"], "alpha": 0.15, "linewidth": 0}
-        ax.fill_between(curve[x], curve["low"], curve["high"], step=step, **look)
-
-
-def _name_starts(ax: Axes, starts: Mapping[str, float], x: float, x_name: float) -> None:
-    """Write each method's name left of its curve, with a hair line to where the curve starts."""
-    heights = _apart(list(starts.values()), min(0.055, 1 / len(starts)))
-    for (method, start), height in zip(starts.items(), heights, strict=True):
-        hair = {"arrowstyle": "-", "color": style.method_style(method)["color"], "lw": 0.7, "shrinkA": 1}
-        look = {"fontsize": 8.5, "fontweight": "bold", "color": style.text_colour(method), "ha": "right"}
-        name = style.label(method, limit=22)
-        ax.annotate(name, (x, start), (x_name, height), va="center", arrowprops=hair | {"shrinkB": 0}, **look)
-
-
-def _apart(heights: list[float], gap: float) -> np.ndarray:
-    """Return the heights moved up, then down from 1, until they lie `gap` apart."""
-    order = np.argsort(heights, kind="stable")
-    steps = gap * np.arange(len(order))
-    raised = np.maximum.accumulate(np.asarray(heights, float)[order] - steps)
-    places = np.empty(len(order))
-    places[order] = raised.clip(max=1 - steps[-1]) + steps
-    return places
+    Args:
+        curves: as for :func:`plot_roc`.
+    """
+    ax, curves = style.axes(ax, 8, 4.4), curves.dropna(subset=["fpr", "tpr"])
+    if curves.empty:
+        return style.nothing(ax, "no DET curve: it takes copies and non-copies")
+    floor, lowest = (min(1 / curves[name].max(), 0.5) for name in ("n_negative", "n_positive"))
+    missed = _from_floor(curves, floor).rename(columns={"low": "high", "high": "low"})
+    rates = missed.columns.intersection(["tpr", "low", "high"])
+    missed[rates] = (1 - missed[rates]).clip(lower=lowest)
+    lines(ax, missed, "fpr", "tpr", step="post")
+    ax.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(lowest, 1.03))
+    decades(ax.xaxis, floor)
+    decades(ax.yaxis, lowest)
+    style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
+    names = {"xlabel": "false positive rate", "ylabel": "share of copies missed"}
+    return style.finish(ax, "Detection error trade-off", style.counts(curves), **names)
 
 
 @style.styled
@@ -85,22 +62,86 @@ def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw precision against recall; a dotted line shows the share of copies, which guessing would reach.
 
     Args:
-        curves: method, precision, recall, n_positive, n_negative, as from
-            :func:`simlab.evaluation.pr_curve`; a band is drawn where low and high are given.
+        curves: method, precision, recall, n_positive, n_negative, as from :func:`simlab.evaluation.pr_curve`; a band
+            is drawn where low and high are given.
     """
     ax, curves = style.axes(ax, 8, 4.2), curves.dropna(subset=["precision", "recall"])
     if curves.empty:
         return style.nothing(ax, "no precision-recall curve: it takes copies")
-    for method, curve in curves.groupby("method", sort=False):
-        curve = curve.sort_values(["recall", "precision"], ascending=[True, False])
-        curve = pd.concat([curve.head(1).assign(recall=0.0), curve])
-        ax.step(curve["recall"], curve["precision"], where="pre", linewidth=1.7, **style.method_style(method))
-        _band(ax, curve, "recall", method, "pre")
+    rising = curves.sort_values(["recall", "precision"], ascending=[True, False], kind="stable")
+    starts = rising.drop_duplicates("method").assign(recall=0.0)
+    lines(ax, pd.concat([starts, rising]), "recall", "precision", step="pre")
     share = curves["n_positive"].max() / (curves["n_positive"].max() + curves["n_negative"].max())
     ax.axhline(share, color=style.MUTED, linewidth=1, linestyle=":")
     ax.text(0.005, share, f"share of copies {share:.2g}", va="bottom", color=style.MUTED, fontsize=7.5)
     style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     ax.set(xlim=(0, 1.005), ylim=(0, 1.03), xlabel="recall", ylabel="precision")
-    style.tidy(ax)
-    style.title(ax, "Precision and recall", style.counts(curves))
-    return ax
+    return style.finish(ax, "Precision and recall", style.counts(curves))
+
+
+@style.styled
+def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the precision of each method's threshold against the share of copies among the pairs, rarer to the right.
+
+    Args:
+        table: method, share, precision, as from :func:`simlab.evaluation.prevalence_table`; a band is drawn where low
+            and high are given.
+    """
+    ax, table = style.axes(ax, 8, 4.2), table.dropna(subset=["precision"]).sort_values("share")
+    if table.empty:
+        return style.nothing(ax, "no precision: no threshold could be chosen")
+    lines(ax, table, "share", "precision")
+    rarest, lowest = table["share"].min(), max(table["precision"].min() / 2, 1e-9)
+    ax.set(xscale="log", yscale="log", xlim=(table["share"].max(), rarest), ylim=(lowest, 1.1))
+    decades(ax.xaxis, rarest)
+    decades(ax.yaxis, lowest)
+    style.legend(ax, table["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
+    names = {"xlabel": "share of copies among the pairs compared", "ylabel": "precision"}
+    return style.finish(ax, "Precision where copies are rarer", **names)
+
+
+def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = None) -> None:
+    """Draw a line per method, and a band where low and high are given.
+
+    A rate between two thresholds cannot be had, so curves of thresholds are steps ("post" or "pre"), not slopes.
+    """
+    for method, rows in table.groupby("method", sort=False):
+        look = style.method_style(method)
+        ax.plot(rows[x], rows[y], drawstyle=f"steps-{step}" if step else "default", linewidth=1.7, **look)
+        if style.has_interval(rows):
+            band = {"color": look["color"], "alpha": min(0.15, 0.4 / table["method"].nunique()), "linewidth": 0}
+            ax.fill_between(rows[x], rows["low"], rows["high"], step=step, **band)
+
+
+def decades(axis: Axis, floor: float) -> None:
+    """Mark the powers of ten from 1 down to `floor`, in plain numbers."""
+    axis.set(major_locator=FixedLocator(10.0 ** np.arange(0, np.log10(floor) - 0.01, -1)), minor_locator=NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+
+
+def _from_floor(curves: pd.DataFrame, floor: float) -> pd.DataFrame:
+    """Return the curves from `floor` on; they start there, at the highest TPR reached at or below it."""
+    parts = []
+    for _, curve in curves.sort_values(["fpr", "tpr"]).groupby("method", sort=False):
+        below = curve["fpr"] <= floor * (1 + 1e-9)
+        none_yet = curve.head(1).assign(**{name: 0.0 for name in ("tpr", "low", "high") if name in curve})
+        parts += [(curve[below].tail(1) if below.any() else none_yet).assign(fpr=floor), curve[~below]]
+    return pd.concat(parts)
+
+
+def _name_starts(ax: Axes, starts: Mapping[str, float], x: float) -> None:
+    """Write each method's name left of where its curve starts, with a hair line between the two."""
+    heights = _apart(list(starts.values()), min(0.055, 1 / len(starts)))
+    for (method, start), height in zip(starts.items(), heights, strict=True):
+        hair = {"arrowstyle": "-", "color": style.method_style(method)["color"], "lw": 0.7, "shrinkA": 1, "shrinkB": 0}
+        look = {**style.name_look(method), "ha": "right", "va": "center"}
+        ax.annotate(style.label(method, limit=22), (x, start), (x**1.06, height), arrowprops=hair, **look)
+
+
+def _apart(heights: list[float], gap: float) -> np.ndarray:
+    """Return the heights moved up, then down from 1, until they lie `gap` apart."""
+    order = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(len(order))
+    places = np.empty(len(order))
+    places[order] = np.maximum.accumulate(np.asarray(heights, float)[order] - steps).clip(max=1 - steps[-1]) + steps
+    return places

@@ -19,7 +19,7 @@ from simlab import methods
 INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"
 
 # matplotlib's okabe_ito without its yellow, which is too pale for a line on white
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
 _FIRST = ("akaze", "phash", "dhash", "average_hash", "whash", "akaze_inliers", "ensemble")
 _FIRST_DASHES = (0, 0, 1, 3, 2, 1, 0)
@@ -74,18 +74,19 @@ def method_style(method: str) -> dict:
     name, _, arguments = method.partition("(")
     order = list(dict.fromkeys([*_FIRST, *methods.REGISTRY]))
     rank = order.index(name) if name in order else _digest(name)
-    dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(_COLOURS)
+    dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(COLOURS)
     turn = 1 + _digest(arguments) % (len(_DASHES) - 1) if arguments else 0
-    return {"color": _COLOURS[rank % len(_COLOURS)], "linestyle": _DASHES[(dash + turn) % len(_DASHES)]}
+    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": _DASHES[(dash + turn) % len(_DASHES)]}
 
 
 def _digest(text: str) -> int:
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def text_colour(method: str) -> tuple[float, float, float]:
-    """Return the method's colour, darkened until it can be read as text on white."""
-    return tuple(0.72 * part for part in colors.to_rgb(method_style(method)["color"]))
+def name_look(method: str) -> dict:
+    """Return how a method's name is written in a figure: its colour, darkened until text on white can be read."""
+    dark = tuple(0.72 * part for part in colors.to_rgb(method_style(method)["color"]))
+    return {"color": dark, "fontsize": 8.5, "fontweight": "bold"}
 
 
 def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
@@ -111,6 +112,14 @@ def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
     ax.set_title(text, loc="left", color=INK, fontsize=10, fontweight="bold", **options)
     if aside:
         ax.set_title(aside, loc="right", color=MUTED, fontsize=8, **options)
+
+
+def finish(ax: Axes, head: str, aside: str = "", *, grid: str = "both", **settings: object) -> Axes:
+    """Return `ax` with a title, an aside, a tidy frame and whatever `Axes.set` takes."""
+    ax.set(**settings)
+    tidy(ax, grid=grid)
+    title(ax, head, aside)
+    return ax
 
 
 def tidy(ax: Axes, *, grid: str = "both") -> None:
@@ -160,25 +169,35 @@ def panels(
 def nothing(ax: Axes, why: str) -> Axes:
     """Say on `ax` why there is nothing to draw."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=ax.transAxes)
+    ax.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=ax.transAxes, in_layout=False)
     return ax
 
 
 def counts(table: pd.DataFrame, each: str = "") -> str:
     """Return how many pairs stand behind a table, in words."""
-    return f"n = {_span(table['n_positive'])} copies, {_span(table['n_negative'])} non-copies{each}"
+    return f"n = {span(table['n_positive'])} copies, {span(table['n_negative'])} non-copies{each}"
 
 
-def _span(numbers: pd.Series) -> str:
+def span(numbers: pd.Series) -> str:
+    """Return the range of counts in words."""
     low, high = numbers.min(), numbers.max()
     return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
 def measure(metric: str) -> str:
     """Return a metric's name in words."""
-    name, _, rate = metric.partition("@fpr=")
-    known = {"roc_auc": "ROC AUC", "average_precision": "average precision"}
-    return f"TPR at FPR {rate}" if rate else known.get(name, label(name))
+    name, _, place = metric.partition("@")
+    words = {"roc_auc": "ROC AUC", "tpr": "TPR"}.get(name, label(name).replace("_", " "))
+    return f"{words} at {place.replace('fpr', 'FPR').replace('=', ' ')}" if place else words
+
+
+def with_unit(method: str) -> str:
+    """Return a method's name with the unit of its distances, where it is registered and has one."""
+    try:
+        unit = methods.get(method).unit
+    except ValueError:  # a column that no registered method made
+        unit = ""
+    return f"{method}, {unit}" if unit else method
 
 
 def has_interval(table: pd.DataFrame) -> bool:
@@ -194,18 +213,20 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
     """
     path = Path(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
-    _settle(ax.figure)
+    _settle(ax.figure, dpi)
     with mpl.rc_context({"svg.hashsalt": "simlab"}):
         ax.figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
     return path
 
 
-def _settle(figure: Figure) -> None:
+def _settle(figure: Figure, dpi: int) -> None:
     """Fix the places that the layout finds: finding them is slow, and the solver's last digits vary from run to run."""
     engine = figure.get_layout_engine()
     if engine is None:
         return
+    before, figure.dpi = figure.dpi, dpi  # hinting makes text wider or narrower by the resolution
     engine.execute(figure)
+    figure.dpi = before
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position([round(number, 5) for number in ax.get_position(original=True).bounds])

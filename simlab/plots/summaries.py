@@ -1,4 +1,4 @@
-"""Summaries: histograms of distances, one metric as a table, one metric against severity."""
+"""Summaries by method: histograms of distances, one metric as a table, one metric against severity."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from simlab.plots import style
 
 @style.styled
 def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | None = None) -> Axes:
-    """Draw the distances of copies (in the method's colour) and non-copies (grey), a panel per method.
+    """Draw the distances of copies (in the method's colour) and of non-copies (grey), a panel per method.
 
     Args:
         histogram: method, label (1 or 0), left, right, count, share, as from
@@ -34,17 +34,18 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
             edges = [*part["left"], *part["right"].tail(1)]
             if edges:
                 panel.stairs(part["share"], edges, fill=True, color=colour, alpha=0.65)
-        style.tidy(panel, grid="y")
-        panel.set_ylim(bottom=0)
-    _name_panels(panels, methods, columns, "distance", "share of pairs")
+        panel.set(ylim=(0, None))
+    for panel in panels[-columns:]:
+        panel.set_xlabel("distance")
+    _name_panels(panels, [style.with_unit(method) for method in methods], columns, "share of pairs", grid="y")
     return ax
 
 
-def _name_panels(panels: Sequence[Axes], names: Sequence[str], columns: int, x: str, y: str) -> None:
+def _name_panels(panels: Sequence[Axes], names: Sequence[str], columns: int, y: str, *, grid: str = "both") -> None:
     for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
         panel.set_title(style.label(name, limit=30), loc="left", fontsize=9, color=style.INK)
         panel.set_ylabel(y if at % columns == 0 else "")
-        panel.set_xlabel(x if x and at + columns >= len(panels) else panel.get_xlabel())
+        style.tidy(panel, grid=grid)
 
 
 @style.styled
@@ -61,15 +62,34 @@ def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axe
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)}")
     values = rows.set_index(["group", "method"])["value"].unstack().reindex(index=groups, columns=methods)
+    draw_table(ax, values.rename(index={group: spelled(group, groups) for group in groups}))
+    first = rows.drop_duplicates("group")
+    kinds = (first["kind"] if "kind" in rows else first["group"].str.partition("(")[0]).tolist()
+    for at in range(1, len(kinds)):
+        if kinds[at] != kinds[at - 1]:
+            ax.axhline(at - 0.5, color="white", linewidth=5)
+    style.title(ax, style.measure(metric), pad=8)
+    each = rows[rows["group"] != "all"] if len(groups) > 1 else rows
+    ax.set_xlabel(style.counts(each, " a row"), color=style.MUTED, fontsize=8, loc="left")
+    return ax
+
+
+def draw_table(ax: Axes, values: pd.DataFrame) -> None:
+    """Draw fractions as a table of shaded cells, named by the index (rows) and the columns."""
     ax.imshow(values.to_numpy(float), cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
     for (row, column), value in np.ndenumerate(values.to_numpy(float)):
         _cell(ax, column, row, value)
-    _cell_borders(ax, rows.drop_duplicates("group"), len(methods))
-    _cell_names(ax, methods, [spelled(group, groups) for group in groups])
-    style.title(ax, style.measure(metric), pad=8)
-    single = rows[rows["group"] != "all"] if len(groups) > 1 else rows
-    ax.set_xlabel(style.counts(single, " a row"), color=style.MUTED, fontsize=8, loc="left")
-    return ax
+    for at in range(1, max(values.shape)):
+        ax.axhline(at - 0.5, color="white", linewidth=1.2)
+        ax.axvline(at - 0.5, color="white", linewidth=1.2)
+    ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5))
+    names = [re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30)) for name in values.columns]
+    crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
+    turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
+    ax.set_xticks(range(len(names)), names, fontfamily=style.families(), fontsize=8.5, **turn)
+    ax.set_yticks(range(len(values)), [style.label(name) for name in values.index], fontfamily=style.families())
+    ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK)
+    ax.spines[:].set_visible(False)
 
 
 def _cell(ax: Axes, x: int, y: int, value: float) -> None:
@@ -80,34 +100,23 @@ def _cell(ax: Axes, x: int, y: int, value: float) -> None:
     ax.text(x, y, "n/a" if absent else f"{value:.2f}", ha="center", va="center", fontsize=8.5, color=colour)
 
 
-def _cell_borders(ax: Axes, rows: pd.DataFrame, n_methods: int) -> None:
-    kinds = (rows["kind"] if "kind" in rows else rows["group"].str.partition("(")[0]).tolist()
-    for at in range(1, len(rows)):
-        ax.axhline(at - 0.5, color="white", linewidth=1.2 if kinds[at] == kinds[at - 1] else 5)
-    for at in range(1, n_methods):
-        ax.axvline(at - 0.5, color="white", linewidth=1.2)
-
-
-def _cell_names(ax: Axes, methods: Sequence[str], groups: Sequence[str]) -> None:
-    names = [re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(method, limit=30)) for method in methods]
-    crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
-    turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
-    ax.set_xticks(range(len(names)), names, fontfamily=style.families(), fontsize=8.5, **turn)
-    ax.set_yticks(range(len(groups)), [style.label(group) for group in groups], fontfamily=style.families())
-    ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK)
-    ax.spines[:].set_visible(False)
-
-
 @style.styled
 def plot_severity(
-    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", columns: int = 3, ax: Axes | None = None
+    metrics: pd.DataFrame,
+    *,
+    metric: str = "tpr@fpr=0.01",
+    breaks: pd.DataFrame | None = None,
+    columns: int = 3,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw one metric against the severity of each kind of perturbation, a panel per kind, a line per method.
 
     Args:
-        metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from
-            :func:`simlab.evaluate` with ``by="perturbation"``; chains, which have no severity, are left out.
-            Whiskers are drawn where low and high are given.
+        metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from :func:`simlab.evaluate`
+            with ``by="perturbation"``; chains, which have no severity, are left out. Whiskers are drawn where low and
+            high are given.
+        breaks: method, kind, break_point, low, high (severities), as from :func:`simlab.evaluation.break_points`:
+            marked below the curves.
         columns: panels in a row.
     """
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
@@ -115,23 +124,29 @@ def plot_severity(
     ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(kinds) // columns))
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
-    head, aside = f"{style.measure(metric)}, milder to harsher", style.counts(rows, " a point")
+    head = f"{style.measure(metric)}, milder to harsher" + ("" if breaks is None else "; ◆ break points")
+    aside = style.counts(rows, " a point")
     panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique())
     for panel, kind in zip(panels, kinds, strict=True):
         part = rows[rows["kind"] == kind].sort_values("severity")
         for method, line in part.groupby("method", sort=False):
-            _draw_severity(panel, method, line)
+            look = style.method_style(method)
+            panel.plot(line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look)
+            if style.has_interval(line):
+                panel.vlines(line["severity"], line["low"], line["high"], color=look["color"], lw=0.9, alpha=0.7)
         _severity_axis(panel, part)
-        style.tidy(panel)
-    _name_panels(panels, kinds, columns, "", style.measure(metric))
+        if breaks is not None:
+            _mark_breaks(panel, breaks[breaks["kind"] == kind])
+    _name_panels(panels, kinds, columns, style.measure(metric))
     return ax
 
 
-def _draw_severity(ax: Axes, method: str, line: pd.DataFrame) -> None:
-    look = style.method_style(method)
-    ax.plot(line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look)
-    if style.has_interval(line):
-        ax.vlines(line["severity"], line["low"], line["high"], color=look["color"], linewidth=0.9, alpha=0.7)
+def _mark_breaks(ax: Axes, breaks: pd.DataFrame) -> None:
+    for place, row in enumerate(breaks.to_dict("records"), start=1):
+        colour = style.method_style(row["method"])["color"]
+        ax.hlines(-0.07 * place, row["low"], row["high"], color=colour, linewidth=1.2)
+        ax.plot(row["break_point"], -0.07 * place, marker="d", markersize=4, color=colour)
+    ax.set_ylim(bottom=-0.07 * (len(breaks) + 1))
 
 
 def _severity_axis(ax: Axes, rows: pd.DataFrame) -> None:
@@ -155,9 +170,7 @@ def _varying(groups: Sequence[str]) -> tuple[str, list]:
     except (ValueError, IndexError):  # a perturbation that this session has not registered
         return "", []
     differing = [name for name in given[0] if len({str(arguments.get(name)) for arguments in given}) > 1]
-    if len(differing) != 1:
-        return "", []
-    return differing[0], [arguments[differing[0]] for arguments in given]
+    return (differing[0], [each[differing[0]] for each in given]) if len(differing) == 1 else ("", [])
 
 
 def spelled(group: str, groups: Iterable[str]) -> str:

@@ -5,8 +5,6 @@ import functools
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -17,6 +15,7 @@ import jinja2
 import pandas as pd
 
 from simlab import __version__
+from simlab.report.files import whole, write_text
 
 ROWS_SHOWN = 60
 """Rows of a table that the page shows; the rest is counted."""
@@ -58,19 +57,12 @@ def write_report(
         facts: a few numbers for the top of the page, by what they count.
     """
     html = _template().render(
-        title=title, lead=lead, facts=facts or {}, sections=sections, command=run.get("command"), run=_run_table(run),
+        title=title, lead=lead, facts=facts or {}, sections=sections, command=run.get("command"), run=_run_text(run),
         version=__version__,
     )  # fmt: skip
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
-        os.replace(write_text(Path(folder) / path.name, html), path)
-    return path
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Return the path, after the text was written there as UTF-8."""
-    # file names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it back
-    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    with whole(path.parent) as folder:
+        write_text(folder / path.name, html)
     return path
 
 
@@ -112,15 +104,8 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
 
 
-def _run_table(run: Mapping[str, Any]) -> pd.DataFrame:
-    rows = {}
-    for name, value in run.items():
-        inner = value if isinstance(value, Mapping) else {"": value}
-        inner = inner if len(inner) <= 30 else {"": f"{len(inner):,} entries, in run.json"}
-        rows |= {f"{name} {key}".strip(): _short(item) for key, item in inner.items() if name != "command"}
-    return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 300 else f"{text[:300]}… (all of it in run.json)"
+def _run_text(run: Mapping[str, Any]) -> str:
+    """Return how a page was made as JSON, without what is too long to be read."""
+    shown = {name: value for name, value in run.items() if name != "command"}
+    long = {name: f"{len(value):,} entries, in run.json" for name, value in shown.items() if len(str(value)) > 1000}
+    return json.dumps(shown | long, indent=2, default=str, ensure_ascii=False)

@@ -1,91 +1,101 @@
 """What the tables of a study say, in sentences: every number in them is read from a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from simlab.plots.style import measure
+from simlab.plots.summaries import spelled
 
-FOUND, DIFFERS = 0.95, 0.2
-_SHOWN = 8
+_MEASURES = ("tpr@fpr=0.01", "roc_auc", "average_precision")
+_FOUND, _DIFFERS, _SHOWN = 0.95, 0.2, 8
 
 
 def headline(metrics: pd.DataFrame) -> str:
     """Return the metric that the story is told with: TPR at FPR 0.01, or what can be measured instead."""
-    overall = metrics[(metrics["group"] == "all") & metrics["value"].notna()]
-    wanted = ("tpr@fpr=0.01", "roc_auc", "average_precision")
-    return next((metric for metric in wanted if metric in set(overall["metric"])), wanted[0])
+    measured = set(metrics.loc[(metrics["group"] == "all") & metrics["value"].notna(), "metric"])
+    return next((metric for metric in _MEASURES if metric in measured), _MEASURES[0])
 
 
-def ranking(metrics: pd.DataFrame, metric: str, group: str = "all") -> pd.Series:
-    """Return the values of a metric by method, best first."""
-    rows = metrics[(metrics["metric"] == metric) & (metrics["group"] == group)].dropna(subset=["value"])
-    return rows.set_index("method")["value"].sort_values(ascending=False, kind="stable")
+def interval(row: pd.Series | dict, value: str, low: str, high: str, form: str = ".2f") -> str:
+    """Return a value with its interval, as far as there are any: "0.96 [0.91, 0.99]"."""
+    ends = f" [{row[low]:{form}}, {row[high]:{form}}]" if pd.notna(row[low]) and pd.notna(row[high]) else ""
+    return f"{row[value]:{form}}{ends}" if pd.notna(row[value]) else "n/a"
 
 
-def lead(metrics: pd.DataFrame, metric: str) -> str:
-    """Return how much each method finds."""
-    values = ranking(metrics, metric)
-    if values.empty:
+def lead(ranked: pd.DataFrame) -> str:
+    """Return which methods find most, and which of them cannot be told apart."""
+    rows = ranked.dropna(subset=["value"])
+    if rows.empty:
         return "Copies and non-copies are both needed to say which method finds more; these pairs have one of them."
-    if metric != "tpr@fpr=0.01":
-        return f"By {measure(metric)}, the methods rank: {_listed(values)}."
-    first, rest = values.index[0], values.iloc[1:]
-    others = f" The others find less: {_listed(rest)}." if len(rest) and rest.iloc[0] < values.iloc[0] else ""
-    others = others or (f" Beside it: {_listed(rest)}." if len(rest) else "")
-    return (
-        "Each method gets the threshold at which it raises at most one false alarm in 100 non-copies. "
-        f"There {first} finds {values.iloc[0]:.2f} of all copies.{others}"
-    )
+    best, metric = rows.iloc[0], rows["metric"].iloc[0]
+    size = interval(best, "value", "low", "high")
+    first = f"By {measure(metric)}, {best['method']} is first: {size}."
+    if metric == _MEASURES[0]:
+        first = f"At one false alarm in 100 non-copies, {best['method']} finds {size} of all copies."
+    tied, behind = (_listed(rows[1:][mask]) for mask in (rows["tier"][1:] == 1, rows["tier"][1:] > 1))
+    second = f" These pictures are too few to tell it apart from {tied}." if tied else ""
+    return first + second + (f" Behind: {behind}." if behind else "")
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{row.method} {row.value:.2f}" for row in rows.itertuples())
 
 
 def by_kind(kinds: pd.DataFrame, metric: str) -> str:
-    """Return which kinds of copy all methods find, which only some, and which none."""
+    """Return which kinds of copy all methods find, where the choice of method matters, and what none finds."""
     rows = kinds[(kinds["metric"] == metric) & (kinds["group"] != "all")].dropna(subset=["value"])
-    range_ = rows.groupby("group", sort=False)["value"].agg(["min", "max"])
-    easy, hard = range_.index[range_["min"] >= FOUND], range_.index[range_["max"] < 0.5]
-    gaps = (range_["max"] - range_["min"]).sort_values(ascending=False, kind="stable")
-    split = [kind for kind in gaps.index[gaps >= DIFFERS] if kind not in hard]
-    parts = [
-        f"Every method finds nearly all copies ({FOUND} or more) of these kinds: {_names(easy)}." if len(easy) else "",
-        f"The choice of method matters most for {'; '.join(_span(kinds, metric, kind) for kind in split[:_SHOWN])}."
-        if split else "",
-        f"No method finds half of the copies of these kinds: {_names(hard)}." if len(hard) else "",
-    ]  # fmt: skip
-    return " ".join(filter(None, parts))
+    ranges = rows.groupby("group", sort=False)["value"].agg(["min", "max"])
+    gaps = (ranges["max"] - ranges["min"])[ranges["max"] >= 0.5].sort_values(ascending=False, kind="stable")
+    split = [_span(rows[rows["group"] == kind]) for kind in gaps.index[gaps >= _DIFFERS][:_SHOWN]]
+    easy, hard = ranges.index[ranges["min"] >= _FOUND], ranges.index[ranges["max"] < 0.5]
+    told = {
+        f"Every method finds nearly all copies ({_FOUND} or more) of these kinds:": _names(easy),
+        "The choice of method matters most for": "; ".join(split),
+        "No method finds half of the copies of these kinds:": _names(hard),
+    }
+    return " ".join(f"{start} {names}." for start, names in told.items() if names)
 
 
-def measurable(metrics: pd.DataFrame) -> str:
+def _names(kinds: Iterable[str]) -> str:
+    shown = [spelled(kind, []) for kind in kinds]
+    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+
+
+def _span(rows: pd.DataFrame) -> str:
+    rows = rows.sort_values("value", ascending=False, kind="stable")
+    best, worst = (f"{rows['method'].iloc[at]} {rows['value'].iloc[at]:.2f}" for at in (0, -1))
+    return f"{spelled(rows['group'].iloc[0], [])} (from {best} down to {worst})"
+
+
+def measurable(n_negative: int) -> str:
     """Return what the number of non-copies allows to be said."""
-    n = int(metrics["n_negative"].max()) if len(metrics) else 0
-    if n == 0:
+    if n_negative == 0:
         return "Without non-copies no false positive rate can be measured."
     return (
-        f"One false alarm among {n:,} non-copies is a false positive rate of {1 / n:.2g}. Nothing below it can be "
-        "measured, and the curves end there; to speak about rarer false alarms, take more pictures."
+        f"One false alarm among {n_negative:,} non-copies is a false positive rate of {1 / n_negative:.2g}. Nothing "
+        "below it can be measured, and the curves end there; to speak about rarer false alarms, take more pictures."
     )
 
 
-def problems(scores: pd.DataFrame, methods: Sequence[str]) -> str:
-    """Return what could not be compared, and where a method had nothing to go by."""
+def problems(scores: pd.DataFrame) -> str:
+    """Return what could not be compared, and which methods had nothing to go by."""
     failed = int((scores["status"] == "error").sum())
     left_out = f"{failed:,} of {_pairs(len(scores))} could not be compared and are left out of every number."
     first = left_out if failed else f"All {_pairs(len(scores))} could be compared."
-    n = scores["no_evidence"].str.split(";").explode().value_counts()
-    blind = [f"{method} ({_pairs(n[method])})" for method in methods if method in n]
+    blind = scores["no_evidence"].str.split(";").explode().value_counts(sort=False).drop("", errors="ignore")
     second = (
-        f" A flat picture, or one without keypoints, leaves some methods without evidence: {', '.join(blind)}. "
+        " A flat picture, or one without keypoints, leaves some methods without evidence: "
+        f"{', '.join(f'{method} ({_pairs(n)})' for method, n in blind.items())}. "
         "Such a pair counts with the method's largest distance."
     )
-    return first + (second if blind else "")
+    return first + (second if len(blind) else "")
 
 
 def audit(found: pd.DataFrame | None) -> str:
     """Return what the search for hidden duplicates among the sources found."""
-    if found is None:
-        return ""
-    if found.empty:
-        return "No two sources look like hidden duplicates of each other."
+    if found is None or found.empty:
+        return "" if found is None else "No two sources look like hidden duplicates of each other."
     return (
         f"Sources that look alike: {_pairs(len(found))}. Where both show the same thing, they stand among the "
         "non-copies by mistake, and one such pair may cost a method most of its score at low false positive rates: "
@@ -95,18 +105,3 @@ def audit(found: pd.DataFrame | None) -> str:
 
 def _pairs(n: int) -> str:
     return f"{n:,} pair{'' if n == 1 else 's'}"
-
-
-def _listed(values: pd.Series) -> str:
-    return ", ".join(f"{method} {value:.2f}" for method, value in values.items())
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = [name or "unchanged" for name in names]
-    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
-
-
-def _span(kinds: pd.DataFrame, metric: str, kind: str) -> str:
-    values = ranking(kinds, metric, kind)
-    best, worst = (f"{values.index[at]} {values.iloc[at]:.2f}" for at in (0, -1))
-    return f"{kind or 'unchanged'} (from {best} down to {worst})"

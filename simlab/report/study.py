@@ -1,35 +1,38 @@
-"""A study as a folder: tables, figures and the report, each file whole or absent."""
+"""A study as a folder: its tables, its figures, and the page that tells it."""
 
-import functools
-import importlib.metadata
 import json
-import os
-import platform
-import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from PIL import Image
 
-from simlab import __version__, evaluation, perturb, plots, tables
-from simlab.images import read_image
+from simlab import evaluation, plots
 from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 from simlab.report import story
-from simlab.report.page import Figure, Section, write_report, write_text
+from simlab.report.files import thumbnail, versions, whole, write_csv, write_text
+from simlab.report.page import Figure, Section, write_report
 
-_PACKAGES = (
-    "numpy", "scipy", "pandas", "pillow", "opencv-python-headless", "imagehash", "faiss-cpu", "scikit-learn",
-    "matplotlib",
-)  # fmt: skip
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_GALLERY = 16
-"""Most pictures that the gallery of perturbations shows."""
+_GALLERY, _HARDEST = 16, 6  # most pictures and pairs shown
+_RESAMPLES = 300
+
+
+class _Study(NamedTuple):
+    """What the page is told from."""
+
+    scores: pd.DataFrame
+    metrics: pd.DataFrame
+    ranked: pd.DataFrame
+    thresholds: pd.DataFrame
+    root: Path
+    folder: Path
+
+    @property
+    def metric(self) -> str:
+        return self.ranked["metric"].iloc[0]
 
 
 def study(
@@ -45,8 +48,8 @@ def study(
 ) -> Path:
     """Return the path of report.html, after everything about a score table was written to the folder `out`.
 
-    Beside it: pairs.csv, scores.csv, metrics.csv, run.json and figures/ (PNG and SVG). Each file is written under
-    another name and moved into place, the report last.
+    Beside it: pairs.csv, scores.csv, metrics.csv, thresholds.csv, run.json and figures/ (PNG and SVG). Each file is
+    written under another name and moved into place, the report last.
 
     Args:
         root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
@@ -55,200 +58,155 @@ def study(
         unreadable: pictures that were left out before scoring, and why.
         example: the picture in the gallery of perturbations; the first one by default.
     """
-    out, root = Path(out), Path(scores.attrs.get("root", ".") if root is None else root)
-    out.mkdir(parents=True, exist_ok=True)
-    run = {**(run or {}), "versions": versions()}
-    told = _Told(scores, root, evaluation.evaluate(scores, by="perturbation"), evaluation.evaluate(scores, by="kind"))
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as folder:
-        made = Path(folder)
-        (made / "figures").mkdir()
-        _write_tables(made, told, run)
-        draw = functools.partial(_draw, made / "figures")
-        sections = [*_answers(told, draw), *_pictures(told, draw, example), _limits(told, draw, audit, unreadable)]
-        page = {"title": title, "lead": story.lead(told.metrics, told.metric), "facts": _facts(told)}
-        write_report(made / "report.html", **page, sections=sections, run=run)
-        _move(made, out)
-    return out / "report.html"
+    root, run = Path(scores.attrs.get("root", ".") if root is None else root), {**(run or {}), "versions": versions()}
+    with whole(out) as folder:
+        metrics = evaluation.evaluate(scores, by="perturbation")
+        ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=_RESAMPLES)
+        made = _Study(scores, metrics, ranked, _thresholds(scores, ranked["method"]), root, folder)
+        _write_tables(made, run)
+        sections = [*_answers(made), *_pictures(made, example), _limits(made, audit, unreadable)]
+        page = {"title": title, "lead": story.lead(ranked), "facts": _facts(metrics)}
+        write_report(folder / "report.html", **page, sections=sections, run=run)
+    return Path(out) / "report.html"
 
 
-class _Told(NamedTuple):
-    """What the report is told from."""
-
-    scores: pd.DataFrame
-    root: Path
-    metrics: pd.DataFrame
-    kinds: pd.DataFrame
-
-    @property
-    def metric(self) -> str:
-        return story.headline(self.metrics)
-
-    @property
-    def methods(self) -> list[str]:
-        return tables.method_columns(self.scores)
+def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
+    options = {"n_splits": 10, "n_resamples": _RESAMPLES}
+    wanted = [(method, rate) for rate in (1e-2, 1e-3) for method in methods]
+    return pd.concat([evaluation.choose_threshold(scores, name, max_fpr=rate, **options) for name, rate in wanted])
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on: packages, Python, and the kind of machine."""
-    installed = {str(d.name).lower(): d.version for d in importlib.metadata.distributions()}
-    packages = {name: installed[name] for name in _PACKAGES if name in installed}
-    system = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    return {"simlab": __version__, **packages, **system}
+def _write_tables(made: _Study, run: Mapping[str, Any]) -> None:
+    beside = {"status", "error", "no_evidence", *made.ranked["method"]}
+    write_csv(made.scores[[name for name in made.scores if name not in beside]], made.folder / "pairs.csv")
+    for name in ("scores", "metrics", "thresholds"):
+        write_csv(getattr(made, name), made.folder / f"{name}.csv")
+    write_text(made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Return the path, after the table was written there so that a spreadsheet takes no name for a formula.
-
-    A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an apostrophe in
-    front; taking one away from such a text when reading gives back what it was.
-    """
-    text = table.select_dtypes(exclude=["number", "bool"])
-    table = table.assign(**{name: text[name].map(_plain) for name in text})
-    table.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
-    return path
-
-
-def _plain(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
-
-
-def _write_tables(folder: Path, told: _Told, run: Mapping[str, Any]) -> None:
-    columns = [name for name in told.scores if name not in ("status", "error", "no_evidence", *told.methods)]
-    write_csv(told.scores[columns], folder / "pairs.csv")
-    write_csv(told.scores, folder / "scores.csv")
-    write_csv(told.metrics, folder / "metrics.csv")
-    write_text(folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
-
-
-def _move(made: Path, out: Path) -> None:
-    (out / "figures").mkdir(exist_ok=True)
-    for path in sorted(made.rglob("*.*"), key=lambda path: (path.name == "report.html", path)):
-        os.replace(path, out / path.relative_to(made))
-
-
-def _draw(folder: Path, name: str, ax: Axes, alt: str, caption: str) -> Figure:
-    png = plots.save(ax, folder / f"{name}.png", dpi=130)
-    plots.save(ax, folder / f"{name}.svg", dpi=130)
+def _draw(made: _Study, name: str, ax: Axes, alt: str, caption: str) -> Figure:
+    (made.folder / "figures").mkdir(exist_ok=True)
+    png, _ = (plots.save(ax, made.folder / "figures" / f"{name}.{suffix}", dpi=130) for suffix in ("png", "svg"))
     plt.close(ax.figure)
     return Figure(png.read_bytes(), alt, caption)
 
 
-def _facts(told: _Told) -> dict[str, str]:
-    overall = told.metrics[told.metrics["group"] == "all"]
-    copies, others = overall["n_positive"].max(), overall["n_negative"].max()
+def _facts(metrics: pd.DataFrame) -> dict[str, str]:
+    n_sources, copies, others = metrics.loc[metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]].max()
     return {
-        "source pictures": f"{overall['n_sources'].max():,}",
+        "source pictures": f"{n_sources:,}",
         "pairs that are copies": f"{copies:,}",
         "pairs that are not": f"{others:,}",
-        "methods": str(len(told.methods)),
+        "methods": str(metrics["method"].nunique()),
         "smallest measurable false positive rate": f"1 in {others:,}" if others else "none",
     }
 
 
-def _overview(told: _Told) -> pd.DataFrame:
-    overall = told.metrics[told.metrics["group"] == "all"]
-    order = [*story.ranking(told.metrics, told.metric).index, *told.methods]
-    table = pd.DataFrame({"method": list(dict.fromkeys(order))})
+def _overview(made: _Study) -> pd.DataFrame:
+    overall = made.metrics[made.metrics["group"] == "all"]
+    table = made.ranked[["tier", "method"]].reset_index(drop=True)
     for metric, rows in overall.groupby("metric", sort=False):
-        rows = rows.set_index("method").reindex(table["method"])
-        table[measure(metric)] = rows["value"].to_numpy()
-        if "@" in metric:
-            table[f"threshold at {metric.partition('=')[2]}"] = rows["threshold"].to_numpy()
+        cells = {row["method"]: story.interval(row, "value", "low", "high", ".3f") for row in rows.to_dict("records")}
+        table[measure(metric)] = table["method"].map(cells)
     return table
 
 
-def _answers(told: _Told, draw: Callable[..., Figure]) -> Iterator[Section]:
-    metrics, metric, name = told.metrics, told.metric, measure(told.metric)
+def _chosen(made: _Study) -> pd.DataFrame:
+    rows = made.thresholds.to_dict("records")
+    table = pd.DataFrame({
+        "method": [row["method"] for row in rows],
+        "FPR wanted": [row["target"].removeprefix("fpr<=") for row in rows],
+        "threshold": [story.interval(row, "threshold", "low", "high", ".4g") for row in rows],
+        "copies found": [story.interval(row, "tpr", "tpr_low", "tpr_high", ".3f") for row in rows],
+        "FPR reached": [story.interval(row, "fpr", "fpr_low", "fpr_high", ".4f") for row in rows],
+        "note": [row["note"] for row in rows],
+    })  # fmt: skip
+    return table if table["note"].any() else table.drop(columns="note")
+
+
+def _answers(made: _Study) -> Iterator[Section]:
+    metrics, metric, name = made.metrics, made.metric, measure(made.metric)
     if metrics["group"].nunique() > 2:
         ax, alt = plots.plot_heatmap(metrics, metric=metric), f"{name} by method and perturbation"
-        figures = [draw("heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")]
+        figures = [_draw(made, "heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")]
         if metrics["severity"].notna().any():
-            ax, alt = plots.plot_severity(metrics, metric=metric), f"{name} against severity"
-            figures.append(draw("severity", ax, alt, "Left is mild, right is harsh, one panel for each kind."))
-        yield Section("Which method finds which kind of copy", story.by_kind(told.kinds, metric), figures)
-    curves = [
-        draw("roc", plots.plot_roc(evaluation.roc_curve(told.scores)), "ROC curves",
-             "Left is strict: few false alarms. The curves begin where these pairs stop telling anything."),
-        draw("pr", plots.plot_pr(evaluation.pr_curve(told.scores)), "Precision-recall curves",
-             "Precision holds for the share of copies among these pairs; among rarer copies it is lower."),
-        draw("distances", plots.plot_histograms(evaluation.distance_histogram(told.scores)), "Distances by method",
-             "The less the two colours overlap, the better a threshold can tell copies from the rest."),
+            ax, note = plots.plot_severity(metrics, metric=metric), "Mild left, harsh right; whiskers: 95 % intervals."
+            figures.append(_draw(made, "severity", ax, f"{name} against severity", note))
+        kinds = evaluation.evaluate(made.scores, by="kind", n_resamples=0)
+        yield Section("Which method finds which kind of copy", story.by_kind(kinds, metric), figures)
+    yield _curves(made)
+    rare = evaluation.prevalence_table(made.thresholds[made.thresholds["target"] == "fpr<=0.01"])
+    note = "What share of the pairs that are called copies at an FPR of 0.01 would be copies, where copies are rarer."
+    figure = _draw(made, "prevalence", plots.plot_prevalence(rare), "Precision by share of copies", note)
+    note = "Copies found and FPR reached are those on pictures that the threshold was not chosen on. [95 % intervals]"
+    text = "A pair is called a copy when its distance is at most the threshold, in the method's own unit."
+    yield Section("Which threshold", text, [figure], [(_chosen(made), note)])
+
+
+def _curves(made: _Study) -> Section:
+    scores = made.scores
+    figures = [
+        _draw(made, "roc", plots.plot_roc(evaluation.roc_curve(scores, n_resamples=_RESAMPLES)), "ROC curves",
+              "Left is strict: few false alarms. Shaded: 95 % intervals from resampling the source pictures."),
+        _draw(made, "pr", plots.plot_pr(evaluation.pr_curve(scores)), "Precision-recall curves",
+              "Precision holds for the share of copies among these pairs; among rarer copies it is lower."),
+        _draw(made, "distances", plots.plot_histograms(evaluation.distance_histogram(scores)), "Distances by method",
+              "The less the two colours overlap, the better a threshold can tell copies from the rest."),
     ]  # fmt: skip
-    table = _overview(told), "All pairs together. A pair is called a copy when its distance is at most the threshold."
-    yield Section("All pairs together", story.measurable(metrics), curves, [table])
+    note = "All pairs together, with 95 % intervals. Methods of one tier cannot be told apart from its first."
+    text = story.measurable(int(made.metrics["n_negative"].max()))
+    return Section("All pairs together", text, figures, [(_overview(made), note)])
 
 
-def _pictures(told: _Told, draw: Callable[..., Figure], example: str | None) -> Iterator[Section]:
-    usable = told.scores[told.scores["status"] == "ok"]
-    changed = usable[(usable["label"] == 1) & (usable["perturbation"] != "")]
+def _pictures(made: _Study, example: str | None) -> Iterator[Section]:
+    changed = made.scores.query("status == 'ok' and label == 1 and perturbation != ''")
     if len(changed):
         chosen = example if example in set(changed["query"]) else changed["query"].iloc[0]
-        rows = changed[changed["query"] == chosen].drop_duplicates("perturbation")
-        yield Section("What was done to the pictures", "", [_gallery(told.root, rows.head(_GALLERY - 1), draw)])
-    best = story.ranking(told.metrics, told.metric).index
-    if len(best):
+        rows = changed[changed["query"] == chosen].drop_duplicates("perturbation").head(_GALLERY - 1)
+        shown = [("", 0), *rows[["perturbation", "seed"]].itertuples(index=False, name=None)]
+        pictures = [thumbnail(made.root / chosen, *variant) for variant in shown]
+        ax = plots.plot_gallery(pictures, [spelled(spec, rows["perturbation"]) for spec, _ in shown])
+        figure = _draw(made, "gallery", ax, "Variants", f"{chosen} and its variants, as the methods were given them.")
+        yield Section("What was done to the pictures", "", [figure])
+    best = made.ranked.dropna(subset=["value"])["method"].head(1)
+    for method in best:
         text = (
-            f"{best[0]} does best here, so its errors are the ones that are hard to avoid: "
-            "the copies that it finds farthest apart, and the non-copies that it finds nearest."
+            f"{method} comes first here, so what it gets wrong is hard to avoid: the copies that it finds farthest "
+            "apart, and the non-copies that it finds nearest."
         )
-        yield Section(f"The hardest pairs for {best[0]}", text, list(_hardest(told, best[0], draw)))
+        yield Section(f"The hardest pairs for {method}", text, list(_hardest(made, method)))
 
 
-def _gallery(root: Path, rows: pd.DataFrame, draw: Callable[..., Figure]) -> Figure:
-    rows = rows[["query", "perturbation", "seed"]]
-    shown = [(rows["query"].iloc[0], "", 0), *rows.itertuples(index=False, name=None)]
-    specs = [spec for _, spec, _ in shown]
-    ax = plots.plot_gallery([_picture(root, *row) for row in shown], [spelled(spec, specs) for spec in specs])
-    caption = f"{shown[0][0]} and its variants, as the methods were given them."
-    return draw("gallery", ax, "One picture and its variants", caption)
-
-
-def _hardest(told: _Told, method: str, draw: Callable[..., Figure]) -> Iterator[Figure]:
+def _hardest(made: _Study, method: str) -> Iterator[Figure]:
     words = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
-    specs = told.scores["perturbation"].unique()
-    for kind, rows in evaluation.hardest(told.scores, method).groupby("error_kind", sort=False):
-        notes = [
-            f"{spelled(spec, specs)}, distance {distance:.4g}"
-            for spec, distance in zip(rows["perturbation"], rows[method], strict=True)
-        ]
-        ax = _pairs(told.root, rows, notes)
-        yield draw(f"hardest_{kind.replace(' ', '_')}", ax, words[kind], words[kind])
+    specs = made.scores["perturbation"].unique()
+    for kind, rows in evaluation.hardest(made.scores, method, _HARDEST).groupby("error_kind", sort=False):
+        told = zip(rows["perturbation"], rows[method], strict=True)
+        notes = [f"{spelled(spec, specs)}, distance {distance:.4g}" for spec, distance in told]
+        yield _draw(made, f"hardest_{kind.replace(' ', '_')}", _pairs(made.root, rows, notes), kind, words[kind])
 
 
 def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
-    rows = rows.reindex(columns=["reference", "perturbation_reference", "query", "perturbation", "seed"])
-    rows = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0})
+    columns = ["reference", "perturbation_reference", "query", "perturbation", "seed"]
+    rows = rows.reindex(columns=columns).astype(object).fillna({columns[1]: "", columns[3]: "", "seed": 0})
     pictures, captions = [], []
-    for row, note in zip(rows.itertuples(index=False), notes, strict=True):
-        reference, spec_reference, query, spec, seed = row
-        pictures.append((_picture(root, reference, spec_reference, seed), _picture(root, query, spec, seed)))
-        names = dict.fromkeys([reference, query])
-        captions.append("\n".join(filter(None, ["  ·  ".join(names), note])))
+    for (reference, changed, query, spec, seed), note in zip(rows.itertuples(index=False), notes, strict=True):
+        pictures.append((thumbnail(root / reference, changed, seed), thumbnail(root / query, spec, seed)))
+        captions.append("\n".join(filter(None, ["  ·  ".join(dict.fromkeys([reference, query])), note])))
     return plots.plot_pairs(pictures, captions)
 
 
-def _picture(root: Path, path: str, spec: str, seed: int) -> Image.Image:
-    """Return the picture as a pair sees it, small; grey where it can no longer be read."""
-    try:
-        image = perturb.apply(read_image(root / path), spec, seed=int(seed))
-    except (ValueError, OSError):
-        return Image.new("RGB", (240, 180), "#d0d0d0")
-    image.thumbnail((360, 360))
-    return image
-
-
-def _limits(
-    told: _Told, draw: Callable[..., Figure], audit: pd.DataFrame | None, unreadable: pd.DataFrame | None
-) -> Section:
-    scores, figures, shown = told.scores, [], []
-    failed = scores.loc[scores["status"] == "error", ["reference", "query", "perturbation", "error"]]
+def _limits(made: _Study, audit: pd.DataFrame | None, unreadable: pd.DataFrame | None) -> Section:
+    failed = made.scores.loc[made.scores["status"] == "error", ["reference", "query", "perturbation", "error"]]
+    shown = [
+        (audit, "Sources that look alike"),
+        (unreadable, "Pictures that could not be used, and why"),
+        (failed, "Pairs that could not be compared, and why"),
+    ]
+    figures = []
     if audit is not None and len(audit):
-        ax = _pairs(told.root, audit.head(6), [""] * len(audit.head(6)))
-        figures.append(draw("audit", ax, "Sources that look alike", "Sources that look alike, nearest first."))
-        shown.append((audit, "Sources that look alike"))
-    if unreadable is not None and len(unreadable):
-        shown.append((unreadable, "Pictures that could not be used, and why"))
-    if len(failed):
-        shown.append((failed, "Pairs that could not be compared, and why"))
-    text = "\n\n".join([story.problems(scores, told.methods), story.audit(audit)])
-    return Section("What these numbers leave out", text, figures, shown)
+        ax, note = _pairs(made.root, audit.head(_HARDEST), [""] * len(audit.head(_HARDEST))), "Sources that look alike."
+        figures.append(_draw(made, "audit", ax, note, "Sources that look alike, nearest first."))
+    text = f"{story.problems(made.scores)}\n\n{story.audit(audit)}"
+    tables = [(table, caption) for table, caption in shown if table is not None and len(table)]
+    return Section("What these numbers leave out", text, figures, tables)

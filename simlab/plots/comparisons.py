@@ -1,0 +1,114 @@
+"""Methods against each other and against their cost; probabilities and groups."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import same_color
+from matplotlib.ticker import FuncFormatter, NullLocator
+from scipy.cluster import hierarchy
+
+from simlab.plots import style
+from simlab.plots.summaries import draw_table, spelled
+
+
+@style.styled
+def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Axes | None = None) -> Axes:
+    """Draw how much more method `a` reaches than `b`, overall and per group; a decided row has the winner's colour.
+
+    Args:
+        differences: group, metric, difference, low, high, p_adjusted, n_positive, n_negative, as from
+            :func:`simlab.evaluation.compare`.
+    """
+    rows = differences.dropna(subset=["difference"]).iloc[::-1]
+    ax = style.axes(ax, 8, 1.1 + 0.27 * len(rows))
+    if rows.empty:
+        return style.nothing(ax, "no difference could be measured")
+    winners = {1: style.method_style(a)["color"], -1: style.method_style(b)["color"], 0: style.GREY}
+    decided = np.sign(rows["difference"]).where(rows["p_adjusted"] < 0.05, 0)
+    places, colours = np.arange(len(rows)), [winners[int(sign)] for sign in decided]
+    ax.axvline(0, color=style.INK, linewidth=0.8)
+    ax.hlines(places, rows["low"], rows["high"], colors=colours, linewidth=1.6)
+    ax.scatter(rows["difference"], places, c=colours, s=26, zorder=3)
+    names = [style.label(spelled(group, rows["group"])) for group in rows["group"]]
+    ax.set_yticks(places, names, fontfamily=style.families())
+    a, b, metric = style.label(a), style.label(b), style.measure(rows["metric"].iloc[0])
+    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"{b} is better   ←   difference in {metric}   →   {a} is better")
+    return style.finish(ax, f"{a} minus {b}", style.counts(rows))
+
+
+@style.styled
+def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw which share of the copies that one method (row) misses another (column) finds.
+
+    Args:
+        shares: method, other, share, n_misses, as from :func:`simlab.evaluation.complementarity`.
+    """
+    methods = shares["method"].unique()
+    ax = style.axes(ax, 3 + 0.9 * len(methods), 1 + 0.3 * len(methods))
+    if shares.empty:
+        return style.nothing(ax, "it takes two methods for one to find what the other misses")
+    values = shares.set_index(["method", "other"])["share"].unstack().reindex(index=methods, columns=methods)
+    missed = shares.groupby("method")["n_misses"].max()
+    draw_table(ax, values.rename(index={name: f"{name} misses {missed[name]:,.0f}" for name in methods}))
+    style.title(ax, "Of these, the others find", pad=8)
+    ax.set_xlabel(f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left")
+    return ax
+
+
+@style.styled
+def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None) -> Axes:
+    """Draw what each method reaches against what it costs; a method below the line costs more than a better one.
+
+    Args:
+        costs: method, seconds, value (of the metric); whiskers are drawn where low and high are given.
+    """
+    ax, rows = style.axes(ax, 8, 4.2), costs.dropna(subset=["seconds", "value"]).sort_values("seconds")
+    ax.step(rows["seconds"], rows["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0)
+    for turn, row in enumerate(rows.to_dict("records")):
+        at, colour = (row["seconds"], row["value"]), style.method_style(row["method"])["color"]
+        ax.vlines(at[0], row.get("low", at[1]), row.get("high", at[1]), linewidth=1.2, alpha=0.7, color=colour)
+        ax.plot(*at, "o", markersize=6, color=colour)
+        place = {"xytext": (5, (-6, 6)[turn % 2]), "textcoords": "offset points", "va": ("top", "bottom")[turn % 2]}
+        ax.annotate(style.label(row["method"], limit=30), at, **place, **style.name_look(row["method"]))
+    ax.set(xscale="log", ylim=(-0.02, 1.08))
+    ax.xaxis.set(minor_locator=NullLocator(), major_formatter=FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+    return style.finish(ax, f"{style.measure(metric)} and its cost", xlabel="seconds", ylabel=style.measure(metric))
+
+
+@style.styled
+def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of copies observed against the probability predicted; on the diagonal the two agree.
+
+    Args:
+        bins: predicted, observed (fractions), n (pairs), as from :meth:`simlab.Ensemble.reliability`.
+    """
+    ax, bins = style.axes(ax, 4.4, 4.2), bins.dropna(subset=["predicted", "observed"])
+    ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
+    ax.plot(bins["predicted"], bins["observed"], color=style.INK, linewidth=1.4)
+    ax.scatter(bins["predicted"], bins["observed"], s=14 + 8 * np.log1p(bins["n"]), color=style.INK, zorder=3)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    names = {"xlabel": "probability predicted", "ylabel": "share of copies observed"}
+    return style.finish(ax, "Reliability", f"n = {bins['n'].sum():,.0f} pairs", **names)
+
+
+@style.styled
+def plot_dendrogram(
+    linkage: np.ndarray, names: Sequence[str], *, threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the tree in which pictures join into groups, those nearer than `threshold` in a colour for each group.
+
+    Args:
+        linkage: (n - 1, 4), as from :func:`scipy.cluster.hierarchy.linkage`.
+    """
+    ax = style.axes(ax, 8, 0.9 + 0.17 * len(names))
+    shown = [style.label(name, limit=40) for name in names]
+    look = {"above_threshold_color": style.GREY, "color_threshold": threshold or 0}
+    hierarchy.dendrogram(linkage, labels=shown, orientation="right", leaf_font_size=7.5, ax=ax, **look)
+    for at, links in enumerate(ax.collections):
+        if not same_color(links.get_color()[0], style.GREY):
+            links.set_color(style.COLOURS[at % len(style.COLOURS)])
+    if threshold is not None:
+        ax.axvline(threshold, color=style.MUTED, linewidth=1, linestyle=":")
+    return style.finish(ax, "Groups", f"n = {len(names):,} pictures", grid="x", xlabel="distance at which groups join")
