@@ -15,11 +15,11 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import simlab as sl
-from simlab.ensemble import Ensemble, validation
+from simlab.ensemble import Ensemble
 from simlab.methods import extract_all, resolve
 
 METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
-FPRS = (0.01, 0.001)
+METRICS = ("roc_auc", "tpr@fpr=0.01", "tpr@fpr=0.001")
 
 
 def main():
@@ -53,11 +53,10 @@ def rivals(ensemble):
         boosted[test] = -model.fit(data.X[train], data.label[train]).decision_function(data.X[test])
     found |= {"any (least FPR)": np.nanmin(ranks, axis=1), "all (largest FPR)": np.nanmax(ranks, axis=1)}
     found |= {"mean of ranks": np.nanmean(ranks, axis=1), "monotone boosting": boosted}
-    rates = [
-        {"how": how, **{f"tpr@fpr={f:g}": validation.tpr_at_fpr(d, data.label, data.weight, f) for f in FPRS}}
-        for how, d in found.items()
-    ]
-    return pd.DataFrame(rates)
+    table = rows.drop(columns=[*ensemble.methods_, "ensemble"]).assign(no_evidence="", **found)
+    table.attrs["methods"] = list(found)
+    metrics = sl.evaluate(table, metrics=METRICS, n_resamples=0)
+    return metrics.pivot(index="method", columns="metric", values="value").loc[list(found)].reset_index()
 
 
 def _false_positive_rates(data, train, test):
@@ -77,7 +76,7 @@ def cost(pairs, scores, n=8):
     """Milliseconds by picture and by pair on one core, bytes by picture, and the TPR they buy."""
     root, paths = pairs.attrs["root"], list(dict.fromkeys(pairs["reference"]))[:n]
     images, rows = [sl.read_image(f"{root}/{path}") for path in paths], []
-    metrics = sl.evaluate(scores, METHODS)
+    metrics = sl.evaluate(scores, METHODS, n_resamples=0)
     for method in resolve(METHODS):
         start = time.process_time()
         packed = [extract_all(image, [method.feature])[method.feature.key] for image in images]

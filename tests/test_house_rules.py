@@ -20,7 +20,8 @@ STOREYS = [
     ["methods"],
     ["features"],
     ["scoring", "audit"],
-    ["evaluation", "ensemble", "grouping", "plots"],
+    ["evaluation"],
+    ["ensemble", "grouping", "plots"],
     ["search", "report"],
     ["widgets", "cli"],
 ]

@@ -11,7 +11,10 @@ from simlab.methods import REGISTRY
 from simlab.specs import parse
 
 ALLOWED_LOSS = 0.002
-"""Recall that a cascade may lose against the full ensemble."""
+"""Recall at :data:`FPR` that a cascade may lose against the full ensemble."""
+
+FPR = 0.01
+"""At which recall is meant."""
 
 _GRID = np.linspace(0, 1, 41)
 
@@ -48,12 +51,11 @@ def is_cheap(method: str) -> bool:
     return len(calls) == 1 and calls[0].name in REGISTRY and REGISTRY[calls[0].name].compare_many is not None
 
 
-def fit_gate(data: Sample, methods: list[str], full: np.ndarray, fpr: float) -> tuple[Gate, np.ndarray, np.ndarray]:
+def fit_gate(data: Sample, methods: list[str], full: np.ndarray) -> tuple[Gate, np.ndarray, np.ndarray]:
     """Return the gate, and for every row, out of fold: the cascade's evidence, and whether it needed all methods.
 
     Args:
         full: out-of-fold evidence of all methods (n,).
-        fpr: at which recall may fall by :data:`ALLOWED_LOSS`.
 
     Raises:
         ValueError: no method is cheap, or all are.
@@ -67,18 +69,23 @@ def fit_gate(data: Sample, methods: list[str], full: np.ndarray, fpr: float) -> 
     asked = np.zeros(len(full), dtype=bool)
     model = cheap_data.fit()
     for train, test in data.held_out():
-        gate = Gate(columns, model, *_limits(cheap[train], full[train], data.label[train], data.weight[train], fpr))
+        gate = Gate(columns, model, *_limits(cheap[train], full[train], data.label[train], data.weight[train]))
         asked[test] = ~gate.decided(cheap[test])
         found[test] = np.where(asked[test], full[test], cheap[test])
-    return Gate(columns, model, *_limits(cheap, full, data.label, data.weight, fpr)), found, asked
+    return Gate(columns, model, *_limits(cheap, full, data.label, data.weight)), found, asked
 
 
-def _limits(cheap: np.ndarray, full: np.ndarray, label: np.ndarray, weight: np.ndarray, fpr: float):
-    """The widest limits, far first, that lose no more than is allowed, half of it each."""
-    least = validation.tpr_at_fpr(-full, label, weight, fpr) - ALLOWED_LOSS / 2
-    recall = lambda decided: validation.tpr_at_fpr(-np.where(decided, cheap, full), label, weight, fpr)  # noqa: E731
-    fars = np.quantile(cheap, _GRID)
-    far = max((limit for limit in fars if recall(cheap <= limit) >= least), default=-np.inf)
-    nears = fars[fars > far]
-    ends = (limit for limit in nears if recall((cheap <= far) | (cheap >= limit)) >= least - ALLOWED_LOSS / 2)
-    return float(far), float(min(ends, default=np.inf))
+def _limits(cheap: np.ndarray, full: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """The widest limits, far first, that lose no more recall than is allowed, half of it each."""
+    recall = lambda decided: _recall(np.where(decided, cheap, full), label, weight)  # noqa: E731
+    least, ends = _recall(full, label, weight) - ALLOWED_LOSS / 2, np.quantile(cheap, _GRID)
+    far = max((end for end in ends if recall(cheap <= end) >= least), default=-np.inf)
+    wide = (end for end in ends[ends > far] if recall((cheap <= far) | (cheap >= end)) >= least - ALLOWED_LOSS / 2)
+    return float(far), float(min(wide, default=np.inf))
+
+
+def _recall(evidence: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:
+    """Share of the copies with more evidence than all but :data:`FPR` of the others."""
+    order = np.argsort(-evidence[~label], kind="stable")
+    above = np.cumsum(weight[~label][order]) > FPR * weight[~label].sum() * (1 + 1e-9)
+    return float(np.average(evidence[label] > evidence[~label][order][above.argmax()], weights=weight[label]))

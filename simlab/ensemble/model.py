@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from simlab import specs, tables
+from simlab import evaluation, specs, tables
 from simlab.ensemble import recipe, validation
 from simlab.ensemble.cascade import Gate, fit_gate
 from simlab.methods import versions
@@ -18,8 +18,8 @@ from simlab.methods import versions
 NAME = "ensemble"
 """Column of the ensemble's distance."""
 
-FPR = (0.01, 0.001)
-"""False positive rates for which a recipe holds thresholds, where there are enough non-copies."""
+METRICS = {"0.01": "tpr@fpr=0.01", "0.001": "tpr@fpr=0.001"}
+"""For these false positive rates a recipe holds thresholds, where there are enough non-copies."""
 
 
 class Ensemble:
@@ -41,11 +41,12 @@ class Ensemble:
         weights_: table: method, weight, share (of all weights), low, high (95 % interval of the share; sources
             resampled, calibrations kept).
         out_of_fold_: the rows fitted to, with the column "ensemble": out-of-fold distance.
-        comparison_: best (single method), fpr, ensemble and single (TPR at that FPR), difference, low, high (95 %).
+        metric_: what methods are compared by: TPR at FPR .01; ROC AUC where there are fewer than 100 non-copies.
+        comparison_: best (single method), ensemble and single (their metric), difference, low, high (95 %).
         thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
         prevalence_: share of copies in training.
         gate_: the cascade's :class:`~simlab.ensemble.cascade.Gate`; None without one.
-        cascade_: share (of pairs that need all methods), cascade and full (TPR), difference, low, high: out of fold,
+        cascade_: share (of pairs that need all methods), cascade and full (metric), difference, low, high: out of fold,
             the gate chosen on other sources; None without a cascade.
         training_: what it was fitted to: counts, perturbations, a digest of the table.
         report_: all that in words; the first line says whether the ensemble beats the best single method.
@@ -81,6 +82,7 @@ class Ensemble:
         self.prevalence_ = self.classifier_.prevalence_
         self.out_of_fold_ = rows.assign(**{NAME: expit(-held_out - logit(self.prevalence_))})
         self.out_of_fold_.attrs["methods"] = [*self.methods_, NAME]
+        self.metric_ = METRICS["0.01"] if (~data.label).sum() >= 100 else "roc_auc"
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
         self.gate_, self.cascade_ = self._fit_gate(held_out) if self.cascade else (None, None)
@@ -153,32 +155,30 @@ class Ensemble:
         return pd.DataFrame(columns)
 
     def ablation(self) -> pd.DataFrame:
-        """Return what is lost without each method: method, tpr (out of fold, without it), loss, low, high (95 %).
+        """Return what is lost without each method: method, without (:attr:`metric_`, out of fold), loss, low, high.
 
-        The FPR is that of :attr:`comparison_`. A loss whose interval holds 0 means that the method can go.
+        A loss whose interval holds 0 means that the method can go.
         """
         if len(self.methods_) < 2:
             raise ValueError("ablation needs two methods or more; there is one")
-        full, fpr, rows = self.out_of_fold_[NAME].to_numpy(), self.comparison_["fpr"], []
+        rows = []
         for column, method in enumerate(self.methods_):
-            less = -validation.out_of_fold(self._data.without(column))
-            paired = validation.paired_tpr(full, less, self._data, fpr, n=self.n_resamples, seed=self.seed)
-            rows.append({"method": method, "tpr": paired["second"], "loss": paired["difference"], **_interval(paired)})
+            found = self._compared(-validation.out_of_fold(self._data.without(column)), "without")
+            rows.append({"method": method, "without": found["b"], "loss": found["difference"], **_interval(found)})
         return pd.DataFrame(rows)
 
     def leave_one_perturbation_out(self) -> pd.DataFrame:
-        """Return the TPR on copies of each perturbation, out of fold: trained with it (tpr) and without it (unseen).
+        """Return :attr:`metric_` on copies of each perturbation, out of fold: trained with it (known) and without.
 
-        Columns: perturbation, n_positive, tpr, unseen. The threshold is that of :attr:`comparison_`'s FPR.
+        Columns: perturbation, n_positive, known, unseen.
         """
-        data, fpr, rows = self._data, self.comparison_["fpr"], []
-        known = self.out_of_fold_[NAME].to_numpy()
-        for spec in pd.unique(self._perturbations[data.label]):
-            mine = data.label & (self._perturbations == spec)
-            unseen = -validation.out_of_fold(data, self._perturbations != spec)
-            rates = [validation.tpr_at_fpr(d, data.label, data.weight, fpr, of=mine) for d in (known, unseen)]
-            rows.append((spec, int(mine.sum()), *rates))
-        return pd.DataFrame(rows, columns=["perturbation", "n_positive", "tpr", "unseen"])
+        specs_used, rows = pd.unique(self._perturbations[self._data.label]), []
+        for spec in specs_used:
+            unseen = -validation.out_of_fold(self._data, self._perturbations != spec)
+            table = self.out_of_fold_.assign(unseen=unseen).loc[~self._data.label | (self._perturbations == spec)]
+            found = evaluation.evaluate(table, [NAME, "unseen"], metrics=[self.metric_], n_resamples=0)
+            rows.append((spec, found["n_positive"][0], *found["value"]))
+        return pd.DataFrame(rows, columns=["perturbation", "n_positive", "known", "unseen"])
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON: methods, calibrations, weights, thresholds, versions, what it was fitted to."""
@@ -238,28 +238,30 @@ class Ensemble:
 
     def _comparison(self) -> dict[str, Any]:
         """The best single method is the best on these very pairs: the choice is in its favour."""
-        data, rows = self._data, self.out_of_fold_
-        fpr = max(FPR[0], 1 / (~data.label).sum())
-        rates = [validation.tpr_at_fpr(rows[m].to_numpy(), data.label, data.weight, fpr) for m in self.methods_]
-        best = self.methods_[int(np.argmax(rates))]
-        pair = rows[NAME].to_numpy(), rows[best].to_numpy()
-        found = validation.paired_tpr(*pair, data, fpr, n=self.n_resamples, seed=self.seed)
-        names = {"ensemble": found["first"], "single": found["second"], "difference": found["difference"]}
-        return {"best": best, "fpr": fpr, **names, **_interval(found)}
+        singles = evaluation.evaluate(self.out_of_fold_, self.methods_, metrics=[self.metric_], n_resamples=0)
+        best = singles["method"][singles["value"].argmax()]
+        found = self._compared(self.out_of_fold_[best], best)
+        rates = {"ensemble": found["a"], "single": found["b"], "difference": found["difference"]}
+        return {"best": best, **rates, **_interval(found)}
+
+    def _compared(self, other: pd.Series | np.ndarray, name: str) -> dict[str, float]:
+        """The ensemble, out of fold, and another distance of the same rows: a, b, difference, low, high."""
+        options = {"metric": self.metric_, "n_resamples": self.n_resamples, "seed": self.seed}
+        table = evaluation.compare(self.out_of_fold_.assign(**{name: np.asarray(other)}), NAME, name, **options)
+        return table.iloc[0][["a", "b", "difference", "low", "high"]].astype(float).to_dict()
 
     def _fit_gate(self, held_out: np.ndarray) -> tuple[Gate, dict[str, float]]:
-        fpr = self.comparison_["fpr"]
-        gate, evidence, asked = fit_gate(self._data, self.methods_, held_out, fpr)
-        paired = validation.paired_tpr(-evidence, -held_out, self._data, fpr, n=self.n_resamples, seed=self.seed)
-        share = float(np.average(asked, weights=self._data.weight))
+        gate, evidence, asked = fit_gate(self._data, self.methods_, held_out)
         self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
-        rates = {"cascade": paired["first"], "full": paired["second"], "difference": paired["difference"]}
-        return gate, {"share": share, **rates, **_interval(paired)}
+        found = self._compared(-held_out, "full")
+        share = float(np.average(asked, weights=self._data.weight))
+        rates = {"cascade": found["a"], "full": found["b"], "difference": found["difference"]}
+        return gate, {"share": share, **rates, **_interval(found)}
 
     def _thresholds(self) -> dict[str, float]:
-        data, distance = self._data, self.out_of_fold_[NAME].to_numpy()
-        measurable = [fpr for fpr in FPR if fpr * (~data.label).sum() >= 1]
-        return {f"{fpr:g}": validation.cut_at_fpr(distance, data.label, data.weight, fpr) for fpr in measurable}
+        found = evaluation.evaluate(self.out_of_fold_, [NAME], metrics=list(METRICS.values()), n_resamples=0)
+        values = found.set_index("metric")["threshold"]
+        return {fpr: float(values[metric]) for fpr, metric in METRICS.items() if np.isfinite(values[metric])}
 
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
@@ -272,7 +274,7 @@ class Ensemble:
     def _report(self) -> str:
         c, data = self.comparison_, self._data
         verdict = "beats" if c["low"] > 0 else "does not beat"
-        rates = f"TPR {c['ensemble']:.3f} against {c['single']:.3f} at FPR {c['fpr']:.2g}"
+        rates = f"{self.metric_} {c['ensemble']:.3f} against {c['single']:.3f}"
         interval = f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
         lines = [
             f"The ensemble {verdict} the best single method, {c['best']}: {rates}, {interval}, out of fold.",
@@ -283,7 +285,7 @@ class Ensemble:
         if self.cascade:
             c = self.cascade_
             lines.append(
-                f"Cascade: {c['share']:.0%} of the pairs need all methods; TPR {c['cascade']:.3f} against"
+                f"Cascade: {c['share']:.0%} of the pairs need all methods; {self.metric_} {c['cascade']:.3f} against"
                 f" {c['full']:.3f}, difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})."
             )
         return "\n".join(lines)

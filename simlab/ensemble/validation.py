@@ -97,37 +97,6 @@ def resampled_weights(model: CopyClassifier, data: Sample, *, n: int, seed: int)
     return np.array(draws).reshape(-1, data.X.shape[1])
 
 
-def cut_at_fpr(distance: np.ndarray, label: np.ndarray, weight: np.ndarray, fpr: float) -> float:
-    """Return the largest observed distance whose FPR is at most `fpr`; NaN where even the smallest has more."""
-    order = np.argsort(distance[~label], kind="stable")
-    rate = np.cumsum(weight[~label][order]) / weight[~label].sum()
-    n_allowed = np.searchsorted(rate, fpr * (1 + 1e-9), "right")
-    below = distance[distance < np.append(distance[~label][order], np.inf)[n_allowed]]
-    return float(below.max()) if len(below) else np.nan
-
-
-def tpr_at_fpr(
-    distance: np.ndarray, label: np.ndarray, weight: np.ndarray, fpr: float, *, of: np.ndarray | None = None
-) -> float:
-    """Return the share of copies (or of those in the mask `of`) within :func:`cut_at_fpr`."""
-    copies = label if of is None else of
-    return float(weight[copies & (distance <= cut_at_fpr(distance, label, weight, fpr))].sum() / weight[copies].sum())
-
-
-def paired_tpr(
-    first: np.ndarray, second: np.ndarray, data: Sample, fpr: float, *, n: int, seed: int
-) -> dict[str, float]:
-    """Return TPR at FPR of two distances on the same pairs: first, second, difference, low, high (95 %)."""
-    rates = [tpr_at_fpr(d, data.label, data.weight, fpr) for d in (first, second)]
-    draws = [
-        tpr_at_fpr(first[r], data.label[r], w[r], fpr) - tpr_at_fpr(second[r], data.label[r], w[r], fpr)
-        for r, w in _resamples(data, n, seed)
-    ]
-    low, high = np.quantile(draws, [0.025, 0.975]) if draws else (np.nan, np.nan)
-    difference = rates[0] - rates[1]
-    return {"first": rates[0], "second": rates[1], "difference": difference, "low": float(low), "high": float(high)}
-
-
 def _resamples(data: Sample, n: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows that were drawn, and the weight of every row, in resamples of the sources that have both classes."""
     rng = np.random.default_rng([seed, 0xE5])
