@@ -243,7 +243,7 @@ class _Library:
             "sharpness": looks[:, 2].tolist(),
             "low_information": [path in self.poor for path in self.looks],
         }
-        return {"root": str(self.store.root), "errors": self.errors, "pictures": pictures}
+        return {"root": str(self.store.root), "errors": dict(self.errors), "pictures": pictures}
 
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, keypoints that vote for each other."""

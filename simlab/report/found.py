@@ -85,10 +85,12 @@ def _sections(made: _Found) -> Iterator[Section]:
     copies = made.pairs[~made.pairs["identical"].astype(bool)]
     if len(copies):
         doubtful = copies.tail(_PAIRS // 2)
-        sure = copies.drop(doubtful.index).drop_duplicates("reference").head(_PAIRS - len(doubtful))
+        sure = copies.drop(doubtful.index).drop_duplicates("reference")
+        varied = sure.assign(again=sure.duplicated("agreed")).sort_values("again", kind="stable")
         text = "Lines join keypoints that match and agree on one geometry. Where there are none, the hashes decided."
         if len(sure):
-            yield Section("Why: some of the surest", text, [_why(made, row) for row in _rows(sure)])
+            shown = _rows(varied.head(_PAIRS - len(doubtful)))
+            yield Section("Why: some of the surest", text, [_why(made, row) for row in shown])
         text = "The least certain of all that were found: look at these before you trust the others."
         yield Section("Why: the least certain", text, [_why(made, row) for row in _rows(doubtful)])
     several = made.groups[made.groups["size"] > 1]
@@ -118,7 +120,7 @@ def _about_groups(several: pd.DataFrame) -> str:
 
 
 def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
-    pictures = [_picture(made.root, row[side], 480) for side in ("reference", "query")]
+    pictures = [_picture(made.root, row[side], 400) for side in ("reference", "query")]
     a, b = (akaze.extract(picture) for picture in pictures)
     matches = np.stack(akaze.inliers(a, b), axis=1)
     names = f"{row['reference']} and {row['query']}"
@@ -138,7 +140,7 @@ def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
 
 
 def _draw(made: _Found, ax: Axes, alt: str, caption: str) -> Figure:
-    png = plots.save(ax, made.folder / "figure.png", dpi=100).read_bytes()
+    png = plots.save(ax, made.folder / "figure.png", dpi=80).read_bytes()
     plt.close(ax.figure)
     return Figure(png, alt, caption)
 

@@ -1,0 +1,116 @@
+"""What a search finds, how much of it is wrong, and how long it takes.
+
+    python benchmarks/search.py FOLDER                 copies of 60 pictures are planted among all of FOLDER
+    python benchmarks/search.py FOLDER --speed         2,000 pictures of 0.15 megapixels made of FOLDER's; many hashes
+
+Found pairs that were not planted are listed: some are copies that FOLDER had before, and only a person can tell.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import simlab as sl
+from simlab.search import near_pairs
+
+PERTURBATIONS = [
+    "crop(area=0.5)", "crop(area=0.25)", "crop(area=0.15)", "crop(area=0.5)+recompress(quality=30)",
+    "rotate(degrees=5)", "rotate(degrees=20)", "rotate(degrees=90)", "mirror", "perspective", "shear(degrees=20)",
+    "text(length=20)", "text(length=50)", "border(width=0.1)", "embed", "screenshot", "brightness(factor=2)",
+    "resize(scale=0.4)", "recompress(quality=10)",
+]  # fmt: skip
+
+
+def main() -> None:
+    """Plant, search, print."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder:
+        (speed if options.speed else quality)(options, Path(folder))
+
+
+def quality(options: argparse.Namespace, folder: Path) -> None:
+    """Recall by perturbation, and what was found that was not planted."""
+    planted = plant(options, folder)
+    cache = options.cache or folder.with_name(f"{folder.name}.sqlite")
+    found = sl.find_copies(folder, options.recipe, cache=cache, n_jobs=options.jobs)
+    source = dict(zip(planted["file"], planted["source"]))
+    sources = [[source.get(path, path) for path in found[side]] for side in ("reference", "query")]
+    same = np.equal(*(np.array(side, dtype=object) for side in sources))
+    pairs = {frozenset(pair) for pair in zip(found["reference"], found["query"])}
+    linked = {*found["reference"][same], *found["query"][same]}
+    planted["found"] = [frozenset(pair) in pairs for pair in zip(planted["source"], planted["file"])]
+    planted["grouped"] = planted["file"].isin(linked)
+    print(planted.groupby("perturbation")[["found", "grouped"]].mean().round(3).to_string())
+    print(f"all {len(planted)}: found {planted['found'].mean():.3f}, grouped {planted['grouped'].mean():.3f}")
+    others = found[~same].assign(
+        pair=[" | ".join(sorted(pair)) for pair in zip(*(np.array(s)[~same] for s in sources))]
+    )
+    n = len(found.attrs["pictures"]["file"])
+    print(f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; {len(others)} of them were not planted:")
+    print(others.groupby("pair")["probability"].agg(["size", "max"]).sort_values("max").to_string())
+
+
+def plant(options: argparse.Namespace, folder: Path) -> pd.DataFrame:
+    """Copy the pictures to `folder` and add variants of some: source, file, perturbation."""
+    table, rows = sl.datasets.as_table(options.folder), []
+    for path in table["path"]:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(options.folder, path), folder / path)
+    (folder / "planted").mkdir()
+    for n, path in enumerate(sl.datasets.sample_sources(table, options.sources, seed=3)["path"]):
+        image = sl.read_image(folder / path)
+        for k, spec in enumerate(PERTURBATIONS):
+            file = f"planted/{n:03}_{k:02}.jpg"
+            sl.perturb.apply(image, spec, seed=1).save(folder / file, quality=92)
+            rows.append((path, file, spec))
+    return pd.DataFrame(rows, columns=["source", "file", "perturbation"])
+
+
+def speed(options: argparse.Namespace, folder: Path) -> None:
+    """Seconds, of the clock and of this process, for a first search, the same again, a query, and near hashes."""
+    pictures, cache = folder / "pictures", folder / "cache.sqlite"
+    pictures.mkdir()
+    table = sl.datasets.as_table(options.folder)
+    for n in range(2000):
+        image = sl.read_image(Path(options.folder, table["path"].iloc[n % len(table)]))
+        part = sl.perturb.apply(image, "crop(area=0.3)", seed=n)
+        scale = (150_000 / (part.width * part.height)) ** 0.5
+        part = part.resize((max(16, round(part.width * scale)), max(16, round(part.height * scale))))
+        part.save(pictures / f"{n:04}.jpg", quality=90)
+    search = {"cache": cache, "n_jobs": options.jobs, "progress": False}
+    _timed("2,000 pictures, first time", lambda: sl.find_copies(pictures, options.recipe, **search))
+    _timed("2,000 pictures, from the cache", lambda: sl.find_copies(pictures, options.recipe, **search))
+    gallery = _timed("gallery of 2,000, from the cache", lambda: sl.Gallery(pictures, options.recipe, **search))
+    image = sl.read_image(pictures / "0007.jpg")
+    gallery.query(image)
+    _timed("20 queries", lambda: [gallery.query(image) for _ in range(20)])
+    bits = np.random.default_rng(0).random((100_000, 64)) < 0.5
+    _timed("100,000 hashes, radius 10", lambda: near_pairs(bits, bits, radius=10))
+
+
+def _timed(what: str, function):
+    clock, process = time.perf_counter(), time.process_time()
+    value = function()
+    seconds = time.perf_counter() - clock, time.process_time() - process
+    print(f"{what}: {seconds[0]:.1f} s; of the processor in this process {seconds[1]:.1f} s", flush=True)
+    return value
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", help="folder of pictures")
+    parser.add_argument("--sources", type=int, default=60, help="pictures of which copies are planted (60)")
+    parser.add_argument("--recipe", help="as from simlab tune (default: the fixed rule)")
+    parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--cache", type=Path, help="features are kept here")
+    parser.add_argument("--speed", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
