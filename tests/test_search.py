@@ -267,7 +267,8 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
     common = ["--recipe", str(tmp_path / "recipe.json"), "--cache", str(cache), "--jobs", "1"]
     assert cli.main(["find", str(folder), "--out", str(tmp_path / "out"), *common]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"found.csv", "groups.csv", "report.html", "run.json"}
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"found.csv", "groups.csv", "report.html", "run.json"}
     groups = pd.read_csv(tmp_path / "out" / "groups.csv")
     assert len(groups) == len(NAMES) + len(PLANTED) + 3 and (groups["size"] == 2).sum() == 14
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
