@@ -4,10 +4,12 @@ The main process reads each file and hands its bytes to a worker, which decodes 
 and returns features, never pictures. Workers therefore need no common disk, and memory does not grow with the pictures.
 """
 
+import contextlib
 import hashlib
 import itertools
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,27 +59,27 @@ class Store:
 
     Attributes:
         contents: path → SHA-256 of the file, for those that could be read.
-        errors: variant → why it has no features; a file that cannot be read stands there unperturbed.
+        errors: path of a file that cannot be read, or variant that cannot be made → the reason.
     """
 
     def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
         self.root, self.cache, self.n_jobs, self.progress = Path(root), cache, n_jobs, progress
         self.contents: dict[str, str] = {}
-        self.errors: dict[Variant, str] = {}
+        self.errors: dict[str | Variant, str] = {}
         self._chains: dict[str, tuple[perturb.Chain, str]] = {}
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
         for path in paths:
-            if path not in self.contents and Variant(path) not in self.errors:
+            if path not in self.contents and path not in self.errors:
                 try:
                     self.contents[path] = hashlib.sha256(read_bytes(self.root / path)).hexdigest()
                 except ImageError as error:
-                    self.errors[Variant(path)] = str(error)
+                    self.errors[path] = str(error)
 
     def error(self, variant: Variant) -> str:
         """Return why a variant has no features; "" where it has."""
-        return self.errors.get(Variant(variant.path)) or self.errors.get(variant, "")
+        return self.errors.get(variant.path) or self.errors.get(variant, "")
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
@@ -90,10 +92,11 @@ class Store:
         tasks = [(path, self._jobs(path, variants)) for path, variants in missing.items()]
         total = sum(len(jobs) for _, jobs in tasks)
         with tqdm(desc="features", total=total, unit="picture", disable=not self.progress or not total) as bar:
-            for path, results in run(_extract_source, self._arguments(tasks), n_jobs=self.n_jobs, total=len(tasks)):
-                results = results if isinstance(results, list) else [(Variant(path), {}, results)]
-                self._keep(results)
-                bar.update(len(results))
+            arguments = self._arguments(tasks)
+            with stopping(run(_extract_source, arguments, n_jobs=self.n_jobs, total=len(tasks))) as done:
+                for path, results in done:
+                    self._keep(path, results)
+                    bar.update(len(results) if isinstance(results, list) else 1)
 
     def get(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[tuple[Variant, Feature], bytes]:
         """Return packed features; ``b""`` is no evidence. A row that the cache lost meanwhile is made again."""
@@ -103,7 +106,7 @@ class Store:
         if lost := [pair for pair, k in zip(wanted, keys) if k not in found]:
             for path, variants in self._grouped(lost).items():
                 results = _extract_source(self.root / path, self.contents[path], self._jobs(path, variants))
-                found.update(self._keep(results if isinstance(results, list) else [(Variant(path), {}, results)]))
+                found.update(self._keep(path, results))
         return {pair: found[k] for pair, k in zip(wanted, keys) if k in found}
 
     def _missing(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[str, dict[Variant, list[Feature]]]:
@@ -134,7 +137,10 @@ class Store:
                 data = str(error)
             yield path, (data, self.contents[path], jobs)
 
-    def _keep(self, results: list[tuple[Variant, dict[Feature, bytes], str]]) -> dict[bytes, bytes]:
+    def _keep(self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str) -> dict[bytes, bytes]:
+        if isinstance(results, str):
+            self.errors[path] = results
+            return {}
         entries = {
             self.key(variant, feature): value for variant, values, _ in results for feature, value in values.items()
         }
@@ -199,12 +205,29 @@ def run(
             joblib.delayed(_named)(name, function, arguments) for name, arguments in _noted(tasks, handed_out)
         )
         try:
-            for name, result in results:
-                del handed_out[name]
-                yield name, result
+            with stopping(results):
+                for name, result in results:
+                    del handed_out[name]
+                    yield name, result
             return
         except TerminatedWorkerError:
             yield from _one_by_one(function, handed_out)
+
+
+@contextlib.contextmanager
+def stopping(results: Generator) -> Iterator[Generator]:
+    """The generator, closed at the end: where the caller is interrupted, its workers stop at once."""
+    try:
+        yield results
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib warns of what was cancelled
+            results.close()
+
+
+def in_words(error: Exception) -> str:
+    """Return an exception as one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _shown(store: Store, variant: Variant, method: registry.Method) -> str:
@@ -255,9 +278,11 @@ def _extract_source(
         if hashlib.sha256(data).hexdigest() != content:
             return "the file changed while it was being read"
         image = read_image(data)
+        digest = perturb.content_digest(image)
     except ImageError as error:
         return str(error)
-    digest = perturb.content_digest(image)
+    except MemoryError as error:
+        return in_words(error)
     return [_extract_variant(image, digest, job) for job in jobs]
 
 
@@ -271,7 +296,7 @@ def _extract_variant(image, digest: bytes, job: Job) -> tuple[Variant, dict[Feat
             by_feature[PIXELS] = pack(np.frombuffer(pixels, dtype=np.uint8))
         return job.variant, by_feature, ""
     except Exception as error:  # a user's own method or perturbation may raise anything: one row, not the run
-        return job.variant, {}, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return job.variant, {}, in_words(error)
 
 
 def chunked(items: Iterable, size: int) -> Iterator[tuple]:

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, unpack
-from simlab.features import PIXELS, Store, Variant, chunked, run
+from simlab.features import PIXELS, Store, Variant, chunked, in_words, run, stopping
 from simlab.images import read_image
 from simlab.methods import Feature, Method, extract_all
 from simlab.perturb import canonical
@@ -60,7 +60,8 @@ def score_pairs(
 
     Each source is decoded once and each feature made once, ever, where a cache is kept. Equal pixels are distance 0
     before anything else; then a method without evidence gives its stated maximum and is named in ``no_evidence``.
-    A row whose pictures cannot be used has status ``error``, the reason, and NaN distances. The result does not depend
+    A row whose pictures cannot be used, or on which a method fails, has status ``error``, the reason, and NaN
+    distances. The result does not depend
     on the number of workers.
 
     Args:
@@ -72,7 +73,7 @@ def score_pairs(
         progress: whether progress bars are shown.
 
     Raises:
-        ValueError: an unknown method or perturbation, a missing column, or a method that gave an impossible distance.
+        ValueError: an unknown method or perturbation, or a missing column.
     """
     resolved = registry.resolve(methods)
     table = _canonical_specs(check_pairs(pairs))
@@ -124,41 +125,48 @@ class _Scorer:
         self.reference, self.query = (np.array([index[v] for v in side], dtype=int) for side in sides)
         self.values = np.full((len(table), len(methods)), np.nan)
         self.absent = np.zeros((len(table), len(methods)), dtype=bool)
+        self.failed = np.full(len(table), "", dtype=object)
 
     def make_features(self) -> None:
         """Extract whatever is needed and not cached; keypoints only for pairs whose distance is not known."""
         self.store.read(dict.fromkeys(variant.path for variant in self.variants))
-        self._note_errors()
         for column, method in enumerate(self.methods):
             if method.compare_many is None:
                 self._recall(column)
         # one pass: a variant is made once for its pixels' digest and for all features
         self.store.make([*((variant, PIXELS) for variant in self.variants), *self._wanted()])
-        self._note_errors()
         self._find_equal()
 
     def match(self) -> None:
         """Fill in the distances."""
+        each = []
         for column, method in enumerate(self.methods):
-            if method.compare_many is not None:
-                self._match_stacked(column)
-        self._match_each()
+            try:
+                if method.compare_many is None:
+                    each.append(column)
+                else:
+                    self._match_stacked(column)
+            except Exception:  # a user's own function may raise anything; pair by pair, it costs single rows
+                each.append(column)
+        self._match_each(each)
 
     def table(self) -> pd.DataFrame:
         """Return the score table."""
-        scores = self.pairs.copy()
+        scores, errors = self.pairs.copy(), self._errors()
         names = np.array([method.name for method in self.methods], dtype=object)
-        scores["status"] = np.where(self.error == "", "ok", "error")
-        scores["error"] = self.error
-        self.absent[self.error != ""] = False
+        scores["status"] = np.where(errors == "", "ok", "error")
+        scores["error"] = errors
+        self.absent[errors != ""] = False
         scores["no_evidence"] = [";".join(names[row]) for row in self.absent]
-        self.values[self.error != ""] = np.nan
+        self.values[errors != ""] = np.nan
         return scores.assign(**dict(zip(names, self.values.T)))
 
-    def _note_errors(self) -> None:
+    def _errors(self) -> np.ndarray:
+        """Why each pair cannot be scored, as far as it is known; "" where it can."""
         words = np.array([self.store.error(variant) for variant in self.variants], dtype=object)
         first, second = words[self.reference], words[self.query]
-        self.error = np.where(first != "", "reference: " + first, np.where(second != "", "query: " + second, ""))
+        files = np.where(first != "", "reference: " + first, np.where(second != "", "query: " + second, ""))
+        return np.where(files != "", files, self.failed)
 
     def _find_equal(self) -> None:
         pixels = self.store.get((variant, PIXELS) for variant in self.variants)
@@ -169,23 +177,24 @@ class _Scorer:
         self.values[self.equal], self.absent[self.equal] = 0.0, False
 
     def _unknown(self, column: int) -> np.ndarray:
-        return np.flatnonzero(np.isnan(self.values[:, column]) & (self.error == ""))
+        return np.flatnonzero(np.isnan(self.values[:, column]) & (self._errors() == ""))
 
-    def _wanted(self) -> Iterator[tuple[Variant, Feature]]:
-        for column, method in enumerate(self.methods):
-            rows = self._unknown(column)
+    def _wanted(self, columns: Iterable[int] | None = None) -> Iterator[tuple[Variant, Feature]]:
+        for column in range(len(self.methods)) if columns is None else columns:
+            method, rows = self.methods[column], self._unknown(column)
             for side, is_query in ((self.reference, False), (self.query, True)):
                 for variant in np.unique(side[rows]):
                     yield from ((self.variants[variant], feature) for feature in method.features(query=is_query))
 
     def _match_stacked(self, column: int) -> None:
         """All pairs of a method that compares stacked features, in one call."""
-        method, rows = self.methods[column], self._unknown(column)
-        i, j = self.reference[rows], self.query[rows]
-        needed = [(self.variants[v], f) for v in np.unique(np.concatenate([i, j])) for f in method.features(query=True)]
-        found = {pair: value for pair, value in self.store.get(needed).items() if value}
+        method = self.methods[column]
+        features = self.store.get(self._wanted([column]))
+        found = {pair: value for pair, value in features.items() if value}
         if found:
             stack = np.stack([method.restore(unpack(value)) for value in found.values()])
+        rows = self._unknown(column)
+        i, j = self.reference[rows], self.query[rows]
         place = {pair: n for n, pair in enumerate(found)}
         smallest = np.full(len(rows), np.inf)
         for feature in method.features(query=True):
@@ -212,30 +221,37 @@ class _Scorer:
 
     def _recall(self, column: int) -> None:
         """Distances of earlier runs."""
-        keys = {self._pair_key(row, self.methods[column]): row for row in self._unknown(column)}
-        for k, value in self.store.cache.get(keys).items():
-            self.values[keys[k], column], self.absent[keys[k], column] = _RESULT.unpack(value)
+        rows: dict[bytes, list[int]] = {}
+        for row in self._unknown(column):
+            rows.setdefault(self._pair_key(row, self.methods[column]), []).append(row)
+        for k, value in self.store.cache.get(rows).items():
+            self.values[rows[k], column], self.absent[rows[k], column] = _RESULT.unpack(value)
 
-    def _match_each(self) -> None:
+    def _match_each(self, columns: list[int]) -> None:
         """The rest, pair by pair in the workers, by reference so that a chunk needs few features."""
-        columns = [c for c, method in enumerate(self.methods) if method.compare_many is None]
         work = [
             (c, row)
             for c in columns
             for row in sorted(self._unknown(c), key=lambda r: (self.reference[r], self.query[r]))
         ]
-        parts = list(chunked(work, CHUNK))
         with tqdm(desc="matches", total=len(work), unit="pair", disable=not self.store.progress or not work) as bar:
-            for part, results in run(
-                _match_chunk,
-                ((part, self._chunk(part)) for part in parts),
-                n_jobs=self.store.n_jobs,
-                total=len(parts),
-            ):
-                if isinstance(results, str):
-                    raise ValueError(results)
-                self._keep(part, results)
-                bar.update(len(part))
+            for size in (CHUNK, 1):  # of a chunk whose process died, each pair by itself
+                work = self._match(list(chunked(work, size)), bar, again=size == 1)
+
+    def _match(self, parts: list[tuple], bar: tqdm, *, again: bool) -> list[tuple[int, int]]:
+        """Match parts; returned are the pairs of those whose process died, to be tried again."""
+        dead: list[tuple[int, int]] = []
+        arguments = ((part, self._chunk(part)) for part in parts)
+        # never again in this process
+        total = len(parts) + again
+        with stopping(run(_match_chunk, arguments, n_jobs=self.store.n_jobs, total=total)) as done:
+            for part, results in done:
+                if isinstance(results, str) and not again:
+                    dead.extend(part)
+                else:
+                    self._keep(part, [results] if isinstance(results, str) else results)
+                    bar.update(len(part))
+        return dead
 
     def _chunk(self, part: tuple[tuple[int, int], ...]) -> tuple[list[Method], list[tuple], dict]:
         """What a worker needs to match a part: methods, which features make each pair, and the features."""
@@ -250,42 +266,43 @@ class _Scorer:
             ]
             rows.append((column, [place(*side) for side in sides]))
         found = self.store.get(needed)
-        return self.methods, rows, {n: found.get(pair, b"") for pair, n in needed.items()}
+        return self.methods, rows, {n: found.get(pair) for pair, n in needed.items()}
 
-    def _keep(self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool]]) -> None:
-        for (column, row), (value, absent) in zip(part, results):
-            self.values[row, column], self.absent[row, column] = value, absent
-        self.store.cache.put(
-            {
-                self._pair_key(row, self.methods[column]): _RESULT.pack(*result)
-                for (column, row), result in zip(part, results)
-            }
-        )
+    def _keep(self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool] | str]) -> None:
+        entries = {}
+        for (column, row), result in zip(part, results):
+            if isinstance(result, str):
+                self.failed[row] = f"{self.methods[column].name}: {result}"
+            else:
+                self.values[row, column], self.absent[row, column] = result
+                entries[self._pair_key(row, self.methods[column])] = _RESULT.pack(*result)
+        self.store.cache.put(entries)
 
 
 def _match_chunk(
-    methods: list[Method], rows: list[tuple[int, list[int]]], features: dict[int, bytes]
-) -> list[tuple[float, bool]]:
-    results = []
-    for column, places in rows:
-        reference, query, *mirrored = (features[place] for place in places)
-        results.append(
-            (
-                methods[column].distance(reference, query, *mirrored),
-                not reference or not (query or any(mirrored)),
-            )
-        )
-    return results
+    methods: list[Method], rows: list[tuple[int, list[int]]], features: dict[int, bytes | None]
+) -> list[tuple[float, bool] | str]:
+    """For each pair its distance and whether there was no evidence, or in words why it has none."""
+    return [_match_pair(methods[column], *(features[place] for place in places)) for column, places in rows]
+
+
+def _match_pair(method: Method, *sides: bytes | None) -> tuple[float, bool] | str:
+    if None in sides:
+        return "a feature was lost and could not be made again"
+    try:
+        return _distance(method, *sides)
+    except Exception as error:  # a user's own distance may raise anything: one row, not the run
+        return in_words(error)
+
+
+def _distance(method: Method, reference: bytes, query: bytes, *mirrored: bytes) -> tuple[float, bool]:
+    return method.distance(reference, query, *mirrored), not reference or not (query or any(mirrored))
 
 
 def _compare(method: Method, a: dict[str, bytes], b: dict[str, bytes], same: bool) -> tuple[float, bool]:
     if same:
         return 0.0, False
-    reference, query, *mirrored = (
-        a[method.feature.key],
-        *(b[feature.key] for feature in method.features(query=True)),
-    )
-    return method.distance(reference, query, *mirrored), not reference or not (query or any(mirrored))
+    return _distance(method, a[method.feature.key], *(b[feature.key] for feature in method.features(query=True)))
 
 
 def _sides(table: pd.DataFrame) -> list[list[Variant]]:
@@ -300,7 +317,7 @@ def _sides(table: pd.DataFrame) -> list[list[Variant]]:
 
 def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
     for column in ("perturbation_reference", "perturbation"):
-        pairs[column] = pairs[column].map({spec: canonical(spec) for spec in pairs[column].unique()})
+        pairs[column] = pairs[column].map({spec: canonical(spec) for spec in pairs[column].unique()}).astype(object)
     return pairs
 
 
