@@ -9,8 +9,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes", "images", "keypoints",
-    "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs", "tables", "widgets",
+    "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
+    "images", "keypoints", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
+    "tables", "widgets",
 )  # fmt: skip
 _NAMES = {
     "read_image": "images",
