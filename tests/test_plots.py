@@ -183,7 +183,7 @@ def test_break_points_are_marked_below_the_curves(ax):
     table = metric_table(["phash", "akaze"])
     breaks = {"kind": "crop", "break_point": [0.4, np.nan], "low": [0.3, 0.2], "high": [np.nan, np.nan]}
     plots.plot_severity(table, breaks=pd.DataFrame({"method": ["phash", "akaze"], **breaks}), ax=ax)
-    assert "break points" in drawn(ax)
+    assert "break point" in drawn(ax)
 
 
 def test_a_decided_difference_has_the_winners_colour(ax):

@@ -47,7 +47,7 @@ def _grid(ax: Axes | None, heights: Sequence[float], columns: int, title: str, e
     """Return `ax` and panels in rows as high as their tallest, in inches on a page of 8, and `extra` for captions."""
     rows = [8 / columns * max(heights[at : at + columns]) + extra for at in range(0, len(heights), columns)]
     ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
-    return ax, style.panels(ax, len(heights), columns, head=title, heights=rows)
+    return ax, style.panels(ax, len(heights), columns, head=style.label(title, limit=90), heights=rows)
 
 
 def _caption(ax: Axes, text: str, limit: int) -> None:

@@ -86,7 +86,12 @@ def _digest(text: str) -> int:
 def name_look(method: str) -> dict:
     """Return how a method's name is written in a figure: its colour, darkened until text on white can be read."""
     dark = tuple(0.72 * part for part in colors.to_rgb(method_style(method)["color"]))
-    return {"color": dark, "fontsize": 8.5, "fontweight": "bold"}
+    return {"color": dark, "fontsize": 8.5, **heavy(method)}
+
+
+def heavy(text: str) -> dict:
+    """Return what makes a text bold; fonts of other scripts may have no bold, and looking for it is logged."""
+    return {"fontweight": "bold", "fontfamily": "DejaVu Sans"} if text.isascii() else {}
 
 
 def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
@@ -109,7 +114,7 @@ def axes(ax: Axes | None, width: float, height: float) -> Axes:
 
 def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
     """Set a title, left, and what it is drawn from, right."""
-    ax.set_title(text, loc="left", color=INK, fontsize=10, fontweight="bold", **options)
+    ax.set_title(text, loc="left", color=INK, fontsize=10, **heavy(text), **options)
     if aside:
         ax.set_title(aside, loc="right", color=MUTED, fontsize=8, **options)
 

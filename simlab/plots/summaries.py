@@ -124,8 +124,8 @@ def plot_severity(
     ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(kinds) // columns))
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
-    head = f"{style.measure(metric)}, milder to harsher" + ("" if breaks is None else "; ◆ break points")
-    aside = style.counts(rows, " a point")
+    head = f"{style.measure(metric)}, milder to harsher"
+    aside = style.counts(rows, " a point") + ("" if breaks is None else ";  ◆ break point")
     panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique())
     for panel, kind in zip(panels, kinds, strict=True):
         part = rows[rows["kind"] == kind].sort_values("severity")

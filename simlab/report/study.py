@@ -113,15 +113,13 @@ def _overview(made: _Study) -> pd.DataFrame:
 
 def _chosen(made: _Study) -> pd.DataFrame:
     rows = made.thresholds.to_dict("records")
-    table = pd.DataFrame({
+    return pd.DataFrame({
         "method": [row["method"] for row in rows],
         "FPR wanted": [row["target"].removeprefix("fpr<=") for row in rows],
-        "threshold": [story.interval(row, "threshold", "low", "high", ".4g") for row in rows],
+        "threshold": [row["note"] or story.interval(row, "threshold", "low", "high", ".4g") for row in rows],
         "copies found": [story.interval(row, "tpr", "tpr_low", "tpr_high", ".3f") for row in rows],
         "FPR reached": [story.interval(row, "fpr", "fpr_low", "fpr_high", ".4f") for row in rows],
-        "note": [row["note"] for row in rows],
     })  # fmt: skip
-    return table if table["note"].any() else table.drop(columns="note")
 
 
 def _answers(made: _Study) -> Iterator[Section]:
