@@ -13,28 +13,48 @@ from PIL import Image
 from simlab.plots import style
 
 Picture = Image.Image | np.ndarray
+Pair = tuple[Picture, Picture]
 
 
-def _show(ax: Axes, picture: Picture, left: float = 0.0, height: float | None = None) -> float:
-    """Draw the picture from x = `left` on, scaled to `height`; return the scale."""
-    pixels = np.asarray(picture)
-    scale = (height or pixels.shape[0]) / pixels.shape[0]
-    right, bottom = left + pixels.shape[1] * scale, pixels.shape[0] * scale
-    ax.imshow(pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, bottom, 0))
-    ax.set(xlim=(0, right), ylim=(bottom, 0), aspect="equal", anchor="NW")
-    ax.set_axis_off()
-    return scale
+@style.styled
+def plot_gallery(
+    pictures: Sequence[Picture], captions: Sequence[str], *, columns: int = 4, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw the pictures in a grid, each under its caption.
+
+    Args:
+        captions: as many as pictures; a line break starts a second line.
+        columns: pictures in a row.
+    """
+    return _grid(ax, [(picture,) for picture in pictures], captions, columns, title, 0.2)
 
 
-def _beside(ax: Axes, left: Picture, right: Picture) -> tuple[float, float]:
-    """Draw two pictures side by side at one height; return where the right one starts, and its scale."""
-    height, width = np.asarray(left).shape[:2]
-    start = width + 0.03 * max(width, height)
-    scale = _show(ax, right, start, height)
-    limits = ax.get_xlim()
-    _show(ax, left)
-    ax.set_xlim(limits)
-    return start, scale
+@style.styled
+def plot_pairs(
+    pairs: Sequence[Pair], captions: Sequence[str], *, columns: int = 2, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw pairs of pictures, reference left and query right, each pair under its caption.
+
+    Args:
+        captions: as many as pairs; a line break starts a second line.
+        columns: pairs in a row.
+    """
+    return _grid(ax, pairs, captions, columns, title, 0.35)
+
+
+def _grid(
+    ax: Axes | None, cells: Sequence[tuple], captions: Sequence[str], columns: int, title: str, extra: float
+) -> Axes:
+    """Draw each cell's pictures side by side; a row is as high as its highest cell and `extra` inches of caption."""
+    heights = [_height(*cell) for cell in cells]
+    rows = [8 / columns * max(heights[at : at + columns]) + extra for at in range(0, len(cells), columns)]
+    ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
+    panels = style.panels(ax, len(cells), columns, head=style.label(title, limit=90), heights=rows)
+    for panel, cell, caption in zip(panels, cells, captions, strict=True):
+        _side_by_side(panel, *cell)
+        lines = [style.label(line, limit=120 // columns) for line in str(caption).split("\n")]
+        panel.set_title("\n".join(lines), loc="left", fontsize=8, color=style.INK, pad=3)
+    return ax
 
 
 def _height(*pictures: Picture) -> float:
@@ -43,70 +63,18 @@ def _height(*pictures: Picture) -> float:
     return min(1 / sum(shape[1] / shape[0] for shape in shapes), 1.1)
 
 
-def _grid(ax: Axes | None, heights: Sequence[float], columns: int, title: str, extra: float) -> tuple[Axes, list[Axes]]:
-    """Return `ax` and panels in rows as high as their tallest, in inches on a page of 8, and `extra` for captions."""
-    rows = [8 / columns * max(heights[at : at + columns]) + extra for at in range(0, len(heights), columns)]
-    ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
-    return ax, style.panels(ax, len(heights), columns, head=style.label(title, limit=90), heights=rows)
-
-
-def _caption(ax: Axes, text: str, limit: int) -> None:
-    lines = [style.label(line, limit=limit) for line in str(text).split("\n")]
-    ax.set_title("\n".join(lines), loc="left", fontsize=8, color=style.INK, pad=3)
-
-
-@style.styled
-def plot_gallery(
-    pictures: Sequence[Picture],
-    captions: Sequence[str],
-    *,
-    columns: int = 4,
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the pictures in a grid, each with its caption above.
-
-    Args:
-        captions: as many as pictures; a line break starts a second line.
-    """
-    ax, panels = _grid(ax, [_height(picture) for picture in pictures], columns, title, 0.2)
-    for panel, picture, caption in zip(panels, pictures, captions, strict=True):
-        _show(panel, picture)
-        _caption(panel, caption, 120 // columns)
-    return ax
-
-
-@style.styled
-def plot_pairs(
-    pairs: Sequence[tuple[Picture, Picture]],
-    captions: Sequence[str],
-    *,
-    columns: int = 2,
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw pairs of pictures, reference left and query right, each pair under its caption."""
-    ax, panels = _grid(ax, [_height(*pair) for pair in pairs], columns, title, 0.35)
-    for panel, (reference, query), caption in zip(panels, pairs, captions, strict=True):
-        _beside(panel, reference, query)
-        _caption(panel, caption, 120 // columns)
-    return ax
-
-
-def _bit_rows(bits: np.ndarray) -> np.ndarray:
-    flat = np.asarray(bits, bool).ravel()
-    rows = max((n for n in range(1, math.isqrt(flat.size) + 1) if flat.size % n == 0), default=1)
-    return flat.reshape(rows, -1)
-
-
-def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
-    height, width = rows.shape
-    colours = ListedColormap(["#303030", "#fafafa"])
-    x, y = left + np.arange(width + 1), np.arange(height + 1)
-    ax.pcolormesh(x, y, rows, cmap=colours, vmin=0, vmax=1, edgecolors="#b0b0b0", linewidth=0.4)
-    ax.set(xlim=(-0.2, left + width + 0.2), ylim=(height + 0.2, -0.2))
-    ax.set(aspect="equal", anchor="NW")
+def _side_by_side(ax: Axes, *pictures: Picture) -> list[tuple[float, float]]:
+    """Draw pictures at the height of the first; return where each starts, and its scale."""
+    height, width = np.asarray(pictures[0]).shape[:2]
+    places, right = [], -0.03 * max(width, height)
+    for pixels in map(np.asarray, pictures):
+        left, scale = right + 0.03 * max(width, height), height / pixels.shape[0]
+        right = left + pixels.shape[1] * scale
+        ax.imshow(pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, height, 0))
+        places.append((left, scale))
+    ax.set(xlim=(0, right), ylim=(height, 0), aspect="equal", anchor="NW")
     ax.set_axis_off()
+    return places
 
 
 @style.styled
@@ -139,6 +107,20 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
     return ax
 
 
+def _bit_rows(bits: np.ndarray) -> np.ndarray:
+    flat = np.asarray(bits, bool).ravel()
+    rows = max((n for n in range(1, math.isqrt(flat.size) + 1) if flat.size % n == 0), default=1)
+    return flat.reshape(rows, -1)
+
+
+def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
+    (height, width), colours = rows.shape, ListedColormap(["#303030", "#fafafa"])
+    x, y = left + np.arange(width + 1), np.arange(height + 1)
+    ax.pcolormesh(x, y, rows, cmap=colours, vmin=0, vmax=1, edgecolors="#b0b0b0", linewidth=0.4)
+    ax.set(xlim=(-0.2, x[-1] + 0.2), ylim=(height + 0.2, -0.2), aspect="equal", anchor="NW")
+    ax.set_axis_off()
+
+
 @style.styled
 def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw the picture with a circle at every keypoint.
@@ -147,7 +129,7 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
         points: (n, 2), x and y in pixels.
     """
     ax = style.axes(ax, 5, 0.3 + 5 * _height(image))
-    _show(ax, image)
+    _side_by_side(ax, image)
     ax.scatter(*np.reshape(points, (-1, 2)).T, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
     style.title(ax, f"{len(points):,} keypoints")
     return ax
@@ -155,27 +137,24 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
 
 @style.styled
 def plot_matches(
-    image_a: Picture,
-    points_a: np.ndarray,
-    image_b: Picture,
-    points_b: np.ndarray,
-    matches: np.ndarray,
-    *,
-    inliers: np.ndarray | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    image_a: Picture, points_a: np.ndarray, image_b: Picture, points_b: np.ndarray, matches: np.ndarray, *,
+    inliers: np.ndarray | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Draw two pictures side by side with a thin line for every match.
 
     Args:
         points_a: (n, 2), x and y in pixels; `points_b` alike.
         matches: (m, 2), which point of each.
-        inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale and thin.
+        inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale.
     """
-    ax = style.axes(ax, 8, 0.3 + 8 * min(_height(image_a, image_b), 0.6))
-    matches = np.reshape(matches, (-1, 2)).astype(int)
-    start, scale = _beside(ax, image_a, image_b)
-    ends = np.reshape(points_b, (-1, 2))[matches[:, 1]] * scale + (start, 0)
-    lines = np.stack([np.reshape(points_a, (-1, 2))[matches[:, 0]], ends], axis=1)
+    high = _height(image_a, image_b)
+    ax = style.axes(ax, 8 * min(1, 0.6 / high), 0.3 + 8 * min(high, 0.6))
+    places, matches = _side_by_side(ax, image_a, image_b), np.reshape(matches, (-1, 2)).astype(int)
+    ends = [
+        np.reshape(points, (-1, 2))[matches[:, side]] * scale + (left, 0)
+        for side, (points, (left, scale)) in enumerate(zip((points_a, points_b), places, strict=True))
+    ]
+    lines = np.stack(ends, axis=1)
     kept = np.ones(len(lines), bool) if inliers is None else np.asarray(inliers, bool)
     for chosen, colour in ((~kept, "white"), (kept, style.MARK)):
         drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)

@@ -144,15 +144,9 @@ def legend(ax: Axes, names: Iterable[str], **options: object) -> None:
 
 
 def panels(
-    ax: Axes,
-    n: int,
-    columns: int,
-    *,
-    head: str,
-    aside: str = "",
-    legend_of: Sequence[str] = (),
+    ax: Axes, n: int, columns: int, *, head: str, aside: str = "", legend_of: Sequence[str] = (),
     heights: Sequence[float] | None = None,
-) -> list[Axes]:
+) -> list[Axes]:  # fmt: skip
     """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
     place, box = ax.get_subplotspec(), ax.get_position()

@@ -102,13 +102,9 @@ def _cell(ax: Axes, x: int, y: int, value: float) -> None:
 
 @style.styled
 def plot_severity(
-    metrics: pd.DataFrame,
-    *,
-    metric: str = "tpr@fpr=0.01",
-    breaks: pd.DataFrame | None = None,
-    columns: int = 3,
+    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", breaks: pd.DataFrame | None = None, columns: int = 3,
     ax: Axes | None = None,
-) -> Axes:
+) -> Axes:  # fmt: skip
     """Draw one metric against the severity of each kind of perturbation, a panel per kind, a line per method.
 
     Args:
