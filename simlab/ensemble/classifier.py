@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from simlab.ensemble.calibration import balanced, fit_calibration, nonnegative_logistic
+from simlab.ensemble.calibration import fit_calibration, nonnegative_logistic
 
 _SHRINK = 0.1  # ridge on the weights: half a pair's worth
 
@@ -91,10 +91,12 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
         basis = np.column_stack([np.ones(len(evidence)), evidence])
         penalty = np.diag([1e-6] + [_SHRINK] * evidence.shape[1])
         lower = np.append(-np.inf, np.zeros(evidence.shape[1]))
-        return nonnegative_logistic(basis, label, balanced(label, weight), penalty, lower)
+        # as they come: where copies are rare, the near tail of the many others decides
+        return nonnegative_logistic(basis, label, weight, penalty, lower)
 
     def _weigh(self, X, label, weight) -> None:
         intercept, *coef = self.solve(self.calibrated(X), label, weight)
         self.coef_ = np.array(coef)
+        intercept -= logit(self.prevalence_)
         # shared out, so that a method that abstains takes its part of the intercept with it
         self.bias_ = float(intercept / self.coef_.sum()) if self.coef_.sum() > 0 else 0.0
