@@ -45,7 +45,7 @@ def compare(
     >>> scores = pd.DataFrame({"label": label, "source_reference": first, "source_query": second, "no_evidence": ""})
     >>> scores = scores.assign(x=rng.normal(size=1000) - 4 * label, y=rng.normal(size=1000) - label)
     >>> compare(scores, "x", "y").attrs["verdict"]
-    'x finds 0.82 [0.70, 0.94] more than y at FPR 0.01'
+    'x finds 0.82 [0.69, 0.95] more than y at FPR 0.01'
     """
     resampler, groups, found = _measured(scores, [a, b], metric, by, n_resamples, seed)
     table = pd.DataFrame([_difference(resampler, group, *pair) for group, *pair in zip(groups, found[a], found[b])])

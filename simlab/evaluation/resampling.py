@@ -109,7 +109,8 @@ class Resampler:
         if len(others) == 0 or self.weights.shape[1] == 1:
             return 1.0
         effects = [np.searchsorted(copies, others, "left") + np.searchsorted(copies, others, "right")]
-        effects += [others <= np.quantile(others, rate, method="lower") for rate in (1e-2, 1e-3)]
+        rates = (rate for rate in (1e-2, 1e-3) if rate * len(others) >= 20)
+        effects += [others <= np.quantile(others, rate, method="lower") for rate in rates]
         return calibrate(effects, self.sample.sources[:, negative], self.sample.weight[negative])
 
     def spread(self, replicates: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -126,8 +127,9 @@ class Resampler:
         present = np.flatnonzero(self.sample.present(rows))
         square = (moved @ (self.weights[present, 1:][:, good].T - 1.0)) ** 2
         kurtosis = len(present) * (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
-        # Few sources that carry most of the variance make its estimate a guess: a Student t of few degrees.
-        freedom = np.clip(2 * len(present) / np.maximum(kurtosis - 1, 1e-9), 1, max(len(present) - 1, 1))
+        # Few sources that carry most of the variance make its estimate a guess: a Student t of few degrees. Theory says
+        # 2 n / (kurtosis - 1); half of it, since a sample hides its own tail.
+        freedom = np.clip(len(present) / np.maximum(kurtosis - 1, 1e-9), 1, max(len(present) - 1, 1))
         return np.array([moved.var(axis=1, ddof=1), freedom, *np.quantile(replicates[:, good], [0.025, 0.975], axis=1)])
 
     def mean(self, value: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ class Sample:
     def sources(self) -> np.ndarray:
         """Number of the source of the reference and of the query, int (2, n)."""
         sides = [self.table["source_reference"], self.table["source_query"]]
-        return pd.factorize(pd.concat(sides, ignore_index=True))[0].reshape(2, -1)
+        # Sorted, so that a seed draws the same sources whatever the order of the rows.
+        return pd.factorize(pd.concat(sides, ignore_index=True), sort=True)[0].reshape(2, -1)
 
     def distance(self, method: str) -> np.ndarray:
         return self.table[method].to_numpy(float)
