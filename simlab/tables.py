@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import io
+import math
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -35,7 +37,8 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the pair table with absent optional columns added and types settled; the rows and their order stay.
 
     Raises:
-        ValueError: a required column is missing, a label is neither 0 nor 1, or a weight is negative or not finite.
+        ValueError: a required column is missing, a path is no text, a label is neither 0 nor 1, a weight is negative or
+            not finite, a seed is not a whole number, or some rows have no source.
     """
     pairs = pairs.copy()
     missing = [name for name in ("reference", "query", "label") if name not in pairs]
@@ -43,9 +46,9 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"a pair table needs the columns reference, query and label; missing: {', '.join(missing)}")
     for name, value in _DEFAULTS.items():
         pairs[name] = value if name not in pairs else pairs[name].fillna(value)
-    if "source_reference" not in pairs or "source_query" not in pairs:
-        pairs[["source_reference", "source_query"]] = connected_sources(pairs)
     _check_values(pairs)
+    if not _has_sources(pairs):
+        pairs[["source_reference", "source_query"]] = connected_sources(pairs)
     pairs = pairs.astype({**dict.fromkeys(_TEXT, object), "seed": np.int64, "label": np.int64, "weight": np.float64})
     return pairs[[*PAIR_COLUMNS, *(name for name in pairs if name not in PAIR_COLUMNS)]]
 
@@ -69,14 +72,22 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         ValueError: where the file cannot be read or columns of a score table are missing.
     """
     text = [*_TEXT, "status", "error", "no_evidence"]
-    scores = pd.read_csv(path, dtype=dict.fromkeys(text, object), keep_default_na=False, na_values={})
-    missing = [name for name in SCORE_COLUMNS if name not in scores]
+    try:
+        names = list(pd.read_csv(path, nrows=0))
+        # as text: pandas 2's own reading of numbers is off in the last digit
+        distances = names[names.index("no_evidence") + 1 :] if "no_evidence" in names else []
+        scores = pd.read_csv(
+            path, dtype=dict.fromkeys([*text, *distances], object), keep_default_na=False, na_values={}
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read the score table {str(path)!r}: {error}") from error
+    missing = [name for name in SCORE_COLUMNS if name not in names]
     if missing:
         raise ValueError(f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}")
     for name in text:  # the apostrophe that keeps spreadsheets from taking a name for a formula
         scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
-    for name in scores.columns[scores.columns.get_loc("no_evidence") + 1 :]:
-        scores[name] = pd.to_numeric(scores[name].replace("", np.nan), errors="coerce").astype(float)
+    for name in distances:
+        scores[name] = [_distance(value) for value in scores[name]]
     return scores
 
 
@@ -145,17 +156,21 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
     rows, lines = _read_rows(Path(path), encoding or "utf-8-sig")
     table = pd.DataFrame(rows)
     table["label"] = [_label(text, line) for text, line in zip(table["label"], lines, strict=True)]
+    known: dict[str, str] = {}
     for side in ("reference", "query"):
-        table[side] = [_relative(text, root, line) for text, line in zip(table[side], lines, strict=True)]
+        table[side] = [
+            known[text] if text in known else known.setdefault(text, _relative(text, root, line))
+            for text, line in zip(table[side], lines, strict=True)
+        ]
     for name, kind in (("seed", int), ("weight", float)):
         if name in table:
             table[name] = [_number(text, name, kind, line) for text, line in zip(table[name], lines, strict=True)]
-    _check_repeats(table, lines)
-    if "source_reference" not in table or "source_query" not in table:
+    if not _has_sources(table):
         files = pd.unique(pd.concat([table["reference"], table["query"]]))
         contents = {file: _digest(root / file) for file in files}
         table[["source_reference", "source_query"]] = connected_sources(table, contents)
     table = check_pairs(table)
+    _check_repeats(table, lines)
     table.attrs["root"] = str(root)
     return table
 
@@ -175,13 +190,33 @@ def _component_names(files: np.ndarray, components: np.ndarray) -> dict[str, str
     return {file: smallest[component] for file, component in zip(files, components, strict=True)}
 
 
+def _distance(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return np.nan
+
+
+def _has_sources(pairs: pd.DataFrame) -> bool:
+    """Whether the pairs come with their sources: both columns, without gaps."""
+    given = [name for name in ("source_reference", "source_query") if name in pairs]
+    if len(given) == 1 or any((pairs[name].isna() | pairs[name].eq("")).any() for name in given):
+        raise ValueError("source_reference and source_query must both be there and name a source in every row, or none")
+    return bool(given)
+
+
 def _check_values(pairs: pd.DataFrame) -> None:
+    for name in ("reference", "query"):
+        if wrong := [value for value in pairs[name] if not isinstance(value, str) or not value]:
+            raise ValueError(f"{name} must be a path, as text, in every row, not {wrong[0]!r}")
     if not pairs["label"].isin([0, 1]).all():
         wrong = pairs.loc[~pairs["label"].isin([0, 1]), "label"].iloc[0]
         raise ValueError(f"label must be 1 (copy) or 0 (different), not {wrong!r}")
     weight = pd.to_numeric(pairs["weight"], errors="coerce")
     if not (np.isfinite(weight) & (weight >= 0)).all():
         raise ValueError("weight must be a finite number, 0 or more")
+    if not (pd.to_numeric(pairs["seed"], errors="coerce") % 1 == 0).all():
+        raise ValueError("seed must be a whole number")
 
 
 def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
@@ -210,7 +245,7 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[in
             rows.append(row)
             lines.append(reader.line_num)
     except csv.Error as error:
-        raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
+        raise ValueError(f"{path.name}, line {reader.reader.line_num}: {error}") from error
     if not rows:
         raise ValueError(f"{path.name}: no pairs below the header")
     return rows, lines
@@ -225,8 +260,8 @@ def _read_text(path: Path, encoding: str) -> str:
         raise ValueError(
             f"{path.name} is not {error.encoding} text (byte {error.start}); pass encoding=, or save it as UTF-8"
         ) from error
-    except LookupError as error:
-        raise ValueError(f"unknown encoding {encoding!r}") from error
+    except (LookupError, UnicodeError) as error:
+        raise ValueError(f"{encoding!r} is no encoding of text") from error
     if "\0" in text:
         raise ValueError(f"{path.name}: holds zero bytes; is it a CSV file in {encoding}?")
     return text
@@ -241,21 +276,22 @@ def _label(text: str, line: int) -> int:
 
 def _number(text: str, name: str, kind: type, line: int) -> float:
     try:
-        return kind(text)
-    except ValueError as error:
-        raise ValueError(f"line {line}: {name} {text!r} is not a number") from error
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"line {line}: {name} {text!r} is not a {'whole ' * (kind is int)}number")
+    return number
 
 
 def _relative(text: str, root: Path, line: int) -> str:
     """The path as it stands, once it is shown to name a file under the root."""
-    if (
-        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]|\\\\", text)
-        or "$" in text
-        or ".." in PurePosixPath(text.replace("\\", "/")).parts
-    ):
+    parts = PurePosixPath(text.replace("\\", "/")).parts
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]", text) or "$" in text or ".." in parts:
         raise ValueError(f"line {line}: {text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
     path = root / text.replace("\\", "/")
-    if not text.strip() or not path.is_file():
+    # os.path, as pathlib raises where a name is too long
+    if not text.strip() or not os.path.isfile(path):
         raise ValueError(f"line {line}: no file {text!r} in {str(root)!r}")
     if not path.resolve().is_relative_to(root.resolve()):
         raise ValueError(f"line {line}: {text!r} is a link that leaves {str(root)!r}")
@@ -263,21 +299,14 @@ def _relative(text: str, root: Path, line: int) -> str:
 
 
 def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
-    extra = [name for name in ("perturbation_reference", "perturbation", "seed") if name in table]
     seen: dict[tuple, tuple[int, int]] = {}
-    for line, reference, query, label, *rest in zip(
-        lines,
-        table["reference"],
-        table["query"],
-        table["label"],
-        *(table[name] for name in extra),
-        strict=True,
-    ):
-        if reference == query and not any(rest):
-            raise ValueError(f"line {line}: {reference!r} is paired with itself")
-        key = (frozenset((reference, query)), *rest)
-        if key in seen:
-            first, other = seen[key]
-            words = "is repeated" if label == other else "has the other label"
-            raise ValueError(f"line {line}: the pair {reference!r}, {query!r} of line {first} {words}")
-        seen[key] = (line, label)
+    for line, row in zip(lines, table.itertuples(), strict=True):
+        sides = (row.reference, row.perturbation_reference), (row.query, row.perturbation)
+        if sides[0] == sides[1]:
+            raise ValueError(f"line {line}: {row.reference!r} is paired with itself")
+        # the order does not count, nor the seed where nothing is drawn
+        draw = row.seed if row.perturbation_reference or row.perturbation else 0
+        first, label = seen.setdefault((frozenset(sides), draw), (line, row.label))
+        if first != line:
+            words = "is repeated" if label == row.label else "has the other label"
+            raise ValueError(f"line {line}: the pair {row.reference!r}, {row.query!r} of line {first} {words}")
