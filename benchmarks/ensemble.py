@@ -2,6 +2,7 @@
 
     python benchmarks/ensemble.py FOLDER --cache SCRATCH.sqlite        your own pictures
     python benchmarks/ensemble.py                                      the sample
+    python benchmarks/ensemble.py --scores scores.csv                  a study's score table, without costs
 
 All numbers are out of fold: five folds of sources, two held out at a time. Rules and boosting are here to be compared
 with only: boosting is the mark to reach, rules are what one does without labels.
@@ -24,22 +25,31 @@ METRICS = ("roc_auc", "tpr@fpr=0.01", "tpr@fpr=0.001")
 
 def main():
     options = _options()
-    pairs = sl.make_pairs(
-        options.folder or sl.datasets.load_sample(), options.perturbations, negatives=options.negatives
-    )
-    scores = sl.score_pairs(pairs, METHODS, cache=options.cache, n_jobs=options.jobs, progress=False)
-    ensemble = Ensemble(cascade=False).fit(scores)
-    print(ensemble.report_, "\n")
+    scores, costs = _scores(options)
+    ensemble = Ensemble(METHODS).fit(scores)
     table = rivals(ensemble)
-    for title, part in {
-        "other ways to combine": table, "without one method": ensemble.ablation(),
-        "an attack never seen": ensemble.leave_one_perturbation_out(),
-        "reliability, out of fold": ensemble.reliability(), "cost": cost(pairs, scores),
-        "cascade": cascade(scores),
-    }.items():  # fmt: skip
-        print(f"\n{title}\n{part.round(4).to_string(index=False)}")
+    print(ensemble.report_)
+    _show("other ways to combine", table)
+    _show("reliability, out of fold", ensemble.reliability())
+    _show("without one method", ensemble.ablation())
+    _show("cascade", pd.DataFrame([Ensemble(METHODS, cascade=True).fit(scores).cascade_]))
+    _show("cost", costs)
+    _show("an attack never seen", ensemble.leave_one_perturbation_out())
     if options.out:
         table.round(4).to_csv(options.out, index=False)
+
+
+def _show(title, table):
+    print(f"\n{title}\n{table.round(4).to_string(index=False)}", flush=True)
+
+
+def _scores(options):
+    if options.scores:
+        return sl.tables.read_scores(options.scores), pd.DataFrame()
+    images = options.folder or sl.datasets.load_sample()
+    pairs = sl.make_pairs(images, options.perturbations, negatives=options.negatives)
+    scores = sl.score_pairs(pairs, METHODS, cache=options.cache, n_jobs=options.jobs, progress=False)
+    return scores, cost(pairs, scores)
 
 
 def rivals(ensemble):
@@ -55,7 +65,7 @@ def rivals(ensemble):
     found |= {"mean of ranks": np.nanmean(ranks, axis=1), "monotone boosting": boosted}
     table = rows.drop(columns=[*ensemble.methods_, "ensemble"]).assign(no_evidence="", **found)
     table.attrs["methods"] = list(found)
-    metrics = sl.evaluate(table, metrics=METRICS, n_resamples=0)
+    metrics = sl.evaluate(table, list(found), metrics=METRICS, n_resamples=0)
     return metrics.pivot(index="method", columns="metric", values="value").loc[list(found)].reset_index()
 
 
@@ -65,11 +75,6 @@ def _false_positive_rates(data, train, test):
     columns = zip(data.X[test].T, others.T)
     rates = [np.where(np.isnan(x), np.nan, np.searchsorted(o[~np.isnan(o)], x, "right") / len(o)) for x, o in columns]
     return np.column_stack(rates)
-
-
-def cascade(scores):
-    """What the gate saves and costs."""
-    return pd.DataFrame([Ensemble(cascade=True).fit(scores).cascade_])
 
 
 def cost(pairs, scores, n=8):
@@ -93,6 +98,7 @@ def cost(pairs, scores, n=8):
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", help="pictures, no two of the same thing; the sample by default")
+    parser.add_argument("--scores", help="CSV of a score table with these methods")
     parser.add_argument("--perturbations", default="standard")
     parser.add_argument("--negatives", type=int, default=3000)
     parser.add_argument("--cache")

@@ -186,7 +186,7 @@ def test_ablation_shows_what_each_method_adds(fitted):
 
 
 def test_unseen_perturbation(fitted):
-    table = fitted.leave_one_perturbation_out().set_index("perturbation")
+    table = fitted.leave_one_perturbation_out().set_index("kind")
     assert set(table.index) == {"crop", "text"} and table["n_positive"].sum() == 120
     assert table[["known", "unseen"]].stack().between(0.5, 1).all()
 

@@ -14,6 +14,7 @@ from simlab import evaluation, specs, tables
 from simlab.ensemble import recipe, validation
 from simlab.ensemble.cascade import Gate, fit_gate
 from simlab.methods import versions
+from simlab.perturb import kind
 
 NAME = "ensemble"
 """Column of the ensemble's distance."""
@@ -76,7 +77,8 @@ class Ensemble:
         self.methods_ = self._chosen(scores)
         rows = _usable(scores, self.methods_)
         data = validation.sample(rows, self.methods_, folds=self.folds, seed=self.seed)
-        self._data, self._perturbations = data, rows["perturbation"].to_numpy() if "perturbation" in rows else None
+        specs_used = rows["perturbation"].astype(str) if "perturbation" in rows else pd.Series("", index=rows.index)
+        self._data, self._kinds = data, specs_used.map({s: kind(s) for s in specs_used.unique()}).to_numpy()
         held_out = validation.out_of_fold(data)
         self.classifier_ = data.fit()
         self.prevalence_ = self.classifier_.prevalence_
@@ -168,17 +170,17 @@ class Ensemble:
         return pd.DataFrame(rows)
 
     def leave_one_perturbation_out(self) -> pd.DataFrame:
-        """Return :attr:`metric_` on copies of each perturbation, out of fold: trained with it (known) and without.
+        """Return :attr:`metric_` on copies of each kind of perturbation, trained with it (known) and without (unseen).
 
-        Columns: perturbation, n_positive, known, unseen.
+        Columns: kind, n_positive, known, unseen; out of fold.
         """
-        specs_used, rows = pd.unique(self._perturbations[self._data.label]), []
-        for spec in specs_used:
-            unseen = -validation.out_of_fold(self._data, self._perturbations != spec)
-            table = self.out_of_fold_.assign(unseen=unseen).loc[~self._data.label | (self._perturbations == spec)]
+        data, rows = self._data, []
+        for name in pd.unique(self._kinds[data.label]):
+            mine = self._kinds == name
+            table = self.out_of_fold_.assign(unseen=-validation.out_of_fold(data, ~mine))[~data.label | mine]
             found = evaluation.evaluate(table, [NAME, "unseen"], metrics=[self.metric_], n_resamples=0)
-            rows.append((spec, found["n_positive"][0], *found["value"]))
-        return pd.DataFrame(rows, columns=["perturbation", "n_positive", "known", "unseen"])
+            rows.append((name, found["n_positive"][0], *found["value"]))
+        return pd.DataFrame(rows, columns=["kind", "n_positive", "known", "unseen"])
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON: methods, calibrations, weights, thresholds, versions, what it was fitted to."""
@@ -268,8 +270,7 @@ class Ensemble:
         digest = hashlib.sha256(kept.to_csv(index=False, float_format="%.9g").encode("utf-8", "surrogatepass"))
         copies = int(self._data.label.sum())
         counts = {"n_pairs": len(rows), "n_copies": copies, "n_sources": int(self._data.sources.max()) + 1}
-        specs_used = [] if self._perturbations is None else sorted({str(s) for s in self._perturbations})
-        return {**counts, "perturbations": specs_used, "digest": digest.hexdigest()}
+        return {**counts, "perturbations": sorted(set(self._kinds)), "digest": digest.hexdigest()}
 
     def _report(self) -> str:
         c, data = self.comparison_, self._data
