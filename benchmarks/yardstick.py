@@ -11,6 +11,7 @@ what is finished: a run goes on from there.
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 
@@ -157,15 +158,19 @@ class Gallery:
         return votes
 
 
-def searched(gallery, queries, folder, n_jobs):
+_SHARED = {}  # the gallery, which forked workers find here: an index is too large to be sent with every task
+
+
+def searched(make_gallery, queries, folder, n_jobs):
     """The candidates of every query, one CSV per source in `folder`; finished ones are read back."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = [(path, specs) for path, specs in queries if not _file(folder, path).is_file()]
-    if len(todo) < len(queries):
-        print(f"{len(queries) - len(todo)} of {len(queries)} pictures are there already", flush=True)
-    joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
-        joblib.delayed(_search_source)(gallery, path, specs, folder) for path, specs in todo
-    )
+    print(f"{folder.name}: {len(todo)} of {len(queries)} pictures to go", flush=True)
+    if todo:
+        _SHARED["gallery"] = make_gallery()
+        joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
+            joblib.delayed(_search_source)(path, specs, folder) for path, specs in todo
+        )
     tables = [pd.read_csv(_file(folder, path), keep_default_na=False) for path, _ in queries]
     return pd.concat(tables, ignore_index=True)
 
@@ -174,9 +179,8 @@ def _file(folder, path):
     return folder / f"{path.replace('/', '__')}.csv"
 
 
-def _search_source(gallery, path, specs, folder):
-    cv2.setNumThreads(1)
-    faiss.omp_set_num_threads(1)
+def _search_source(path, specs, folder):
+    gallery = _SHARED["gallery"]
     image = sl.read_image(gallery.root / path)
     tables = [gallery.query(sl.perturb.apply(image, spec)).assign(query=path, perturbation=spec) for spec in specs]
     temporary = folder / f"{_file(folder, path).name}.tmp"
@@ -240,8 +244,8 @@ def fit(folder, work, per_picture, n_jobs):
     paths = sl.list_images(folder)
     attacks = [spec for spec in sl.perturb.resolve(["attacks58", "standard"]) if spec != "mirror"]
     queries = [(path, rank_by_hash(attacks, path)[:per_picture]) for path in paths]
-    gallery = Gallery(folder, paths, for_training=True)
-    found = searched(gallery, queries, work / "train", n_jobs)
+    make = functools.cache(lambda: Gallery(folder, paths, for_training=True))
+    found = searched(make, queries, work / "train", n_jobs)
     ensemble = Ensemble(METHODS).fit(as_scores(found))
     cheap = Ensemble(CHEAP, n_resamples=2).fit(as_scores(found))
     return ensemble, cheap, found
@@ -254,10 +258,12 @@ def main():
     ensemble, cheap, train = fit(options.train, work, options.per_picture, options.jobs)
     print(ensemble.report_, f"\n{time.perf_counter() - start:.0f} s", flush=True)
     database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
-    gallery = Gallery(options.folder, database)
+    make = functools.cache(lambda: Gallery(options.folder, database))
     specs = sl.perturb.resolve("attacks58")
-    found = [searched(gallery, [(p, specs) for p in paths], work / name, options.jobs)
-             for name, paths in (("database", attacked), ("controls", unrelated))]  # fmt: skip
+    found = [
+        searched(make, [(path, specs) for path in paths], work / name, options.jobs)
+        for name, paths in (("database", attacked), ("controls", unrelated))
+    ]
     report(ensemble, cheap, train, *found, Path(options.out))
 
 
@@ -270,7 +276,11 @@ def report(ensemble, cheap, train, database, controls, out):
     methods = [*METHODS, "ensemble"]
     recalls = recall_table(queries, others, methods)
     wide = recalls.pivot(index="attack", columns="method", values="recall")[methods]
-    print(wide.loc[["all", *pd.unique(queries["perturbation"])]].round(3).to_string())
+    wide = wide.loc[["all", *pd.unique(queries["perturbation"])]]
+    print(
+        f"{queries['query'].nunique()} pictures of the database and {others['query'].nunique()} controls are attacked"
+    )
+    print(wide.round(3).to_string())
     print(summary(recalls, queries, others, negatives).to_string(index=False))
     print(cascade(queries, others).to_string(index=False))
     print(beside_published(recalls).to_string(index=False))
@@ -329,15 +339,13 @@ def draw(wide, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    wide = wide.loc[["all", *[name for name in wide.index if name != "all"]]]
     figure, ax = plt.subplots(figsize=(7.5, 13), layout="constrained")
     ax.imshow(wide.to_numpy(), cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         text = f"{value:.2f}".lstrip("0") if value < 0.995 else "1"
         ax.text(column, row, text, ha="center", va="center", fontsize=6.5, color="black" if value > 0.5 else "white")
-    short = [name.replace(', anchor="center", resize_back=True', "").replace(", resize_back=True", "")
-             for name in wide.index]  # fmt: skip
-    ax.set_yticks(range(len(short)), short, fontsize=7)
+    names = wide.index.str.replace(r'(, )?(anchor="center"|resize_back=True)', "", regex=True).str.replace("()", "")
+    ax.set_yticks(range(len(names)), names, fontsize=7)
     ax.set_xticks(range(wide.shape[1]), wide.columns, rotation=30, ha="left", fontsize=8)
     ax.xaxis.tick_top()
     ax.set_title(f"Recall at image-level FPR {FPR}", fontsize=10)
@@ -351,7 +359,7 @@ def _options():
     parser.add_argument("--work", required=True, help="folder that keeps finished parts")
     parser.add_argument("--out", default=".", help="folder for yardstick.csv and yardstick.png")
     parser.add_argument("--attacked", type=int, default=100, help="pictures of each side that are attacked")
-    parser.add_argument("--per-picture", type=int, default=12, help="attacks of each training picture")
+    parser.add_argument("--per-picture", type=int, default=4, help="attacks of each training picture")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
