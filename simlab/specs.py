@@ -10,15 +10,18 @@ import functools
 import hashlib
 import inspect
 import json
-import math
 import numbers
+import re
 import types
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin
 
 MAX_LENGTH = 2000
-"""Longest accepted spec, in characters: a spec comes from a CSV cell and is untrusted."""
+"""Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is untrusted."""
+
+_TOKEN = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL)  # a quoted text, or one character
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ def parse(text: str) -> tuple[Call, ...]:
         raise ValueError(f"a spec is text such as 'crop(area=0.5)', not {type(text).__name__}")
     if not text.strip():
         return ()
-    return tuple(_steps(_expression(text), text))
+    calls = tuple(_steps(_expression(text), text))
+    _check_length("+".join(complete(call.name, call.arguments).removesuffix("()") for call in calls))
+    return calls
 
 
 def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> str:
@@ -174,17 +179,12 @@ def split(text: str) -> list[str]:
     >>> split('text(length=20, size=0.1), crop')
     ['text(length=20, size=0.1)', 'crop']
     """
-    parts, depth, quote, start = [], 0, "", 0
-    for i, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote and text[i - 1] != "\\" else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "," and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-        else:
-            depth += (char in "([") - (char in ")]")
+    parts, depth, start = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == "," and depth == 0:
+            parts.append(text[start : token.start()])
+            start = token.end()
+        depth += (token[0] in "([") - (token[0] in ")]")
     return [part.strip() for part in [*parts, text[start:]] if part.strip()]
 
 
@@ -241,8 +241,10 @@ def _sources(function: Callable, seen: set[Callable]) -> Iterator[str]:
         plain = [[c for c in code.co_consts if not isinstance(c, types.CodeType)] for code in codes]
         yield repr([(c.co_code, c.co_names, consts) for c, consts in zip(codes, plain)] or function)
     for name, value in sorted(_used(function, codes).items()):
-        if isinstance(value, bool | int | float | str | bytes | tuple):
+        if isinstance(value, bool | int | float | str | bytes | tuple | list | dict):
             yield f"{name}={value!r}"
+        elif callable(getattr(value, "tobytes", None)):  # an array, a picture
+            yield f"{name}={getattr(value, 'shape', None)} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif inspect.isfunction(value) and value.__module__ == function.__module__ and value not in seen:
             yield from _sources(value, seen)
 
@@ -265,12 +267,21 @@ def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
 
 
 def _expression(text: str) -> ast.expr:
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"a spec of {len(text)} characters is too long (limit {MAX_LENGTH})")
+    _check_length(text)
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes
+            tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"cannot read the spec {_short(text)!r}; write it like 'crop(area=0.5)+mirror'") from error
+    if any(token[0] == "#" for token in _TOKEN.finditer(text)):
+        raise ValueError(f"the spec {_short(text)!r} has a comment, which would go unseen")
+    return tree.body
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"a spec of {len(text)} characters is too long (limit {MAX_LENGTH})")
 
 
 def _steps(node: ast.expr, text: str) -> list[Call]:
@@ -300,7 +311,7 @@ def _value(node: ast.expr, text: str) -> Any:
         value = ...
     if not _allowed(value):
         raise ValueError(
-            f"values in the spec {_short(text)!r} are finite numbers, texts, True, False, None or tuples of them"
+            f"values in the spec {_short(text)!r} are numbers under 2**63, texts, True, False, None or tuples of them"
         )
     return value
 
@@ -308,9 +319,11 @@ def _value(node: ast.expr, text: str) -> Any:
 def _allowed(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_allowed(item) and not isinstance(item, tuple) for item in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or (isinstance(value, bool | int | str) and len(str(value)) <= MAX_LENGTH)
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)  # no Unicode, and so in no file
+    if isinstance(value, int | float):
+        return abs(value) < 2**63  # and so neither infinite nor not-a-number
+    return value is None
 
 
 def _check_type(name: str, key: str, value: Any, default: Any, may_be_none: bool) -> None:
