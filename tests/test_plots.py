@@ -63,7 +63,7 @@ def difference_table(names, interval):
 
 
 def share_table(names, interval):
-    rows = [(a, b, 0.3, 12) for a in names for b in names if a != b]
+    rows = [(a, b, 0.3, 12) for a in names[:8] for b in names[:8] if a != b]
     return pd.DataFrame(rows, columns=["method", "other", "share", "n_misses"])
 
 
@@ -259,9 +259,9 @@ def picture(width, height, seed=0):
     return Image.fromarray(noise)
 
 
-@pytest.mark.parametrize("n", [0, 1, 5])
+@pytest.mark.parametrize("n", [0, 1, 3])
 def test_galleries_and_pairs(n, ax):
-    names = (HOSTILE * 2)[:n]
+    names = HOSTILE[:n]
     pictures = [picture(40 + 10 * i, 60 - 5 * i) for i in range(n)]
     assert plots.plot_gallery(pictures, names, title="$t$", ax=ax) is ax
     drawn(ax)
@@ -309,8 +309,8 @@ def test_keypoints_and_matches(ax):
 
 def test_the_same_figure_gives_the_same_files(tmp_path):
     digests = set()
-    for turn in range(4):
-        ax = plots.plot_pairs([(picture(40 + at, 30), picture(20, 30 + at)) for at in range(4)], ["caption"] * 4)
+    for turn in range(3):
+        ax = plots.plot_pairs([(picture(40 + at, 30), picture(20, 30 + at)) for at in range(2)], ["caption"] * 2)
         files = [plots.save(ax, tmp_path / f"{turn}.{suffix}", dpi=50) for suffix in ("png", "svg", "pdf")]
         plt.close(ax.figure)
         digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))

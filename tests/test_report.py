@@ -156,7 +156,6 @@ def test_a_second_study_in_the_same_folder_gives_the_same_files(unrendered, tmp_
     assert digests[0] == digests[1]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # shares of no pairs at all
 @pytest.mark.parametrize("case", ["labels only", "copies only", "non-copies only", "nothing usable", "one method"])
 def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
     scores = score_table(["a", "b", "c"], specs=[""] if case == "labels only" else ["crop"])

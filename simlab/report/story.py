@@ -27,7 +27,7 @@ def lead(ranked: pd.DataFrame) -> str:
     """Return which methods find most, and which of them cannot be told apart."""
     rows = ranked.dropna(subset=["value"])
     if rows.empty:
-        return "Copies and non-copies are both needed to say which method finds more; these pairs have one of them."
+        return "Copies and non-copies that can be compared are both needed to rank the methods; here one is missing."
     best, metric = rows.iloc[0], rows["metric"].iloc[0]
     size = interval(best, "value", "low", "high")
     first = f"By {measure(metric)}, {best['method']} is first: {size}."

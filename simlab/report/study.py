@@ -62,9 +62,12 @@ def study(
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation")
         ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=_RESAMPLES)
-        made = _Study(scores, metrics, ranked, _thresholds(scores, ranked["method"]), root, folder)
+        usable = scores["status"].eq("ok").any()
+        thresholds = _thresholds(scores, ranked["method"]) if usable else pd.DataFrame({"method": ranked["method"]})
+        made = _Study(scores, metrics, ranked, thresholds, root, folder)
         _write_tables(made, run)
-        sections = [*_answers(made), *_pictures(made, example), _limits(made, audit, unreadable)]
+        answers = [*_answers(made), *_pictures(made, example)] if usable else []
+        sections = [*answers, _limits(made, audit, unreadable)]
         page = {"title": title, "lead": story.lead(ranked), "facts": _facts(metrics)}
         write_report(folder / "report.html", **page, sections=sections, run=run)
     return Path(out) / "report.html"
