@@ -227,8 +227,8 @@ def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return all Hamming distances of packed hashes (n, words) and (m, words): uint16 (n, m)."""
-    distances = np.zeros((len(a), len(b)), dtype=np.uint16)
+    """Return all Hamming distances of packed hashes (n, words) and (m, words): uint16 (n, m), or uint32."""
+    distances = np.zeros((len(a), len(b)), dtype=np.uint16 if 64 * a.shape[1] < 2**16 else np.uint32)
     for word in range(a.shape[1]):
         distances += np.bitwise_count(a[:, word, None] ^ b[None, :, word])
     return distances
