@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped by Ctrl-C."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files: no window, no display needed
+    options = _parser().parse_args(arguments)
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         options.verb(options)
@@ -46,7 +46,8 @@ def study(options: argparse.Namespace) -> None:
         _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
         scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
     run = _run(options, names) | {"inputs": sl.features.digests(images)}
-    report = sl.report.study(scores, out, audit=audit, run=run)
+    example = None if options.images else "cat.jpg"  # of the sample
+    report = sl.report.study(scores, out, audit=audit, run=run, example=example)
     _say(f"report: {report}")
 
 
