@@ -1,10 +1,11 @@
 """Coverage and width of the 95 % intervals, by simulation with known truth and planted source effects.
 
-    python benchmarks/coverage.py [--runs 240] [--jobs 2]
+    python benchmarks/coverage.py [--runs 240] [--jobs 2] [--alternatives]
 
-prints the table of docs/statistics.md. Distances are normal: a copy's is the effect of its source plus noise, a
-non-copy's the effects of its two sources plus noise, three standard deviations further on average; the same effect
-moves a source's copies and non-copies. "Pair" pretends that every pair has sources of its own.
+prints a table of docs/statistics.md: the intervals as they are, or beside the alternatives that were tried.
+Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the effects of its two sources plus
+noise, three standard deviations further on average; the same effect moves a source's copies and non-copies. "Pair"
+pretends that every pair has sources of its own.
 """
 
 import argparse
@@ -13,12 +14,17 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from simlab import evaluation
+from simlab.evaluation.metrics import Measure, estimates, sample_groups
+from simlab.evaluation.resampling import Resampler, wilson
+from simlab.evaluation.sample import read
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01")
 EFFECTS = {"none": (0.0, 0.0), "medium": (0.4, 0.3), "strong": (0.8, 0.6)}  # share of the variance due to sources
+WEIGHTS = ("product weights", "product weights drawn towards 1")
+WAYS = [f"{w}, {i}" for w in WEIGHTS for i in ("percentiles", "Wilson, normal", "Wilson, Student t by influence")]
 COPIES, OTHERS, APART = 5, 10, 3.0  # pairs a source, and how far apart the two means are
 
 
@@ -76,11 +82,41 @@ def cell(n: int, effect: str, step: float, runs: int, jobs: int) -> pd.DataFrame
     return pd.DataFrame({**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]})
 
 
+def alternatives(n: int, effect: str, seed: int) -> np.ndarray:
+    """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same resamples."""
+    sample = read(simulate(np.random.default_rng(seed), n, effect, 0.0))
+    resampler, (group,) = Resampler.draw(sample, 300, seed), sample_groups(sample)
+    measures, ends = [Measure.parse(name) for name in METRICS], []
+    for kappa in (1.0, resampler.kappa("distance", *group.masks)):
+        records = list(estimates(resampler, "distance", [group], measures, kappa))
+        replicates, value = np.array([r["replicates"] for r in records]), np.array([r["value"] for r in records])
+        variance, freedom, low, high = resampler.spread(replicates, group.masks[0])
+        trials = value * (1 - value) / np.maximum(variance, 1e-12)
+        ends += [[low, high], wilson(value, trials, 1.96), wilson(value, trials, t.ppf(0.975, freedom))]
+    return np.array(ends)
+
+
+def alternatives_cell(n: int, effect: str, runs: int, jobs: int) -> pd.DataFrame:
+    with Parallel(jobs) as parallel:
+        low, high = np.moveaxis(parallel(delayed(alternatives)(n, effect, seed) for seed in range(runs)), 2, 0)
+        more = parallel(delayed(one_run)(n, effect, 0.0, seed, 0) for seed in range(5 * runs))
+    oracle = np.diff(np.quantile(np.array(more)[:, 0, 0], [0.025, 0.975], axis=0), axis=0)
+    covered, width = ((low <= truth(0.0)) & (truth(0.0) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
+    cells = {f"{name} {what}": table[:, i] for i, name in enumerate(METRICS) for what, table in
+             (("coverage", covered), ("width", width))}  # fmt: skip
+    return pd.DataFrame({"sources": n, "effect": effect, "way": WAYS, **cells})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=240)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--alternatives", action="store_true")
     arguments = parser.parse_args()
+    if arguments.alternatives:
+        tables = [alternatives_cell(100, effect, arguments.runs, arguments.jobs) for effect in EFFECTS]
+        print(pd.concat(tables).to_csv(index=False, sep="|", float_format="%.3f").strip())
+        return
     cells = [(n, effect, 0.0) for n in (50, 100, 200, 500) for effect in EFFECTS]
     cells += [(200, effect, 0.25) for effect in EFFECTS]
     for first, (n, effect, step) in enumerate(cells):

@@ -91,7 +91,8 @@ def _rates(by_source: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, 
     # Dyadic-robust, where pairs of two sources have one noise each: counted with both, it is taken off once.
     variance = np.maximum(effect.sum(axis=0) - (owners - 1) * single, single)
     kurtosis = n_sources * (effect**2).sum(axis=0) / np.maximum(effect.sum(axis=0), 1e-9) ** 2
-    freedom = np.clip(n_sources / np.maximum(kurtosis - 1, 1e-9), 1, max(n_sources - 1, 1))
+    most = max(n_sources - 1, 1)
+    freedom = np.clip(n_sources / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
     bounded = variance == 0
     trials = np.where(bounded, n_sources, n * single / np.where(bounded, 1, variance))
     if owners == 2:

@@ -128,8 +128,9 @@ class Resampler:
         square = (moved @ (self.weights[present, 1:][:, good].T - 1.0)) ** 2
         kurtosis = len(present) * (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
         # Few sources that carry most of the variance make its estimate a guess: a Student t of few degrees. Theory says
-        # 2 n / (kurtosis - 1); half of it, since a sample hides its own tail.
-        freedom = np.clip(len(present) / np.maximum(kurtosis - 1, 1e-9), 1, max(len(present) - 1, 1))
+        # 2 n / (kurtosis - 1); half of it, since a sample hides its own tail; fewer than 6 only widened, in simulation.
+        most = max(len(present) - 1, 1)
+        freedom = np.clip(len(present) / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
         return np.array([moved.var(axis=1, ddof=1), freedom, *np.quantile(replicates[:, good], [0.025, 0.975], axis=1)])
 
     def mean(self, value: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
