@@ -180,7 +180,8 @@ def test_hardest_pairs_come_first():
 @pytest.mark.parametrize(
     "wrong, words",
     [
-        ({"methods": ["x"]}, "methods must be among m; given 'x'"),
+        ({"methods": ["x"]}, r"methods must be among m; given \['x'\]"),
+        ({"methods": []}, "methods must be among m; given"),
         ({"by": "x"}, "by must be 'kind' or a column"),
         ({"negatives": "some"}, "negatives must be 'all' or 'same'"),
         ({"metrics": ["tpr@fpr=1"]}, "a metric must be one of roc_auc, .* given 'tpr@fpr=1'"),

@@ -12,7 +12,6 @@ accuracy after model selection", doi:10.1080/01621459.2013.823775 (a source's in
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -58,14 +57,6 @@ class Counts:
         return np.divide(found, called, out=np.ones_like(found), where=called > 0)
 
 
-class Interval(NamedTuple):
-    """Ends of 95 % intervals, and where they are bounds by number of trials because no resample differs."""
-
-    low: np.ndarray
-    high: np.ndarray
-    bounded: np.ndarray
-
-
 class Resampler:
     """A sample under many weightings of its sources, the same for every method and group."""
 
@@ -73,7 +64,8 @@ class Resampler:
         """Take the weights, (sources, resamples), behind a first column for the data as they are."""
         self.sample = sample
         # The last row stands for "no second source".
-        self.weights = np.pad(weights.astype(np.float32), ((0, 1), (1, 0)), constant_values=1)
+        weights = weights.astype(np.float32 if weights.shape[1] else np.float64)
+        self.weights = np.pad(weights, ((0, 1), (1, 0)), constant_values=1)
 
     @classmethod
     def draw(cls, sample: Sample, n_resamples: int, seed: int) -> "Resampler":
@@ -140,10 +132,11 @@ class Resampler:
 
     def interval(
         self, value: np.ndarray, replicates: np.ndarray, rows: np.ndarray, n: float | None = None
-    ) -> Interval:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the Wilson interval of k fractions, with the sample size that fits the variance of their replicates.
 
-        A fraction that no resample moves, or of 0 or 1, counts as if it came from `n` trials: the sources of the rows.
+        Low, high, and whether it is a bound: a fraction that no resample moves, or of 0 or 1, counts as if it came
+        from `n` trials, by default as many as the rows have sources.
 
         Source: Wilson (1927), doi:10.1080/01621459.1927.10502953.
         """
@@ -153,7 +146,7 @@ class Resampler:
         trials = np.where(bounded, n or max(self.sample.present(rows).sum(), 1), np.maximum(fitting, 1e-9))
         low, high = wilson(value, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
         ends = np.where(bounded, [np.minimum(low, least), np.maximum(high, most)], [low, high])
-        return Interval(*np.where(np.isnan(variance), np.nan, ends), bounded)
+        return *np.where(np.isnan(variance), np.nan, ends), bounded
 
     def _histogram(self, code: np.ndarray, rows: np.ndarray, n_bins: int, kappa: float) -> np.ndarray:
         """Weight of the rows in each bin under each resample, (bins, 1 + resamples)."""

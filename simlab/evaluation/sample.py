@@ -31,7 +31,7 @@ class Sample:
         """Number of the source of the reference and of the query, int (2, n)."""
         sides = [self.table["source_reference"], self.table["source_query"]]
         # Sorted, so that a seed draws the same sources whatever the order of the rows.
-        return pd.factorize(pd.concat(sides, ignore_index=True), sort=True)[0].reshape(2, -1)
+        return pd.factorize(pd.concat(sides, ignore_index=True), sort=True, use_na_sentinel=False)[0].reshape(2, -1)
 
     def distance(self, method: str) -> np.ndarray:
         return self.table[method].to_numpy(float)
@@ -49,9 +49,8 @@ def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
     """
     known = tables.method_columns(scores)
     methods = known if methods is None else list(methods)
-    for name in methods:
-        if name not in known:
-            raise ValueError(f"methods must be among {', '.join(known) or 'none'}; given {name!r}")
+    if not methods or not set(methods) <= set(known):
+        raise ValueError(f"methods must be among {', '.join(known) or 'none (no distance column)'}; given {methods!r}")
     needed = ("label", "source_reference", "source_query")
     if missing := [name for name in needed if name not in scores]:
         raise ValueError(f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}")
