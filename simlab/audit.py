@@ -40,11 +40,11 @@ def audit_sources(
         Columns reference, query, and one distance in bits per method.
 
     Raises:
-        ValueError: a method that is not a hash.
+        ValueError: a method that is not a hash, or one with ``mirror=True``.
     """
     table, resolved = as_table(images), registry.resolve(methods)
-    if others := [method.name for method in resolved if method.unit != "bits" or method.compare_many is None]:
-        raise ValueError(f"an audit looks with hashes; {others[0]!r} is none")
+    if others := [m.name for m in resolved if m.unit != "bits" or m.compare_many is None or m.mirrored]:
+        raise ValueError(f"an audit looks with hashes, of pictures as they are; {others[0]!r} is none")
     variants = [Variant(path) for path in table["path"]]
     wanted = [(variant, method.feature) for variant in variants for method in resolved]
     with opened(cache) as kept:
@@ -53,7 +53,8 @@ def audit_sources(
         found = {pair: unpack(value)[0] for pair, value in store.get(wanted).items() if value}
     usable = np.array([all((variant, method.feature) in found for method in resolved) for variant in variants])
     table, variants = table[usable], [variant for variant, use in zip(variants, usable) if use]
-    packed = [hashes.pack(np.array([found[v, method.feature] for v in variants])) for method in resolved]
+    none = np.zeros((0, 1), dtype=bool)
+    packed = [hashes.pack(np.array([found[v, method.feature] for v in variants] or none)) for method in resolved]
     i, j = _near(packed, [NEAR * method.maximum for method in resolved], table["source"].to_numpy())
     paths = table["path"].to_numpy()
     distances = {method.name: hashes.hamming_rows(bits[i], bits[j]) for method, bits in zip(resolved, packed)}

@@ -39,14 +39,18 @@ def make_pairs(
         seed: of the draw of negatives, and of the perturbations.
 
     Raises:
-        ValueError: an unknown perturbation or design, a negative count, or a single source (no negatives possible).
+        ValueError: an unknown perturbation or design, none at all, a negative count or seed, or a single source (no
+            negatives possible).
     """
     if design not in DESIGNS:
         raise ValueError(f"design must be one of {', '.join(DESIGNS)}, not {design!r}")
-    if negatives < 0:
-        raise ValueError(f"negatives must be 0 or more, not {negatives!r}")
+    for name, value in (("negatives", negatives), ("seed", seed)):
+        if not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{name} must be a whole number, 0 or more, not {value!r}")
     table = as_table(images).sort_values("path", ignore_index=True)
     specs = perturb.resolve(perturbations)
+    if negatives and not specs and design != "original-original":
+        raise ValueError(f"negative pairs of design {design!r} need a perturbation; '' is the picture as it is")
     if negatives and table["source"].nunique() < 2:
         raise ValueError("negative pairs need two sources or more; there is one (negatives=0 makes copies only)")
     parts = [
@@ -54,6 +58,8 @@ def make_pairs(
         _known_copies(table),
         _negatives(table, specs, negatives, design, seed),
     ]
+    if not any(map(len, parts)):
+        raise ValueError("no pairs: there is no perturbation, no source of several files, and no negative is asked for")
     pairs = check_pairs(pd.concat([part for part in parts if len(part)], ignore_index=True))
     pairs.attrs["root"] = table.attrs["root"]
     return pairs
