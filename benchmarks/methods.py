@@ -47,18 +47,18 @@ def main() -> None:
 
 
 def costs(images: list, methods: list[Method]) -> str:
-    """A Markdown table: milliseconds per picture and per pair, bytes per picture, maximum and unit."""
+    """A Markdown table: milliseconds per picture, microseconds per pair, bytes per picture, maximum and unit."""
     rows = []
     for method in methods:
         given = [sl.images.to_grey(image) if method.feature.grey else image for image in images]
         extracting, features = _best(lambda: [method.feature.extract(image) for image in given])  # noqa: B023
         matching, n = _matching(method, [feature for feature in features if feature])
         rows.append(
-            f"| `{method.name}` | {method.maximum:g} {method.unit} | {1e3 * extracting / len(images):.2f} "
-            f"| {1e3 * matching / n:.4f} | {np.mean([len(feature) for feature in features]):,.0f} |"
+            f"| `{method.name}` | {method.maximum:g} {method.unit} | {1e3 * extracting / len(images):.1f} "
+            f"| {float(f'{1e6 * matching / n:.2g}'):,g} | {np.mean([len(feature) for feature in features]):,.0f} |"
         )
     return "\n".join(
-        ["| method | maximum | ms a picture | ms a pair | bytes a picture |", "|---|--:|--:|--:|--:|", *rows]
+        ["| method | maximum | ms a picture | µs a pair | bytes a picture |", "|---|--:|--:|--:|--:|", *rows]
     )
 
 
