@@ -6,13 +6,16 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
+from corpus import textured
 from hypothesis import given, settings
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from simlab import perturb
 from simlab.ensemble import CopyClassifier, Ensemble
 from simlab.ensemble.calibration import Calibration, fit_calibration
+from simlab.scoring import distances
 
 N_SOURCES = 20
 
@@ -49,12 +52,12 @@ def test_core_is_a_scikit_learn_estimator(estimator, check):
     check(estimator)
 
 
-distances = st.lists(
+labelled_distances = st.lists(
     st.tuples(st.integers(0, 1), st.floats(0, 500, allow_nan=False), st.integers(0, 64)), min_size=4, max_size=60
 ).filter(lambda rows: {label for label, *_ in rows} == {0, 1})
 
 
-@given(distances)
+@given(labelled_distances)
 @settings(max_examples=25)
 def test_larger_distance_is_never_more_alike_whatever_it_was_fitted_to(rows):
     label, *columns = map(np.array, zip(*rows))
@@ -143,6 +146,21 @@ def test_absent_method_abstains(fitted, scores):
     assert (evidence["strong"].iloc[1:] == 0).all() and evidence["strong"].iloc[0] != 0
     assert (evidence["weak"] != 0).tolist() == [True, True, False, False]
     assert fitted.probability(rows).iloc[3] == pytest.approx(fitted.prevalence_)
+
+
+def test_no_rows_are_no_rows(fitted, scores):
+    assert fitted.evidence(scores.head(0)).shape == (0, 3)
+    assert len(fitted.distance(scores.head(0))) == len(fitted.probability(scores.head(0))) == 0
+
+
+def test_default_recipe_knows_a_crop_and_a_rotation():
+    picture, other = textured(0, 480, 320), textured(1, 480, 320)
+    default = Ensemble.load()
+    for spec in ("crop(area=0.5)", "rotate(degrees=20)", "text(length=40)"):
+        copy = perturb.apply(picture, spec)
+        rows = pd.concat([distances(a, copy, default.methods_) for a in (picture, other)], ignore_index=True)
+        probability = default.probability(rows, prior=0.001)
+        assert probability[0] > 0.5 > probability[1], spec
 
 
 def test_distance_stays_apart_near_zero(fitted, scores):

@@ -55,7 +55,9 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
     def evidence(self, X) -> np.ndarray:
         """Return what each column adds to the evidence, in nats (n, d); 0 where it is NaN."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        # a search that finds no candidate asks about no pair
+        options = {"ensure_all_finite": "allow-nan", "ensure_min_samples": 0}
+        X = validate_data(self, X, dtype=np.float64, reset=False, **options)
         known = ~np.isnan(X) & np.array([len(c.knots) > 0 for c in self.calibrations_])
         return self.coef_ * (self.calibrated(X) + self.bias_ * known)
 
