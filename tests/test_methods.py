@@ -17,6 +17,7 @@ import imagehash
 import numpy as np
 import pytest
 from corpus import flat, textured
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image, ImageOps
 
 import simlab as sl
@@ -510,6 +511,7 @@ def test_documented_hog(registry, tmp_path, monkeypatch):
 def test_documented_network_in_workers(registry, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     module = documented("embedding", tmp_path)
+    get_reusable_executor().shutdown()  # workers that run already do not know the folder of the module
     weights = tmp_path / "model.onnx"
     weights.write_bytes(mean_network(32))
     spec = f"embedding(weights={json.dumps(weights.as_posix())}, side=32)"
