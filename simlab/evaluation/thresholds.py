@@ -31,7 +31,8 @@ def choose_threshold(
 
     One row: method, target, threshold (native units, from all pairs), low, high (its 95 % interval), tpr, tpr_low,
     tpr_high, fpr, fpr_low, fpr_high, n_positive, n_negative, n_sources, note. TPR and FPR are held out: chosen on half
-    the sources, read on the pairs within the other half, averaged over `n_splits` splits both ways. Where the target
+    the sources, read on the pairs within the other half, averaged over `n_splits` splits both ways. Half the sources
+    choose worse than all, so their intervals reach from the held-out values to those of all pairs. Where the target
     cannot be reached or measured, the threshold is NaN and `note` says why.
 
     Args:
@@ -60,14 +61,17 @@ def choose_threshold(
     record["note"] = refusal(max_fpr or 1.0, **group.counts) or ("cannot be reached" if at < 0 else "")
     if not record["note"]:
         record["threshold"] = data.threshold[at]
+        again = np.maximum(_last(allowed(drawn))[1:], 0)
         if n_resamples:
-            found = drawn.threshold[np.maximum(_last(allowed(drawn))[1:], 0)]
-            record["low"], record["high"] = np.quantile(found, [0.025, 0.975], method="nearest")
+            record["low"], record["high"] = np.quantile(drawn.threshold[again], [0.025, 0.975], method="nearest")
         place, trials = np.searchsorted(drawn.threshold, record["threshold"]), (None, _trials(drawn))
         held_out = _held_out(sample, method, group.masks, allowed, n_splits, seed)
-        for name, value, rows, n in zip(("tpr", "fpr"), held_out, group.masks, trials):
-            low, high, _ = resampler.interval(np.array([value]), getattr(drawn, name)[[place], 1:], rows, n)
-            record |= {name: value, f"{name}_low": low[0], f"{name}_high": high[0]}
+        # Recall moves with the threshold chosen; the FPR of every choice is the target's, so it is read at this one.
+        moved = drawn.tpr[again, np.arange(1, n_resamples + 1)], drawn.fpr[place, 1:]
+        for name, value, rows, n, replicates in zip(("tpr", "fpr"), held_out, group.masks, trials, moved):
+            both = np.array([value, getattr(data, name)[at, 0]])
+            low, high, _ = resampler.interval(both, np.tile(replicates, (2, 1)), rows, n)
+            record |= {name: value, f"{name}_low": low.min(), f"{name}_high": high.max()}
     return pd.DataFrame([record])
 
 
