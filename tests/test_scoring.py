@@ -319,26 +319,25 @@ def test_whichever_write_fails_running_again_gives_the_same(pairs, scores, tmp_p
     assert n > 10
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(folder, scores, tmp_path, registries):
-    pairs = sl.make_pairs(folder, "mirror", negatives=20)
-    source = MEAN + "    seen = []\n"
-    names = defined(source)
-    interrupted = {"at": 5}
+def test_an_interrupted_run_goes_on_where_it_stopped(pairs, scores, tmp_path, monkeypatch):
+    made, extract, stop_at = [], features.extract_all, 9
 
-    def feature(image):
-        names["seen"].append(1)
-        if len(names["seen"]) == interrupted["at"]:
+    def counted(image, wanted):
+        made.append(1)
+        if len(made) == stop_at:
             raise KeyboardInterrupt
-        return names["feature"](image)
+        return extract(image, wanted)
 
-    methods.register("own", feature, distance=names["distance"], maximum=255)
+    monkeypatch.setattr(features, "extract_all", counted)
     with pytest.raises(KeyboardInterrupt):
-        score(pairs, "own", cache=tmp_path / "c.sqlite")
-    undisturbed = score(pairs, "own")
-    needed, interrupted["at"] = len(names["seen"]) - 5, None
-    names["seen"].clear()
-    equal(score(pairs, "own", cache=tmp_path / "c.sqlite"), undisturbed)
-    assert 0 < len(names["seen"]) < needed
+        score(pairs, cache=tmp_path / "c.sqlite")
+    made.clear()
+    stop_at = None
+    equal(score(pairs, cache=tmp_path / "c.sqlite"), scores)
+    first = len(made)
+    made.clear()
+    equal(score(pairs), scores)
+    assert len(made) - 9 < first < len(made)
 
 
 INTERRUPTED = textwrap.dedent("""
