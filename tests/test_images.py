@@ -2,10 +2,12 @@
 
 import io
 import os
+import subprocess
 import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import corpus
 import numpy as np
@@ -17,6 +19,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 from simlab import images
 from simlab.images import ImageError, list_images, read_image
 
+ROOT = Path(__file__).resolve().parents[1]
 LOSSLESS = ("plain.png", "plain.bmp", "plain.tif", "lzw.tif", "plain.ppm", "lossless.webp", "plain.jp2")
 TURNS = {
     1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -630,3 +633,23 @@ def test_pictures_in_memory_are_read_in_several_threads():
     for thread in threads:
         thread.join()
     assert len(expected) == 4 and all(same(picture, expected[0]) for picture in expected)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for the memory as Unix tells it")
+def test_no_kind_of_picture_takes_more_than_2_gb_at_the_limit(tmp_path):
+    """In a process of its own, at a tenth of the limit: the peak is counted in bytes per pixel."""
+    size = (4000, 3000)
+    Image.new("RGBA", size, (9, 9, 9, 9)).save(tmp_path / "alpha.png", compress_level=1)
+    Image.new("I;16", size).save(tmp_path / "16 bits.png", compress_level=1)
+    Image.new("F", size, 0.5).save(tmp_path / "float.tif", compression="tiff_lzw")
+    script = (
+        "import resource, sys; from simlab import read_image; read_image(b'P5 1 1 255\\n0')\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak(); read_image(sys.argv[1]); print(peak() - before)"
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    for name in ("alpha.png", "16 bits.png", "float.tif"):
+        command = [sys.executable, "-c", script, tmp_path / name]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        per_pixel = int(run.stdout) * unit / (size[0] * size[1])
+        assert per_pixel * images.MAX_PIXELS < 2e9, (name, per_pixel)
