@@ -70,8 +70,11 @@ class Resampler:
     @classmethod
     def draw(cls, sample: Sample, n_resamples: int, seed: int) -> "Resampler":
         """Return as many sources as there are, drawn with replacement, `n_resamples` times."""
-        n = sample.sources.max(initial=0) + 1
-        return cls(sample, np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).T)
+        n, rng = sample.sources.max(initial=0) + 1, np.random.default_rng(seed)
+        weights = np.empty((n, n_resamples), np.float32)
+        for column in weights.T:
+            column[:] = np.bincount(rng.integers(n, size=n), minlength=n)
+        return cls(sample, weights)
 
     def plain(self) -> "Resampler":
         """Return the data as they are, without resamples: every distance counts."""
@@ -154,15 +157,22 @@ class Resampler:
         rows = rows[np.argsort(code[rows], kind="stable")]
         first, second = self.sample.sources[:, rows]
         second = np.where(first == second, len(self.weights) - 1, second)
-        weights = 1 + np.float32(kappa) * (self.weights - 1)
-        total, step = np.zeros((n_bins, weights.shape[1])), -(-CHUNK // weights.shape[1])
+        total, step = np.zeros((n_bins, self.weights.shape[1])), -(-CHUNK // self.weights.shape[1])
         for part in (slice(start, start + step) for start in range(0, len(rows), step)):
-            product = weights[first[part]]
-            product *= weights[second[part]]
+            product = self._drawn_in(first[part], kappa)
+            product *= self._drawn_in(second[part], kappa)
             product *= self.sample.weight[rows[part], None]
             at = np.flatnonzero(np.diff(code[rows[part]], prepend=-1))
             total[code[rows[part]][at]] += np.add.reduceat(product, at, axis=0)
         return total
+
+    def _drawn_in(self, sources: np.ndarray, kappa: float) -> np.ndarray:
+        """Weights of some sources, drawn towards 1."""
+        weights = self.weights[sources]
+        weights -= 1
+        weights *= kappa
+        weights += 1
+        return weights
 
 
 def wilson(value: np.ndarray, n: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
