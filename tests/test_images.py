@@ -263,7 +263,11 @@ def test_a_converted_profile_is_not_converted_again():
     assert same(read_image(seen), seen) and same(read_image(corpus.encoded(seen, "PNG")), seen)
 
 
-@pytest.mark.parametrize("profile", [b"x", b"not a profile" * 20, gamma_profile()[:100], gamma_profile()[:-500]])
+@pytest.mark.parametrize(
+    "profile",
+    [b"x", b"not a profile" * 20, gamma_profile()[:100], gamma_profile()[:-500]],
+    ids=["one byte", "text", "header", "cut"],  # it holds the time at which it was made
+)
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_a_damaged_profile_is_ignored(profile, mode):
     image = corpus.ramp().convert(mode)
