@@ -39,6 +39,10 @@ class Variant(NamedTuple):
     seed: int = 0
 
 
+class Died(str):
+    """Why a task has no result: its process died, twice."""
+
+
 class Job(NamedTuple):
     """One variant to make in a worker, and what to extract from it."""
 
@@ -139,7 +143,9 @@ class Store:
 
     def _keep(self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str) -> dict[bytes, bytes]:
         if isinstance(results, str):
-            self.errors[path] = results
+            # another file of the same content would end this process too, where its features are found lost
+            same = [p for p, content in self.contents.items() if content == self.contents[path]]
+            self.errors |= dict.fromkeys(same if isinstance(results, Died) else [path], results)
             return {}
         entries = {
             self.key(variant, feature): value for variant, values, _ in results for feature, value in values.items()
@@ -194,7 +200,7 @@ def run(
 ) -> Iterator[tuple[Any, Any]]:
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in parallel, in the order they end.
 
-    A task whose process dies twice (a decoder that crashes, not enough memory) yields the text that says so; the
+    A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`; the
     others go on in a new pool.
     """
     tasks = iter(tasks)
@@ -264,7 +270,7 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
             )
             yield done[0]
         except TerminatedWorkerError:
-            yield name, "the process that worked on it died twice: a decoder crash, or not enough memory"
+            yield name, Died("the process that worked on it died twice: a decoder crash, or not enough memory")
 
 
 def _extract_source(

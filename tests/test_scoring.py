@@ -47,6 +47,7 @@ def folder(tmp_path_factory):
         flat(level).save(folder / f"{name}.png")
     for n in (8, 9):
         textured(n, 12, 12).save(folder / f"tiny {n}.png")
+    (folder / "tiny 9 again.png").write_bytes((folder / "tiny 9.png").read_bytes())
     (folder / "text.jpg").write_text("no picture")
     return folder
 
