@@ -374,9 +374,11 @@ def test_bombs_are_named_as_such(name):
         read_image(corpus.bombs()[name])
 
 
-def test_a_half_decoded_picture_is_an_error_even_where_the_session_allows_it(monkeypatch):
-    data = corpus.in_every_format()["plain.jpg"]
+@pytest.mark.parametrize("name", ["plain.png", "progressive.jpg", "plain.gif", "plain.bmp", "plain.tif", "plain.ppm"])
+def test_a_half_decoded_picture_is_an_error_even_where_the_session_allows_it(name, monkeypatch):
+    data = corpus.in_every_format()[name]
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    Image.open(io.BytesIO(data[: len(data) // 2])).load()
     with pytest.raises(ImageError, match="truncated"):
         read_image(data[: len(data) // 2])
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
