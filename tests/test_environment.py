@@ -16,6 +16,7 @@ CONDA_NAMES = {
     "jupyter-server": "jupyter_server",
     "matplotlib": "matplotlib-base",  # without the window toolkits
     "opencv-python-headless": "py-opencv",
+    "playwright": "playwright-python",
 }
 ONLY_CONDA = {"python", "pip"}
 

@@ -28,7 +28,7 @@ STOREYS = [
 FLOORS = {module: floor for floor, modules in enumerate(STOREYS) for module in modules}
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 
-MAX_CODE_LINES = 5600
+MAX_CODE_LINES = 5900  # without widgets
 MAX_WIDGET_LINES = 800
 MAX_BODY = 40
 MAX_MEDIAN_BODY = 12
@@ -178,8 +178,9 @@ def test_functions_are_short():
 
 def test_package_is_small():
     lines = {path: code_lines(path) for path in SOURCES}
-    assert sum(lines.values()) <= MAX_CODE_LINES
-    assert sum(n for path, n in lines.items() if module_of(path) == "widgets") <= MAX_WIDGET_LINES
+    widgets = sum(n for path, n in lines.items() if module_of(path) == "widgets")
+    assert sum(lines.values()) - widgets <= MAX_CODE_LINES
+    assert widgets <= MAX_WIDGET_LINES
 
 
 def test_tracked_files_are_small():
