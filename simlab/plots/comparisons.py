@@ -32,7 +32,7 @@ def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Ax
     ax.hlines(places, rows["low"], rows["high"], colors=colours, linewidth=1.6)
     ax.scatter(rows["difference"], places, c=colours, s=26, zorder=3)
     names = [style.label(spelled(group, rows["group"])) for group in rows["group"]]
-    ax.set_yticks(places, names, fontfamily=style.families())
+    ax.set_yticks(places, names)
     a, b, metric = style.label(a), style.label(b), style.measure(rows["metric"].iloc[0])
     ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"{b} is better   ←   difference in {metric}   →   {a} is better")
     return style.finish(ax, f"{a} minus {b}", style.counts(rows))

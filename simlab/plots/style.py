@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from simlab import methods
 
@@ -102,9 +103,19 @@ def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
         plt.draw_if_interactive()  # a backend that loads within the context would lose the settings it makes
         style = {"font.family": families(), "font.size": 9, "text.usetex": False, "text.parse_math": True}
         with mpl.rc_context(style):
-            return draw(*arguments, **options)
+            ax = draw(*arguments, **options)
+        _name_fonts(ax)
+        return ax
 
     return drawn
+
+
+def _name_fonts(ax: Axes) -> None:
+    """Give what the caller's axes had before, and the ticks that are made later, our fonts too."""
+    ax.tick_params(labelfontfamily=families())
+    for text in ax.findobj(Text):
+        if not text.get_text().isascii():
+            text.set_fontfamily(families())
 
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:

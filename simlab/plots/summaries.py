@@ -86,8 +86,8 @@ def draw_table(ax: Axes, values: pd.DataFrame) -> None:
     names = [re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30)) for name in values.columns]
     crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
     turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
-    ax.set_xticks(range(len(names)), names, fontfamily=style.families(), fontsize=8.5, **turn)
-    ax.set_yticks(range(len(values)), [style.label(name) for name in values.index], fontfamily=style.families())
+    ax.set_xticks(range(len(names)), names, fontsize=8.5, **turn)
+    ax.set_yticks(range(len(values)), [style.label(name) for name in values.index])
     ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK)
     ax.spines[:].set_visible(False)
 
