@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
     "images", "keypoints", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
-    "tables",
+    "tables", "widgets",
 )  # fmt: skip
 _NAMES = {
     "read_image": "images",

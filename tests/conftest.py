@@ -55,3 +55,28 @@ def shared_pictures() -> Path:
             if (folder / "manifest.csv").is_file():
                 return folder
     pytest.skip("needs the shared pictures (SIMLAB_SHARED)")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A JupyterLab of this process's own, for all browser tests."""
+    harness = browser_harness()
+    with harness.Lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, closed after the tests of a file: while Playwright runs, so does its event loop."""
+    with browser_harness().chromium() as running:
+        yield running
+
+
+def browser_harness():
+    """The module tests/lab.py; skips where there is no browser."""
+    pytest.importorskip("playwright", reason="needs Playwright (pip install playwright)")
+    from tests import lab
+
+    if lab.CHROMIUM is None:
+        pytest.skip("needs Chromium on the PATH (apt-get install chromium)")
+    return lab
