@@ -209,6 +209,28 @@ def test_unseen_perturbation(fitted):
     assert table[["known", "unseen"]].stack().between(0.5, 1).all()
 
 
+def test_weights_set_by_hand_are_applied_saved_and_taken_back(fitted, scores, tmp_path):
+    tuned = fitted.reweighed({"strong": 0.0, "weak": 2.0}, scores)
+    table = scores.assign(ensemble=tuned.distance(scores))
+    assert not np.allclose(table["ensemble"], fitted.distance(scores))
+    assert tuned.evidence(scores)["strong"].eq(0).all()
+    np.testing.assert_allclose(tuned.evidence(scores)["useless"], fitted.evidence(scores)["useless"])
+    called = (table["label"] == 0) & (table["ensemble"] <= tuned.thresholds_["0.01"])
+    assert called.sum() <= 0.01 * (table["label"] == 0).sum()
+    tuned.save(tmp_path / "recipe.json")
+    again = Ensemble.load(tmp_path / "recipe.json")
+    assert again.weights_.equals(tuned.weights_) and again.thresholds_ == tuned.thresholds_
+    np.testing.assert_array_equal(again.distance(scores), tuned.distance(scores))
+    back = tuned.reweighed(fitted.weights_.set_index("method")["weight"], scores)
+    np.testing.assert_array_equal(back.distance(scores), fitted.distance(scores))
+
+
+@pytest.mark.parametrize("weights", [{"strange": 1.0}, {"weak": -0.1}, {"weak": np.inf}, {"weak": np.nan}])
+def test_weights_that_cannot_be_are_refused(fitted, scores, weights):
+    with pytest.raises(ValueError, match="weights must be 0 or more and finite, for strong, weak, useless; given"):
+        fitted.reweighed(weights, scores)
+
+
 def test_saved_and_loaded_it_is_the_same(fitted, scores, tmp_path):
     fitted.save(tmp_path / "recipe.json")
     loaded = Ensemble.load(tmp_path / "recipe.json")

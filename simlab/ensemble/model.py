@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class Ensemble:
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
         self.gate_, self.cascade_ = self._fit_gate(held_out) if self.cascade else (None, None)
-        self.thresholds_ = self._thresholds()
+        self.thresholds_ = _thresholds(self.out_of_fold_)
         self.training_ = self._training(rows)
         self.report_ = self._report()
         return self
@@ -140,6 +140,29 @@ class Ensemble:
         odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(prior)
         return pd.Series(expit(odds), index=scores.index, name="probability")
 
+    def reweighed(self, weights: Mapping[str, float], scores: pd.DataFrame) -> "Ensemble":
+        """Return this ensemble with weights set by hand, and with the thresholds that these give on `scores`.
+
+        Methods that are not named keep theirs; a cascade's gate, which was fitted to the old weights, is left out. What
+        comes back can be applied and saved; its probabilities are no longer calibrated.
+
+        Raises:
+            ValueError: an unknown method, or a weight that is negative or not finite.
+        """
+        for method, weight in weights.items():
+            if method not in self.methods_ or not 0 <= weight < np.inf:
+                allowed = f"0 or more and finite, for {', '.join(self.methods_)}"
+                raise ValueError(f"weights must be {allowed}; given {weight!r} for {method!r}")
+        content, given = self._content(), pd.Series(self.weights_["weight"].to_numpy(), self.methods_)
+        given.update(pd.Series(dict(weights), dtype=float))
+        for column, weight in zip(content["columns"], given):
+            column["weight"] = float(weight)
+        content["shares"] = {"share": _shares(given.to_numpy()[None])[0], "low": np.nan, "high": np.nan}
+        words = ", ".join(f"{weight:g} {method}" for method, weight in given.items())
+        new = Ensemble()._restore({**content, "gate": None, "report": f"Weights set by hand: {words}."})
+        new.thresholds_ = _thresholds(scores.assign(**{NAME: new.distance(scores)}))
+        return new
+
     def reliability(self, *, bins: int = 10) -> pd.DataFrame:
         """Return, out of fold, how often a pair was a copy where the ensemble said how probable that is.
 
@@ -184,12 +207,16 @@ class Ensemble:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON: methods, calibrations, weights, thresholds, versions, what it was fitted to."""
+        recipe.write(path, self._content())
+
+    def _content(self) -> dict[str, Any]:
         content = recipe.from_classifier(self.classifier_)
         for column, name in zip(content["columns"], self.methods_):
             column["method"] = name
-        shares = self.weights_[["share", "low", "high"]].to_dict("list")
+        ends = self.weights_[["share", "low", "high"]].astype(object)
+        shares = ends.where(ends.notna(), None).to_dict("list")  # JSON has no NaN
         facts = {"thresholds": self.thresholds_, "training": self.training_, "report": self.report_, "shares": shares}
-        recipe.write(path, {"versions": versions(), **facts, **content, **recipe.from_gate(self.gate_)})
+        return {"versions": versions(), **facts, **content, **recipe.from_gate(self.gate_)}
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Ensemble":
@@ -213,6 +240,7 @@ class Ensemble:
         self.prevalence_, self.thresholds_ = self.classifier_.prevalence_, dict(content["thresholds"])
         self.training_, self.report_ = content["training"], content["report"]
         self.weights_ = pd.DataFrame({"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]})
+        self.weights_ = self.weights_.astype(dict.fromkeys(("share", "low", "high"), float))
         if content["versions"] != versions():
             warnings.warn(f"the recipe was fitted with {content['versions']}; here are {versions()}", stacklevel=4)
         return self
@@ -260,11 +288,6 @@ class Ensemble:
         rates = {"cascade": found["a"], "full": found["b"], "difference": found["difference"]}
         return gate, {"share": share, **rates, **_interval(found)}
 
-    def _thresholds(self) -> dict[str, float]:
-        found = evaluation.evaluate(self.out_of_fold_, [NAME], metrics=list(METRICS.values()), n_resamples=0)
-        values = found.set_index("metric")["threshold"]
-        return {fpr: float(values[metric]) for fpr, metric in METRICS.items() if np.isfinite(values[metric])}
-
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
         digest = hashlib.sha256(kept.to_csv(index=False, float_format="%.9g").encode("utf-8", "surrogatepass"))
@@ -306,6 +329,13 @@ def _usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     if not 0 < copies < len(rows):
         raise ValueError(f"copies and non-copies are needed; there are {copies} copies among {len(rows)} pairs")
     return rows
+
+
+def _thresholds(scores: pd.DataFrame) -> dict[str, float]:
+    """Distances of the ensemble by false positive rate, where the non-copies are enough for it."""
+    found = evaluation.evaluate(scores, [NAME], metrics=list(METRICS.values()), n_resamples=0)
+    values = found.set_index("metric")["threshold"]
+    return {fpr: float(values[metric]) for fpr, metric in METRICS.items() if np.isfinite(values[metric])}
 
 
 def _shares(weights: np.ndarray) -> np.ndarray:

@@ -4,15 +4,16 @@ A pair is called a copy when ``distance <= threshold``. Here alone the sign is t
 grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors"]`` of a result counts them.
 """
 
+from simlab.evaluation.cases import judge, rivals
 from simlab.evaluation.compare import compare, compare_designs, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
 from simlab.evaluation.robustness import break_points, complementarity, label_audit, query_average_precision
-from simlab.evaluation.thresholds import choose_threshold, collection_table, prevalence_table
+from simlab.evaluation.thresholds import at_threshold, choose_threshold, collection_table, prevalence_table
 
 __all__ = [
-    "METRICS", "break_points", "choose_threshold", "collection_table", "compare", "compare_designs", "complementarity",
-    "distance_histogram", "evaluate", "exhaustive_histogram", "hardest", "label_audit", "pr_curve", "prevalence_table",
-    "query_average_precision", "rank", "roc_curve", "smallest_fpr",
+    "METRICS", "at_threshold", "break_points", "choose_threshold", "collection_table", "compare", "compare_designs",
+    "complementarity", "distance_histogram", "evaluate", "exhaustive_histogram", "hardest", "judge", "label_audit",
+    "pr_curve", "prevalence_table", "query_average_precision", "rank", "rivals", "roc_curve", "smallest_fpr",
 ]  # fmt: skip

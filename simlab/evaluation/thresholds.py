@@ -75,6 +75,42 @@ def choose_threshold(
     return pd.DataFrame([record])
 
 
+def at_threshold(
+    scores: pd.DataFrame, method: str, threshold: float, *, n_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return what a given threshold does on these pairs, which is no forecast if they were used to choose it.
+
+    One row with the columns of :func:`choose_threshold`, so that :func:`prevalence_table` and :func:`collection_table`
+    take it, and the pairs counted: found, missed (copies), false_alarms, rejected (non-copies). Rates are weighted,
+    counts are not.
+
+    Raises:
+        ValueError: an unknown method.
+
+    >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
+    ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 10.0, 8.0]})
+    >>> at_threshold(scores, "phash", 8)[["tpr", "fpr", "found", "missed", "false_alarms", "rejected"]]
+       tpr  fpr  found  missed  false_alarms  rejected
+    0  0.5  1.0      1       1             1         0
+    """
+    sample = read(scores, [method])
+    (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
+    record = {"method": method, "target": f"distance<={threshold:g}", **dict.fromkeys(NUMBERS, np.nan), **group.counts}
+    record |= {"threshold": threshold, "note": refusal(1.0, **group.counts)}
+    called, (copies, others) = sample.distance(method) <= threshold, group.masks
+    counted = {"found": called & copies, "missed": ~called & copies, "false_alarms": called & others}
+    record |= {name: rows.sum() for name, rows in {**counted, "rejected": ~called & others}.items()}
+    if not record["note"]:
+        drawn = next(resampler.counts(method, [group.masks], everywhere=True))
+        place = np.searchsorted(drawn.threshold, threshold, "right") - 1
+        for name, rows, n in (("tpr", copies, None), ("fpr", others, _trials(drawn))):
+            value = np.average(called[rows], weights=sample.weight[rows], keepdims=True)
+            replicates = getattr(drawn, name)[None, place, 1:] * (place >= 0)
+            low, high, _ = resampler.interval(value, replicates, rows, n)
+            record |= {name: value[0], f"{name}_low": low[0], f"{name}_high": high[0]}
+    return pd.DataFrame([record])
+
+
 def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Return the precision of chosen thresholds where copies are rare.
 
