@@ -47,8 +47,8 @@ class Ensemble:
         thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
         prevalence_: share of copies in training.
         gate_: the cascade's :class:`~simlab.ensemble.cascade.Gate`; None without one.
-        cascade_: share (of pairs that need all methods), cascade and full (metric), difference, low, high: out of fold,
-            the gate chosen on other sources; None without a cascade.
+        cascade_: share, copies, others (shares of all pairs, of copies and of others that need all methods), cascade
+            and full (metric), difference, low, high: out of fold, the gate chosen on other sources; None without.
         training_: what it was fitted to: counts, perturbations, a digest of the table.
         report_: all that in words; the first line says whether the ensemble beats the best single method.
     """
@@ -284,9 +284,10 @@ class Ensemble:
         gate, evidence, asked = fit_gate(self._data, self.methods_, held_out)
         self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
         found = self._compared(-held_out, "full")
-        share = float(np.average(asked, weights=self._data.weight))
+        parts = {"share": slice(None), "copies": self._data.label, "others": ~self._data.label}
+        shares = {name: float(np.average(asked[part], weights=self._data.weight[part])) for name, part in parts.items()}
         rates = {"cascade": found["a"], "full": found["b"], "difference": found["difference"]}
-        return gate, {"share": share, **rates, **_interval(found)}
+        return gate, {**shares, **rates, **_interval(found)}
 
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
@@ -308,10 +309,10 @@ class Ensemble:
         ]
         if self.cascade:
             c = self.cascade_
-            lines.append(
-                f"Cascade: {c['share']:.0%} of the pairs need all methods; {self.metric_} {c['cascade']:.3f} against"
-                f" {c['full']:.3f}, difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})."
-            )
+            decided = f"{1 - c['copies']:.0%} of the copies and {1 - c['others']:.1%} of the others"
+            interval = f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
+            rates = f"{self.metric_} {c['cascade']:.3f} against {c['full']:.3f} with all methods"
+            lines.append(f"Cascade: hashes alone decide {decided}; {rates}, {interval}.")
         return "\n".join(lines)
 
 

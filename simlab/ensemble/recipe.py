@@ -82,19 +82,22 @@ def from_gate(gate: Gate | None) -> dict[str, Any]:
     """Return the numbers of a cascade's gate, if there is one."""
     if gate is None:
         return {}
-    # JSON has no infinity
-    limits = {name: value if math.isfinite(value) else None for name, value in (("far", gate.far), ("near", gate.near))}
-    return {"gate": {**limits, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}}
+    near = gate.near if math.isfinite(gate.near) else None  # JSON has no infinity
+    return {"gate": {"near": near, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}}
 
 
 def to_gate(content: dict[str, Any]) -> Gate | None:
-    """Return the gate of a recipe, if it has one."""
+    """Return the gate of a recipe, if it has one.
+
+    Raises:
+        ValueError: its numbers are no gate, or it turns pairs away for far hashes, as no gate does any more.
+    """
     if (numbers := content.get("gate")) is None:
         return None
-    far, near = (
-        end if numbers[name] is None else float(numbers[name]) for name, end in (("far", -math.inf), ("near", math.inf))
-    )
-    return Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), far, near)
+    if numbers.get("far") is not None:
+        raise ValueError("its cascade turns pairs away for their far hashes; fit it again")
+    near = math.inf if numbers["near"] is None else float(numbers["near"])
+    return Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), near)
 
 
 def _falls(model: CopyClassifier) -> bool:
