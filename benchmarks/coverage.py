@@ -1,14 +1,16 @@
 """Coverage and width of the 95 % intervals, by simulation with known truth and planted source effects.
 
-    python benchmarks/coverage.py [--runs 200] [--jobs 2] [--alternatives]
+    python benchmarks/coverage.py [--runs 1000] [--jobs 2] [--alternatives]
 
-prints a table of docs/statistics.md: the intervals as they are, or beside the alternatives that were tried.
+fills benchmarks/coverage.csv, a cell at a time (those that are in it already are kept), and prints the table that
+docs/statistics.md shows; or else the intervals beside the alternatives that were tried.
 Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the effects of its two sources plus
 noise, three standard deviations further on average; the same effect moves a source's copies and non-copies. "Pair"
 pretends that every pair has sources of its own.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -76,9 +78,8 @@ def cell(n: int, effect: str, step: float, runs: int, jobs: int) -> pd.DataFrame
     oracle = np.diff(np.quantile(value, [0.025, 0.975], axis=0), axis=0)[0]
     low, high = found[:, :, 1], found[:, :, 2]
     covered, width = ((low <= truth(step)) & (truth(step) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
-    columns = {"sources": n, "effect": effect, "distances": f"steps of {step}" if step else "continuous"}
-    columns |= {"metric": METRICS, "truth": truth(step), "oracle width": oracle}
-    columns |= {"coverage": covered[0], "width / oracle": width[0]}
+    columns = {"sources": n, "effect": effect, "step": step, "runs": runs, "metric": METRICS, "truth": truth(step)}
+    columns |= {"oracle width": oracle, "coverage": covered[0], "width / oracle": width[0]}
     return pd.DataFrame({**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]})
 
 
@@ -107,9 +108,22 @@ def alternatives_cell(n: int, effect: str, runs: int, jobs: int) -> pd.DataFrame
     return pd.DataFrame({"sources": n, "effect": effect, "way": WAYS, **cells})
 
 
+def filled(path: Path, runs: int, jobs: int) -> pd.DataFrame:
+    """The table, after the cells that the file lacks were added to it."""
+    cells = [(n, effect, 0.0) for n in (50, 100, 200, 500) for effect in EFFECTS]
+    cells += [(200, effect, 0.25) for effect in EFFECTS]
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame({"sources": [], "effect": [], "step": []})
+    for n, effect, step in cells:
+        if not ((table["sources"] == n) & (table["effect"] == effect) & (table["step"] == step)).any():
+            added = cell(n, effect, step, runs, jobs)
+            table = pd.concat([table, added]) if len(table) else added
+            table.to_csv(path, index=False, float_format="%.4f")
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--alternatives", action="store_true")
     arguments = parser.parse_args()
@@ -117,11 +131,8 @@ def main() -> None:
         tables = [alternatives_cell(100, effect, arguments.runs, arguments.jobs) for effect in EFFECTS]
         print(pd.concat(tables).to_csv(index=False, sep="|", float_format="%.3f").strip())
         return
-    cells = [(n, effect, 0.0) for n in (50, 100, 200, 500) for effect in EFFECTS]
-    cells += [(200, effect, 0.25) for effect in EFFECTS]
-    for first, (n, effect, step) in enumerate(cells):
-        table = cell(n, effect, step, arguments.runs, arguments.jobs)
-        print(table.to_csv(index=False, header=first == 0, sep="|", float_format="%.3f").strip(), flush=True)
+    table = filled(Path(__file__).with_suffix(".csv"), arguments.runs, arguments.jobs)
+    print(table.to_csv(index=False, sep="|", float_format="%.3f").strip())
 
 
 if __name__ == "__main__":

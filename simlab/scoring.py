@@ -16,6 +16,7 @@ from simlab.cache import Cache, key, opened, unpack
 from simlab.features import PIXELS, Store, Variant, chunked, in_words, run, stopping
 from simlab.images import read_image
 from simlab.methods import Feature, Method, extract_all
+from simlab.pairs import DESIGNS, NEGATIVES, make_pairs
 from simlab.perturb import canonical
 from simlab.tables import check_pairs
 
@@ -86,6 +87,25 @@ def score_pairs(
         scores = scorer.table()
     scores.attrs.update(pairs.attrs, root=str(root), methods=[method.name for method in resolved])
     return scores
+
+
+def score_designs(
+    images, perturbations: str | Iterable[str] = "basic", methods: str | Iterable[str] | None = None, *,
+    negatives: int = NEGATIVES, seed: int = 0, cache: Cache | str | Path | None = None, **options,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """Return a score table for each design of negatives, by its name, for :func:`simlab.evaluation.compare_designs`.
+
+    Args:
+        images, perturbations, negatives, seed: as for :func:`simlab.make_pairs`.
+        methods, cache, options: as for :func:`score_pairs`.
+
+    Raises:
+        ValueError: what the two functions raise.
+    """
+    drawn = {"negatives": negatives, "seed": seed}
+    pairs = {design: make_pairs(images, perturbations, design=design, **drawn) for design in DESIGNS}
+    with opened(cache) as kept:
+        return {design: score_pairs(table, methods, cache=kept, **options) for design, table in pairs.items()}
 
 
 def preview(

@@ -34,7 +34,7 @@ def curve_table(methods, interval):
     rates = np.array([0, 0.0005, 0.001, 0.001, 0.01, 0.2, 1])
     found = np.linspace(0.4, 1, 7)
     rows = {"threshold": np.arange(7.0), "fpr": rates, "tpr": found, "recall": found, "precision": found[::-1]}
-    rows |= {"n_positive": 90, "n_negative": 1000}
+    rows |= {"n_positive": 90, "n_negative": 1000, "smallest_fpr": 1 / 1000}
     rows |= {"low": rows["tpr"] - 0.05, "high": rows["tpr"] + 0.05} if interval else {}
     return pd.concat([pd.DataFrame({"method": name, **rows}) for name in methods], ignore_index=True)
 
@@ -63,7 +63,8 @@ def difference_table(names, interval):
 
 def share_table(names, interval):
     rows = [(a, b, 0.3, 12) for a in names[:8] for b in names[:8] if a != b]
-    return pd.DataFrame(rows, columns=["method", "other", "share", "n_misses"])
+    table = pd.DataFrame(rows, columns=["method", "other", "share", "n_misses"])
+    return table.assign(low=0.2, high=0.4) if interval else table
 
 
 TABLES = {
@@ -145,7 +146,7 @@ def test_nothing_is_drawn_below_the_smallest_measurable_fpr(ax):
 
 
 def test_the_roc_of_a_handful_of_pairs_is_drawn(ax):
-    drawn(plots.plot_roc(curve_table(["akaze"], False).assign(n_negative=1), ax=ax))
+    drawn(plots.plot_roc(curve_table(["akaze"], False).assign(n_negative=1, smallest_fpr=1.0), ax=ax))
 
 
 def test_a_method_looks_the_same_whatever_else_is_drawn():

@@ -5,7 +5,7 @@ grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors
 """
 
 from simlab.evaluation.cases import judge, rivals
-from simlab.evaluation.compare import compare, compare_designs, rank
+from simlab.evaluation.compare import compare, compare_designs, hard_negatives, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
@@ -14,6 +14,7 @@ from simlab.evaluation.thresholds import at_threshold, choose_threshold, collect
 
 __all__ = [
     "METRICS", "at_threshold", "break_points", "choose_threshold", "collection_table", "compare", "compare_designs",
-    "complementarity", "distance_histogram", "evaluate", "exhaustive_histogram", "hardest", "judge", "label_audit",
-    "pr_curve", "prevalence_table", "query_average_precision", "rank", "rivals", "roc_curve", "smallest_fpr",
+    "complementarity", "distance_histogram", "evaluate", "exhaustive_histogram", "hard_negatives", "hardest", "judge",
+    "label_audit", "pr_curve", "prevalence_table", "query_average_precision", "rank", "rivals", "roc_curve",
+    "smallest_fpr",
 ]  # fmt: skip

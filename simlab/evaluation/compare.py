@@ -14,6 +14,11 @@ from simlab.evaluation.sample import read
 
 Record = dict[str, object]
 
+RANKED = [
+    "method", "metric", "value", "low", "high", "tier", "difference", "difference_low", "difference_high", "p_adjusted",
+    "n_positive", "n_negative", "note",
+]  # fmt: skip
+
 
 def compare(
     scores: pd.DataFrame,
@@ -68,7 +73,8 @@ def rank(
 ) -> pd.DataFrame:
     """Return the methods from best to worst, in tiers: those of a tier cannot be told apart from its first.
 
-    Columns: method, metric, value, low, high, tier (1 is best), note. Every two methods are compared on the same
+    Columns: method, metric, value, low, high, tier (1 is best), difference, difference_low, difference_high, p_adjusted
+    (of the first method minus this one), n_positive, n_negative, note. Every two methods are compared on the same
     resamples of sources; p values are adjusted for their number by Holm's method.
 
     Args:
@@ -81,14 +87,16 @@ def rank(
     side = 1 if metric == "equal_error_rate" else -1
     records = sorted((rows[0] for rows in found.values()), key=lambda row: np.nan_to_num(side * row["value"], nan=2))
     couples = list(itertools.combinations(range(len(records)), 2))
-    p = [_difference(resampler, group, records[i], records[j])["p"] for i, j in couples]
-    apart = dict(zip(couples, _holm(np.array(p)) < 0.05))
+    differences = [_difference(resampler, group, records[i], records[j]) for i, j in couples]
+    adjusted = dict(zip(couples, _holm(np.array([row["p"] for row in differences]))))
     tier, first = 1, 0
     for place, record in enumerate(records):
-        if apart.get((first, place)):
+        if adjusted.get((first, place), 1.0) < 0.05:
             tier, first = tier + 1, place
-        record["tier"] = tier
-    return pd.DataFrame(records, columns=["method", "metric", "value", "low", "high", "tier", "note"])
+        record |= {"tier": tier, "p_adjusted": adjusted.get((0, place))}
+    for record, row in zip(records[1:], differences):  # the first couples are those of the first method
+        record |= {"difference": row["difference"], "difference_low": row["low"], "difference_high": row["high"]}
+    return pd.DataFrame(records, columns=RANKED)
 
 
 def compare_designs(
@@ -114,6 +122,24 @@ def compare_designs(
             warnings.warn(f"which of {a} and {b} is better depends on the design of negatives", stacklevel=2)
     table["flips"] = [", ".join(b for a, b in flips if a == method) for method in table["method"]]
     return table[["design", *table.columns.drop("design")]].reset_index(drop=True)
+
+
+def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFrame:
+    """Return the copies of a score table and the `n` non-copies that `method` finds nearest, rows in their order.
+
+    These negatives are chosen against `method`: the table says how the *other* methods do where this one fails.
+
+    Raises:
+        ValueError: `method` has no column in `scores`.
+
+    >>> scores = pd.DataFrame({"label": [1, 0, 0], "source_reference": [*"aab"], "source_query": [*"abc"],
+    ...                        "no_evidence": "", "dhash": [2.0, 30.0, 12.0]})
+    >>> hard_negatives(scores, "dhash", n=1)["dhash"].tolist()
+    [2.0, 12.0]
+    """
+    table = read(scores, [method]).table
+    near = table[table["label"] != 1].sort_values(method, kind="stable").head(n).index
+    return table[(table["label"] == 1) | table.index.isin(near)]
 
 
 def _measured(

@@ -15,10 +15,10 @@ def roc_curve(
 ) -> pd.DataFrame:
     """Return the ROC curve of each method: one row per observed distance, taken as threshold, ascending.
 
-    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (1 over the
-    negatives: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of the TPR at
-    the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is left out. A rate
-    whose class is absent is NaN.
+    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (that of
+    one negative: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of the TPR
+    at the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is left out. A
+    rate whose class is absent is NaN.
 
     Raises:
         ValueError: a method has no column in `scores`.
@@ -63,8 +63,8 @@ def pr_curve(
 def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
 
-    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of the rows
-    of that label). Whole-numbered distances get bins of whole width, so that no bin is favoured.
+    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of the
+    weight of that label). Whole-numbered distances get bins of whole width, so that no bin is favoured.
 
     Args:
         bins: number of bins; at most that many for whole-numbered distances.
@@ -87,9 +87,11 @@ def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = Non
     for method in sample.methods:
         edges = _edges(sample.distance(method), bins)
         for label in (1, 0):
-            count = np.histogram(sample.distance(method)[sample.label == bool(label)], edges)[0]
+            rows = sample.label == bool(label)
+            count, weight = (np.histogram(sample.distance(method)[rows], edges, weights=w)[0] for w in
+                             (None, sample.weight[rows]))  # fmt: skip
             columns = {"method": method, "label": label, "left": edges[:-1], "right": edges[1:]}
-            parts.append(pd.DataFrame({**columns, "count": count, "share": count / max(count.sum(), 1)}))
+            parts.append(pd.DataFrame({**columns, "count": count, "share": weight / (weight.sum() or 1.0)}))
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors
     return table
@@ -135,7 +137,7 @@ def _curves(
     for method in sample.methods:
         data = next(resampler.plain().counts(method, [group.masks], everywhere=True))
         part = {"threshold": data.threshold, x: getattr(data, x)[:, 0], y: getattr(data, y)[:, 0], **counted}
-        part["smallest_fpr"] = 1 / (counted["n_negative"] or np.nan)
+        part["smallest_fpr"] = group.smallest_fpr
         if n_resamples:
             drawn = next(resampler.counts(method, [group.masks], everywhere=True))
             low, high, _ = resampler.interval(getattr(drawn, y)[:, 0], replicates(drawn)[:, 1:], sample.label)

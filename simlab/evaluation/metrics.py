@@ -72,13 +72,13 @@ def evaluate(
 
 
 def smallest_fpr(scores: pd.DataFrame, *, by: str | None = None, negatives: str = "all") -> pd.DataFrame:
-    """Return the smallest FPR that the pairs can measure, 1 / n_negative, overall and per group.
+    """Return the smallest FPR that the pairs can measure, that of one negative, overall and per group.
 
-    Columns: group, n_positive, n_negative, n_sources, smallest_fpr (NaN without negatives). `by` and `negatives` are
-    those of :func:`evaluate`.
+    Columns: group, n_positive, n_negative, n_sources, smallest_fpr: 1 / n_negative, or with weights the smallest
+    negative's share of all (NaN without negatives). `by` and `negatives` are those of :func:`evaluate`.
     """
-    table = pd.DataFrame([{"group": g.name, **g.counts} for g in sample_groups(read(scores), by, negatives)])
-    return table.assign(smallest_fpr=1 / table["n_negative"].where(table["n_negative"] > 0))
+    groups = sample_groups(read(scores), by, negatives)
+    return pd.DataFrame([{"group": g.name, **g.counts, "smallest_fpr": g.smallest_fpr} for g in groups])
 
 
 class Group(NamedTuple):
@@ -87,6 +87,14 @@ class Group(NamedTuple):
     name: str
     masks: Masks
     counts: dict[str, int]
+    smallest_fpr: float
+
+    def refusal(self, fpr: float) -> str:
+        """Return why the pairs cannot measure anything, or not at such an FPR; nothing where they can."""
+        n_positive, n_negative = self.counts["n_positive"], self.counts["n_negative"]
+        if n_positive == 0 or n_negative == 0:
+            return f"undefined: no {'negatives' if n_positive else 'positives'}"
+        return f"not measurable with {n_negative} negatives" if fpr < self.smallest_fpr * (1 - 1e-9) else ""
 
 
 class Measure(NamedTuple):
@@ -170,19 +178,12 @@ def estimates(
     for group, data, counts in zip(groups, exact, drawn):
         for measure in measures:
             record = {"method": method, "group": group.name, "metric": measure.name, **empty, **group.counts}
-            record["note"] = refusal(measure.rate if measure.name.startswith("tpr") else 1.0, **group.counts)
+            record["note"] = group.refusal(measure.rate if measure.name.startswith("tpr") else 1.0)
             if not record["note"]:
                 record |= _value(resampler.sample, method, group.masks, measure, data)
                 record["replicates"] = measure.statistic(counts)[1:]
                 record |= _interval(resampler, record, group.masks[0])
             yield record
-
-
-def refusal(fpr: float, n_positive: int, n_negative: int, n_sources: int) -> str:
-    """Return why so many pairs cannot measure anything, or not at such an FPR; nothing where they can."""
-    if n_positive == 0 or n_negative == 0:
-        return f"undefined: no {'negatives' if n_positive else 'positives'}"
-    return f"not measurable with {n_negative} negatives" if fpr * n_negative < 1 - 1e-9 else ""
 
 
 def _value(sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts) -> dict[str, object]:
@@ -223,8 +224,9 @@ def _interval(resampler: Resampler, record: dict[str, object], rows: np.ndarray)
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:
     counts = {"n_positive": int(positive.sum()), "n_negative": int(negative.sum())}
-    n_sources = int((sample.present(positive) | sample.present(negative)).sum())
-    return Group(name, (positive, negative), {**counts, "n_sources": n_sources})
+    counts["n_sources"] = int((sample.present(positive) | sample.present(negative)).sum())
+    weight = sample.weight[negative]
+    return Group(name, (positive, negative), counts, weight.min() / weight.sum() if len(weight) else np.nan)
 
 
 def _values(table: pd.DataFrame, by: str) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 from simlab import perturb
 from simlab.evaluation.metrics import Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
-from simlab.evaluation.sample import read
+from simlab.evaluation.sample import Sample, read
 
 BREAK_POINTS = ["method", "kind", "break_point", "low", "high", "strongest", "n_severities", "note"]
 
@@ -27,8 +27,8 @@ def break_points(
 
     Columns: method, kind, break_point (severity; between two severities tested, by a straight line, from 1 at
     severity 0), low, high (95 % interval by source), strongest (severity tested), n_severities, note. A recall that
-    stays up has no break point; nor does its interval's end. The curves themselves are those of
-    :func:`simlab.evaluation.evaluate` with ``by="perturbation"``.
+    stays up has no break point; nor does its interval's end; nor a kind of one severity. The curves themselves are
+    those of :func:`simlab.evaluation.evaluate` with ``by="perturbation"``.
 
     Raises:
         ValueError: an unknown method or metric.
@@ -47,8 +47,8 @@ def break_points(
 def _break_point(part: pd.DataFrame, target: float) -> dict[str, object]:
     """Where the recall first falls under the target, for severities ascending."""
     found = dict.fromkeys(("break_point", "low", "high"), np.nan)
-    note = part["note"][part["value"].isna()].max()
-    if part["value"].notna().all():
+    note = part["note"][part["value"].isna()].max() if len(part) > 1 else "one severity makes no curve"
+    if part["value"].notna().all() and len(part) > 1:
         recall = np.column_stack([part["value"], np.vstack(part["replicates"])])
         point = _crossing(np.append(0.0, part["severity"]), np.vstack([np.ones(recall.shape[1]), recall]), target)
         ends = np.quantile(point[1:], [0.025, 0.975], method="nearest") if len(point) > 1 else [np.nan, np.nan]
@@ -117,17 +117,23 @@ def query_average_precision(
     names = [name for name in ("query", "perturbation", "seed") if name in sample.table]
     query = sample.table.groupby(names, sort=False).ngroup().to_numpy()
     copies, pairs = np.bincount(query, sample.label, minlength=1), np.bincount(query, minlength=1)
-    told, rows = (copies > 0) & (copies < pairs), []
-    kept = sample.label & told[query]
-    counted = {"n_queries": told.sum(), "n_left_out": len(sample.table[names].drop_duplicates()) - told.sum()}
+    told, source, rows = (copies > 0) & (copies < pairs), np.zeros(len(copies), int), []
+    source[query] = sample.sources[1]
+    counted = {"n_queries": told.sum(), "n_left_out": (pairs > 0).sum() - told.sum()}
     for method in sample.methods:
-        distance = pd.Series(sample.distance(method))
-        met, found = (d.groupby(query[d.index]).rank(method="max") for d in (distance, distance[sample.label]))
-        # Each copy weighs 1 / copies of its query, so that every query weighs the same.
-        value = resampler.mean((found / met)[kept].to_numpy(), sample.sources[1, kept], 1 / copies[query[kept]])
-        low, high, _ = resampler.interval(value[:1], value[None, 1:], kept)
+        value = resampler.mean(_each_average_precision(sample, method, query)[told], source[told], np.ones(told.sum()))
+        low, high, _ = resampler.interval(value[:1], value[None, 1:], sample.label & told[query])
         rows.append({"method": method, "value": value[0], "low": low[0], "high": high[0], **counted})
     return pd.DataFrame(rows)
+
+
+def _each_average_precision(sample: Sample, method: str, query: np.ndarray) -> np.ndarray:
+    """Average precision of each query, ties together; 0 where it has no copy."""
+    pairs = pd.DataFrame({"query": query, "distance": sample.distance(method), "called": sample.weight})
+    steps = pairs.assign(found=sample.weight * sample.label).groupby(["query", "distance"]).sum()
+    up_to, by_query = steps.groupby("query").cumsum(), steps.index.get_level_values("query")
+    area = np.bincount(by_query, steps["found"] * up_to["found"] / up_to["called"], minlength=1)
+    return area / np.maximum(np.bincount(by_query, steps["found"], minlength=1), 1e-300)
 
 
 def label_audit(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, least: float = 0.9) -> pd.DataFrame:
@@ -152,10 +158,16 @@ def label_audit(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, l
     strength = np.ones(len(sample.table))
     for method in sample.methods:
         distance = sample.distance(method)
-        copies, others = np.sort(distance[sample.label]), np.sort(distance[~sample.label])
-        false = np.searchsorted(others, distance, "right") / max(len(others), 1)
-        miss = (len(copies) - np.searchsorted(copies, distance, "left")) / max(len(copies), 1)
+        false = _share_up_to(distance, sample.weight * ~sample.label)
+        miss = _share_up_to(-distance, sample.weight * sample.label)
         strength = np.minimum(strength, np.where(sample.label, false, miss) / (false + miss))
     finding = np.where(sample.label, "copy unlike its reference", "non-copy like a copy")
     table = sample.table.assign(finding=finding, strength=strength)[["finding", "strength", *sample.table]]
     return table[strength >= least].sort_values("strength", ascending=False, kind="stable")
+
+
+def _share_up_to(distance: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The share of the weight at or below each distance."""
+    order = np.argsort(distance)
+    total = np.cumsum(weight[order])
+    return total[np.searchsorted(distance[order], distance, "right") - 1] / (weight.sum() or 1.0)

@@ -26,6 +26,11 @@ class Sample:
     def weight(self) -> np.ndarray:
         return self.table["weight"].to_numpy(float) if "weight" in self.table else np.ones(len(self.table))
 
+    @property
+    def share_of_copies(self) -> float:
+        """The share of copies among the pairs, by weight; 0 of none."""
+        return float(self.weight[self.label].sum() / (self.weight.sum() or 1.0))
+
     @cached_property
     def sources(self) -> np.ndarray:
         """Number of the source of the reference and of the query, int (2, n)."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from simlab.evaluation.metrics import CONDITIONS, refusal, sample_groups
+from simlab.evaluation.metrics import CONDITIONS, sample_groups
 from simlab.evaluation.resampling import Counts, Masks, Resampler
 from simlab.evaluation.sample import Sample, read
 
@@ -38,7 +38,7 @@ def choose_threshold(
     Args:
         max_fpr: highest FPR allowed; either this or `min_precision`.
         min_precision: lowest precision allowed, where one pair in 1 / `prevalence` is a copy. An FPR too small to be
-            measured counts as 1 / n_negative.
+            measured counts as the smallest that can be.
         prevalence: share of copies among the pairs compared in use; that of the table by default.
 
     Raises:
@@ -53,12 +53,12 @@ def choose_threshold(
     """
     sample = read(scores, [method])
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
-    share, n_negative = sample.label.mean() if prevalence is None else prevalence, group.counts["n_negative"]
-    target, allowed = _target(max_fpr, min_precision, share, n_negative)
+    share = sample.share_of_copies if prevalence is None else prevalence
+    target, allowed = _target(max_fpr, min_precision, share, group.smallest_fpr)
     data, drawn = (next(r.counts(method, [group.masks], everywhere=True)) for r in (resampler.plain(), resampler))
     record = {"method": method, "target": target, **dict.fromkeys(NUMBERS, np.nan), **group.counts}
     at = _last(allowed(data))[0]
-    record["note"] = refusal(max_fpr or 1.0, **group.counts) or ("cannot be reached" if at < 0 else "")
+    record["note"] = group.refusal(max_fpr or 1.0) or ("cannot be reached" if at < 0 else "")
     if not record["note"]:
         record["threshold"] = data.threshold[at]
         again = np.maximum(_last(allowed(drawn))[1:], 0)
@@ -96,7 +96,7 @@ def at_threshold(
     sample = read(scores, [method])
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     record = {"method": method, "target": f"distance<={threshold:g}", **dict.fromkeys(NUMBERS, np.nan), **group.counts}
-    record |= {"threshold": threshold, "note": refusal(1.0, **group.counts)}
+    record |= {"threshold": threshold, "note": group.refusal(1.0)}
     called, (copies, others) = sample.distance(method) <= threshold, group.masks
     counted = {"found": called & copies, "missed": ~called & copies, "false_alarms": called & others}
     record |= {name: rows.sum() for name, rows in {**counted, "rejected": ~called & others}.items()}
@@ -140,7 +140,8 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
 def collection_table(chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES) -> pd.DataFrame:
     """Return the false alarms to expect of chosen thresholds when every two pictures of a collection are compared.
 
-    Columns: method, n_pictures, n_pairs, false_alarms, low, high (95 % interval), threshold, tpr, fpr (held out), note.
+    Columns: method, n_pictures, n_pairs, false_alarms, low, high (95 % interval), per_query (false alarms of one
+    picture that is looked up in the collection), threshold, tpr, fpr (held out), note.
 
     Args:
         chosen: rows of :func:`choose_threshold`, of one method or several.
@@ -149,10 +150,12 @@ def collection_table(chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICT
     table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2
     for name, rate in (("false_alarms", "fpr"), ("low", "fpr_low"), ("high", "fpr_high")):
         table[name] = table[rate] * table["n_pairs"]
-    return table[["method", "n_pictures", "n_pairs", "false_alarms", "low", "high", "threshold", "tpr", "fpr", "note"]]
+    table["per_query"] = table["fpr"] * table["n_pictures"]
+    numbers = ["n_pictures", "n_pairs", "false_alarms", "low", "high", "per_query"]
+    return table[["method", *numbers, "threshold", "tpr", "fpr", "note"]]
 
 
-def _target(max_fpr: float | None, min_precision: float | None, share: float, n_negative: int) -> tuple[str, Allowed]:
+def _target(max_fpr: float | None, min_precision: float | None, share: float, least: float) -> tuple[str, Allowed]:
     """The target in words, and the function from counts to the distances that keep it."""
     rate = min_precision if max_fpr is None else max_fpr
     if (max_fpr is None) == (min_precision is None) or not (0 < rate < 1 and 0 <= share <= 1):
@@ -162,7 +165,7 @@ def _target(max_fpr: float | None, min_precision: float | None, share: float, n_
         return f"fpr<={rate:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, rate)
 
     def precise(counts: Counts) -> np.ndarray:
-        found, false = share * counts.tpr, (1 - share) * np.maximum(counts.fpr, 1 / max(n_negative, 1))
+        found, false = share * counts.tpr, (1 - share) * np.fmax(counts.fpr, least)
         return found >= rate * (found + false) * (1 - 1e-9)
 
     return f"precision>={rate:g} at prevalence {share:g}", precise

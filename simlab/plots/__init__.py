@@ -12,7 +12,7 @@ from simlab.plots.comparisons import (
     plot_forest,
     plot_reliability,
 )
-from simlab.plots.curves import plot_det, plot_pr, plot_prevalence, plot_roc
+from simlab.plots.curves import plot_collection, plot_det, plot_pr, plot_prevalence, plot_roc
 from simlab.plots.pictures import (
     plot_gallery,
     plot_hash,
@@ -25,7 +25,8 @@ from simlab.plots.style import label, method_style, save
 from simlab.plots.summaries import plot_heatmap, plot_histograms, plot_severity
 
 __all__ = [
-    "label", "method_style", "plot_complementarity", "plot_cost", "plot_dendrogram", "plot_det", "plot_forest",
-    "plot_gallery", "plot_hash", "plot_hash_difference", "plot_heatmap", "plot_histograms", "plot_keypoints",
-    "plot_matches", "plot_pairs", "plot_pr", "plot_prevalence", "plot_reliability", "plot_roc", "plot_severity", "save",
+    "label", "method_style", "plot_collection", "plot_complementarity", "plot_cost", "plot_dendrogram", "plot_det",
+    "plot_forest", "plot_gallery", "plot_hash", "plot_hash_difference", "plot_heatmap", "plot_histograms",
+    "plot_keypoints", "plot_matches", "plot_pairs", "plot_pr", "plot_prevalence", "plot_reliability", "plot_roc",
+    "plot_severity", "save",
 ]  # fmt: skip

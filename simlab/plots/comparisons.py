@@ -43,15 +43,17 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     """Draw which share of the copies that one method (row) misses another (column) finds.
 
     Args:
-        shares: method, other, share, n_misses, as from :func:`simlab.evaluation.complementarity`.
+        shares: method, other, share, n_misses, as from :func:`simlab.evaluation.complementarity`; intervals are
+            written where low and high are given.
     """
     methods = shares["method"].unique()
-    ax = style.axes(ax, 3 + 0.9 * len(methods), 1 + 0.3 * len(methods))
+    ax = style.axes(ax, 3 + 0.9 * len(methods), 1 + 0.42 * len(methods))
     if shares.empty:
         return style.nothing(ax, "it takes two methods for one to find what the other misses")
-    values = shares.set_index(["method", "other"])["share"].unstack().reindex(index=methods, columns=methods)
-    missed = shares.groupby("method")["n_misses"].max()
-    draw_table(ax, values.rename(index={name: f"{name} misses {missed[name]:,.0f}" for name in methods}))
+    cells, missed = shares.set_index(["method", "other"]), shares.groupby("method")["n_misses"].max()
+    given = [name for name in ("share", "low", "high") if name in cells]
+    values, *ends = (cells[name].unstack().reindex(index=methods, columns=methods) for name in given)
+    draw_table(ax, values.rename(index={name: f"{name} misses {missed[name]:,.0f}" for name in methods}), *ends)
     style.title(ax, "Of these, the others find", pad=8)
     ax.set_xlabel(f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left")
     return ax

@@ -6,31 +6,30 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from simlab.plots import style
+
+END = "#f4f4f4"  # what the pairs cannot show
 
 
 @style.styled
 def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw ROC curves on a logarithmic FPR axis, from the smallest measurable FPR (1 / non-copies) to 1.
+    """Draw ROC curves on a logarithmic FPR axis, from the smallest measurable FPR to 1.
 
     Args:
-        curves: method, fpr, tpr, n_positive, n_negative, as from :func:`simlab.evaluation.roc_curve`; a band is drawn
-            where low and high are given.
+        curves: method, fpr, tpr, n_positive, n_negative, smallest_fpr, as from :func:`simlab.evaluation.roc_curve`; a
+            band is drawn where low and high are given.
     """
     ax, curves = style.axes(ax, 8, 4.4), curves.dropna(subset=["fpr", "tpr"])
     if curves.empty:
         return style.nothing(ax, "no ROC curve: it takes copies and non-copies")
-    floor = min(1 / curves["n_negative"].max(), 0.5)
+    floor = min(curves["smallest_fpr"].min(), 0.5)
     curves = _from_floor(curves, floor)
     lines(ax, curves, "fpr", "tpr", step="post")
     _name_starts(ax, curves.groupby("method", sort=False)["tpr"].first().to_dict(), floor)
-    ax.axvspan(floor**1.33, floor, color="#f4f4f4", linewidth=0, zorder=0)
-    note = {"rotation": 90, "va": "bottom", "color": style.MUTED, "fontsize": 7.5}
-    ax.text(floor**1.31, 0, f"below 1/{1 / floor:,.0f}: not measurable", **note)
-    ax.set(xscale="log", xlim=(floor**1.33, 1), ylim=(-0.02, 1.03))
-    decades(ax.xaxis, floor)
+    ax.set(xscale="log", ylim=(-0.02, 1.03))
+    _end(ax, floor, floor**1.33)
     return style.finish(ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate")
 
 
@@ -44,13 +43,13 @@ def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax, curves = style.axes(ax, 8, 4.4), curves.dropna(subset=["fpr", "tpr"])
     if curves.empty:
         return style.nothing(ax, "no DET curve: it takes copies and non-copies")
-    floor, lowest = (min(1 / curves[name].max(), 0.5) for name in ("n_negative", "n_positive"))
+    floor, lowest = min(curves["smallest_fpr"].min(), 0.5), min(1 / curves["n_positive"].max(), 0.5)
     missed = _from_floor(curves, floor).rename(columns={"low": "high", "high": "low"})
     rates = missed.columns.intersection(["tpr", "low", "high"])
     missed[rates] = (1 - missed[rates]).clip(lower=lowest)
     lines(ax, missed, "fpr", "tpr", step="post")
-    ax.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(lowest, 1.03))
-    decades(ax.xaxis, floor)
+    ax.set(xscale="log", yscale="log", ylim=(lowest, 1.03))
+    _end(ax, floor, floor**1.08)
     decades(ax.yaxis, lowest)
     style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     names = {"xlabel": "false positive rate", "ylabel": "share of copies missed"}
@@ -60,6 +59,8 @@ def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 @style.styled
 def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw precision against recall; a dotted line shows the share of copies, which guessing would reach.
+
+    In the grey corner there would be less than one false alarm: such a precision cannot be measured.
 
     Args:
         curves: method, precision, recall, n_positive, n_negative, as from :func:`simlab.evaluation.pr_curve`; a band
@@ -71,9 +72,11 @@ def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     rising = curves.sort_values(["recall", "precision"], ascending=[True, False], kind="stable")
     starts = rising.drop_duplicates("method").assign(recall=0.0)
     lines(ax, pd.concat([starts, rising]), "recall", "precision", step="pre")
-    share = curves["n_positive"].max() / (curves["n_positive"].max() + curves["n_negative"].max())
+    share = curves.groupby("method")["precision"].last().min()  # that of calling every pair a copy
     ax.axhline(share, color=style.MUTED, linewidth=1, linestyle=":")
     ax.text(0.005, share, f"share of copies {share:.2g}", va="bottom", color=style.MUTED, fontsize=7.5)
+    recall, one = np.linspace(0, 1.005, 200), curves["smallest_fpr"].min() * (1 - share)
+    ax.fill_between(recall, share * recall / (share * recall + one), 1.03, color=END, linewidth=0, zorder=0)
     style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     ax.set(xlim=(0, 1.005), ylim=(0, 1.03), xlabel="recall", ylabel="precision")
     return style.finish(ax, "Precision and recall", style.counts(curves))
@@ -87,7 +90,7 @@ def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         table: method, share, precision, as from :func:`simlab.evaluation.prevalence_table`; a band is drawn where low
             and high are given.
     """
-    ax, table = style.axes(ax, 8, 4.2), table.dropna(subset=["precision"]).sort_values("share")
+    ax, table = style.axes(ax, 8, 4.2), table.dropna(subset=["precision"]).sort_values("share", kind="stable")
     if table.empty:
         return style.nothing(ax, "no precision: no threshold could be chosen")
     lines(ax, table, "share", "precision")
@@ -98,6 +101,26 @@ def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     style.legend(ax, table["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     names = {"xlabel": "share of copies among the pairs compared", "ylabel": "precision"}
     return style.finish(ax, "Precision where copies are rarer", **names)
+
+
+@style.styled
+def plot_collection(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the false alarms of each method's threshold against the size of the collection, all pairs compared.
+
+    Args:
+        table: method, n_pictures, false_alarms, as from :func:`simlab.evaluation.collection_table`; a band is drawn
+            where low and high are given.
+    """
+    ax, table = style.axes(ax, 8, 4.2), table[table["false_alarms"] > 0]
+    if table.empty:
+        return style.nothing(ax, "no false alarms: none was seen, or no threshold could be chosen")
+    lines(ax, table, "n_pictures", "false_alarms")
+    ax.set(xscale="log", yscale="log", xlim=(table["n_pictures"].min(), table["n_pictures"].max()))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set(minor_locator=NullLocator(), major_formatter=EngFormatter(sep=""))
+    style.legend(ax, table["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
+    names = {"xlabel": "pictures, each compared with each", "ylabel": "false alarms to expect"}
+    return style.finish(ax, "False alarms in a collection", **names)
 
 
 def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = None) -> None:
@@ -116,7 +139,17 @@ def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = N
 def decades(axis: Axis, floor: float) -> None:
     """Mark the powers of ten from 1 down to `floor`, in plain numbers."""
     axis.set(major_locator=FixedLocator(10.0 ** np.arange(0, np.log10(floor) - 0.01, -1)), minor_locator=NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.9f}".rstrip("0").rstrip(".")))
+
+
+def _end(ax: Axes, floor: float, left: float) -> None:
+    """Let the FPR axis begin at `left`, and show that nothing can be measured below the smallest FPR, `floor`."""
+    ax.axvspan(left, floor, color=END, linewidth=0, zorder=0)
+    note = {"rotation": 90, "va": "bottom", "color": style.MUTED, "fontsize": 7.5}
+    place = {"transform": ax.get_xaxis_transform(), "clip_on": True}
+    ax.text(left ** (1 - 0.015), 0.03, f"below 1/{1 / floor:,.0f}: not measurable", **note, **place)
+    ax.set_xlim(left, 1)
+    decades(ax.xaxis, floor)
 
 
 def _from_floor(curves: pd.DataFrame, floor: float) -> pd.DataFrame:

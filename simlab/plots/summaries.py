@@ -74,11 +74,11 @@ def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axe
     return ax
 
 
-def draw_table(ax: Axes, values: pd.DataFrame) -> None:
-    """Draw fractions as a table of shaded cells, named by the index (rows) and the columns."""
+def draw_table(ax: Axes, values: pd.DataFrame, *ends: pd.DataFrame) -> None:
+    """Draw fractions as a table of shaded cells, named by the index (rows) and the columns; `ends` are low and high."""
     ax.imshow(values.to_numpy(float), cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
     for (row, column), value in np.ndenumerate(values.to_numpy(float)):
-        _cell(ax, column, row, value)
+        _cell(ax, column, row, value, [end.iloc[row, column] for end in ends])
     for at in range(1, max(values.shape)):
         ax.axhline(at - 0.5, color="white", linewidth=1.2)
         ax.axvline(at - 0.5, color="white", linewidth=1.2)
@@ -92,12 +92,15 @@ def draw_table(ax: Axes, values: pd.DataFrame) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _cell(ax: Axes, x: int, y: int, value: float) -> None:
+def _cell(ax: Axes, x: int, y: int, value: float, ends: Sequence[float] = ()) -> None:
     absent = math.isnan(value)
     if absent:
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0))
     colour = style.MUTED if absent else "white" if value > 0.72 else style.INK
-    ax.text(x, y, "n/a" if absent else f"{value:.2f}", ha="center", va="center", fontsize=8.5, color=colour)
+    look, told = {"ha": "center", "va": "center", "color": colour}, len(ends) > 0 and not absent
+    ax.text(x, y - 0.16 * told, "n/a" if absent else f"{value:.2f}", fontsize=8.5, **look)
+    if told:
+        ax.text(x, y + 0.24, "{:.2f} – {:.2f}".format(*ends), fontsize=6.5, **look)
 
 
 @style.styled
