@@ -110,12 +110,45 @@ def test_groups_share_the_negatives_or_have_their_own():
     assert list(shared.columns[-2:]) == ["kind", "severity"]
 
 
-def test_weights_count_like_repeated_rows():
-    scores = table([1, 1, 0, 0, 0], m=[1, 5, 1, 4, 6]).assign(weight=[1.0, 2, 3, 1, 0])
-    repeated = scores.loc[scores.index.repeat(scores["weight"].astype(int))].assign(weight=1.0)
-    metrics = ["roc_auc", "average_precision", "tpr@fpr=0.9", "recall@precision=0.3", "equal_error_rate"]
-    weighted, plain = (evaluation.evaluate(t, metrics=metrics, n_resamples=0)["value"] for t in (scores, repeated))
-    assert weighted.tolist() == pytest.approx(plain.tolist())
+def weighted_and_repeated(n=60, seed=0):
+    """A table with weights of 0 to 3, and one in which each row stands as often as its weight says."""
+    rng = np.random.default_rng(seed)
+    query = rng.integers(0, 6, n)
+    sources = [f"s{i}" for i in rng.integers(0, 6, n)], [f"s{i}" for i in query]
+    scores = table(rng.integers(0, 2, n), sources, m=rng.integers(0, 12, n), other=rng.integers(0, 12, n))
+    scores = scores.assign(weight=rng.integers(0, 4, n).astype(float))
+    return scores, scores.loc[scores.index.repeat(scores["weight"].astype(int))].assign(weight=1.0)
+
+
+WEIGHTED = {
+    "metrics": lambda t: evaluation.evaluate(
+        t, n_resamples=0,
+        metrics=["roc_auc", "average_precision", "tpr@fpr=0.3", "recall@precision=0.3", "equal_error_rate"],
+    )[["value", "threshold"]],
+    "ROC": lambda t: evaluation.roc_curve(t)[["threshold", "fpr", "tpr"]],
+    "precision and recall": lambda t: evaluation.pr_curve(t)[["threshold", "precision", "recall"]],
+    "histogram": lambda t: evaluation.distance_histogram(t)["share"],
+    "mean over queries": lambda t: evaluation.query_average_precision(t, n_resamples=0)["value"],
+    "complementarity": lambda t: evaluation.complementarity(t, fpr=0.3, n_resamples=0)["share"],
+    "audit": lambda t: evaluation.label_audit(t, least=0)["strength"].groupby(level=0).first(),
+    "threshold": lambda t: evaluation.choose_threshold(t, "m", min_precision=0.4, n_resamples=0)["threshold"],
+    "threshold given": lambda t: evaluation.at_threshold(t, "m", 5, n_resamples=0)[["tpr", "fpr"]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WEIGHTED)
+def test_weights_count_like_repeated_rows(what):
+    weighted, repeated = (np.asarray(WEIGHTED[what](t), float) for t in weighted_and_repeated())
+    assert weighted.size
+    assert weighted == pytest.approx(repeated, nan_ok=True)
+
+
+def test_the_smallest_fpr_is_that_of_the_lightest_negative():
+    scores = table([1, 0, 0], m=[0, 1, 2]).assign(weight=[1.0, 1.0, 9.0])
+    assert evaluation.smallest_fpr(scores)["smallest_fpr"].item() == pytest.approx(0.1)
+    metrics = evaluation.evaluate(scores, metrics=["tpr@fpr=0.1", "tpr@fpr=0.09"], n_resamples=0)
+    assert metrics["threshold"].tolist() == pytest.approx([1, np.nan], nan_ok=True)
+    assert metrics["note"].tolist() == ["", "not measurable with 2 negatives"]
 
 
 def test_rates_that_cannot_be_measured_are_refused():

@@ -83,6 +83,26 @@ def test_rank_puts_equals_in_one_tier():
     assert len(evaluation.rank(rivals(), ["x"])) == 1
 
 
+def test_rank_says_how_far_each_is_behind_the_first():
+    table = evaluation.rank(rivals(noise=3), metric="roc_auc").set_index("method")
+    first, last = table.index[[0, -1]]
+    compared = evaluation.compare(rivals(noise=3), first, last, metric="roc_auc").iloc[0]
+    assert table.loc[last, "difference"] == pytest.approx(compared["difference"])
+    ends = table.loc[last, ["difference_low", "difference_high"]].tolist()
+    assert ends == pytest.approx(compared[["low", "high"]].tolist(), abs=0.02)
+    assert table.loc[first, ["difference", "p_adjusted"]].isna().all()
+    assert table.loc[last, "p_adjusted"] < 0.05 <= table["p_adjusted"].iloc[1]
+
+
+def test_hard_negatives_are_those_that_the_method_finds_nearest():
+    scores = rivals()
+    hard = evaluation.hard_negatives(scores, "x", n=20)
+    assert hard["label"].value_counts().to_dict() == {1: (scores["label"] == 1).sum(), 0: 20}
+    others = scores[scores["label"] == 0]
+    assert sorted(hard.loc[hard["label"] == 0, "x"]) == sorted(others["x"])[:20]
+    assert hard.index.is_monotonic_increasing
+
+
 def test_a_flip_between_designs_warns():
     scores = rivals(noise=3)
     swapped = scores.rename(columns={"x": "y", "y": "x"})

@@ -37,6 +37,8 @@ def test_a_method_that_never_breaks_and_one_that_cannot_be_measured():
         evaluation.break_points(scores, metric="tpr@fpr=0.0001")["note"].item() == "not measurable with 480 negatives"
     )
     assert evaluation.break_points(scores.assign(perturbation="crop(area=0.5)+mirror")).empty
+    alone = evaluation.break_points(scores.assign(perturbation="crop(area=0.5)")).iloc[0]
+    assert np.isnan(alone["break_point"]) and alone["note"] == "one severity makes no curve"
 
 
 def test_complementarity_counts_what_the_other_finds():

@@ -143,6 +143,9 @@ def test_nothing_is_drawn_below_the_smallest_measurable_fpr(ax):
     first = lines[0].get_ydata()[0]
     assert first == pytest.approx(0.7)  # the highest TPR among the points at or below 1/1000
     assert "1/1,000" in drawn(ax)
+    other = plots.plot_det(curves)
+    assert min(line.get_xdata().min() for line in other.lines) == pytest.approx(1 / 1000)
+    assert "below 1/1,000: not measurable" in drawn(other)
 
 
 def test_the_roc_of_a_handful_of_pairs_is_drawn(ax):
@@ -201,13 +204,16 @@ def prevalence_table(names):
 
 
 @pytest.mark.parametrize("names", NAMES)
-def test_prevalence_and_cost(names):
+def test_what_is_rare_and_what_it_costs(names):
     table = prevalence_table(NAMES[names])
     drawn(plots.plot_prevalence(table))
     costs = table.iloc[::3].assign(seconds=np.logspace(-4, 0, len(NAMES[names])), value=0.5)
     drawn(plots.plot_cost(costs))
     drawn(plots.plot_cost(costs.drop(columns=["low", "high"]).assign(value=np.nan)))
     drawn(plots.plot_prevalence(table.assign(precision=np.nan)))
+    table = table.assign(n_pictures=1 / table["share"], false_alarms=5e6)
+    drawn(plots.plot_collection(table))
+    assert "none was seen" in drawn(plots.plot_collection(table.assign(false_alarms=0.0)))
     plt.close("all")
 
 

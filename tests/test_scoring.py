@@ -668,3 +668,15 @@ def test_progress_is_silent_when_asked(pairs, capfd):
     assert capfd.readouterr() == ("", "")
     score(pairs.iloc[:3], progress=True)
     assert "features" in capfd.readouterr().err
+
+
+def test_designs_differ_in_their_negatives_alone(folder, tmp_path):
+    images = [folder / f"{n}.png" for n in range(4)]
+    cache = tmp_path / "cache.sqlite"
+    options = {"negatives": 5, "seed": 3, "cache": cache, "n_jobs": 1, "progress": False}
+    designs = scoring.score_designs(images, ["mirror", "crop"], "phash, dhash", **options)
+    assert list(designs) == ["original-variant", "variant-variant", "original-original"]
+    for design, scores in designs.items():
+        pairs = sl.make_pairs(images, ["mirror", "crop"], negatives=5, design=design, seed=3)
+        pd.testing.assert_frame_equal(scores, score_pairs(pairs, "phash, dhash", n_jobs=1, progress=False))
+    assert len(sl.evaluation.compare_designs(designs, metric="roc_auc")) == 6
