@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
-    "images", "keypoints", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
+    "images", "keypoints", "labelling", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
     "tables", "widgets",
 )  # fmt: skip
 _NAMES = {

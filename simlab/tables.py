@@ -113,6 +113,13 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
     )
 
 
+def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
+    """Return the pairs with the sources that their labels and the content of their files, below `root`, say."""
+    files = pd.unique(pd.concat([pairs["reference"], pairs["query"]]))
+    sources = connected_sources(pairs, {file: _digest(Path(root) / file) for file in files})
+    return pairs.assign(**sources)
+
+
 def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return two tables without a common source; pairs that join the two sides belong to neither.
 
@@ -166,9 +173,7 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
         if name in table:
             table[name] = [_number(text, name, kind, line) for text, line in zip(table[name], lines, strict=True)]
     if not _has_sources(table):
-        files = pd.unique(pd.concat([table["reference"], table["query"]]))
-        contents = {file: _digest(root / file) for file in files}
-        table[["source_reference", "source_query"]] = connected_sources(table, contents)
+        table = with_sources(table, root)
     table = check_pairs(table)
     _check_repeats(table, lines)
     table.attrs["root"] = str(root)
@@ -284,29 +289,44 @@ def _number(text: str, name: str, kind: type, line: int) -> float:
     return number
 
 
-def _relative(text: str, root: Path, line: int) -> str:
-    """The path as it stands, once it is shown to name a file under the root."""
-    parts = PurePosixPath(text.replace("\\", "/")).parts
+def check_path(text: str, root: str | Path) -> str:
+    """Return the path as it stands, once it is shown to name a file under the root.
+
+    Raises:
+        ValueError: it leads elsewhere, or there is no such file.
+    """
+    root, parts = Path(root), PurePosixPath(text.replace("\\", "/")).parts
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]", text) or "$" in text or ".." in parts:
-        raise ValueError(f"line {line}: {text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
+        raise ValueError(f"{text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
     path = root / text.replace("\\", "/")
     # os.path, as pathlib raises where a name is too long
     if not text.strip() or not os.path.isfile(path):
-        raise ValueError(f"line {line}: no file {text!r} in {str(root)!r}")
+        raise ValueError(f"no file {text!r} in {str(root)!r}")
     if not path.resolve().is_relative_to(root.resolve()):
-        raise ValueError(f"line {line}: {text!r} is a link that leaves {str(root)!r}")
+        raise ValueError(f"{text!r} is a link that leaves {str(root)!r}")
     return path.relative_to(root).as_posix()
+
+
+def pair_identity(reference: str, query: str, perturbation_reference: str, perturbation: str, seed: int) -> tuple:
+    """Return what is alike in two rows of the same pair: the order does not count, nor a seed that draws nothing."""
+    sides = frozenset([(reference, perturbation_reference), (query, perturbation)])
+    return sides, seed if perturbation_reference or perturbation else 0
+
+
+def _relative(text: str, root: Path, line: int) -> str:
+    try:
+        return check_path(text, root)
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from error
 
 
 def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
     seen: dict[tuple, tuple[int, int]] = {}
     for line, row in zip(lines, table.itertuples(), strict=True):
-        sides = (row.reference, row.perturbation_reference), (row.query, row.perturbation)
-        if sides[0] == sides[1]:
+        key = pair_identity(row.reference, row.query, row.perturbation_reference, row.perturbation, row.seed)
+        if len(key[0]) == 1:
             raise ValueError(f"line {line}: {row.reference!r} is paired with itself")
-        # the order does not count, nor the seed where nothing is drawn
-        draw = row.seed if row.perturbation_reference or row.perturbation else 0
-        first, label = seen.setdefault((frozenset(sides), draw), (line, row.label))
+        first, label = seen.setdefault(key, (line, row.label))
         if first != line:
             words = "is repeated" if label == row.label else "has the other label"
             raise ValueError(f"line {line}: the pair {row.reference!r}, {row.query!r} of line {first} {words}")

@@ -20,7 +20,7 @@ STOREYS = [
     ["methods"],
     ["features"],
     ["scoring", "audit"],
-    ["evaluation"],
+    ["evaluation", "labelling"],
     ["ensemble", "grouping", "plots"],
     ["search", "report"],
     ["widgets", "cli"],
