@@ -207,7 +207,9 @@ def prevalence_table(names):
 def test_what_is_rare_and_what_it_costs(names):
     table = prevalence_table(NAMES[names])
     drawn(plots.plot_prevalence(table))
-    costs = table.iloc[::3].assign(seconds=np.logspace(-4, 0, len(NAMES[names])), value=0.5)
+    rising = np.logspace(-4, 0, len(NAMES[names]))
+    columns = dict.fromkeys(("ms_per_picture", "ms_per_pair", "bytes_per_picture"), rising)
+    costs = table.iloc[::3].assign(**columns, value=np.linspace(0.5, 0.9, len(rising)))
     drawn(plots.plot_cost(costs))
     drawn(plots.plot_cost(costs.drop(columns=["low", "high"]).assign(value=np.nan)))
     drawn(plots.plot_prevalence(table.assign(precision=np.nan)))

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy.cluster import hierarchy
 
 from simlab.plots import style
+from simlab.plots.curves import apart
 from simlab.plots.summaries import draw_table, spelled
+
+_COSTS = {"ms_per_picture": "ms a picture", "ms_per_pair": "ms a pair", "bytes_per_picture": "bytes a picture"}
 
 
 @style.styled
@@ -61,22 +64,50 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
 
 @style.styled
 def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None) -> Axes:
-    """Draw what each method reaches against what it costs; a method below the line costs more than a better one.
+    """Draw what each method reaches against three costs; one below the line costs more than a better one.
 
     Args:
-        costs: method, seconds, value (of the metric); whiskers are drawn where low and high are given.
+        costs: method, ms_per_picture, ms_per_pair, bytes_per_picture, value (of the metric); whiskers are drawn where
+            low and high are given.
     """
-    ax, rows = style.axes(ax, 8, 4.2), costs.dropna(subset=["seconds", "value"]).sort_values("seconds")
-    ax.step(rows["seconds"], rows["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0)
-    for turn, row in enumerate(rows.to_dict("records")):
-        at, colour = (row["seconds"], row["value"]), style.method_style(row["method"])["color"]
-        ax.vlines(at[0], row.get("low", at[1]), row.get("high", at[1]), linewidth=1.2, alpha=0.7, color=colour)
-        ax.plot(*at, "o", markersize=6, color=colour)
-        place = {"xytext": (5, (-6, 6)[turn % 2]), "textcoords": "offset points", "va": ("top", "bottom")[turn % 2]}
-        ax.annotate(style.label(row["method"], limit=30), at, **place, **style.name_look(row["method"]))
-    ax.set(xscale="log", ylim=(-0.02, 1.08))
-    ax.xaxis.set(minor_locator=NullLocator(), major_formatter=FuncFormatter(lambda seconds, _: f"{seconds:g}"))
-    return style.finish(ax, f"{style.measure(metric)} and its cost", xlabel="seconds", ylabel=style.measure(metric))
+    rows = costs.dropna(subset=["value"]).sort_values("value", kind="stable")
+    ax = style.axes(ax, 9, 3.4)
+    if rows.empty:
+        return style.nothing(ax, "nothing was measured that could be had for a cost")
+    rows = rows.assign(**{end: rows.get(end, rows["value"]) for end in ("low", "high")})
+    panels = style.panels(ax, len(_COSTS), len(_COSTS), head=f"{style.measure(metric)} and what it costs")
+    for panel, (cost, words) in zip(panels, _COSTS.items(), strict=True):
+        _draw_costs(panel, rows, cost)
+        panel.set(xscale="log", ylim=(rows["low"].min() - 0.03, 1.01), xlabel=words)
+        panel.xaxis.set(major_locator=LogLocator(numticks=4), minor_locator=NullLocator())
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,g}"))
+        style.tidy(panel)
+        panel.tick_params(labelleft=panel is panels[0])
+    panels[0].set_ylabel(style.measure(metric))
+    _name_points(panels[-1], rows, cost)
+    return ax
+
+
+def _draw_costs(ax: Axes, rows: pd.DataFrame, cost: str) -> None:
+    """Points, whiskers, and the line that no point lies above or left of."""
+    best = rows.sort_values([cost, "value"], ascending=[True, False])
+    reached = best["value"].cummax()
+    ends = {"x": [*best[cost], best[cost].iloc[-1] * 2], "y": [*reached, reached.iloc[-1]]}
+    ax.step(*ends.values(), where="post", color=style.GREY, linewidth=1, zorder=0)
+    colours = [style.method_style(method)["color"] for method in rows["method"]]
+    ax.vlines(rows[cost], rows["low"], rows["high"], colors=colours, linewidth=1.2, alpha=0.6)
+    ax.scatter(rows[cost], rows["value"], c=colours, s=30, zorder=3)
+
+
+def _name_points(ax: Axes, rows: pd.DataFrame, cost: str) -> None:
+    """Write each method's name right of the axes, with a hair line to its point."""
+    bottom, top = ax.get_ylim()
+    share = ((rows["value"] - bottom) / (top - bottom)).tolist()
+    for row, height in zip(rows.to_dict("records"), apart(share, min(0.075, 1 / len(rows))), strict=True):
+        hair = {"arrowstyle": "-", "color": style.method_style(row["method"])["color"], "lw": 0.5, "shrinkA": 1}
+        place = {"xytext": (1.06, height), "textcoords": "axes fraction", "ha": "left", "va": "center"}
+        text = style.label(row["method"], limit=30)
+        ax.annotate(text, (row[cost], row["value"]), arrowprops=hair, **place, **style.name_look(row["method"]))
 
 
 @style.styled

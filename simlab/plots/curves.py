@@ -164,14 +164,14 @@ def _from_floor(curves: pd.DataFrame, floor: float) -> pd.DataFrame:
 
 def _name_starts(ax: Axes, starts: Mapping[str, float], x: float) -> None:
     """Write each method's name left of where its curve starts, with a hair line between the two."""
-    heights = _apart(list(starts.values()), min(0.055, 1 / len(starts)))
+    heights = apart(list(starts.values()), min(0.055, 1 / len(starts)))
     for (method, start), height in zip(starts.items(), heights, strict=True):
         hair = {"arrowstyle": "-", "color": style.method_style(method)["color"], "lw": 0.7, "shrinkA": 1, "shrinkB": 0}
         look = {**style.name_look(method), "ha": "right", "va": "center"}
         ax.annotate(style.label(method, limit=22), (x, start), (x**1.06, height), arrowprops=hair, **look)
 
 
-def _apart(heights: list[float], gap: float) -> np.ndarray:
+def apart(heights: list[float], gap: float) -> np.ndarray:
     """Return the heights moved up, then down from 1, until they lie `gap` apart."""
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(order))
