@@ -8,14 +8,10 @@ Costs are of one core: processor time, the best of five runs, mean over pictures
 """
 
 import argparse
-import itertools
-import time
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
+from cost import cost_table
 
 import simlab as sl
 from simlab.methods import REGISTRY, Method, resolve
@@ -33,14 +29,12 @@ METRIC = "tpr@fpr=0.01"
 def main() -> None:
     """Print costs and rates as Markdown."""
     options = _options()
-    cv2.setNumThreads(1)
     images = sl.datasets.as_table(options.folder) if options.folder else sl.datasets.load_sample()
     images = sl.datasets.sample_sources(images, options.sources)
     methods = resolve(options.methods or [*_available(), *FURTHER])
     pairs = sl.make_pairs(images, PERTURBATIONS, negatives=3000)
     print(f"{len(images)} pictures, {(pairs['label'] == 0).sum():,} negative pairs\n")
-    with threadpool_limits(1):
-        print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
+    print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
     names = [method.name for method in methods]
     scores = sl.score_pairs(pairs, names, cache=options.cache, n_jobs=options.jobs, progress=False)
     print("\n" + rates(scores, names))
@@ -48,15 +42,12 @@ def main() -> None:
 
 def costs(images: list, methods: list[Method]) -> str:
     """A Markdown table: milliseconds per picture, microseconds per pair, bytes per picture, maximum and unit."""
-    rows = []
-    for method in methods:
-        given = [sl.images.to_grey(image) if method.feature.grey else image for image in images]
-        extracting, features = _best(lambda: [method.feature.extract(image) for image in given])  # noqa: B023
-        matching, n = _matching(method, [feature for feature in features if feature])
-        rows.append(
-            f"| `{method.name}` | {method.maximum:g} {method.unit} | {1e3 * extracting / len(images):.1f} "
-            f"| {float(f'{1e6 * matching / n:.2g}'):,g} | {np.mean([len(feature) for feature in features]):,.0f} |"
-        )
+    table = cost_table(images, {method.name: [method.name] for method in methods})
+    rows = [
+        f"| `{row.method}` | {method.maximum:g} {method.unit} | {row.ms_per_picture:.1f} "
+        f"| {float(f'{1e3 * row.ms_per_pair:.2g}'):,g} | {row.bytes_per_picture:,.0f} |"
+        for method, row in zip(methods, table.itertuples())
+    ]
     return "\n".join(
         ["| method | maximum | ms a picture | µs a pair | bytes a picture |", "|---|--:|--:|--:|--:|", *rows]
     )
@@ -71,26 +62,6 @@ def rates(scores: pd.DataFrame, names: list[str]) -> str:
     head = [f"`{name}`" if list(map(kind, columns[:-1])).count(kind(name)) > 1 else kind(name) for name in columns[:-1]]
     rows = [f"| `{name}` | {' | '.join(f'{table.loc[name, c]:.2f}' for c in columns)} |" for name in names]
     return "\n".join([f"| method | {' | '.join([*head, 'all'])} |", "|---" + "|--:" * len(columns) + "|", *rows])
-
-
-def _matching(method: Method, features: list[bytes]) -> tuple[float, int]:
-    """Seconds for all pairs of features, and how many pairs these are."""
-    i, j = map(np.array, zip(*itertools.permutations(range(len(features)), 2)))
-    if method.compare_many is None:
-        return _best(lambda: [method.distance(features[a], features[b]) for a, b in zip(i, j)])[0], len(i)
-    stack = np.stack([method.restore(sl.cache.unpack(feature)) for feature in features])
-    i, j = np.tile(i, 100), np.tile(j, 100)
-    return _best(lambda: method.compare_many(stack, i, j))[0], len(i)
-
-
-def _best(function) -> tuple[float, list]:
-    """Seconds of the best of five runs, and what the last returned."""
-    seconds = []
-    for _ in range(5):
-        start = time.process_time()
-        result = function()
-        seconds.append(time.process_time() - start)
-    return min(seconds), result
 
 
 def _available() -> list[str]:
