@@ -58,13 +58,15 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def tune(options: argparse.Namespace) -> None:
-    """Fit an ensemble on labelled pairs: recipe.json, and the same report with the ensemble out of fold."""
+    """Fit an ensemble on labelled pairs: recipe.json, and a report on it beside the methods, out of fold."""
+    options.methods = options.methods or ", ".join(sl.Ensemble.load().methods_)
     out, scores, run = _score_labels(options)
     ensemble = sl.Ensemble(run["arguments"]["methods"], seed=options.seed).fit(scores)
     ensemble.save(out / "recipe.json")
     _say(ensemble.report_)
     scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
-    _say(f"report: {sl.report.study(scores, out, run=run, title='What the methods do together')}")
+    page = {"title": "What the methods do together", "first": sl.report.tuned(ensemble)}
+    _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
 
 
 def find(options: argparse.Namespace) -> None:

@@ -188,6 +188,7 @@ def test_prior_shifts_the_probability(fitted, scores):
 def test_probabilities_are_calibrated(fitted):
     table = fitted.reliability(bins=4)
     assert table["n"].sum() == len(fitted.out_of_fold_)
+    assert (table["low"] <= table["observed"]).all() and (table["observed"] <= table["high"]).all()
     full = table[table["n"] > 15]
     np.testing.assert_allclose(full["predicted"], full["observed"], atol=0.2)
 

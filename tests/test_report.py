@@ -207,6 +207,21 @@ def test_spreadsheets_take_no_name_for_a_formula_and_nothing_is_lost(tmp_path):
     assert found["value"].tolist() == [at - 5.5 for at in range(len(names))]
 
 
+def test_an_ensemble_tells_its_weights_what_each_method_adds_and_new_kinds():
+    scores = score_table([f"{i}.png" for i in range(20)])
+    ensemble = sl.Ensemble(["phash", "akaze"], n_resamples=20).fit(scores)
+    gain, weights, each, reliability = report.tuned(ensemble)
+    assert gain.text.startswith(ensemble.report_.splitlines()[0])
+    shares = ensemble.weights_.sort_values("share", ascending=False)
+    assert weights.tables[0][0]["method"].tolist() == shares["method"].tolist()
+    first = shares.iloc[0]
+    assert weights.tables[0][0].iloc[0, 1] == f"{first['share']:.2f} [{first['low']:.2f}, {first['high']:.2f}]"
+    (ablation, _), (kinds, _) = each.tables
+    assert ablation["without"].tolist() == ["phash", "akaze"]
+    assert set(kinds["kind"]) == {sl.perturb.kind(spec) for spec in SPECS}
+    assert reliability.figures[0].png.startswith(b"\x89PNG")
+
+
 def test_a_method_far_ahead_is_told_apart():
     ranked = pd.DataFrame({"method": ["akaze", "sift", "phash"], "metric": "tpr@fpr=0.01", "value": [0.96, 0.95, 0.5],
                            "low": [0.9, 0.9, 0.4], "high": [0.99, 0.97, 0.6], "tier": [1, 1, 2]})  # fmt: skip

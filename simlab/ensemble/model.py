@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 from simlab import evaluation, specs, tables
 from simlab.ensemble import recipe, validation
 from simlab.ensemble.cascade import Gate, fit_gate
+from simlab.evaluation.resampling import wilson
 from simlab.methods import versions
 from simlab.perturb import kind
 
@@ -166,7 +167,8 @@ class Ensemble:
     def reliability(self, *, bins: int = 10) -> pd.DataFrame:
         """Return, out of fold, how often a pair was a copy where the ensemble said how probable that is.
 
-        Columns: left, right (edges of the bin of probability), predicted (mean), observed (share of copies), n.
+        Columns: left, right (edges of the bin of probability), predicted (mean), observed (share of copies), low, high
+        (its 95 % Wilson interval; pairs count no more than their sources), n (pairs).
         """
         probability, data = 1 - self.out_of_fold_[NAME].to_numpy(), self._data
         edges = np.linspace(0, 1, bins + 1)
@@ -175,9 +177,11 @@ class Ensemble:
         with np.errstate(invalid="ignore"):  # an empty bin is NaN
             predicted = np.bincount(place, data.weight * probability, bins) / total
             observed = np.bincount(place, data.weight * data.label, bins) / total
-        counts = np.bincount(place, minlength=bins)
-        columns = {"left": edges[:-1], "right": edges[1:], "predicted": predicted, "observed": observed, "n": counts}
-        return pd.DataFrame(columns)
+        n = np.bincount(place, minlength=bins)
+        n_sources = [np.unique(data.sources[:, place == b]).size for b in range(bins)]
+        low, high = wilson(observed, np.minimum(n, n_sources).clip(1), 1.96)
+        columns = {"left": edges[:-1], "right": edges[1:], "predicted": predicted, "observed": observed}
+        return pd.DataFrame({**columns, "low": low, "high": high, "n": n})
 
     def ablation(self) -> pd.DataFrame:
         """Return what is lost without each method: method, without (:attr:`metric_`, out of fold), loss, low, high.

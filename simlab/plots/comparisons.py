@@ -115,11 +115,13 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of copies observed against the probability predicted; on the diagonal the two agree.
 
     Args:
-        bins: predicted, observed (fractions), n (pairs), as from :meth:`simlab.Ensemble.reliability`.
+        bins: predicted, observed (fractions), n (pairs), as from :meth:`simlab.Ensemble.reliability`; whiskers are
+            drawn where low and high are given.
     """
     ax, bins = style.axes(ax, 4.4, 4.2), bins.dropna(subset=["predicted", "observed"])
     ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
-    ax.plot(bins["predicted"], bins["observed"], color=style.INK, linewidth=1.4)
+    if style.has_interval(bins):
+        ax.vlines(bins["predicted"], bins["low"], bins["high"], color=style.GREY, linewidth=1.4)
     ax.scatter(bins["predicted"], bins["observed"], s=14 + 8 * np.log1p(bins["n"]), color=style.INK, zorder=3)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     names = {"xlabel": "probability predicted", "ylabel": "share of copies observed"}

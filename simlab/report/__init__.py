@@ -3,5 +3,6 @@
 from simlab.report.found import found
 from simlab.report.page import Figure, Section, write_report
 from simlab.report.study import study, versions, write_csv
+from simlab.report.tuned import tuned
 
-__all__ = ["Figure", "Section", "found", "study", "versions", "write_csv", "write_report"]
+__all__ = ["Figure", "Section", "found", "study", "tuned", "versions", "write_csv", "write_report"]

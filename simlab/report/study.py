@@ -1,7 +1,7 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +45,7 @@ def study(
     audit: pd.DataFrame | None = None,
     unreadable: pd.DataFrame | None = None,
     example: str | None = None,
+    first: Sequence[Section] = (),
 ) -> Path:
     """Return the path of report.html, after everything about a score table was written to the folder `out`.
 
@@ -57,6 +58,7 @@ def study(
         audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
         unreadable: pictures that were left out before scoring, and why.
         example: the picture in the gallery of perturbations; the first one by default.
+        first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     root, run = Path(scores.attrs.get("root", ".") if root is None else root), {**(run or {}), "versions": versions()}
     with whole(out) as folder:
@@ -67,7 +69,7 @@ def study(
         made = _Study(scores, metrics, ranked, thresholds, root, folder)
         _write_tables(made, run)
         answers = [*_answers(made), *_pictures(made, example)] if usable else []
-        sections = [*answers, _limits(made, audit, unreadable)]
+        sections = [*first, *answers, _limits(made, audit, unreadable)]
         page = {"title": title, "lead": story.lead(ranked), "facts": _facts(metrics)}
         write_report(folder / "report.html", **page, sections=sections, run=run)
     return Path(out) / "report.html"
