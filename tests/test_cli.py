@@ -83,8 +83,8 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
     assert recipe.methods_ == ["phash", "akaze"]
     assert "best single method" in capsys.readouterr().err
     pages = [(tmp_path / verb / "report.html").read_text(encoding="utf-8") for verb in ("evaluate", "tune")]
-    for heading in ("Is the ensemble better than the best method", "How much each method is trusted", "What each method"):
-        assert [f"<h2>{heading}" in page or f">{heading}" in page for page in pages] == [False, True]
+    for heading in ("Is the ensemble better than the best method", "How much each method is trusted"):
+        assert [f">{heading}<" in page for page in pages] == [False, True]
 
 
 def test_features_writes_a_row_for_every_file(folder, tmp_path):

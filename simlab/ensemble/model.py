@@ -192,9 +192,9 @@ class Ensemble:
             raise ValueError("ablation needs two methods or more; there is one")
         rows = []
         for column, method in enumerate(self.methods_):
-            found = self._compared(-validation.out_of_fold(self._data.without(column)), "without")
-            rows.append({"method": method, "without": found["b"], "loss": found["difference"], **_interval(found)})
-        return pd.DataFrame(rows)
+            without = -validation.out_of_fold(self._data.without(column))
+            rows.append({"method": method, **self._compared(without, "without", "with", "without")})
+        return pd.DataFrame(rows).drop(columns="with").rename(columns={"difference": "loss"})
 
     def leave_one_perturbation_out(self) -> pd.DataFrame:
         """Return :attr:`metric_` on copies of each kind of perturbation, trained with it (known) and without (unseen).
@@ -274,24 +274,21 @@ class Ensemble:
         """The best single method is the best on these very pairs: the choice is in its favour."""
         singles = evaluation.evaluate(self.out_of_fold_, self.methods_, metrics=[self.metric_], n_resamples=0)
         best = singles["method"][singles["value"].argmax()]
-        found = self._compared(self.out_of_fold_[best], best)
-        rates = {"ensemble": found["a"], "single": found["b"], "difference": found["difference"]}
-        return {"best": best, **rates, **_interval(found)}
+        return {"best": best, **self._compared(self.out_of_fold_[best], best, "ensemble", "single")}
 
-    def _compared(self, other: pd.Series | np.ndarray, name: str) -> dict[str, float]:
-        """The ensemble, out of fold, and another distance of the same rows: a, b, difference, low, high."""
+    def _compared(self, other: pd.Series | np.ndarray, name: str, ours: str, theirs: str) -> dict[str, float]:
+        """The ensemble, out of fold, and another distance of the same rows: ours, theirs, difference, low, high."""
         options = {"metric": self.metric_, "n_resamples": self.n_resamples, "seed": self.seed}
         table = evaluation.compare(self.out_of_fold_.assign(**{name: np.asarray(other)}), NAME, name, **options)
-        return table.iloc[0][["a", "b", "difference", "low", "high"]].astype(float).to_dict()
+        found = table.iloc[0].rename({"a": ours, "b": theirs})
+        return found[[ours, theirs, "difference", "low", "high"]].astype(float).to_dict()
 
     def _fit_gate(self, held_out: np.ndarray) -> tuple[Gate, dict[str, float]]:
         gate, evidence, asked = fit_gate(self._data, self.methods_, held_out)
         self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
-        found = self._compared(-held_out, "full")
         parts = {"share": slice(None), "copies": self._data.label, "others": ~self._data.label}
         shares = {name: float(np.average(asked[part], weights=self._data.weight[part])) for name, part in parts.items()}
-        rates = {"cascade": found["a"], "full": found["b"], "difference": found["difference"]}
-        return gate, {**shares, **rates, **_interval(found)}
+        return gate, shares | self._compared(-held_out, "full", "cascade", "full")
 
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
@@ -346,7 +343,3 @@ def _thresholds(scores: pd.DataFrame) -> dict[str, float]:
 def _shares(weights: np.ndarray) -> np.ndarray:
     total = weights.sum(axis=1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-
-
-def _interval(paired: dict[str, float]) -> dict[str, float]:
-    return {"low": paired["low"], "high": paired["high"]}

@@ -40,7 +40,7 @@ def find_font(content: str, font: str | None = None) -> str:
         missing = min(missing, lacks, key=len)
     raise ValueError(
         f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, "
-        "Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font=\"…\""
+        'Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font="…"'
     )
 
 

@@ -74,9 +74,7 @@ def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
 
 
 @register(severity=lambda length: length - 1)
-def motion(
-    image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0
-) -> Picture:
+def motion(image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0) -> Picture:
     """Return the picture smeared along a line. Severity: ``length - 1``.
 
     Args:

@@ -70,44 +70,37 @@ def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | N
         costs: method, ms_per_picture, ms_per_pair, bytes_per_picture, value (of the metric); whiskers are drawn where
             low and high are given.
     """
-    rows = costs.dropna(subset=["value"]).sort_values("value", kind="stable")
-    ax = style.axes(ax, 9, 3.4)
+    rows, ax = costs.dropna(subset=["value"]).sort_values("value"), style.axes(ax, 9, 3.4)
     if rows.empty:
         return style.nothing(ax, "nothing was measured that could be had for a cost")
-    rows = rows.assign(**{end: rows.get(end, rows["value"]) for end in ("low", "high")})
+    bottom = rows.get("low", rows["value"]).min() - 0.03
     panels = style.panels(ax, len(_COSTS), len(_COSTS), head=f"{style.measure(metric)} and what it costs")
     for panel, (cost, words) in zip(panels, _COSTS.items(), strict=True):
-        _draw_costs(panel, rows, cost)
-        panel.set(xscale="log", ylim=(rows["low"].min() - 0.03, 1.01), xlabel=words)
+        _draw_costs(panel, rows.assign(cost=rows[cost]))
+        style.tidy(panel)
+        panel.set(xscale="log", ylim=(bottom, 1.01), xlabel=words)
         panel.xaxis.set(major_locator=LogLocator(numticks=4), minor_locator=NullLocator())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,g}"))
-        style.tidy(panel)
         panel.tick_params(labelleft=panel is panels[0])
     panels[0].set_ylabel(style.measure(metric))
-    _name_points(panels[-1], rows, cost)
+    heights = apart(((rows["value"] - bottom) / (1.01 - bottom)).tolist(), min(0.075, 1 / len(rows)))
+    for row, height in zip(rows.to_dict("records"), heights, strict=True):
+        hair = {"arrowstyle": "-", "color": style.method_style(row["method"])["color"], "lw": 0.5, "shrinkA": 1}
+        place = {"xytext": (1.06, height), "textcoords": "axes fraction", "ha": "left", "va": "center"}
+        text, look = style.label(row["method"], limit=30), style.name_look(row["method"])
+        panels[-1].annotate(text, (row[cost], row["value"]), arrowprops=hair, **place, **look)
     return ax
 
 
-def _draw_costs(ax: Axes, rows: pd.DataFrame, cost: str) -> None:
+def _draw_costs(ax: Axes, rows: pd.DataFrame) -> None:
     """Points, whiskers, and the line that no point lies above or left of."""
-    best = rows.sort_values([cost, "value"], ascending=[True, False])
-    reached = best["value"].cummax()
-    ends = {"x": [*best[cost], best[cost].iloc[-1] * 2], "y": [*reached, reached.iloc[-1]]}
-    ax.step(*ends.values(), where="post", color=style.GREY, linewidth=1, zorder=0)
+    best = rows.sort_values(["cost", "value"], ascending=[True, False])
+    best = pd.concat([best, best.tail(1).assign(cost=2 * rows["cost"].max())])
+    ax.step(best["cost"], best["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0)
     colours = [style.method_style(method)["color"] for method in rows["method"]]
-    ax.vlines(rows[cost], rows["low"], rows["high"], colors=colours, linewidth=1.2, alpha=0.6)
-    ax.scatter(rows[cost], rows["value"], c=colours, s=30, zorder=3)
-
-
-def _name_points(ax: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Write each method's name right of the axes, with a hair line to its point."""
-    bottom, top = ax.get_ylim()
-    share = ((rows["value"] - bottom) / (top - bottom)).tolist()
-    for row, height in zip(rows.to_dict("records"), apart(share, min(0.075, 1 / len(rows))), strict=True):
-        hair = {"arrowstyle": "-", "color": style.method_style(row["method"])["color"], "lw": 0.5, "shrinkA": 1}
-        place = {"xytext": (1.06, height), "textcoords": "axes fraction", "ha": "left", "va": "center"}
-        text = style.label(row["method"], limit=30)
-        ax.annotate(text, (row[cost], row["value"]), arrowprops=hair, **place, **style.name_look(row["method"]))
+    if style.has_interval(rows):
+        ax.vlines(rows["cost"], rows["low"], rows["high"], colors=colours, linewidth=1.2, alpha=0.6)
+    ax.scatter(rows["cost"], rows["value"], c=colours, s=30, zorder=3)
 
 
 @style.styled

@@ -35,9 +35,7 @@ class _Found(NamedTuple):
     facts: Mapping[str, Any]
 
 
-def found(
-    pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Mapping[str, Any] | None = None
-) -> Path:
+def found(pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Mapping[str, Any] | None = None) -> Path:
     """Return the path of report.html, after it was written to `out` beside found.csv, groups.csv and run.json.
 
     Args:
