@@ -9,7 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "akaze", "audit", "cache", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
+    "akaze", "audit", "cache", "comparison", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
     "images", "keypoints", "labelling", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
     "tables", "widgets",
 )  # fmt: skip

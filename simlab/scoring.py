@@ -2,7 +2,7 @@
 
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import joblib
@@ -43,7 +43,7 @@ def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> p
     same = image_a.size == image_b.size and image_a.tobytes() == image_b.tobytes()
     a = extract_all(image_a, {f for method in resolved for f in method.features(query=False)})
     b = extract_all(image_b, {f for method in resolved for f in method.features(query=True)})
-    results = {method.name: _compare(method, a, b, same) for method in resolved}
+    results = {method.name: compare_features(method, a, b, same) for method in resolved}
     row = {name: [distance] for name, (distance, _) in results.items()}
     return pd.DataFrame({**row, "no_evidence": ";".join(name for name, (_, absent) in results.items() if absent)})
 
@@ -319,7 +319,15 @@ def _distance(method: Method, reference: bytes, query: bytes, *mirrored: bytes) 
     return method.distance(reference, query, *mirrored), not reference or not (query or any(mirrored))
 
 
-def _compare(method: Method, a: dict[str, bytes], b: dict[str, bytes], same: bool) -> tuple[float, bool]:
+def compare_features(
+    method: Method, a: Mapping[str, bytes], b: Mapping[str, bytes], same: bool
+) -> tuple[float, bool]:
+    """Return the distance of reference `a` and query `b` by a method, and whether there was no evidence.
+
+    Args:
+        a, b: what :func:`simlab.methods.extract_all` returns.
+        same: whether the two pictures have equal pixels: distance 0, before anything else.
+    """
     if same:
         return 0.0, False
     return _distance(method, a[method.feature.key], *(b[feature.key] for feature in method.features(query=True)))
@@ -352,7 +360,7 @@ def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs:
             middle = time.perf_counter()
             for method in methods:
                 if method.compare_many is None:
-                    _compare(method, features, features, same=False)
+                    compare_features(method, features, features, same=False)
             end = time.perf_counter()
     except ValueError:
         return 0.0

@@ -8,6 +8,7 @@
 Pictures of the page go to the folder in SIMLAB_SCREENSHOTS, where it is set.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -202,25 +203,20 @@ class Notebook:
         self.wait_for_kernel()
 
     def screenshot(self, name, part=None, zoom=1.0):
-        """A picture of the window, or of a part of the page, as it looks at a zoom of 1280 pixels' width."""
+        """A picture of the window, or of the whole of a part of the page, as a zoom of the browser shows it."""
         if not os.environ.get("SIMLAB_SCREENSHOTS"):
             return
         folder = Path(os.environ["SIMLAB_SCREENSHOTS"])
         folder.mkdir(parents=True, exist_ok=True)
-        with self.zoomed(zoom):
-            (part or self.page).screenshot(path=str(folder / f"{name}.png"))
-
-    @contextlib.contextmanager
-    def zoomed(self, zoom):
-        """The page as the browser's zoom shows it: fewer and larger pixels."""
-        if zoom == 1:
-            yield
-            return
         devtools = self.page.context.new_cdp_session(self.page)
-        size = {"width": round(WIDTH / zoom), "height": round(HEIGHT / zoom)}
+        # fewer and larger pixels, and for a part that would scroll many of them
+        size = {"width": round(WIDTH / zoom), "height": 4000 if part else round(HEIGHT / zoom)}
         devtools.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": zoom, "mobile": False})
-        self.page.wait_for_timeout(500)  # JupyterLab lays itself out anew
-        yield
+        self.page.wait_for_timeout(700)  # JupyterLab lays itself out anew
+        place = part.bounding_box() if part else {"x": 0, "y": 0, **size}
+        # Playwright's own screenshot would set the size of the window anew
+        data = devtools.send("Page.captureScreenshot", {"format": "png", "clip": {**place, "scale": 1}})["data"]
+        (folder / f"{name}.png").write_bytes(base64.b64decode(data))
         devtools.send("Emulation.clearDeviceMetricsOverride")
         devtools.detach()
         self.page.wait_for_timeout(300)

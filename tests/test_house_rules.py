@@ -20,7 +20,7 @@ STOREYS = [
     ["methods"],
     ["features"],
     ["scoring", "audit"],
-    ["evaluation", "labelling"],
+    ["evaluation", "labelling", "comparison"],
     ["ensemble", "grouping", "plots"],
     ["search", "report"],
     ["widgets", "cli"],

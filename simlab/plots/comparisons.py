@@ -140,3 +140,38 @@ def plot_dendrogram(
     if threshold is not None:
         ax.axvline(threshold, color=style.MUTED, linewidth=1, linestyle=":")
     return style.finish(ax, "Groups", f"n = {len(names):,} pictures", grid="x", xlabel="distance at which groups join")
+
+
+@style.styled
+def plot_distances(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the distances of two pictures as shares of each method's threshold; a bar short of the line says copy.
+
+    Args:
+        table: by method: distance, threshold (NaN: none known), maximum, says (as a word).
+    """
+    ax, places = style.axes(ax, 5, 0.7 + 0.24 * len(table)), np.arange(len(table))
+    full = table["threshold"].where(table["threshold"] > 0, table["maximum"])
+    colours = [style.COLOURS[0] if says == "copy" else style.GREY for says in table["says"]]
+    ax.barh(places, (table["distance"] / full).clip(upper=2), color=colours)
+    ax.axvline(1, color=style.INK, linewidth=1)
+    for place, (distance, says) in enumerate(zip(table["distance"], table["says"])):
+        ax.text(2.05, place, f"{distance:.3g}  {says}", va="center", fontsize=8, color=style.INK)
+    ax.set_yticks(places, [style.label(name, limit=28) for name in table.index])
+    ax.set(ylim=(len(table) - 0.4, -0.6), xlim=(0, 2), xticks=[])
+    return style.finish(ax, "Distances; the line is the threshold", grid="x")
+
+
+@style.styled
+def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = None) -> Axes:
+    """Draw what each method says for a copy (right) and against it (left), and the probability that comes of it.
+
+    Args:
+        evidence: nats by method, and whatever else is added to them.
+    """
+    ax, places = style.axes(ax, 5, 0.9 + 0.24 * len(evidence)), np.arange(len(evidence))
+    ax.barh(places, evidence, color=[style.COLOURS[0] if nats >= 0 else style.GREY for nats in evidence])
+    ax.axvline(0, color=style.INK, linewidth=1)
+    ax.set_yticks(places, [style.label(name, limit=28) for name in evidence.index])
+    ax.set(ylim=(len(evidence) - 0.4, -0.6), xlabel="evidence for a copy, in nats")
+    sure = "over 0.999" if probability > 0.999 else "under 0.001" if probability < 0.001 else f"{probability:.3f}"
+    return style.finish(ax, f"Probability of a copy: {sure}", grid="x")

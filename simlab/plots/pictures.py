@@ -80,7 +80,7 @@ def _side_by_side(ax: Axes, *pictures: Picture) -> list[tuple[float, float]]:
 @style.styled
 def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw a hash as a picture of its bits, 1 light and 0 dark, row by row."""
-    ax, rows = style.axes(ax, 2.6, 2.8), _bit_rows(bits)
+    ax, rows = style.axes(ax, 2.6, 2.8), bit_rows(bits)
     _draw_bits(ax, rows)
     style.title(ax, f"{rows.size} bits")
     return ax
@@ -93,7 +93,7 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
     Raises:
         ValueError: the hashes have different lengths.
     """
-    ax, first, second = style.axes(ax, 5, 2.75), _bit_rows(bits_a), _bit_rows(bits_b)
+    ax, first, second = style.axes(ax, 5, 2.75), bit_rows(bits_a), bit_rows(bits_b)
     if first.size != second.size:
         raise ValueError(f"bits_b must have as many bits as bits_a, {first.size}, not {second.size}")
     start = first.shape[1] * 1.12
@@ -107,7 +107,8 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
     return ax
 
 
-def _bit_rows(bits: np.ndarray) -> np.ndarray:
+def bit_rows(bits: np.ndarray) -> np.ndarray:
+    """Return the bits of a hash as rows of one length, as nearly square as they can be."""
     flat = np.asarray(bits, bool).ravel()
     rows = max((n for n in range(1, math.isqrt(flat.size) + 1) if flat.size % n == 0), default=1)
     return flat.reshape(rows, -1)

@@ -18,6 +18,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets
+import jinja2
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -140,8 +141,27 @@ def img(data: bytes, alt: str, look: str = "") -> str:
         alt: what it shows, for those who do not see it; any text.
         look: CSS classes.
     """
+    return f'<img class="{look}" alt="{escaped(alt)}" src="{data_uri(data)}">'
+
+
+def data_uri(data: bytes) -> str:
+    """Return the bytes of a JPEG or PNG file as an address that holds them."""
     kind = "png" if data.startswith(_PNG) else "jpeg"
-    return f'<img class="{look}" alt="{escaped(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@functools.cache
+def markup(name: str) -> Any:
+    """Return the macros of a template beside this file, as functions that escape what they are given.
+
+    >>> sorted(name for name in vars(markup("explore.html")) if name.startswith("ver"))
+    ['verdict']
+    """
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    safe = lambda value: plain(value) if type(value) is str else value  # noqa: E731
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=safe)
+    environment.filters["data"] = data_uri
+    return environment.get_template(name).module
 
 
 def plain(text: object) -> str:

@@ -1,0 +1,80 @@
+"""A picture chosen from a long list by its name, or dropped from outside."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from simlab.images import ImageError, read_image
+from simlab.widgets.shared import plain
+
+LISTED = 200
+"""Most names in the list: a browser is slow with thousands. A search finds the others."""
+
+
+class Drop(anywidget.AnyWidget):
+    """A place to drop a picture on, or to choose one with: ``received(name, content)`` is called with each.
+
+    Args:
+        label: what screen readers say.
+        say: is told in a line why a file cannot be used.
+    """
+
+    _esm = Path(__file__).with_name("drop.js")
+    label = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, label: str, received: Callable[[str, bytes], None], say: Callable[[str], None]):
+        super().__init__(label=label)
+        self._received, self._say = received, say
+        self.on_msg(self._take)
+
+    def _take(self, _, file: dict, buffers: list) -> None:
+        try:
+            if not buffers:
+                raise ImageError(f"{file['bytes']:,} bytes are too many to be sent; open it from a folder")
+            read_image(content := bytes(buffers[0]))
+        except ImageError as error:
+            self._say(f"{file['name']}: {error}")
+        else:
+            self._received(file["name"], content)
+
+
+class Picker(ipywidgets.VBox):
+    """A search field, a list of names, and a place to drop a picture.
+
+    Args:
+        title: what is picked.
+        names: of all pictures; those added later are listed when it is shown anew.
+        drop: the place to drop one.
+
+    Attributes:
+        value: the name of the picture; "" for none.
+    """
+
+    value = traitlets.Unicode()
+
+    def __init__(self, title: str, names: list[str], drop: Drop):
+        self._names, self._filling = names, False
+        self._search = ipywidgets.Text(description="Search", placeholder=f"among {len(names):,} pictures")
+        self._list = ipywidgets.Select(description=title, rows=6)
+        super().__init__([self._search, self._list, drop])
+        self._search.observe(self._fill, "value")
+        self._list.observe(self._chosen, "value")
+        self.observe(self._fill, "value")
+        self._fill()
+
+    def _fill(self, _=None) -> None:
+        wanted = self._search.value.casefold()
+        found = [name for name in self._names if wanted in name.casefold()][:LISTED]
+        if self.value and self.value not in found:
+            found.insert(0, self.value)  # what is chosen stays in sight, whatever is searched
+        self._filling = True  # a list that is given other options chooses the first of them by itself
+        self._list.options = [(plain(name), name) for name in found]
+        self._list.value = self.value or None
+        self._filling = False
+
+    def _chosen(self, change: dict) -> None:
+        if change["new"] and not self._filling:
+            self.value = change["new"]
