@@ -38,7 +38,7 @@ def test_a_method_that_never_breaks_and_one_that_cannot_be_measured():
     )
     assert evaluation.break_points(scores.assign(perturbation="crop(area=0.5)+mirror")).empty
     alone = evaluation.break_points(scores.assign(perturbation="crop(area=0.5)")).iloc[0]
-    assert np.isnan(alone["break_point"]) and alone["note"] == "one severity makes no curve"
+    assert np.isnan(alone["break_point"]) and alone["note"] == "one severity"
 
 
 def test_complementarity_counts_what_the_other_finds():

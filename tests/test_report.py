@@ -5,6 +5,7 @@ import hashlib
 import html.parser
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from simlab.report.files import write_csv
 
 SPECS = ["crop(area=0.8)", "crop", "recompress", "crop+mirror"]
 EVIL = "<img src=x onerror=alert(1)>.png"
+SCRIPT = Path(report.__file__).parent / "templates" / "report.js"
 INPUTS = {f"{at}.png": "00" * 32 for at in range(99)}
 RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": INPUTS}
 
@@ -69,17 +71,21 @@ def check_page(path):
     page = Page(text)
     assert path.stat().st_size < 5_000_000
     tags = {tag for tag, _ in page.tags}
-    assert not tags & {"script", "iframe", "object", "embed", "link", "form", "base", "svg"}
+    assert not tags & {"iframe", "object", "embed", "link", "form", "base", "svg"}
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
-        assert tag != "img" or attributes["src"].startswith("data:image/png;base64,")
+        assert tag != "img" or re.match("data:image/(png|jpeg);base64,", attributes["src"])
+        assert tag != "script" or not attributes
         assert attributes.get("href", "#").startswith("#")
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
     assert "url(" not in style
     assert "@import" not in style
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert script == SCRIPT.read_text(encoding="utf-8").rstrip("\n")
+    digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
     policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
-    assert policy.startswith(f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'")
+    allowed = "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'".format(*digests)
+    assert policy == f"{allowed}; base-uri 'none'; form-action 'none'"
     return page
 
 
@@ -104,10 +110,16 @@ def finished(tmp_path_factory):
 def test_a_study_writes_every_file(finished):
     _, path = finished
     found = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
-    figures = "audit distances gallery hardest_false_alarm hardest_miss heatmap pr prevalence roc severity"
+    figures = (
+        "audit collection comparison det differences distances gallery hardest_false_alarm hardest_miss heatmap pr"
+        " prevalence roc severity"
+    )
     drawn = {f"figures/{name}.{suffix}" for name in figures.split() for suffix in ("png", "svg")}
-    tables = {f"{name}.csv" for name in ("pairs", "scores", "metrics", "thresholds")}
-    assert found == drawn | tables | {"run.json", "report.html"}
+    tables = (
+        "break_points collection comparison complementarity label_audit metrics pairs prevalence ranking scores"
+        " thresholds"
+    )
+    assert found == drawn | {f"{name}.csv" for name in tables.split()} | {"run.json", "report.html"}
 
 
 def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
@@ -115,7 +127,7 @@ def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
     text = "\n".join(page.texts)
     for expected in (EVIL, "日本語 $x$.png", "</td><script>", "truncated", "simlab study <b>", "99 entries"):
         assert expected in text
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 14
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
 
 
@@ -168,6 +180,40 @@ def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
         scores = scores.drop(columns="akaze")
     path = report.study(scores.reset_index(drop=True), tmp_path / "out", root=tmp_path)
     assert check_page(path).texts
+
+
+def test_a_study_says_which_labels_and_which_method_to_look_at(unrendered, tmp_path):
+    names = [f"{i}.png" for i in range(16)]
+    scores = score_table(names, specs=["crop(area=0.8)"])
+    scores["akaze"] = 30.0 - 20 * scores["label"] + np.arange(len(scores)) / 1e3
+    scores["phash"] = scores["akaze"].where(scores["query"] != "3.png", 40.0)
+    wrong = scores.index[(scores["reference"] == "5.png") & (scores["query"] == "7.png")].item()
+    scores.loc[wrong, ["akaze", "phash"]] = 0.0  # a hidden duplicate
+    path = report.study(scores, tmp_path / "out", root=tmp_path)
+    text = " ".join(" ".join(check_page(path).texts).split())
+    audit = pd.read_csv(path.parent / "label_audit.csv")
+    assert audit.loc[0, ["finding", "reference", "query"]].tolist() == ["non-copy like a copy", "5.png", "7.png"]
+    assert "contradicts the label of 1 pair: 0 labelled copies that are unlike each other, 1 non-copies" in text
+    assert {"label_audit.png", "complementarity.png"} <= {file.name for file in (path.parent / "figures").iterdir()}
+    shares = pd.read_csv(path.parent / "complementarity.csv").set_index(["method", "other"])
+    assert shares.loc[("phash", "akaze"), ["n_misses", "share"]].tolist() == [1, 1]
+    assert "akaze against phash, on the same resamples of the source pictures: undecided." in text
+    assert "misses at FPR 0.01" not in text  # the first one misses nothing
+    behind = pd.read_csv(path.parent / "ranking.csv")
+    assert behind["method"].tolist() == ["akaze", "phash"]
+    assert behind["difference"].tolist() == pytest.approx([np.nan, 1 / 16], nan_ok=True)
+
+
+def test_photographs_are_held_as_jpeg_and_drawings_as_png(tmp_path):
+    photo, drawing = (tmp_path / name for name in ("photo.png", "drawing.png"))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(photo)
+    Image.new("RGB", (300, 300), "white").save(drawing)
+    figures = [report.Figure(path.read_bytes(), "alt", "caption", width=100) for path in (photo, drawing)]
+    parts = [report.Section("Heading", figures=figures)]
+    page = check_page(report.write_report(tmp_path / "page.html", title="t", lead="l", sections=parts, run={}))
+    sources = [attributes["src"][:15] for tag, attributes in page.tags if tag == "img"]
+    assert sources == ["data:image/jpeg", "data:image/png;"]
+    assert {attributes["width"] for tag, attributes in page.tags if tag == "img"} == {"100"}
 
 
 def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def break_points(
 def _break_point(part: pd.DataFrame, target: float) -> dict[str, object]:
     """Where the recall first falls under the target, for severities ascending."""
     found = dict.fromkeys(("break_point", "low", "high"), np.nan)
-    note = part["note"][part["value"].isna()].max() if len(part) > 1 else "one severity makes no curve"
+    note = part["note"][part["value"].isna()].max() if len(part) > 1 else "one severity"
     if part["value"].notna().all() and len(part) > 1:
         recall = np.column_stack([part["value"], np.vstack(part["replicates"])])
         point = _crossing(np.append(0.0, part["severity"]), np.vstack([np.ones(recall.shape[1]), recall]), target)

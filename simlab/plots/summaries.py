@@ -153,7 +153,9 @@ def _severity_axis(ax: Axes, rows: pd.DataFrame) -> None:
     places = rows.drop_duplicates("group")
     name, values = _varying(places["group"].tolist())
     ax.set(ylim=(-0.04, 1.04), xlabel=style.label(name) or "severity")
-    if values and len(values) <= 6:
+    if len(places) == 1:
+        ax.set_xticks(places["severity"], [f"{severity:g}" for severity in places["severity"]])
+    elif values and len(values) <= 6:
         ax.set_xticks(places["severity"], [_short(value) for value in values])
     ax.margins(x=0.08)
 

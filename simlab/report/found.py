@@ -15,8 +15,8 @@ from PIL import Image
 
 from simlab import akaze, plots
 from simlab.images import read_image
-from simlab.report.page import Figure, Section, write_report, write_text
-from simlab.report.study import versions, write_csv
+from simlab.report.files import versions, write_csv, write_text
+from simlab.report.page import Figure, Section, write_report
 
 _PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
 _COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information"]

@@ -1,8 +1,9 @@
-"""One self-contained HTML file: it opens offline, loads nothing, holds no script, and escapes every text."""
+"""One self-contained HTML file: it opens offline, loads nothing, runs no script but its own, and escapes every text."""
 
 import base64
 import functools
 import hashlib
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from PIL import Image
 
 from simlab import __version__
 from simlab.report.files import whole, write_text
@@ -20,14 +22,21 @@ from simlab.report.files import whole, write_text
 ROWS_SHOWN = 60
 """Rows of a table that the page shows; the rest is counted."""
 
+LARGE = 200_000
+"""Bytes of a PNG above which the page holds it as a JPEG: it shows photographs."""
+
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture in the page: the bytes of a PNG, what it shows for those who cannot see it, and its caption."""
+    """A picture in the page: the bytes of a PNG, what it shows for those who cannot see it, and its caption.
+
+    `width` is that in the page, in pixels; enlarged, it shows all that the PNG has. By default, the PNG's own.
+    """
 
     png: bytes
     alt: str
     caption: str
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +79,21 @@ def write_report(
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("simlab.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"base64": _base64, "sha256": _sha256, "paragraphs": _paragraphs, "cells": _cells}
+    environment.filters |= {"source": _source, "sha256": _sha256, "paragraphs": _paragraphs, "cells": _cells}
     return environment.get_template("report.html")
 
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _source(png: bytes) -> str:
+    """Return the address under which the page holds a picture: its bytes."""
+    if len(png) < LARGE:
+        return f"data:image/png;base64,{_base64(png)}"
+    jpeg = io.BytesIO()
+    Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB").save(jpeg, "JPEG", quality=85, subsampling=0)
+    return f"data:image/jpeg;base64,{_base64(jpeg.getvalue())}"
 
 
 def _sha256(text: str) -> str:
@@ -92,7 +110,7 @@ def _cells(table: pd.DataFrame) -> dict[str, Any]:
     shown = table.head(ROWS_SHOWN).itertuples(index=False, name=None)
     return {
         "columns": list(zip(map(str, table), numeric, strict=True)),
-        "rows": [list(zip(map(_cell, row), numeric, strict=True)) for row in shown],
+        "rows": [list(zip(map(_cell, row), numeric, row, strict=True)) for row in shown],
         "hidden": max(0, len(table) - ROWS_SHOWN),
     }
 

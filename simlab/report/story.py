@@ -68,12 +68,50 @@ def _span(rows: pd.DataFrame) -> str:
     return f"{spelled(rows['group'].iloc[0], [])} (from {best} down to {worst})"
 
 
-def measurable(n_negative: int) -> str:
-    """Return what the number of non-copies allows to be said."""
+def compared(pairs: pd.DataFrame, first: str, second: str) -> str:
+    """Return what the comparison of the two best says, overall and by perturbation."""
+    overall, rows = pairs["verdict"].iloc[0], pairs[1:].dropna(subset=["difference"])
+    decided = rows["p_adjusted"] < 0.05
+    leads = [int((decided & (sign * rows["difference"] > 0)).sum()) for sign in (1, -1)]
+    text = f"{first} against {second}, on the same resamples of the source pictures: {overall}."
+    if len(rows) < 2:
+        return text
+    return (
+        f"{text} Of {len(rows)} perturbations {first} leads on {leads[0]} and {second} on {leads[1]}; "
+        f"{len(rows) - sum(leads)} cannot be decided with these pictures."
+    )
+
+
+def completed(shares: pd.DataFrame, first: str) -> str:
+    """Return which method finds most of what the first one misses."""
+    rows = shares[shares["method"] == first].dropna(subset=["share"])
+    if rows.empty:
+        return ""
+    best = rows.loc[rows["share"].idxmax()]
+    found = interval(best, "share", "low", "high")
+    return f"Of the {_copies(best['n_misses'])} that {first} misses at FPR 0.01, {best['other']} finds {found}."
+
+
+def _copies(n: int) -> str:
+    return f"{n:,} {'copy' if n == 1 else 'copies'}"
+
+
+def doubted(found: pd.DataFrame) -> str:
+    """Return what the labels that every method contradicts may be."""
+    n_copies = int(found["label"].sum())
+    return (
+        f"Every method contradicts the label of {_pairs(len(found))}: {n_copies:,} labelled copies that are unlike "
+        f"each other, {len(found) - n_copies:,} non-copies that are like copies. Some are hard, some labelled wrongly, "
+        "some hidden duplicates; one of these can cost a method most of its score at a low false positive rate."
+    )
+
+
+def measurable(n_negative: int, smallest: float) -> str:
+    """Return what the non-copies allow to be said."""
     if n_negative == 0:
         return "Without non-copies no false positive rate can be measured."
     return (
-        f"One false alarm among {n_negative:,} non-copies is a false positive rate of {1 / n_negative:.2g}. Nothing "
+        f"One false alarm among {n_negative:,} non-copies is a false positive rate of {smallest:.2g}. Nothing "
         "below it can be measured, and the curves end there; to speak about rarer false alarms, take more pictures."
     )
 
