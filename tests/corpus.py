@@ -308,3 +308,22 @@ NAMES = (
     "tab\there.png", "\u202eright-to-left.png", "NULL.png", "NA.png", "nan.png", "001.png", "1e5.png", "True.png",
 )  # fmt: skip
 """File names that a picture may have on Linux."""
+
+
+HOSTILE = ("海.png", "<b onload=x>&.png", "a.png", "b.png", "c.png", "d.png")
+
+
+def scored_pairs(root):
+    """Scores of small pictures made in `root`, with made-up distances: some copies far, some others near, many ties."""
+    import simlab as sl
+
+    for seed, name in enumerate(HOSTILE):
+        textured(seed).save(root / name)
+    pairs = sl.make_pairs(root, ["crop(area=0.5)", "crop(area=0.3)", "text"], negatives=150, seed=0)
+    copy, rng = pairs["label"].eq(1).to_numpy(), np.random.default_rng(3)
+    columns = {"weight": rng.integers(1, 4, len(pairs)).astype(float), "status": "ok", "error": "", "no_evidence": ""}
+    columns["phash"] = rng.normal(np.where(copy, 14, 30), 7).round().clip(0)
+    columns["akaze"] = rng.normal(np.where(copy, 60, 130), 30)
+    scores = pairs.assign(**columns)
+    scores.attrs.update(root=str(root), methods=["phash", "akaze"])
+    return scores
