@@ -131,7 +131,8 @@ class Cache:
                 self._insert(rows)
             except _FAULTS as error:
                 self._begin_anew(error)
-                self._insert(rows)
+                with self._in_words():
+                    self._insert(rows)
         if self.read_only and rows:
             warnings.warn(f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2)
 
@@ -178,11 +179,20 @@ class Cache:
         # where another process has begun anew already, its file is sound
         if _inode(self.path) == self._inode and not refused:
             if not _is_damage(error) or self.read_only:
-                raise ValueError(f"the cache {str(self.path)!r} cannot be used: {error}") from error
+                with self._in_words():
+                    raise error
             aside = _set_aside(self.path).name
             words = f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside!r} and begun anew"
             warnings.warn(words, stacklevel=4)
-        self._connection = self._connect(read_only=refused)
+        with self._in_words():
+            self._connection = self._connect(read_only=refused)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, *_FAULTS) as error:
+            raise ValueError(f"the cache {str(self.path)!r} cannot be used: {error}") from error
 
 
 @contextlib.contextmanager

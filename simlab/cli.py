@@ -4,10 +4,12 @@ Heavy modules are imported inside the verbs, so that ``simlab --help`` answers a
 """
 
 import argparse
+import contextlib
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +20,20 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped by Ctrl-C."""
+    """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files: no window, no display needed
+    if sys.stderr is None:  # closed: a file that is opened next would take what libraries write there
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        options.verb(options)
+        with _stoppable():
+            options.verb(options)
     except KeyboardInterrupt:
-        print("\nstopped; what is finished is in the cache, the same command goes on from there", file=sys.stderr)
+        _say("\nstopped; what is finished is in the cache, the same command goes on from there")
         return 130
     except (ValueError, OSError) as error:
-        print(f"simlab: {_printable(error)}", file=sys.stderr)
+        _say(f"simlab: {_printable(str(error))}")
         return 1
     return 0
 
@@ -87,8 +92,21 @@ def features(options: argparse.Namespace) -> None:
     _writable(target.parent)
     methods = [method.name for method in sl.methods.resolve(options.methods)]
     table = sl.features.describe(_images(options), methods, cache=options.cache, n_jobs=options.jobs)
-    sl.report.write_csv(table, target)
+    with sl.report.whole(target.parent) as folder:
+        sl.report.write_csv(table, folder / target.name)
     _say(f"{len(table):,} pictures, {int(table['status'].eq('error').sum()):,} of them unreadable: {target}")
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Score a sample of a study again, and list what has drifted; the exit status is 1 if anything has."""
+    drift = sl.report.verify(
+        options.study, root=options.root, n_pairs=options.pairs, seed=options.seed, n_jobs=options.jobs
+    )
+    for row in drift.itertuples():
+        _say(_printable(f"{row.what} {row.name}: {row.drift}"))
+    if len(drift):
+        raise ValueError(f"{options.study} no longer holds; see above")
+    _say(f"{options.study} holds: versions, pictures and distances of up to {options.pairs} pairs are as they were")
 
 
 def default_cache() -> Path:
@@ -135,27 +153,46 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
     verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
     verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
+
+    _add_verify(verbs)
     return parser
+
+
+def _add_verify(verbs) -> None:
+    summary = "score a sample of a study again; exit status 1 if anything has drifted"
+    verb = verbs.add_parser("verify", help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    verb.set_defaults(verb=verify)
+    verb.add_argument("study", metavar="DIR", help="folder that study, evaluate or tune wrote")
+    verb.add_argument("--root", metavar="DIR", help="folder that the pictures are in (default: as run.json says)")
+    verb.add_argument("--pairs", type=int, default=200, metavar="N", help="pairs that are scored again (200)")
+    _common(verb)
 
 
 def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     verb = verbs.add_parser(function.__name__, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     verb.set_defaults(verb=function)
     verb.add_argument("--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'")
+    verb.add_argument("--cache", type=Path, default=None, metavar="FILE", help="where features are kept between runs")
+    return _common(verb)
+
+
+def _common(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     verb.add_argument("--seed", type=int, default=0, metavar="S", help="of every random choice (0)")
     verb.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core")
-    verb.add_argument("--cache", type=Path, default=None, metavar="FILE", help="where features are kept between runs")
     return verb
 
 
 def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
+    import pandas as pd
+
     out = _writable(options.out)
     names = [method.name for method in sl.methods.resolve(options.methods)]
     pairs = sl.read_pairs(options.labels, root=options.root)
     _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
     scores = sl.score_pairs(pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs)
-    root, files = Path(pairs.attrs["root"]), sorted({*pairs["reference"], *pairs["query"]})
-    return out, scores, _run(options, names) | {"inputs": sl.features.digests([root / file for file in files])}
+    files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})
+    inputs = sl.features.digests(sl.datasets.as_table(files, root=pairs.attrs["root"]))
+    return out, scores, _run(options, names) | {"inputs": inputs}
 
 
 def _images(options: argparse.Namespace) -> "pd.DataFrame":
@@ -185,11 +222,26 @@ def _writable(folder: str | Path) -> Path:
     return folder
 
 
-def _printable(error: Exception) -> str:
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """A closed terminal and a polite kill do what Ctrl-C does: workers end, and nothing half-made stays."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    default = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]  # not under nohup
+    try:
+        for number in default:
+            signal.signal(number, signal.default_int_handler)
+        yield
+    finally:
+        for number in default:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _printable(text: str) -> str:
     """One line that a terminal can show: names in it are untrusted."""
-    text = " ".join(str(error).split())
+    text = " ".join(text.split())
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads any more
+        print(text, file=sys.stderr)

@@ -97,7 +97,7 @@ class Store:
         total = sum(len(jobs) for _, jobs in tasks)
         with tqdm(desc="features", total=total, unit="picture", disable=not self.progress or not total) as bar:
             arguments = self._arguments(tasks)
-            with stopping(run(_extract_source, arguments, n_jobs=self.n_jobs, total=len(tasks))) as done:
+            with stopping(run(_extract_source, arguments, n_jobs=self.n_jobs)) as done:
                 for path, results in done:
                     self._keep(path, results)
                     bar.update(len(results) if isinstance(results, list) else 1)
@@ -195,16 +195,15 @@ def digests(images) -> dict[str, str]:
     return store.contents
 
 
-def run(
-    function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int, total: int
-) -> Iterator[tuple[Any, Any]]:
+def run(function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int) -> Iterator[tuple[Any, Any]]:
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in parallel, in the order they end.
 
     A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`; the
-    others go on in a new pool.
+    others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task ends.
     """
     tasks = iter(tasks)
-    n_jobs = 1 if total < 2 else n_jobs
+    if n_jobs < 0 and joblib.effective_n_jobs(n_jobs) == 1:
+        n_jobs = 2  # on a single core too, a decoder that crashes ends a worker, not this process
     while True:
         handed_out: dict[Any, tuple] = {}
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -25,11 +26,14 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
-MAX_PIXELS = 120_000_000
+MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
 """Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
 
-MAX_BYTES = 1_000_000_000
-"""Largest file that is read."""
+MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
+"""Largest file that is read. Both limits are raised by environment variables, which worker processes inherit."""
+
+MAX_SCANS = 100
+"""Most passes of a JPEG over its pixels; encoders make about ten, and each costs as much as a picture."""
 
 WHITE = (255, 255, 255)
 
@@ -40,6 +44,8 @@ _TURNS = dict(enumerate(
     ), start=2,
 ))  # fmt: skip
 """EXIF orientation → how the stored picture is set upright; 1 is upright."""
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
 
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
@@ -156,7 +162,7 @@ def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max
     try:
         with _own_limits(max_pixels), Image.open(io.BytesIO(data), formats=formats) as image:
             check_pixels(image.size, max_pixels)
-            _check_end(image, data)
+            _check_form(image, data)
             image.load()
             return to_rgb(image, background=background)
     except UnidentifiedImageError as error:
@@ -179,7 +185,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     """
     width, height = size
     if width * height > max_pixels:
-        raise ImageError(f"{width} x {height} pixels is over the limit of {max_pixels:,} (max_pixels)")
+        raise ImageError(f"{width} x {height} pixels is over the limit of {max_pixels:,} (SIMLAB_MAX_PIXELS)")
 
 
 @contextlib.contextmanager
@@ -203,13 +209,24 @@ def _check_file(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ImageError("not a regular file")
     if status.st_size > MAX_BYTES:
-        raise ImageError(f"file of {status.st_size:,} bytes is larger than the limit of {MAX_BYTES:,}")
+        size = f"{status.st_size:,}"
+        raise ImageError(f"file of {size} bytes is larger than the limit of {MAX_BYTES:,} (SIMLAB_MAX_BYTES)")
 
 
-def _check_end(image: Image.Image, data: bytes) -> None:
+def _check_form(image: Image.Image, data: bytes) -> None:
     # OpenJPEG takes a file that stops between two tiles for a whole one
     if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
         raise ImageError("damaged or truncated: its end is missing")
+    if image.format == "JPEG" and _count_scans(data) > MAX_SCANS:
+        raise ImageError(f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time")
+
+
+def _count_scans(data: bytes) -> int:
+    scans, at = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)) and found[0] != b"\xff\xd9":
+        scans += found[0] == b"\xff\xda"
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return scans
 
 
 def _is_heif(data: bytes) -> bool:

@@ -123,7 +123,9 @@ def preview(
     root = Path(pairs.attrs.get("root", ".") if root is None else root)
     variants = {variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side}
     sample = next((root / v.path for v in sorted(variants) if (root / v.path).is_file()), None)
-    seconds = _seconds(sample, resolved, len(variants), len(pairs)) / joblib.effective_n_jobs(n_jobs)
+    # where that picture crashes its decoder, only a worker ends
+    ((_, seconds),) = run(_seconds, [("", (sample, resolved, len(variants), len(pairs)))], n_jobs=n_jobs)
+    seconds = 0 if isinstance(seconds, str) else seconds / joblib.effective_n_jobs(n_jobs)
     text = (
         f"{seconds:.0f} s"
         if seconds < 90
@@ -262,9 +264,7 @@ class _Scorer:
         """Match parts; returned are the pairs of those whose process died, to be tried again."""
         dead: list[tuple[int, int]] = []
         arguments = ((part, self._chunk(part)) for part in parts)
-        # never again in this process
-        total = len(parts) + again
-        with stopping(run(_match_chunk, arguments, n_jobs=self.store.n_jobs, total=total)) as done:
+        with stopping(run(_match_chunk, arguments, n_jobs=self.store.n_jobs)) as done:
             for part, results in done:
                 if isinstance(results, str) and not again:
                     dead.extend(part)

@@ -1,6 +1,7 @@
 """What every test runs under: no window, no network, no writing in the user's own folders."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["MPLBACKEND"] = "Agg"  # before matplotlib is imported: a machine of tests has no screen
+
+# A shell gives a command in the background a Ctrl-C that is ignored, and so do the processes that tests begin.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run; no deadline, as a first call imports OpenCV or builds a font list.
 settings.register_profile(

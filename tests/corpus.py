@@ -214,7 +214,9 @@ def broken_others():
     jpeg, gif, bmp = (encoded(ramp(), form) for form in ("JPEG", "GIF", "BMP"))
     frame = jpeg.index(b"\xff\xc0") + 5  # height and width of the picture
     tiff = encoded(ramp(), "TIFF")
+    scans = encoded(ramp(), "JPEG", progressive=True)
     return {
+        "jpeg of 1,000 scans": scans[:-2] + scans[scans.rindex(b"\xff\xda") : -2] * 1000 + scans[-2:],
         "jpeg without tables": jpeg[:2] + jpeg[frame - 5 :],
         "jpeg of markers": b"\xff\xd8" + b"\xff\xe0\x00\x02" * 500,
         "jpeg of no size": jpeg[:frame] + bytes(4) + jpeg[frame + 4 :],

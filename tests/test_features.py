@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 
 import numpy as np
@@ -51,8 +52,15 @@ def double(number):
     return 2 * number
 
 
-def die_for_3(number):
+def die_for_3(number, how):
     if number == 3:
+        os.kill(os.getpid(), how) if how else os._exit(1)
+    return number
+
+
+def die_once(number, mark):
+    if number == 3 and not mark.exists():
+        mark.touch()
         os._exit(1)
     return number
 
@@ -65,16 +73,30 @@ def slow(number):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_run_yields_every_task(n_jobs):
     tasks = ((f"task {n}", (n,)) for n in range(30))
-    found = dict(run(double, tasks, n_jobs=n_jobs, total=30))
+    found = dict(run(double, tasks, n_jobs=n_jobs))
     assert found == {f"task {n}": 2 * n for n in range(30)}
-    assert list(run(double, iter(()), n_jobs=n_jobs, total=0)) == []
-    assert list(run(double, [("one", (1,))], n_jobs=n_jobs, total=1)) == [("one", 2)]
+    assert list(run(double, iter(()), n_jobs=n_jobs)) == []
+    assert list(run(double, [("one", (1,))], n_jobs=n_jobs)) == [("one", 2)]
 
 
-def test_a_process_that_dies_costs_its_own_task():
-    found = dict(run(die_for_3, ((n, (n,)) for n in range(12)), n_jobs=2, total=12))
+@pytest.mark.parametrize("how", [0, signal.SIGABRT, signal.SIGKILL], ids=["exit", "crash", "out of memory"])
+@pytest.mark.parametrize("tasks", [range(12), [3]], ids=["many", "alone"])
+def test_a_process_that_dies_costs_its_own_task(tasks, how):
+    found = dict(run(die_for_3, ((n, (n, how)) for n in tasks), n_jobs=2))
     assert "died twice: a decoder crash, or not enough memory" in found.pop(3)
-    assert found == {n: n for n in range(12) if n != 3}
+    assert found == {n: n for n in tasks if n != 3}
+
+
+def test_a_process_that_dies_once_costs_nothing(tmp_path):
+    """As where memory was short for a moment: a second try alone, before a picture is given up."""
+    found = dict(run(die_once, ((n, (n, tmp_path / "died")) for n in range(8)), n_jobs=2))
+    assert found == {n: n for n in range(8)} and (tmp_path / "died").exists()
+
+
+def test_on_a_single_core_a_worker_dies_not_this_process(monkeypatch):
+    monkeypatch.setattr(features.joblib, "effective_n_jobs", lambda n_jobs: 1)
+    found = dict(run(die_for_3, [(3, (3, signal.SIGKILL))], n_jobs=-1))
+    assert isinstance(found[3], features.Died)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -85,7 +107,7 @@ def test_an_error_in_the_source_of_tasks_is_raised(n_jobs):
 
     found = []
     with pytest.raises(OSError, match="the disk broke"):
-        found.extend(run(slow, tasks(), n_jobs=n_jobs, total=20))
+        found.extend(run(slow, tasks(), n_jobs=n_jobs))
 
 
 def test_a_caller_who_stops_early_stops_the_workers():
@@ -97,7 +119,7 @@ def test_a_caller_who_stops_early_stops_the_workers():
             yield n, (n,)
 
     start = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt), features.stopping(run(slow, tasks(), n_jobs=2, total=1000)) as results:
+    with pytest.raises(KeyboardInterrupt), features.stopping(run(slow, tasks(), n_jobs=2)) as results:
         for _ in results:
             raise KeyboardInterrupt
     n = len(handed_out)

@@ -565,7 +565,7 @@ def test_a_distance_of_many_that_fails_falls_back_to_pairs(folder, registries):
     assert found["error"][1] == "sides: IndexError: list index out of range" and found["own"][0] > 1
 
 
-def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, registries):
+def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, registries, tmp_path):
     names = defined(MEAN + """
     def fatal(image):
         if image.size == (12, 12):
@@ -573,11 +573,16 @@ def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, re
         return feature(image)
     """)  # fmt: skip
     methods.register("own", names["fatal"], distance=names["distance"], maximum=255)
-    found = score(pairs, "own, phash", n_jobs=2)
+    found = score(pairs, "own, phash", n_jobs=2, cache=tmp_path / "c.sqlite")
     dead = pairs["reference"].str.startswith("tiny") | pairs["query"].str.startswith("tiny")
     assert dead.any() and found["status"].eq("error").equals(dead | scores["status"].eq("error"))
     assert found.loc[dead & scores["status"].eq("ok"), "error"].str.contains("died twice").all()
     assert found.loc[~dead, "phash"].equals(scores.loc[~dead, "phash"])
+    # again, when nothing but that picture is left to do, and where it is the one that the time is measured with
+    alone = pair(("tiny 8.png", "0.png"), ("0.png", "1.png"))
+    again = score(alone, "own, phash", root=folder, n_jobs=2, cache=tmp_path / "c.sqlite")
+    assert again["status"].tolist() == ["error", "ok"]
+    assert preview(pair(("tiny 8.png", "tiny 8.png")), "own", root=folder, n_jobs=2).endswith("about 0 s")
 
 
 def test_a_process_that_dies_in_matching_costs_exactly_its_pair(folder, registries, monkeypatch):

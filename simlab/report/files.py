@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,17 +20,26 @@ _PACKAGES = (
     "numpy", "scipy", "pandas", "pillow", "opencv-python-headless", "imagehash", "faiss-cpu", "scikit-learn",
     "matplotlib",
 )  # fmt: skip
+_PARTIAL = ".partial-"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 @contextlib.contextmanager
 def whole(out: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder whose files are moved into `out` when the block ends well, report.html last."""
+    """Yield a temporary folder whose files are moved into `out` when the block ends well, report.html last.
+
+    What a killed run left there is removed: two runs at once need a folder each.
+    """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as made:
+    for left in out.glob(f"{_PARTIAL}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=_PARTIAL, ignore_cleanup_errors=True) as made:
         yield Path(made)
         files = sorted(path for path in Path(made).rglob("*") if path.is_file())
+        for path in files:
+            with path.open("rb+") as file:  # on the disk before its name is: a power failure leaves no empty file
+                os.fsync(file.fileno())
         for path in sorted(files, key=lambda path: path.name == "report.html"):
             target = out / path.relative_to(made)
             target.parent.mkdir(exist_ok=True)

@@ -1,8 +1,6 @@
 """The result of a search as a folder: found pairs and groups as tables, and a page that shows why."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +13,7 @@ from PIL import Image
 
 from simlab import akaze, plots
 from simlab.images import read_image
-from simlab.report.files import versions, write_csv, write_text
+from simlab.report.files import versions, whole, write_csv, write_text
 from simlab.report.page import Figure, Section, write_report
 
 _PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
@@ -43,18 +41,15 @@ def found(pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Ma
         groups: as from :func:`simlab.group`.
         run: how it was made; versions are added.
     """
-    out, run = Path(out), {**(run or {}), "versions": versions()}
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as folder:
-        made = _Found(pairs, groups, Path(pairs.attrs.get("root", ".")), Path(folder), pairs.attrs)
+    run = {**(run or {}), "versions": versions()}
+    with whole(out) as folder:
+        made = _Found(pairs, groups, Path(pairs.attrs.get("root", ".")), folder, pairs.attrs)
         write_csv(pairs, made.folder / "found.csv")
         write_csv(groups, made.folder / "groups.csv")
         write_text(made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
         page = {"title": "Copies among these pictures", "lead": _lead(made), "facts": _numbers(made)}
         write_report(made.folder / "report.html", **page, sections=list(_sections(made)), run=run)
-        for name in ("found.csv", "groups.csv", "run.json", "report.html"):
-            os.replace(made.folder / name, out / name)
-    return out / "report.html"
+    return Path(out) / "report.html"
 
 
 def _numbers(made: _Found) -> dict[str, str]:
@@ -138,8 +133,10 @@ def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
 
 
 def _draw(made: _Found, ax: Axes, alt: str, caption: str) -> Figure:
-    png = plots.save(ax, made.folder / "figure.png", dpi=80).read_bytes()
+    file = plots.save(ax, made.folder / "figure.png", dpi=80)
     plt.close(ax.figure)
+    png = file.read_bytes()
+    file.unlink()
     return Figure(png, alt, caption)
 
 

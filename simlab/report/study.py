@@ -1,6 +1,7 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,14 @@ def study(
 
     Args:
         root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
-        run: how it was made (command, seed, arguments, digests of the inputs); versions are added.
+        run: how it was made (command, seed, arguments, digests of the inputs); the root and versions are added.
         audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
         unreadable: pictures that were left out before scoring, and why.
         example: the picture in the gallery of perturbations; the first one by default.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
-    root, run = Path(scores.attrs.get("root", ".") if root is None else root), {**(run or {}), "versions": versions()}
+    root = Path(scores.attrs.get("root", ".") if root is None else root)
+    run = {**(run or {}), "root": os.path.abspath(root), "versions": versions()}
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES)

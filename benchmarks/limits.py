@@ -1,0 +1,135 @@
+"""What one picture costs at most: peak memory and processor time of a process that reads it and makes its features.
+
+    .venv/bin/python benchmarks/limits.py --out benchmarks/limits.csv        8000 × 6000, every format; minutes
+    .venv/bin/python benchmarks/limits.py --size 12000 10000 …              the largest that is read (120 megapixels)
+    .venv/bin/python benchmarks/limits.py --perturbations standard …        and each perturbation of the PNG
+
+Each file is read in a process of its own, and its memory is that process's peak, imports included (Linux tells it).
+"""
+
+import argparse
+import itertools
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+import simlab as sl
+
+FILES = {
+    "plain.png": ("RGB", {"compress_level": 1}),
+    "alpha.png": ("RGBA", {"compress_level": 1}),
+    "16 bits.png": ("I;16", {"compress_level": 1}),
+    "plain.jpg": ("RGB", {"quality": 90}),
+    "progressive.jpg": ("RGB", {"quality": 90, "progressive": True}),
+    "inks.jpg": ("CMYK", {"quality": 90}),
+    "plain.bmp": ("RGB", {}),
+    "plain.gif": ("P", {}),
+    "float.tif": ("F", {"compression": "tiff_adobe_deflate"}),
+    "alpha.tif": ("RGBA", {"compression": "tiff_lzw"}),
+    "plain.ppm": ("RGB", {}),
+    "plain.webp": ("RGB", {"quality": 80, "method": 0}),
+    "lossless.webp": ("RGBA", {"lossless": True, "method": 0, "quality": 0}),
+    "plain.jp2": ("RGB", {"quality_mode": "rates", "quality_layers": [10], "tile_size": (1024, 1024)}),
+    "untiled.jp2": ("RGB", {"quality_mode": "rates", "quality_layers": [10]}),
+    "plain.avif": ("RGB", {"speed": 10}),
+}
+"""Name → mode and options of Pillow's ``save``."""
+
+
+
+def main() -> None:
+    """Print the table and save it."""
+    options = _options()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        picture = _picture(*options.size)
+        for name in options.files or FILES:
+            mode, save = FILES[name]
+            path = Path(folder, name)
+            _as(picture, mode).save(path, **save)
+            specs = sl.perturb.resolve(options.perturbations) if options.perturbations else [""]
+            for spec in specs:
+                rows.append({"file": name, "perturbation": spec, "mb": path.stat().st_size / 1e6, **_apart(path, spec)})
+                print(rows[-1], flush=True)
+            path.unlink()
+    table = pd.DataFrame(rows)
+    print(table.round(2).to_string(index=False))
+    if options.out:
+        table.round(2).to_csv(options.out, index=False)
+
+
+def cost(path: str, spec: str) -> None:
+    """Read the file, perturb it, make every default feature; print seconds and peak memory so far."""
+    done = {}
+
+    def note(step):
+        # getrusage's own peak would begin with that of the process that started this one
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        done[step] = (time.process_time(), int(peak.group(1)) * 1024 / 1e9)
+
+    wanted = {method.feature for method in sl.methods.resolve(None)}
+    note("start")
+    image = sl.features.read_image(sl.images.read_bytes(path))
+    digest = sl.perturb.content_digest(image)
+    note("read")
+    image = sl.perturb.parse(spec).apply(image, 0, digest) if spec else image
+    note("perturb")
+    sl.methods.extract_all(image, wanted)
+    note("features")
+    for before, step in itertools.pairwise(done):
+        print(f"{step}_s", done[step][0] - done[before][0])
+        print(f"{step}_gb", done[step][1])
+
+
+def _apart(path: Path, spec: str) -> dict[str, float]:
+    code = "import sys; from limits import cost; cost(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(path), spec]
+    run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    if run.returncode:
+        return {"failed": run.stderr.strip().splitlines()[-1] if run.stderr.strip() else run.returncode}
+    return {name: float(value) for name, value in map(str.split, run.stdout.splitlines())}
+
+
+def _picture(width: int, height: int) -> Image.Image:
+    """A photograph of the sample, enlarged, with grain: nothing that a decoder could skip."""
+    photograph = sl.read_image(sl.datasets.DATA / "sample" / "coffee.jpg")
+    photograph = photograph.resize((width, height), Image.Resampling.BILINEAR)
+    rng = np.random.default_rng(0)
+    for top in range(0, height, 512):
+        box = (0, top, width, min(height, top + 512))
+        band = np.asarray(photograph.crop(box), dtype=np.int16)
+        grainy = (band + rng.integers(-8, 9, band.shape, dtype=np.int16)).clip(0, 255).astype(np.uint8)
+        photograph.paste(Image.fromarray(grainy), box)
+    return photograph
+
+
+def _as(picture: Image.Image, mode: str) -> Image.Image:
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    if mode == "P":
+        return picture.quantize(256, method=Image.Quantize.FASTOCTREE)
+    if mode == "RGBA":
+        picture = picture.copy()
+        picture.putalpha(picture.getchannel("G"))
+        return picture
+    return picture.convert(mode)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs=2, default=(8000, 6000), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--files", nargs="+", metavar="NAME", help=f"of {', '.join(FILES)}")
+    parser.add_argument("--perturbations", metavar="SPECS", help="a preset or specs")
+    parser.add_argument("--out", metavar="FILE.csv")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

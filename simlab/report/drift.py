@@ -1,0 +1,97 @@
+"""Whether a study still holds: a sample of its pairs scored again, its pictures and versions compared with today's."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simlab import features, scoring
+from simlab.datasets import as_table
+from simlab.report.files import versions
+from simlab.tables import PAIR_COLUMNS, method_columns, read_scores
+
+
+def verify(
+    folder: str | Path,
+    *,
+    root: str | Path | None = None,
+    n_pairs: int = 200,
+    seed: int = 0,
+    n_jobs: int = -1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return what has drifted since a study was written to `folder`; an empty table where nothing has.
+
+    Every version is compared; pictures and distances are those of a sample of the pairs, scored without a cache. A
+    pair with a changed picture is not scored.
+
+    Args:
+        root: folder that the pictures' paths are relative to; by default the one that run.json names.
+        n_pairs: how many pairs are drawn.
+        seed: of the draw.
+
+    Returns:
+        Columns what ("version", "picture", "status" or "distance"), name, and drift, in words.
+
+    Raises:
+        ValueError: no study in the folder, a damaged one, or a method of it that is not registered here.
+    """
+    run, scores = _run(Path(folder) / "run.json"), read_scores(Path(folder) / "scores.csv")
+    root = run.get("root", ".") if root is None else root
+    names = run.get("arguments", {}).get("methods") or method_columns(scores)
+    sample = scores.sample(min(n_pairs, len(scores)), random_state=seed).sort_index()
+    pictures = dict(_pictures(sample, run.get("inputs", {}), root))
+    then = sample[~(sample["reference"].isin(pictures) | sample["query"].isin(pictures))]
+    now = scoring.score_pairs(then[list(PAIR_COLUMNS)], names, root=root, n_jobs=n_jobs, progress=progress)
+    rows = [
+        *(("version", *row) for row in _versions(run.get("versions", {}))),
+        *(("picture", *row) for row in pictures.items()),
+        *_distances(then, now, now.attrs["methods"]),
+    ]
+    return pd.DataFrame(rows, columns=["what", "name", "drift"])
+
+
+def _run(path: Path) -> dict[str, Any]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"no study in {str(path.parent)!r}: cannot read run.json: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: it is no JSON text") from error
+    parts = [run, *(run.get(name, {}) for name in ("arguments", "inputs", "versions"))] if type(run) is dict else [run]
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError(f"{str(path)!r} does not tell how a study was made")
+    return run
+
+
+def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    now = versions()
+    for name in dict.fromkeys([*then, *now] if then else ()):
+        if then.get(name) != now.get(name):
+            yield name, f"{then.get(name, 'none')} then, {now.get(name, 'none')} now"
+
+
+def _pictures(sample: pd.DataFrame, then: Mapping[str, str], root: str | Path) -> Iterator[tuple[str, str]]:
+    paths = sorted({*sample["reference"], *sample["query"]})
+    now = features.digests(as_table(pd.DataFrame({"path": paths}), root=root)) if paths else {}
+    for path in paths:
+        # one that could not be read then has no digest, and its pairs say so
+        if path in then and then[path] != now.get(path):
+            yield path, "another file than then" if path in now else "can no longer be read"
+
+
+def _distances(then: pd.DataFrame, now: pd.DataFrame, methods: list[str]) -> Iterator[tuple[str, str, str]]:
+    if (changed := then["status"].ne(now["status"])).any():
+        row = now[changed].iloc[0]
+        words = f"{row['status']} now" + (f": {row['error']}" if row["error"] else "")
+        words += f"; {changed.sum()} of {len(then)} pairs differ"
+        yield "status", f"{row['reference']} and {row['query']}", words
+    for method in (name for name in methods if name in then):
+        moved = (then[method] - now[method]).abs()
+        if (moved > 0).any():
+            at = moved.idxmax()
+            pair = " ".join(filter(None, (f"{now['reference'][at]} and {now['query'][at]}", now["perturbation"][at])))
+            most = f"most for {pair}: {then[method][at]:g} then, {now[method][at]:g} now"
+            yield "distance", method, f"{(moved > 0).sum()} of {len(then)} differ, {most}"

@@ -1,0 +1,105 @@
+"""Runs a verb of simlab again and again while the file system fails, or the process dies, at its N-th operation.
+
+It runs under faults.so (see faults.c), imports everything once, and forks a process for each N.
+
+    faults.py PICTURES WORK full|broken|kill STEP VERB…
+"""
+
+import ctypes
+import errno
+import io
+import os
+import shutil
+import signal
+import sys
+import warnings
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from simlab import audit, cli, ensemble, evaluation, features, grouping, plots, report, scoring, search  # noqa: F401
+
+SHIM = ctypes.CDLL(None)
+DIED, REFUSED, TRACEBACK = -signal.SIGKILL, 1, 70
+
+
+def render_nothing(ax, path, **options):
+    """Figures are made, not drawn, which takes the longest; their files are written all the same."""
+    Path(path).write_bytes(b"figure")
+    return path
+
+
+def run(arguments, n, error):
+    """Run the verb in a process of its own; returned are its exit status, what it said, and how many operations."""
+    read, write = os.pipe()
+    if not (child := os.fork()):
+        status, said = TRACEBACK, io.StringIO()
+        try:
+            SHIM.fault_at(ctypes.c_long(n), error)
+            with redirect_stderr(said), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                status = cli.main(arguments)
+        except BaseException as caught:
+            said.write(f"{type(caught).__name__}: {caught}")
+        count = SHIM.fault_count()
+        SHIM.fault_at(ctypes.c_long(0), 0)
+        os.write(write, f"{count}\n{said.getvalue()[-3000:]}".encode())
+        os._exit(status)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        count, _, said = pipe.read().decode().partition("\n")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status, said, int(count or 0)
+
+
+def files(folder):
+    """Visible files below a folder and what they hold."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "out").mkdir(parents=True)
+    return folder
+
+
+def main(pictures, work, kind, step, *verb):
+    error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
+    work = Path(work)
+    plots.save = render_nothing
+    report.sections.RESAMPLES = 5
+    folder = fresh(work / "run")
+    verb = [part.replace("PICTURES", pictures).replace("WORK", str(folder)) for part in verb]
+    status, said, total = run(verb, 10**9, 0)
+    expected = files(folder / "out")
+    assert status == 0 and expected and total, (status, said)
+    n, failed = 1, 0
+    while True:
+        fresh(folder)
+        status, said, _ = run(verb, n, error)
+        found = files(folder / "out")
+        assert found.items() <= expected.items(), (n, status, said, {k for k in found if found[k] != expected.get(k)})
+        if status == 0:
+            assert found == expected, (n, said)
+        else:
+            failed += 1
+            assert status == (DIED if kind == "kill" else REFUSED), (n, status, said)
+            assert kind == "kill" or said.splitlines()[-1].startswith("simlab: "), (n, said)
+            again, said, _ = run(verb, 10**9, 0)
+            assert again == 0 and files(folder / "out") == expected, (n, again, said)
+        if n > total and status == 0:
+            break
+        n += int(step)
+    print(f"{failed} of {n} operations failed")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
