@@ -22,6 +22,7 @@ _NAMES = {
     "audit_sources": "audit",
     "distances": "scoring",
     "score_pairs": "scoring",
+    "score_designs": "scoring",
     "evaluate": "evaluation",
     "compare": "evaluation",
     "choose_threshold": "evaluation",

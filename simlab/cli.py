@@ -138,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         verb = _verb(verbs, function, summary)
         verb.add_argument("labels", metavar="LABELS.csv", help="columns reference, query, label")
         verb.add_argument("--root", metavar="DIR", help="folder that the paths are relative to (default: the CSV's)")
+        verb.add_argument("--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)")
         verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
 
     verb = _verb(verbs, find, "list copies in a folder, or of a picture: tables of pairs and groups, a report")
@@ -187,7 +188,7 @@ def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dic
 
     out = _writable(options.out)
     names = [method.name for method in sl.methods.resolve(options.methods)]
-    pairs = sl.read_pairs(options.labels, root=options.root)
+    pairs = sl.read_pairs(options.labels, root=options.root, encoding=options.encoding)
     _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
     scores = sl.score_pairs(pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs)
     files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})

@@ -262,8 +262,9 @@ def _read_text(path: Path, encoding: str) -> str:
     except OSError as error:
         raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
         raise ValueError(
-            f"{path.name} is not {error.encoding} text (byte {error.start}); pass encoding=, or save it as UTF-8"
+            f"{path.name}, line {line}: not {error.encoding} text; name the encoding (--encoding), or save it as UTF-8"
         ) from error
     except (LookupError, UnicodeError) as error:
         raise ValueError(f"{encoding!r} is no encoding of text") from error

@@ -87,6 +87,20 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
         assert [f">{heading}<" in page for page in pages] == [False, True]
 
 
+def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys):
+    table = pd.read_csv(labels).replace("copy_0.png", "海_0.png")
+    shutil.move(tmp_path / "copy_0.png", tmp_path / "海_0.png")
+    other = tmp_path / "sjis.csv"
+    other.write_bytes(table.to_csv(index=False, sep=";", lineterminator="\r\n").encode("shift_jis"))
+    arguments = ["evaluate", str(other), "--out", str(tmp_path / "o"), "--cache", str(tmp_path / "c"), *QUICK]
+    assert main(arguments) == 1
+    assert "sjis.csv, line 2: not utf-8 text; name the encoding (--encoding)" in capsys.readouterr().err
+    assert main([*arguments, "--encoding", "shift_jis"]) == 0
+    scores = sl.tables.read_scores(tmp_path / "o" / "scores.csv")
+    assert "海_0.png" in set(scores["query"])
+    assert {"label_audit.csv", "complementarity.csv", "ranking.csv"} <= {p.name for p in (tmp_path / "o").iterdir()}
+
+
 def test_features_writes_a_row_for_every_file(folder, tmp_path):
     target = tmp_path / "f.csv"
     assert main(["features", str(folder), "--out", str(target), "--cache", str(tmp_path / "c"), *QUICK]) == 0

@@ -215,7 +215,7 @@ def test_files_of_equal_content_share_a_source(tmp_path):
         ("reference,query,label,weight\na.jpg,b.jpg,1,\n", "line 2: weight '' is not a number"),
         ("reference,query,label,weight\na.jpg,b.jpg,1,nan\n", "line 2: weight 'nan' is not a number"),
         ("reference,query,label,source_query\na.jpg,b.jpg,1,s\n", "must both be there"),
-        ((HEADER + "a.jpg,日本.jpg,1\n").encode("cp932"), r"not utf-8 text \(byte \d+\); pass encoding="),
+        ((HEADER + "a.jpg,日本.jpg,1\n").encode("cp932"), r"labels\.csv, line 2: not utf-8 text; name the encoding"),
         ((HEADER + "a.jpg,b.jpg,1\n").encode("utf-16"), "not utf-8 text"),
         ((HEADER + "a.jpg,b.jpg,1\n").encode("utf-16-le"), "holds zero bytes"),
         (HEADER + "a.jpg,b\0.jpg,1\n", "holds zero bytes"),

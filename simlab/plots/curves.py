@@ -29,7 +29,7 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     lines(ax, curves, "fpr", "tpr", step="post")
     _name_starts(ax, curves.groupby("method", sort=False)["tpr"].first().to_dict(), floor)
     ax.set(xscale="log", ylim=(-0.02, 1.03))
-    _end(ax, floor, floor**1.33)
+    _end(ax, floor, floor**1.33, 0)
     return style.finish(ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate")
 
 
@@ -49,7 +49,7 @@ def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     missed[rates] = (1 - missed[rates]).clip(lower=lowest)
     lines(ax, missed, "fpr", "tpr", step="post")
     ax.set(xscale="log", yscale="log", ylim=(lowest, 1.03))
-    _end(ax, floor, floor**1.08)
+    _end(ax, floor, floor**1.08, lowest**0.97)
     decades(ax.yaxis, lowest)
     style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     names = {"xlabel": "false positive rate", "ylabel": "share of copies missed"}
@@ -142,12 +142,11 @@ def decades(axis: Axis, floor: float) -> None:
     axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.9f}".rstrip("0").rstrip(".")))
 
 
-def _end(ax: Axes, floor: float, left: float) -> None:
+def _end(ax: Axes, floor: float, left: float, bottom: float) -> None:
     """Let the FPR axis begin at `left`, and show that nothing can be measured below the smallest FPR, `floor`."""
     ax.axvspan(left, floor, color=END, linewidth=0, zorder=0)
     note = {"rotation": 90, "va": "bottom", "color": style.MUTED, "fontsize": 7.5}
-    place = {"transform": ax.get_xaxis_transform(), "clip_on": True}
-    ax.text(left ** (1 - 0.015), 0.03, f"below 1/{1 / floor:,.0f}: not measurable", **note, **place)
+    ax.text(left**0.985, bottom, f"below 1/{1 / floor:,.0f}: not measurable", **note)
     ax.set_xlim(left, 1)
     decades(ax.xaxis, floor)
 

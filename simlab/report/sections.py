@@ -1,6 +1,6 @@
 """The sections of a study's page; a table that a section is told from is kept beside the page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -179,11 +179,17 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
 
 def _hardest(made: Study, method: str) -> Iterator[Figure]:
     words = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
-    specs = made.scores["perturbation"].unique()
     for kind, rows in evaluation.hardest(made.scores, method, _HARDEST).groupby("error_kind", sort=False):
-        told = zip(rows["perturbation"], rows[method], strict=True)
-        notes = [f"{spelled(spec, specs)}, distance {distance:.4g}" for spec, distance in told]
+        notes = _notes(made, rows, [f"distance {distance:.4g}" for distance in rows[method]])
         yield made.draw(f"hardest_{kind.replace(' ', '_')}", _pairs(made.root, rows, notes), kind, words[kind])
+
+
+def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
+    """The texts, after the perturbation of each row where there are any."""
+    specs = made.scores["perturbation"].unique()
+    if not any(specs):
+        return list(texts)
+    return [f"{spelled(spec, specs)}, {text}" for spec, text in zip(rows["perturbation"], texts, strict=True)]
 
 
 def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
@@ -200,9 +206,8 @@ def doubts(made: Study) -> Iterator[Section]:
     """Yield the pairs whose label every method contradicts."""
     found = made.keep("label_audit", evaluation.label_audit(made.scores))
     if len(found):
-        shown, specs = found.head(_HARDEST), made.scores["perturbation"].unique()
-        told = zip(shown["finding"], shown["perturbation"], strict=True)
-        ax = _pairs(made.root, shown, [f"{finding}, {spelled(spec, specs)}" for finding, spec in told])
+        shown = found.head(_HARDEST)
+        ax = _pairs(made.root, shown, _notes(made, shown, shown["finding"]))
         figure = made.draw("label_audit", ax, "Labels in doubt", "The labels that are contradicted most.")
         columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
         note = "Pairs whose label every method contradicts, strongest first; over 0.5 a distance is on the wrong side."
