@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.metrics import cohen_kappa_score
 
 from simlab import tables
@@ -28,8 +28,11 @@ from simlab import tables
 ORDERS = ("random", "distance", "uncertainty")
 """How :func:`choose` draws: every pair alike, as many from each range of distances, most from what is uncertain."""
 
+KEY = ("reference", "query", "perturbation_reference", "perturbation", "seed")
+"""Columns that say which pair it is."""
+
 COLUMNS = (
-    "reference", "query", "perturbation_reference", "perturbation", "seed", "label", "weight", "probability", "stratum",
+    *KEY, "label", "weight", "probability", "stratum",
     "planned", "annotator", "time",
 )  # fmt: skip
 """Columns of a label file. The last ends in Z, so that a line that breaks off is told from a whole one."""
@@ -70,12 +73,12 @@ def choose(
 
     >>> near = pd.DataFrame({"reference": "a", "query": list("bcdef"), "phash": [2.0, 30, 31, 33, 34]})
     >>> choose(near, 3, by="phash", strata=2)[["weight", "probability", "stratum", "planned"]]
-       weight  probability         stratum  planned
-    0     1.0          1.0   phash 2 to 18        1
-    1     2.0          0.5  phash 18 to 34        2
-    2     2.0          0.5  phash 18 to 34        2
+       weight  probability            stratum  planned
+    0     1.0          1.0   01 phash 2 to 18        1
+    1     2.0          0.5  02 phash 18 to 34        2
+    2     2.0          0.5  02 phash 18 to 34        2
     """
-    if order not in ORDERS or n < 1 or strata < 1:
+    if order not in ORDERS or min(n, strata) < 1:
         allowed = f"order must be one of {', '.join(ORDERS)}, n and strata 1 or more"
         raise ValueError(f"{allowed}; given {order!r}, {n!r}, {strata!r}")
     if order != "random" and by not in pairs:
@@ -98,9 +101,9 @@ def choose(
 class LabelFile:
     """One person's labels in a CSV that :func:`simlab.read_pairs` reads: every row is on disk before the call returns.
 
-    A file that is there is gone on with. Where its last line breaks off, because the program was killed while it wrote,
-    the line is completed if nothing is missing, else taken out, and `repaired` says so. A damaged file, or one of
-    another kind, is refused and left as it is.
+    The first label makes the file; one that is there is gone on with. Where its last line breaks off, because the
+    program was killed while it wrote, the line is completed if nothing is missing, else taken out, and `repaired` says
+    so. A damaged file, or one of another kind, is refused and left as it is.
 
     Args:
         path: of the CSV.
@@ -124,9 +127,9 @@ class LabelFile:
         with self._named():
             data = self.path.read_bytes() if self.path.exists() else b""
             rows = self._parse(data)
-            if not data or self.repaired:
+            if self.repaired:
                 self._replace(rows)
-            self.rows, self._size = rows, self.path.stat().st_size
+            self.rows, self._size = rows, self._size_now()
 
     def add(self, pair: Pair, label: str | int) -> None:
         """Append a pair with its label, and return when it is on disk.
@@ -136,7 +139,7 @@ class LabelFile:
                 full disk, or a file that another program has changed meanwhile.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        row = {name: _cell(pair, name) for name in COLUMNS} | {"annotator": self.annotator, "time": now}
+        row = {name: cell(pair, name) for name in COLUMNS} | {"annotator": self.annotator, "time": now}
         if str(label).lower() not in self.words:
             raise ValueError(f"label must be one of {', '.join(self.words)}, not {label!r}")
         row["label"] = self.words[str(label).lower()]
@@ -156,14 +159,15 @@ class LabelFile:
         """
         with self._named():
             if identity(pair) not in self.rows:
-                raise ValueError(f"the pair {_cell(pair, 'reference')!r}, {_cell(pair, 'query')!r} has no label")
+                raise ValueError(f"the pair {cell(pair, 'reference')!r}, {cell(pair, 'query')!r} has no label")
             self._check_unchanged()
             rows = {key: row for key, row in self.rows.items() if key != identity(pair)}
             self._replace(rows)
-            self.rows, self._size = rows, self.path.stat().st_size
+            self.rows, self._size = rows, self._size_now()
 
     def _append(self, line: bytes) -> None:
         self._check_unchanged()
+        line = line if self._size else _HEADER + line
         with self.path.open("ab", buffering=0) as file:
             try:
                 if file.write(line) < len(line):
@@ -175,8 +179,11 @@ class LabelFile:
         self._size += len(line)
 
     def _check_unchanged(self) -> None:
-        if self.path.stat().st_size != self._size:
+        if self._size_now() != self._size:
             raise ValueError("another program has changed it meanwhile; open it again")
+
+    def _size_now(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def _replace(self, rows: dict[Hashable, dict]) -> None:
         new = self.path.with_name(f".{self.path.name}.new")
@@ -276,10 +283,11 @@ def read_labels(*paths: str | Path, root: str | Path | None = None) -> Labels:
 
 def identity(pair: Pair) -> Hashable:
     """Return what makes two rows the same pair: see :func:`simlab.tables.pair_identity`."""
-    return tables.pair_identity(*(_cell(pair, name) for name in COLUMNS[:5]))
+    return tables.pair_identity(*(cell(pair, name) for name in KEY))
 
 
-def _cell(pair: Pair, name: str) -> Any:
+def cell(pair: Pair, name: str) -> Any:
+    """Return a cell of a pair, or what stands for it where it is absent or NaN."""
     value = pair.get(name)
     return _DEFAULTS.get(name, "") if value is None or value != value else value
 
@@ -317,18 +325,20 @@ def _strata(distance: np.ndarray, by: str, order: str, strata: int) -> tuple[np.
     """The number of each pair's stratum, and the names of the strata."""
     if order == "random":
         return np.zeros(len(distance), int), np.array(["all"])
-    edges, shown, word = np.linspace(distance.min(), distance.max(), strata + 1), np.asarray, ""
+    edges, unit = np.linspace(distance.min(), distance.max(), strata + 1), ""
     if order == "uncertainty":
         if distance.min() < 0 or distance.max() > 1:
             raise ValueError(f"order 'uncertainty' needs a column of 1 - probability, in [0, 1]; {by!r} is none")
-        edges, shown, word, distance = np.array(NATS), expit, "sure to ", np.abs(logit(distance))
-    names = [f"{by} {word}{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(shown(edges))]
+        edges, unit, distance = np.array(NATS), " nats from even", np.abs(logit(distance))
+    # numbered, so that no two names are the same
+    ranges = enumerate(itertools.pairwise(edges.round(9)), 1)
+    names = [f"{number:02d} {by} {low:.4g} to {high:.4g}{unit}" for number, (low, high) in ranges]
     return np.clip(np.searchsorted(edges, distance) - 1, 0, len(names) - 1), np.array(names)
 
 
 def _turns(table: pd.DataFrame, code: np.ndarray, seed: int) -> np.ndarray:
     """The place of each pair in the random order of its stratum, from 1."""
-    columns = (table.get(name, pd.Series("", table.index)).astype(str) for name in COLUMNS[:5])
+    columns = (table.get(name, pd.Series("", table.index)).astype(str) for name in KEY)
     names = ["\0".join(cells) for cells in zip(*columns)]
     rank = {name: place for place, name in enumerate(tables.rank_by_hash(names, seed))}
     return pd.Series([rank[name] for name in names]).groupby(code).rank(method="first").to_numpy()

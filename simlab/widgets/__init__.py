@@ -2,6 +2,7 @@
 
 from simlab.widgets.explore import explore
 from simlab.widgets.failures import Failures as failures
+from simlab.widgets.label import label
 from simlab.widgets.tune import Tune as tune
 
-__all__ = ["explore", "failures", "tune"]
+__all__ = ["explore", "failures", "label", "tune"]
