@@ -13,7 +13,7 @@ from PIL import Image
 
 import simlab as sl
 from simlab.widgets import picker
-from simlab.widgets.variant import Variant, sweep
+from simlab.widgets.variant import Slider, Variant, sweep
 
 SAMPLE = sl.datasets.load_sample()
 METHODS = ["phash", "dhash(hash_size=16)", "akaze"]
@@ -160,17 +160,17 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
 
 
 def test_what_a_person_does_reaches_the_attributes_and_back(explorer):
-    kind, slider = find(explorer, ipywidgets.Dropdown)[0], find(explorer, ipywidgets.SelectionSlider)[0]
+    kind, slider = find(explorer, ipywidgets.Dropdown)[0], find(explorer, Slider)[0]
     spec, mode = find(explorer, ipywidgets.Text)[-1], find(explorer, ipywidgets.RadioButtons)[0]
     kind.value = "blur"
-    assert (explorer.perturbation, slider.description, slider.value) == ("blur", "Sigma", "blur")
-    slider.value = "blur(sigma=7)"
+    assert (explorer.perturbation, slider.label, slider.places[slider.index]) == ("blur", "Sigma", "2")
+    slider.index += 10
     assert explorer.perturbation == spec.value == "blur(sigma=7)"
     spec.value = "blur(sima=7)"
     assert "sima" in explorer._status.value
     assert explorer.perturbation == "blur(sigma=7)"
     spec.value = 'crop(area=0.37, anchor="center")'
-    assert (kind.value, slider.label) == ("crop", "0.37")
+    assert (kind.value, slider.label, slider.places[slider.index]) == ("crop", "Area", "0.37")
     mode.value = "another picture"
     assert explorer.other == "brick.jpg"
     lists = find(explorer, ipywidgets.Select)
@@ -234,7 +234,7 @@ def test_a_kind_of_ones_own_has_a_slider_with_the_places_that_it_allows():
         assert places[0] == ("0", 'darken(strength=0, tint="blue")')
         assert max(float(value) for value, _ in places) <= 1
         variant = Variant(print)
-        variant.perturbation = "darken(strength=0.5)"
-        assert find(variant, ipywidgets.SelectionSlider)[0].label == "0.5"
+        variant.perturbation = "darken(strength=0.48)"
+        assert variant.children[1].places[variant.children[1].index] == "0.48"
     finally:
         del sl.perturb.REGISTRY["darken"]

@@ -11,6 +11,7 @@ from simlab.plots.pictures import bit_rows
 from simlab.widgets.shared import jpeg, png
 
 FLIPPED, AGREEING, ASTRAY, GAP = (213, 94, 0), (230, 159, 0), (255, 255, 255), (136, 136, 136)
+EDGE = (110, 110, 110)
 
 
 def small(image: Image.Image, side: int = 560) -> bytes:
@@ -53,6 +54,7 @@ def lines(first: Image.Image, second: Image.Image, matches: Matches, *, width: i
     ends = np.rint(matches.second * (high / second.height) + (left.width + 8, 0)).astype(int)
     for chosen, colour in ((~matches.agree, ASTRAY), (matches.agree, AGREEING)):
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist()):
+            cv2.line(canvas, start, end, EDGE, 2, cv2.LINE_AA)  # or white would not be seen on a page
             cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA)
     return jpeg(Image.fromarray(canvas))
 

@@ -122,8 +122,10 @@ class Explorer(Panel):
     def figure(self) -> Figure:
         """Return the comparison as a figure: keypoint matches, bits that flipped, distances, evidence."""
         found, hashes = self.comparison, self.comparison.hashes
-        whole = plt.figure(figsize=(9, 5.6 + 1.7 * bool(hashes)), layout="constrained")
-        rows = whole.add_gridspec(3, 1, height_ratios=[3, 1.4 if hashes else 0.01, 2.2])
+        wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))
+        heights = [0.4 + min(8 / wide, 4), 1.35 if hashes else 0.01, 2.2]
+        whole = plt.figure(figsize=(8, sum(heights)), layout="constrained")
+        rows = whole.add_gridspec(3, 1, height_ratios=heights)
         self._draw_pair(whole.add_subplot(rows[0]))
         for place, (name, pair) in zip(rows[1].subgridspec(1, max(1, len(hashes))), hashes.items()):
             ax = plots.plot_hash_difference(*pair, ax=whole.add_subplot(place))

@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
@@ -61,6 +63,14 @@ def _places(call: specs.Call, argument: str, values: list[float]) -> Iterator[tu
             continue
 
 
+class Slider(anywidget.AnyWidget):
+    """A slider with a word for each of its places."""
+
+    _esm = Path(__file__).with_name("slider.js")
+    label, index = traitlets.Unicode().tag(sync=True), traitlets.Int().tag(sync=True)
+    places = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+
 class Variant(ipywidgets.VBox):
     """The controls.
 
@@ -74,12 +84,13 @@ class Variant(ipywidgets.VBox):
     def __init__(self, say: Callable[[str], None]):
         self._say, self._placing = say, False
         self._kind = ipywidgets.Dropdown(description="Kind", options=[WRITTEN, *perturb.REGISTRY])
-        self._slider = ipywidgets.SelectionSlider(options=[("", "")])
+        self._slider = Slider()
         self._spec = ipywidgets.Text(description="Spec", continuous_update=False)
         self._seed = ipywidgets.BoundedIntText(description="Seed", max=9999)
         super().__init__([self._kind, self._slider, self._spec, self._seed])
-        for control in (self._kind, self._slider, self._spec):
-            control.observe(self._moved, "value")
+        for control in (self._kind, self._spec):
+            control.observe(lambda change: self._moved(change["new"]), "value")
+        self._slider.observe(lambda change: self._moved(self._places[change["new"]]), "index")
         traitlets.link((self, "seed"), (self._seed, "value"))
         self.observe(self._place, "perturbation")
         self._place()
@@ -91,17 +102,19 @@ class Variant(ipywidgets.VBox):
     def _place(self, _=None) -> None:
         """Set the controls to the perturbation."""
         argument, places = sweep(self.perturbation)
-        self._placing = True  # a slider that is given other options goes to the first of them by itself
+        self._places = [spec for _, spec in places]
         kind = perturb.kind(self.perturbation)
+        self._placing = True
         self._kind.value = kind if kind in perturb.REGISTRY else WRITTEN
-        self._slider.options, self._slider.description = places, argument.capitalize()
-        self._slider.value, self._slider.disabled = self.perturbation, len(places) < 2
+        with self._slider.hold_sync():
+            self._slider.label, self._slider.places = argument.capitalize(), [value for value, _ in places]
+            self._slider.index = self._places.index(self.perturbation)
         self._spec.value = self.perturbation
         self._placing = False
 
-    def _moved(self, change: dict) -> None:
-        if not self._placing and change["new"] != WRITTEN:
+    def _moved(self, spec: str) -> None:
+        if not self._placing and spec != WRITTEN:
             try:
-                self.perturbation = change["new"]
+                self.perturbation = spec
             except ValueError as error:
                 self._say(str(error))
