@@ -6,12 +6,11 @@ Protocol (https://arxiv.org/abs/2206.00282): half of the pictures are the databa
 are attacked in 58 ways. A query is flagged when its smallest distance to any picture of the database is within the
 threshold; the threshold is set so that about 0.5 % of the attacked controls are flagged.
 
-Weights are fitted to OTHER_PICTURES, searched in the same way; no two of them may show the same thing. SCRATCH keeps
-what is finished: a run goes on from there.
+What is measured is ``simlab.Gallery`` with a recipe fitted to OTHER_PICTURES, searched in the same way; no two of them
+may show the same thing. SCRATCH keeps what is finished, and the recipe: a run goes on from there.
 """
 
 import argparse
-import functools
 import time
 from pathlib import Path
 
@@ -21,19 +20,18 @@ import joblib
 import matplotlib
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 import simlab as sl
 from simlab.cache import unpack
-from simlab.ensemble import Ensemble
 from simlab.methods import extract_all, resolve
+from simlab.search import BEST, CLEAR
 from simlab.tables import rank_by_hash
 
-METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
-CHEAP = METHODS[:-1]
+RECIPE = ["phash(mirror=True)", "correlation(mirror=True)", "aligned"]
+SINGLE = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
 FPR = 0.005
-BEST_BY_VOTES, NEIGHBOURS, PROBES = 6, 10, 16
 OTHERS = 4  # pictures that were no candidates, to train with
-CLEAR = 0.15  # a distance after alignment that ends the search: the rest are not checked
 
 PUBLISHED = pd.DataFrame(
     {
@@ -60,118 +58,52 @@ PUBLISHED = pd.DataFrame(
 """The published recall at FPR .005: the rows that the paper's repository gives in Results/Constant_FPR_BSDS500."""
 
 
-class Gallery:
-    """The database: features of every picture, and one index of all keypoints."""
+class Searcher:
+    """The database: a gallery, and the hashes of all its pictures for the rows that are compared with."""
 
-    def __init__(self, root, paths, *, for_training=False):
+    def __init__(self, root, paths, recipe, cache):
         cv2.setNumThreads(1)
         faiss.omp_set_num_threads(1)
-        self.for_training = for_training
-        self.root, self.paths, self.methods = Path(root), paths, resolve(METHODS)
-        features = [self.features(sl.read_image(self.root / path)) for path in paths]
-        self.packed = {m.name: [f[m.feature.key] for f in features] for m in self.methods}
-        self.arrays = {m.name: self._stacked(m) for m in self.methods if m.compare_many}
-        self.index, self.owner = self._keypoint_index()
+        self.root, table = Path(root), sl.datasets.as_table(pd.DataFrame({"path": paths}), root=root)
+        self.gallery = sl.Gallery(table, recipe, cache=cache, n_jobs=1, progress=False)
+        self.hashes = [m for m in resolve(SINGLE) if m.compare_many]
+        features = [self.extract(sl.read_image(self.root / path)) for path in table["path"]]
+        self.stacks = {m: np.stack([f[m] for f in features if m in f]) for m in self.hashes}
 
-    def features(self, image):
-        return extract_all(image, [method.feature for method in self.methods])
+    def extract(self, image):
+        packed = extract_all(image, [m.feature for m in self.hashes])
+        return {m: m.restore(unpack(packed[m.feature.key])) for m in self.hashes if packed[m.feature.key]}
 
-    def query(self, image):
-        """A table of candidates with every method's distance, and seconds by step."""
-        start = time.process_time()
-        cheap = extract_all(image, [m.feature for m in self.methods if m.compare_many])
-        table = pd.DataFrame({m.name: self._to_all(m, cheap[m.feature.key]) for m in self.methods if m.compare_many})
-        hashed = time.process_time()
-        aligned = self.methods[-1]
-        mine = extract_all(image, [aligned.feature])[aligned.feature.key]
-        extracted = time.process_time()
-        votes = self._votes(mine)
-        voted = time.process_time()
-        rows = np.unique(np.concatenate([
-            np.argsort(-votes, kind="stable")[:BEST_BY_VOTES], np.argsort(table["correlation"], kind="stable")[:2],
-            np.argsort(table["phash"], kind="stable")[:1],
-        ]))  # fmt: skip
-        rows, weight = self._with_others(rows, int(votes.sum()))
-        nearest = {f"nearest_{name}": table[name].min() for name in CHEAP}
-        found = table.iloc[rows].assign(candidate=[self.paths[row] for row in rows], weight=weight)
-        theirs = self.packed[aligned.name]
-        found[aligned.name] = self._check(theirs, mine, rows[np.argsort(-votes[rows], kind="stable")]).loc[rows].values
-        found["no_evidence"] = [aligned.name if not (mine and theirs[row]) else "" for row in rows]
-        found = found[found[aligned.name].notna()]
-        steps = np.diff([start, hashed, extracted, voted, time.process_time()])
-        return found.assign(**nearest, **dict(zip(("s_hash", "s_extract", "s_vote", "s_check"), steps)))
-
-    def _with_others(self, rows, seed):
-        """For training: a few of the other pictures too, which stand for all of them by their weight."""
-        if not self.for_training:
-            return rows, 1.0
-        rng = np.random.default_rng(seed)
-        others = rng.permutation(np.setdiff1d(np.arange(len(self.paths)), rows))[:OTHERS]
-        weight = np.repeat([1.0, (len(self.paths) - len(rows)) / len(others)], [len(rows), len(others)])
-        return np.concatenate([rows, others]), weight
-
-    def _check(self, theirs, mine, rows):
-        """Distances after alignment, by votes; a clear copy ends the search where that is allowed."""
-        distances = pd.Series(np.nan, index=rows)
-        for row in rows:
-            distances[row] = self.methods[-1].distance(theirs[row], mine)
-            if not self.for_training and distances[row] <= CLEAR:
-                break
-        return distances
-
-    def _to_all(self, method, mine):
-        distances = np.full(len(self.paths), float(method.maximum))
-        known, stack = self.arrays[method.name]
-        if mine and len(known):
-            stack = np.concatenate([stack, method.restore(unpack(mine))[None]])
-            distances[known] = method.compare_many(stack, np.arange(len(known)), np.full(len(known), len(known)))
-        return distances
-
-    def _stacked(self, method):
-        known = [row for row, value in enumerate(self.packed[method.name]) if value]
-        return known, np.array([method.restore(unpack(self.packed[method.name][row])) for row in known])
-
-    def _descriptors(self, packed):
-        descriptors = unpack(packed)[1] if packed else np.zeros((0, 61), np.uint8)
-        return np.pad(descriptors, [(0, 0), (0, 3)])  # whole 64-bit words
-
-    def _keypoint_index(self):
-        parts = [self._descriptors(packed) for packed in self.packed["aligned"]]
-        everything = np.concatenate(parts)
-        n_lists = max(1, min(1024, len(everything) // 64))
-        self._quantizer = faiss.IndexBinaryFlat(512)  # faiss does not keep it alive
-        # a sample serves as centres: k-means takes minutes and finds no more copies
-        self._quantizer.add(everything[np.linspace(0, len(everything) - 1, n_lists).astype(int)])
-        index = faiss.IndexBinaryIVF(self._quantizer, 512, n_lists)
-        index.is_trained = True
-        index.add(everything)
-        index.nprobe = PROBES
-        return index, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-
-    def _votes(self, mine):
-        """Each keypoint votes for its neighbours: squared margin over the farthest of them."""
-        votes, wanted = np.zeros(len(self.paths)), self._descriptors(mine)
-        if len(wanted):
-            distances, rows = self.index.search(wanted, NEIGHBOURS)
-            margin = np.where(rows < 0, 0, distances.max(axis=1, keepdims=True) - distances)
-            np.add.at(votes, self.owner[rows], margin.astype(float) ** 2)
-        return votes
+    def query(self, path, spec):
+        """One row: the smallest distance by every method, by the cascade and by the full search, and CPU seconds."""
+        image, row = sl.perturb.apply(sl.read_image(self.root / path), spec), {"query": path, "perturbation": spec}
+        for method, mine in self.extract(image).items():
+            stack = np.concatenate([self.stacks[method], mine[None]])
+            n = len(stack) - 1
+            row[method.name] = method.compare_many(stack, np.arange(n), np.full(n, n)).min()
+        start, steps, done = time.process_time(), [], None
+        for found in self.gallery.steps(image, top=1):
+            steps.append((found["distance"].min(), time.process_time() - start))
+            if done is None and steps[-1][0] <= CLEAR:
+                done = len(steps)
+        (cascade, s_cascade), (full, s_full) = steps[(done or len(steps)) - 1], steps[-1]
+        row |= {"ensemble": cascade, "full": full, "aligned": found["aligned"].min(), "file": found["file"].iloc[0]}
+        return row | {"steps": done or len(steps), "s_hash": steps[0][1], "s_cascade": s_cascade, "s_full": s_full}
 
 
-_SHARED = {}  # the gallery, which forked workers find here: an index is too large to be sent with every task
+_SHARED = {}  # the database, which forked workers find here: an index is too large to be sent with every task
 
 
-def searched(make_gallery, queries, folder, n_jobs):
-    """The candidates of every query, one CSV per source in `folder`; finished ones are read back."""
+def searched(searcher, queries, folder, n_jobs):
+    """A row for every query, one CSV per source in `folder`; finished ones are read back."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = [(path, specs) for path, specs in queries if not _file(folder, path).is_file()]
     print(f"{folder.name}: {len(todo)} of {len(queries)} pictures to go", flush=True)
-    if todo:
-        _SHARED["gallery"] = make_gallery()
-        joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
-            joblib.delayed(_search_source)(path, specs, folder) for path, specs in todo
-        )
-    tables = [pd.read_csv(_file(folder, path), keep_default_na=False) for path, _ in queries]
+    _SHARED["searcher"] = searcher
+    joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
+        joblib.delayed(_search_source)(path, specs, folder) for path, specs in todo
+    )
+    tables = [pd.read_csv(_file(folder, path), keep_default_na=False, na_values=[""]) for path, _ in queries]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -180,26 +112,10 @@ def _file(folder, path):
 
 
 def _search_source(path, specs, folder):
-    gallery = _SHARED["gallery"]
-    image = sl.read_image(gallery.root / path)
-    tables = [gallery.query(sl.perturb.apply(image, spec)).assign(query=path, perturbation=spec) for spec in specs]
     temporary = folder / f"{_file(folder, path).name}.tmp"
-    pd.concat(tables).to_csv(temporary, index=False, float_format="%.6g")
+    rows = [_SHARED["searcher"].query(path, spec) for spec in specs]
+    pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g")
     temporary.replace(_file(folder, path))
-
-
-def as_scores(found):
-    """The candidates as a score table: a copy is a candidate that is the query's own source."""
-    table = found.assign(reference=found["candidate"], source_reference=found["candidate"], source_query=found["query"])
-    return table.assign(label=(found["candidate"] == found["query"]).astype(int), status="ok")
-
-
-def image_level(found, distances):
-    """One row per query: its smallest distance by each method, and by the ensemble; seconds by step."""
-    columns = {**{name: f"nearest_{name}" for name in CHEAP}, "aligned": "aligned", **{n: n for n in distances}}
-    table = found.assign(**distances).groupby(["query", "perturbation"], sort=False)
-    nearest = table[[*columns.values()]].min().set_axis(list(columns), axis=1)
-    return nearest.join(table[["s_hash", "s_extract", "s_vote", "s_check"]].first()).reset_index()
 
 
 def threshold_at(controls, fpr):
@@ -240,90 +156,117 @@ def split(folder, n_attacked, seed):
 
 
 def fit(folder, work, per_picture, n_jobs):
-    """An ensemble fitted to other pictures: each attacked in a few ways and searched among all of them."""
-    paths = sl.list_images(folder)
-    attacks = [spec for spec in sl.perturb.resolve(["attacks58", "standard"]) if spec != "mirror"]
-    queries = [(path, rank_by_hash(attacks, path)[:per_picture]) for path in paths]
-    make = functools.cache(lambda: Gallery(folder, paths, for_training=True))
-    found = searched(make, queries, work / "train", n_jobs)
-    ensemble = Ensemble(METHODS).fit(as_scores(found))
-    cheap = Ensemble(CHEAP, n_resamples=2).fit(as_scores(found))
-    return ensemble, cheap, found
+    """A recipe fitted to other pictures, each attacked in a few ways and searched among all of them; and its pairs."""
+    if not (work / "pairs.csv").is_file():
+        shrunk(folder, work / "train")
+        training_pairs(work / "train", work, per_picture).to_csv(work / "pairs.csv", index=False)
+    pairs = pd.read_csv(work / "pairs.csv", keep_default_na=False)
+    methods = list(dict.fromkeys([*SINGLE, *RECIPE]))
+    search = {"root": work / "train", "cache": work / "train.sqlite", "n_jobs": n_jobs, "progress": False}
+    scores = sl.score_pairs(pairs, methods, **search)
+    scores.to_csv(work / "scores.csv", index=False)
+    return sl.Ensemble(RECIPE).fit(scores)
+
+
+def shrunk(folder, target, side=640):
+    """Lossless copies, large ones scaled down: a wallpaper costs ten times as much, and teaches no more."""
+    for path in sl.list_images(folder):
+        image, copy = sl.read_image(Path(folder, path)), (target / path).with_suffix(".png")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        image.thumbnail((side, side))
+        image.save(copy, compress_level=1)
+
+
+def training_pairs(folder, work, per_picture):
+    """Attacked pictures beside their own and the candidates of a search; a few others stand for the rest by weight."""
+    paths, rows = sl.list_images(folder), []
+    attacks = sl.perturb.resolve(["attacks58", "standard", "mirror"])
+    gallery = sl.Gallery(folder, cache=work / "train.sqlite", n_jobs=1, progress=False)
+    for path in paths:
+        image = sl.read_image(Path(folder, path))
+        for spec in rank_by_hash(attacks, path)[:per_picture]:
+            found = gallery.query(sl.perturb.apply(image, spec), top=BEST)["file"]
+            near = list(dict.fromkeys([path, *found]))
+            far = rank_by_hash([p for p in paths if p not in near], f"{path} {spec}")
+            share = len(far) / OTHERS
+            rows += [(p, path, spec, int(p == path), 1.0) for p in near]
+            rows += [(p, path, spec, 0, share) for p in far[:OTHERS]]
+    pairs = pd.DataFrame(rows, columns=["reference", "query", "perturbation", "label", "weight"])
+    return pairs.assign(seed=0, source_reference=pairs["reference"], source_query=pairs["query"])
 
 
 def main():
     options = _options()
     work = Path(options.work)
     start = time.perf_counter()
-    ensemble, cheap, train = fit(options.train, work, options.per_picture, options.jobs)
+    ensemble = fit(options.train, work, options.per_picture, options.jobs)
+    ensemble.save(work / "recipe.json")
     print(ensemble.report_, f"\n{time.perf_counter() - start:.0f} s", flush=True)
     database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
-    make = functools.cache(lambda: Gallery(options.folder, database))
+    searcher = Searcher(options.folder, database, work / "recipe.json", work / "database.sqlite")
     specs = sl.perturb.resolve("attacks58")
     found = [
-        searched(make, [(path, specs) for path in paths], work / name, options.jobs)
+        searched(searcher, [(path, specs) for path in paths], work / name, options.jobs)
         for name, paths in (("database", attacked), ("controls", unrelated))
     ]
-    report(ensemble, cheap, train, *found, Path(options.out))
+    report(transferred(ensemble, len(database)), *found, Path(options.out))
 
 
-def report(ensemble, cheap, train, database, controls, out):
+def transferred(ensemble, n):
+    """The smallest distance of each training query to a picture that is not its own, out of fold, by method.
+
+    The ensemble's is the one that the search among `n` pictures would give.
+    """
+    rows = ensemble.out_of_fold_.query("label == 0 and weight == 1")
+    odds = logit(rows["ensemble"].clip(1e-300, 1 - 1e-16)) + logit(ensemble.prevalence_) - logit(1 / (n + 1))
+    rows = rows.assign(ensemble=expit(odds), full=expit(odds))
+    return rows.groupby(["query", "perturbation"])[["ensemble", "full", *SINGLE]].min()
+
+
+def report(negatives, queries, controls, out):
     """Print and save recall by attack, the summary, and the figure."""
-    queries, others, negatives = (
-        image_level(table, {"ensemble": ensemble.distance(as_scores(table)), "cheap": cheap.distance(as_scores(table))})
-        for table in (database, controls, train[train["candidate"] != train["query"]])
-    )
-    methods = [*METHODS, "ensemble"]
-    recalls = recall_table(queries, others, methods)
-    wide = recalls.pivot(index="attack", columns="method", values="recall")[methods]
+    methods = [*SINGLE, "ensemble"]
+    recalls = recall_table(queries, controls, [*methods, "full"])
+    wide = recalls.pivot(index="attack", columns="method", values="recall")[[*methods, "full"]]
     wide = wide.loc[["all", *pd.unique(queries["perturbation"])]]
-    print(
-        f"{queries['query'].nunique()} pictures of the database and {others['query'].nunique()} controls are attacked"
-    )
+    n = queries["query"].nunique(), controls["query"].nunique()
+    print(f"{n[0]} pictures of the database and {n[1]} controls are attacked")
     print(wide.round(3).to_string())
-    print(summary(recalls, queries, others, negatives).to_string(index=False))
-    print(cascade(queries, others).to_string(index=False))
+    print(summary(recalls, queries, controls, negatives).to_string(index=False))
+    print(costs(queries, controls).to_string(index=False))
+    print(f"names the right picture: {(queries['file'] == queries['query']).mean():.4f} of all copies")
     print(beside_published(recalls).to_string(index=False))
     recalls.round(4).to_csv(out / "yardstick.csv", index=False)
-    draw(wide, out / "yardstick.png")
+    draw(wide[methods], out / "figures" / "yardstick.png", n)
 
 
-def summary(recalls, queries, others, negatives):
+def summary(recalls, queries, controls, negatives):
     """Overall recall, worst attack, the threshold of other pictures with its realised FPR, recall at FPR .0005."""
     rows = []
     for method in pd.unique(recalls["method"]):
         mine = recalls[recalls["method"] == method]
         total, worst = mine[mine["attack"] == "all"].iloc[0], mine.loc[mine["recall"].idxmin()]
-        transferred = threshold_at(negatives[method], FPR)
-        strict = recall_table(queries, others, [method], fpr=FPR / 10).iloc[0]
+        moved = threshold_at(negatives[method], FPR)
+        strict = recall_table(queries, controls, [method], fpr=FPR / 10).iloc[0]
         rows.append({
             "method": method, "recall": total["recall"], "low": total["low"], "high": total["high"],
-            "worst": worst["recall"], "worst_attack": worst["attack"],
-            "transferred_recall": (queries[method] <= transferred).mean(),
-            "transferred_fpr": (others[method] <= transferred).mean(),
+            "worst": worst["recall"], "worst_attack": worst["attack"], "threshold": threshold_at(controls[method], FPR),
+            "transferred_recall": (queries[method] <= moved).mean(),
+            "transferred_fpr": (controls[method] <= moved).mean(),
             "recall@.0005": strict["recall"], "low@.0005": strict["low"], "high@.0005": strict["high"],
         })  # fmt: skip
     return pd.DataFrame(rows).round(4)
 
 
-def cascade(queries, others):
-    """Cheap distances flag what is far within their own threshold; the rest goes the full path."""
-    rows, full_cut = [], threshold_at(others["ensemble"], FPR)
-    seconds = [t[["s_hash", "s_extract", "s_vote", "s_check"]].sum(axis=1) for t in (queries, others)]
-    for share in (0.0, 0.0005, 0.001):
-        gate = threshold_at(others["cheap"], share) if share else others["cheap"].min() * 0.5
-        early = [t["cheap"] <= gate for t in (queries, others)]
-        flagged = [e | (t["ensemble"] <= full_cut) for e, t in zip(early, (queries, others))]
-        spent = np.concatenate([np.where(e, t["s_hash"], s) for e, t, s in zip(early, (queries, others), seconds)])
-        copies = np.where(early[0], queries["s_hash"], seconds[0])
-        rows.append({
-            "fpr_of_gate": share, "recall": flagged[0].mean(), "fpr": flagged[1].mean(),
-            "full_path_of_copies": 1 - early[0].mean(), "full_path_of_all": 1 - np.concatenate(early).mean(),
-            "ms_median_copy": 1000 * np.median(copies), "ms_mean": 1000 * spent.mean(),
-            "ms_full_median": 1000 * np.median(np.concatenate(seconds)),
-            "ms_full_p95": 1000 * np.quantile(np.concatenate(seconds), 0.95),
-        })  # fmt: skip
-    return pd.DataFrame(rows).round(4)
+def costs(queries, controls):
+    """CPU milliseconds of a query on one core, and at which step of the cascade it ended."""
+    rows = []
+    for name, table in (("copies", queries), ("controls", controls)):
+        row = {"queries": name, "n": len(table)}
+        for column in ("s_hash", "s_cascade", "s_full"):
+            row[f"{column} median"], row[f"{column} p95"] = 1000 * table[column].quantile([0.5, 0.95])
+        rows.append(row | {f"ended at step {k}": (table["steps"] == k).mean() for k in (1, 2, 3)})
+    return pd.DataFrame(rows).round(2)
 
 
 def beside_published(recalls):
@@ -334,7 +277,7 @@ def beside_published(recalls):
     return table.drop(columns="spec").join(ours.reindex(specs).reset_index(drop=True)).round(3)
 
 
-def draw(wide, path):
+def draw(wide, path, n):
     """Recall of every method at every attack, as a picture of numbers."""
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
@@ -348,7 +291,7 @@ def draw(wide, path):
     ax.set_yticks(range(len(names)), names, fontsize=7)
     ax.set_xticks(range(wide.shape[1]), wide.columns, rotation=30, ha="left", fontsize=8)
     ax.xaxis.tick_top()
-    ax.set_title(f"Recall at image-level FPR {FPR}", fontsize=10)
+    ax.set_title(f"Recall at image-level FPR {FPR}: {n[0]} attacked pictures, {n[1]} controls", fontsize=10)
     figure.savefig(path, dpi=90)
 
 
@@ -357,7 +300,7 @@ def _options():
     parser.add_argument("folder")
     parser.add_argument("--train", required=True, help="folder of other pictures that weights are fitted to")
     parser.add_argument("--work", required=True, help="folder that keeps finished parts")
-    parser.add_argument("--out", default=".", help="folder for yardstick.csv and yardstick.png")
+    parser.add_argument("--out", default=".", help="folder for yardstick.csv and figures/yardstick.png")
     parser.add_argument("--attacked", type=int, default=100, help="pictures of each side that are attacked")
     parser.add_argument("--per-picture", type=int, default=4, help="attacks of each training picture")
     parser.add_argument("--jobs", type=int, default=2)

@@ -78,7 +78,7 @@ def find(options: argparse.Namespace) -> None:
     """List copies among pictures, or of `--query`, by a recipe: found.csv, groups.csv and a report in `--out`."""
     if options.methods:
         raise ValueError("--methods: a search uses those of its recipe; simlab tune makes one of other methods")
-    out, recipe = _writable(options.out), sl.Ensemble.load(options.recipe) if options.recipe else sl.search.Rule()
+    out, recipe = _writable(options.out), sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
     found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
     groups = sl.group(found, linkage=options.linkage)
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures; nothing in it is changed")
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
-    verb.add_argument("--recipe", metavar="FILE", help="from simlab tune (default: a fixed rule, docs/search.md)")
+    verb.add_argument("--recipe", metavar="FILE", help="from simlab tune (default: the one that ships with simlab)")
     verb.add_argument("--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)")
     verb.add_argument("--linkage", default="single", help="how groups are joined: single, average or complete (single)")
     verb.set_defaults(sources=None)

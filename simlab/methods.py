@@ -18,8 +18,8 @@ from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
 from simlab.tables import SCORE_COLUMNS
 
-EXTRACTOR = 1
-"""Raised when a change of simlab itself changes a feature, so that cached ones are made anew."""
+EXTRACTOR = 2
+"""Raised when a change of simlab itself changes a feature or a distance, so that cached ones are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
 """The methods of a study that names none."""

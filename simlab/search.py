@@ -2,14 +2,15 @@
 
 A recipe is too slow for all pairs, so candidates come first: pairs whose hashes are near, and pairs whose keypoints
 vote for each other in one index of all keypoints, which finds the crops and rotations that no hash sees. Only
-candidates are compared by every method of the recipe.
+candidates are compared by every method of the recipe. A query is a cascade: its keypoints are found, and candidates
+compared by them, only as far as the hashes leave a doubt.
 """
 
 import hashlib
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import cv2
@@ -18,26 +19,32 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from simlab import hashes
+from simlab import alignment, hashes
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, pack, unpack
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.features import PIXELS, Store, Variant
 from simlab.images import ImageError, read_bytes, read_image
-from simlab.keypoints import Keypoints, strongest
+from simlab.keypoints import Keypoints
 from simlab.methods import Feature, Method, extract_all
 from simlab.perturb import content_digest
 from simlab.scoring import score_pairs
 from simlab.tables import connected_sources
 
-Recipe: TypeAlias = "Ensemble | Rule | str | os.PathLike | None"
+Recipe: TypeAlias = Ensemble | str | os.PathLike | None
 
 NEAR = 0.16
-"""Share of a hash's bits within which two pictures are candidates: 10 of 64."""
+"""Share of the largest distance of a hash within which two pictures are candidates: 10 of 64 bits."""
 
-BEST = 8
+BEST = 6
 """Candidates of a picture by each hash and by each kind of keypoint: the nearest, and those with most votes."""
+
+CLEAR = 1e-3
+"""A copy at this distance ends a query that asks for one copy only."""
+
+DOUBT = 0.99
+"""A hash's candidate at this distance by all hashes, and without votes, is not compared by keypoints."""
 
 DETAIL = 0.02
 """Share of a small grey copy in which neighbours must differ; a picture with less is low in information."""
@@ -45,10 +52,10 @@ DETAIL = 0.02
 CAUTION = 0.5
 """The most that a probability can be where a picture is low in information and the files are not identical."""
 
-_VOTERS = 100  # keypoints of a picture that vote, the strongest
+_ANSWERS = 20  # copies of one query that a search lists at most
 _NEIGHBOURS = 10
-_FLAT = 20_000  # keypoints up to which comparing all is as fast as an inverted file
-_PROBES = 16
+_FLAT = 5_000  # keypoints up to which comparing all is as fast as an inverted file
+_PROBES = 8
 _BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
 _BALLOT = 200  # pictures whose keypoints vote in one call
 _CLOSED = 50  # pictures linked to each other, up to which all their pairs are compared
@@ -69,7 +76,7 @@ def find_copies(
 
     Args:
         images: a folder, a list of paths, or a table with a ``path`` column.
-        recipe: a fitted ensemble or the path of one; None for the :class:`Rule`.
+        recipe: a fitted ensemble or the path of one; None for the one that ships with the package.
         queries: files that are looked for among the images, instead of the images among each other.
         threshold: largest distance of a copy.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
@@ -103,29 +110,6 @@ def find_copies(
     return _listed(found[found["distance"] <= threshold], facts)
 
 
-class Rule:
-    """A fixed rule that stands in for a recipe: near hashes, or keypoints that agree on one geometry, make a copy.
-
-    Each distance gives evidence in nats, along a line whose zero and slope were read off 1.2 million pairs of 1,577
-    pictures (docs/search.md). The hashes count by their mean, and the stronger of hashes and keypoints counts alone:
-    a hash that sees no likeness says nothing about a crop. Mirror images are found where only the hashes are needed.
-    """
-
-    methods_ = ("phash(mirror=True)", "dhash(mirror=True)", "akaze_inliers")
-    zero = (16.0, 14.0, 0.967)
-    slope = (0.75, 0.75, 30.0)
-
-    def evidence(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """Return what each method adds to the evidence for a copy, in nats; 0 where it has none, NaN for errors."""
-        names = list(self.methods_)
-        nats = np.clip(np.array(self.slope) * (self.zero - scores[names].to_numpy(float)), -3, 25)
-        absent = [[name in said.split(";") for name in names] for said in scores["no_evidence"]]
-        nats[np.array(absent, dtype=bool).reshape(nats.shape)] = 0
-        keypoints = nats[:, 2] >= nats[:, :2].mean(axis=1)
-        counts = np.stack([~keypoints / 2, ~keypoints / 2, keypoints], axis=1)
-        return pd.DataFrame(nats * np.maximum(counts, 1e-9), index=scores.index, columns=names)
-
-
 class Gallery:
     """Pictures in which the copies of another are looked for; arguments as in :func:`find_copies`.
 
@@ -154,53 +138,104 @@ class Gallery:
 
         Args:
             image: what :func:`simlab.read_image` takes.
+            top: 1 asks for one copy: the first that is clear (:data:`CLEAR`) ends the search, which is then fast.
             prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
 
         Returns:
-            Column file; the others as in :func:`find_copies`.
+            Column file; the others as in :func:`find_copies`. A distance is NaN where a picture was found to be a
+            copy, or out of the question, before that method was asked.
 
         Raises:
             ImageError: the picture cannot be used.
         """
         if top < 1:
             raise ValueError(f"top must be 1 or more, not {top!r}")
-        data = read_bytes(image) if isinstance(image, str | os.PathLike) else image
-        content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        image, library = read_image(data), self._library
-        values = extract_all(image, {LOOK, *_features(library.methods)})
-        values[PIXELS.key] = pack(np.frombuffer(content_digest(image), dtype=np.uint8))
-        rows = [self._row(number, values) for number in self._candidates(values)]
-        scores = pd.DataFrame(rows, columns=["file", "no_evidence", *self.recipe.methods_])
-        scores = scores.astype(dict.fromkeys(self.recipe.methods_, float) | {"no_evidence": object})
-        identical = scores["file"].map(library.store.contents) == content
-        low = scores["file"].isin(library.poor) | _is_poor(values[LOOK.key])
+        for found in self.steps(image, top=top, prior=prior):
+            if top == 1 and (found["distance"] <= CLEAR).any():
+                break
+        return found.head(top)
+
+    def steps(self, image, *, top: int = 5, prior: float | None = None) -> Iterator[pd.DataFrame]:
+        """Yield all candidates of a query as they stand after each of three steps, each of which costs more.
+
+        First they are proposed and judged by hashes; then the one with most votes of keypoints is compared by all
+        methods; then the others are. Arguments and columns as in :meth:`query`.
+        """
+        if top < 1:
+            raise ValueError(f"top must be 1 or more, not {top!r}")
+        asked, n, methods = _Asked(image), max(BEST, top), self._library.methods
         prior = _prior(prior, len(self._paths) + 1)
-        found = _judge(scores, ["file"], self.recipe, prior, identical, low)
-        return _listed(found, {"prior": prior}).head(top)
+        rows = self._compared(asked, self._proposed(asked, n, cheap=True), [m for m in methods if m.compare_many])
+        found = self._judged(rows, asked, prior)
+        yield _listed(found, {"prior": prior})
+        doubtful = found.index[found["distance"] < DOUBT]
+        numbers = list(dict.fromkeys([*self._proposed(asked, n, cheap=False), *doubtful]))
+        for part in (numbers[:1], numbers[1:]):
+            rows |= self._compared(asked, part, methods)
+            yield _listed(self._judged(rows, asked, prior), {"prior": prior})
 
-    def _candidates(self, values: Mapping[str, bytes]) -> list[int]:
-        found = {n for n, digest in enumerate(self._packed[PIXELS]) if digest == values[PIXELS.key]}
+    def _proposed(self, asked: "_Asked", n: int, *, cheap: bool) -> list[int]:
+        """Numbers of pictures: with equal pixels, near hashes, or most votes first."""
+        found = [number for number, pixels in enumerate(self._packed[PIXELS]) if cheap and pixels == asked[PIXELS]]
         for method, index in self._indexes:
-            for feature in method.features(query=True):
-                found.update(index.best([values[feature.key]], n=BEST)[1].tolist())
-        return sorted(found)
+            if bool(method.compare_many) == cheap:
+                for feature in method.features(query=True):
+                    found += index.best([asked[feature]], n=n)[1].tolist()
+        return list(dict.fromkeys(found))
 
-    def _row(self, number: int, values: Mapping[str, bytes]) -> tuple:
-        equal, distances, absent = self._packed[PIXELS][number] == values[PIXELS.key], [], []
-        for method in self._library.methods:
+    def _compared(self, asked: "_Asked", numbers: Iterable[int], methods: list[Method]) -> dict[int, dict]:
+        asked.make([LOOK, *_features(methods)])
+        return {number: self._row(number, asked, methods) for number in numbers}
+
+    def _row(self, number: int, asked: "_Asked", methods: list[Method]) -> dict[str, Any]:
+        row: dict[str, Any] = {"file": self._paths[number], "no_evidence": ""}
+        if self._packed[PIXELS][number] == asked[PIXELS]:
+            return row | dict.fromkeys(self.recipe.methods_, 0.0)
+        for method in methods:
             reference = self._packed[method.feature][number]
-            sides = [values[feature.key] for feature in method.features(query=True)]
-            distances.append(0.0 if equal else method.distance(reference, *sides))
-            absent += [method.name] if not equal and not (reference and any(sides)) else []
-        return self._paths[number], ";".join(absent), *distances
+            sides = [asked[feature] for feature in method.features(query=True)]
+            row[method.name] = method.distance(reference, *sides)
+            if not (reference and any(sides)):
+                row["no_evidence"] += f"{';' if row['no_evidence'] else ''}{method.name}"
+        return row
+
+    def _judged(self, rows: Mapping[int, dict], asked: "_Asked", prior: float) -> pd.DataFrame:
+        contents, poor, vague = self._library.store.contents, self._library.poor, _is_poor(asked[LOOK])
+        names = list(self.recipe.methods_)
+        distances = np.array([[row.get(name, np.nan) for name in names] for row in rows.values()], dtype=float)
+        scores = pd.DataFrame(distances.reshape(-1, len(names)), index=list(rows), columns=names)
+        for name in ("no_evidence", "file"):
+            scores.insert(0, name, np.array([row[name] for row in rows.values()], dtype=object))
+        identical = np.array([contents[file] == asked.content for file in scores["file"]], dtype=bool)
+        low = np.array([vague or file in poor for file in scores["file"]], dtype=bool)
+        return _judge(scores, ["file"], self.recipe, prior, identical, low)
+
+
+class _Asked:
+    """A query picture, whose features are made when they are asked for."""
+
+    def __init__(self, image):
+        data = read_bytes(image) if isinstance(image, str | os.PathLike) else image
+        self.content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
+        self.image = read_image(data)
+        self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}
+
+    def make(self, features: Iterable[Feature]) -> None:
+        """Extract those features that are not made yet, in one pass."""
+        if missing := [feature for feature in features if feature.key not in self._values]:
+            self._values |= extract_all(self.image, missing)
+
+    def __getitem__(self, feature: Feature) -> bytes:
+        self.make([feature])
+        return self._values[feature.key]
 
 
 def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior: float | None) -> pd.DataFrame:
-    """Return the copies of each query, at most :data:`BEST`; one that cannot be read is listed, and stops nothing."""
+    """Return the copies of each query, at most 20; one that cannot be read is listed, and stops nothing."""
     facts, found = gallery._library.facts(), []
     for query in queries:
         try:
-            found.append(gallery.query(query, top=BEST, prior=prior).assign(query=query))
+            found.append(gallery.query(query, top=_ANSWERS, prior=prior).assign(query=query))
         except ImageError as error:
             facts["errors"][query] = str(error)
     if not found:
@@ -214,7 +249,7 @@ def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior:
 class _Library:
     """The readable pictures of a table, one of those with equal pixels, and what is known of them."""
 
-    def __init__(self, table: pd.DataFrame, recipe: Ensemble | Rule, cache: Cache, n_jobs: int, progress: bool):
+    def __init__(self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, n_jobs: int, progress: bool):
         self.methods, self.options = registry.resolve(recipe.methods_), {"n_jobs": n_jobs, "progress": progress}
         self.store = Store(table.attrs["root"], cache, **self.options)
         variants, features = [Variant(path) for path in table["path"]], [PIXELS, LOOK, *_features(self.methods)]
@@ -248,7 +283,7 @@ class _Library:
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, keypoints that vote for each other."""
         features = [self.store.key(Variant(path), f).hex() for path in self.paths for f in _features(self.methods)]
-        name = key("candidates", faiss.__version__, str((NEAR, BEST, _VOTERS, _NEIGHBOURS, _FLAT, _PROBES)), *features)
+        name = key("candidates", faiss.__version__, str((NEAR, BEST, _NEIGHBOURS, _FLAT, _PROBES)), *features)
         if not (kept := self.store.cache.get([name])):
             kept = {name: pack(self._propose())}
             self.store.cache.put(kept)
@@ -263,13 +298,14 @@ class _Library:
         i, j = np.unique(np.concatenate(found, axis=1), axis=1)
         return np.stack([i, j], axis=1)[i < j]
 
-    def judged(self, pairs: Sequence[tuple[str, str]], recipe: Ensemble | Rule, prior: float) -> pd.DataFrame:
+    def judged(self, pairs: Sequence[tuple[str, str]], recipe: Ensemble, prior: float) -> pd.DataFrame:
         """Return the pairs with their distances by every method and what the recipe makes of them."""
         table = pd.DataFrame(pairs, columns=["reference", "query"]).astype(object)
         table = table.assign(label=0, source_reference=table["reference"], source_query=table["query"])
         scores = score_pairs(table, list(recipe.methods_), root=self.store.root, cache=self.store.cache, **self.options)
-        identical = scores["reference"].map(self.store.contents) == scores["query"].map(self.store.contents)
-        low = scores["reference"].isin(self.poor) | scores["query"].isin(self.poor)
+        sides, contents = (scores["reference"], scores["query"]), self.store.contents
+        identical = np.array([contents[a] == contents[b] for a, b in zip(*sides)], dtype=bool)
+        low = np.array([a in self.poor or b in self.poor for a, b in zip(*sides)], dtype=bool)
         return _judge(scores, ["reference", "query"], recipe, prior, identical, low)
 
 
@@ -288,15 +324,33 @@ class _Hashes:
         return _top(there[query], self.numbers[picture], -distances, n)
 
 
+class _Correlations:
+    """The correlation vectors of many pictures, among which the most alike to others are found."""
+
+    def __init__(self, packed: Sequence[bytes]):
+        self.numbers, vectors = _stacked(packed)
+        self.index = faiss.IndexFlatIP(vectors.shape[1])
+        self.index.add(vectors.astype(np.float32))
+
+    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the nearest pictures, at most n for each query, within a share of the largest distance."""
+        there, vectors = _stacked(queries)
+        if not len(there):
+            return there, there
+        likeness, rows = self.index.search(vectors.astype(np.float32), min(n, len(self.numbers)))
+        query, rank = np.nonzero(likeness >= 1 - 2 * near)
+        return there[query], self.numbers[rows[query, rank]]
+
+
 class _Votes:
     """The keypoints of many pictures in one index, in which those of others look for their nearest neighbours.
 
-    A keypoint votes for a picture by how much nearer its nearest there is than its tenth nearest of all: after
+    A keypoint votes for a picture by how much nearer a neighbour there is than its tenth nearest of all, squared: after
     S. McCann, D. Lowe, "Local naive Bayes nearest neighbor for image classification", CVPR 2012.
     """
 
     def __init__(self, packed: Sequence[bytes]):
-        self.owner, codes = _descriptors(packed, None)
+        self.owner, codes = _descriptors(packed)
         self.index, self.n = _keypoint_index(codes), len(packed)
 
     def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -305,15 +359,14 @@ class _Votes:
         return tuple(np.concatenate(part) for part in zip(*((q + at * _BALLOT, p) for at, (q, p) in enumerate(parts))))
 
     def _best(self, queries: Sequence[bytes], n: int) -> tuple[np.ndarray, np.ndarray]:
-        voter, codes = _descriptors(queries, _VOTERS)
+        voter, codes = _descriptors(queries)
         if not len(voter):
             return voter, voter
         distances, nearest = self.index.search(codes, _NEIGHBOURS)
-        picture = self.owner[nearest]
-        weight = np.where((nearest < 0) | _repeated(picture), 0, distances.max(axis=1, keepdims=True) - distances)
-        rows, columns = np.nonzero(weight)
-        ballots, place = np.unique(voter[rows] * self.n + picture[rows, columns], return_inverse=True)
-        votes = np.bincount(place, weight[rows, columns], len(ballots))
+        margin = np.where(nearest < 0, 0, distances.max(axis=1, keepdims=True) - distances).astype(float)
+        ballots, place = np.unique(voter[:, None] * self.n + self.owner[nearest], return_inverse=True)
+        votes = np.bincount(place.ravel(), margin.ravel() ** 2)
+        ballots, votes = ballots[votes > 0], votes[votes > 0]
         return _top(*divmod(ballots, self.n), votes, n)
 
 
@@ -343,7 +396,7 @@ def look(grey) -> np.ndarray:
     """Return width, height, sharpness (variance of the Laplacian) and detail of a grey picture, float64 (4,)."""
     small = np.asarray(grey.resize((64, 64))).astype(np.int16)
     steps = np.abs(np.diff(small, axis=0))[:, 1:], np.abs(np.diff(small, axis=1))[1:]
-    sharpness = cv2.Laplacian(np.asarray(grey), cv2.CV_16S).var()
+    sharpness = cv2.meanStdDev(cv2.Laplacian(np.asarray(grey), cv2.CV_16S))[1].item() ** 2
     return np.array([*grey.size, sharpness, np.mean(np.maximum(*steps) > 4)])
 
 
@@ -352,20 +405,18 @@ LOOK = Feature("look", look, {}, grey=True)
 
 
 def _judge(
-    scores: pd.DataFrame, names: list[str], recipe: Ensemble | Rule, prior: float, identical: pd.Series, low: pd.Series
+    scores: pd.DataFrame, names: list[str], recipe: Ensemble, prior: float, identical: np.ndarray, low: np.ndarray
 ) -> pd.DataFrame:
     methods = list(recipe.methods_)
-    evidence = recipe.evidence(scores) if len(scores) else scores[methods]
-    odds = evidence.sum(axis=1, skipna=False) + logit(prior)
-    same = identical | scores[methods].eq(0).all(axis=1)
-    cautious = low & ~identical
-    probability, distance = expit(odds).mask(same, 1.0), expit(-odds).mask(same, 0.0)  # 1 - p would round 1e-17 to 0
-    speaks = (evidence > 0) | same.to_numpy()[:, None]
+    evidence = recipe.evidence(scores).to_numpy() if len(scores) else np.zeros((0, len(methods)))
+    odds = evidence.sum(axis=1) + logit(prior)
+    same = identical | (scores[methods].to_numpy(float) == 0).all(axis=1)
+    most = np.where(low & ~identical, CAUTION, 1.0)
     columns = {
         "identical": identical,
-        "distance": distance.mask(cautious & (distance < 1 - CAUTION), 1 - CAUTION),
-        "probability": probability.mask(cautious & (probability > CAUTION), CAUTION),
-        "agreed": [";".join(np.array(methods, dtype=object)[row]) for row in speaks.to_numpy()],
+        "distance": np.maximum(np.where(same, 0.0, expit(-odds)), 1 - most),  # 1 - p would round 1e-17 to 0
+        "probability": np.minimum(np.where(same, 1.0, expit(odds)), most),
+        "agreed": [";".join(np.array(methods, dtype=object)[row]) for row in (evidence > 0) | same[:, None]],
         "low_information": low,
     }
     return scores[names].assign(**columns, no_evidence=scores["no_evidence"], **scores[methods])
@@ -374,8 +425,8 @@ def _judge(
 def _listed(found: pd.DataFrame, facts: dict) -> pd.DataFrame:
     """The table, surest first."""
     files = [name for name in ("reference", "query", "file") if name in found]
-    found = found.sort_values(files).sort_values("distance", kind="stable")
-    found = found.sort_values("identical", ascending=False, kind="stable", ignore_index=True)
+    order = {"identical": False, "distance": True, **dict.fromkeys(files, True)}
+    found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
     found.attrs = facts
     return found
 
@@ -398,30 +449,35 @@ def _indexes(methods: Iterable[Method], packed: Callable[[Feature], list[bytes]]
     kinds = {feature: _kind(method, values[feature]) for feature, method in by_feature.items()}
     if not any(kinds.values()) and any(itertools.chain(*values.values())):
         names = ", ".join(method.name for method in methods)
-        raise ValueError(f"recipe must have a hash, AKAZE or ORB, by which candidates are found; it has {names}")
+        raise ValueError(
+            f"recipe must have a hash, correlation, AKAZE or ORB, by which candidates are found; it has {names}"
+        )
     return [(by_feature[feature], kind(values[feature])) for feature, kind in kinds.items() if kind]
 
 
-def _kind(method: Method, packed: Sequence[bytes]) -> type[_Hashes] | type[_Votes] | None:
+def _kind(method: Method, packed: Sequence[bytes]) -> type | None:
+    """The index that a method's features go to, if there is one for them."""
     sample = next(filter(None, packed), b"")
     feature = method.restore(unpack(sample)) if sample else None
-    if isinstance(feature, Keypoints):
+    if isinstance(feature, Keypoints | alignment.Looks):
         return _Votes if feature.descriptors.dtype == np.uint8 else None
+    if sample and method.feature.function is alignment.correlation:
+        return _Correlations
     return _Hashes if isinstance(feature, np.ndarray) and feature.dtype == bool and feature.ndim == 1 else None
 
 
 def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the hashes are there, and their bits."""
+    """Which of the pictures have a hash or vector, and these."""
     there = [number for number, value in enumerate(packed) if value]
-    return np.array(there, dtype=np.int64), np.array([unpack(packed[number])[0] for number in there], dtype=bool)
+    return np.array(there, dtype=np.int64), np.array([unpack(packed[number])[0] for number in there])
 
 
-def _descriptors(packed: Sequence[bytes], n: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The descriptors of the n strongest keypoints, as whole 64-bit words, and whose they are."""
-    found = [strongest(Keypoints._make(unpack(value)), n).descriptors if value else None for value in packed]
-    there = [number for number, part in enumerate(found) if part is not None]
-    owner = np.repeat(np.array(there, dtype=np.int64), [len(found[number]) for number in there])
-    codes = np.concatenate([found[number] for number in there]) if there else np.zeros((0, 8), dtype=np.uint8)
+def _descriptors(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Whose the descriptors of all pictures are, and these, as whole 64-bit words."""
+    there = [number for number, value in enumerate(packed) if value]
+    parts = [unpack(packed[number])[1] for number in there]
+    codes = np.concatenate(parts) if parts else np.zeros((0, 8), dtype=np.uint8)
+    owner = np.repeat(np.array(there, dtype=np.int64), [len(part) for part in parts])
     return owner, np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
 
 
@@ -439,15 +495,6 @@ def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:
     return index
 
 
-def _repeated(pictures: np.ndarray) -> np.ndarray:
-    """Whether the same picture stands in the row before: a repeated texture has one vote."""
-    order = np.argsort(pictures, axis=1, kind="stable")
-    ordered = np.take_along_axis(pictures, order, axis=1)
-    repeated = np.zeros(pictures.shape, dtype=bool)
-    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
-    return repeated
-
-
 def _top(query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((picture, -score, query))
     query, picture = query[order], picture[order]
@@ -463,10 +510,8 @@ def _is_poor(packed: bytes) -> bool:
     return not packed or unpack(packed)[0][3] < DETAIL
 
 
-def _loaded(recipe: Recipe) -> "Ensemble | Rule":
-    if recipe is None:
-        return Rule()
-    return recipe if isinstance(recipe, Ensemble | Rule) else Ensemble.load(recipe)
+def _loaded(recipe: Recipe) -> Ensemble:
+    return recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
 
 
 def _prior(prior: float | None, n: int) -> float:

@@ -23,9 +23,9 @@ def recipe(methods=("phash", "dhash", "akaze_inliers")):
     """An ensemble fitted to distances such as these methods give to copies and to others."""
     rng, n = np.random.default_rng(0), 600
     copy = np.arange(n) < n // 2
-    near = {"phash": 10, "dhash": 10, "akaze_inliers": 0.4, "akaze": 50, "sift": 100, "phash(mirror=True)": 10}
-    far = {"phash": (20, 40), "dhash": (20, 40), "akaze_inliers": (0.9, 1.0), "akaze": (110, 160), "sift": (300, 400),
-           "phash(mirror=True)": (18, 34)}  # fmt: skip
+    near = {"phash": 10, "dhash": 10, "akaze_inliers": 0.4, "sift": 100, "phash(mirror=True)": 10, "correlation": 0.4}
+    far = {"phash": (20, 40), "dhash": (20, 40), "akaze_inliers": (0.9, 1.0), "sift": (300, 400),
+           "phash(mirror=True)": (18, 34), "correlation": (0.7, 1.3)}  # fmt: skip
     hit = rng.random((n, len(methods))) < 0.8  # a copy that a method does not see looks like any other picture
     columns = {
         method: np.where(copy & hit[:, at], rng.uniform(0, near[method], n), rng.uniform(*far[method], n))
@@ -203,24 +203,53 @@ def test_pairs_that_others_link_are_compared(fitted):
     assert missing == [("a", "c")]
 
 
-def test_the_rule_hears_the_stronger_of_hashes_and_keypoints():
-    names = list(search.Rule.methods_)
-    rows = pd.DataFrame([[2, 2, 1.0], [30, 30, 0.3], [30, 30, 1.0], [2, 2, 1.0]], columns=names, dtype=float)
-    evidence = search.Rule().evidence(rows.assign(no_evidence=["", "", "", ";".join(names)]))
-    total = evidence.sum(axis=1)
-    assert total[0] == pytest.approx(0.75 * 13) and total[1] == pytest.approx(30 * 0.667) and total[2] < 0
-    assert total[3] == 0
-    assert (evidence.loc[0] > 0).tolist() == [True, True, False]
-    assert (evidence.loc[1] > 0).tolist() == [False, False, True]
-
-
-def test_without_a_recipe_the_rule_finds_copies_of_every_kind(folder, tmp_path):
-    for name in ("cat.png", "rocket.png", "copies/cat.jpg"):
+def test_without_a_recipe_the_default_finds_copies_of_every_kind(folder, tmp_path):
+    for name in ("cat.png", "rocket.png", "julia.png", "copies/cat.jpg"):
         shutil.copy(folder / name, tmp_path)
     sl.perturb.apply(sl.read_image(folder / "rocket.png"), "mirror").save(tmp_path / "mirrored.png")
+    sl.perturb.apply(sl.read_image(folder / "julia.png"), "crop(area=0.3)").save(tmp_path / "part.png")
     found = sl.find_copies(tmp_path, n_jobs=1, progress=False)
-    expected = {frozenset(("cat.png", "cat.jpg")), frozenset(("rocket.png", "mirrored.png"))}
-    assert pairs_of(found) == expected
+    expected = {("cat.png", "cat.jpg"), ("rocket.png", "mirrored.png"), ("julia.png", "part.png")}
+    assert pairs_of(found) == set(map(frozenset, expected))
+
+
+def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypatch):
+    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    image = sl.read_image(folder / "cat.png")
+    near, turned = (sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)"))
+    every = gallery.query(near, top=search.BEST).iloc[0]
+    assert every["file"] == "cat.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
+    assert gallery.query(turned, top=1)["file"].tolist() == ["cat.png"]
+
+    def refuse(*_, **__):
+        raise AssertionError("keypoints were asked for")
+
+    monkeypatch.setattr("simlab.keypoints.detect", refuse)
+    first = gallery.query(near, top=1)
+    assert first["file"].tolist() == ["cat.png"] and first["aligned"].isna().all()
+    assert first["distance"].iloc[0] <= search.CLEAR
+    with pytest.raises(AssertionError):
+        gallery.query(turned, top=1)
+
+
+def test_steps_of_a_query_add_what_is_known(folder, cache):
+    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    picture = sl.perturb.apply(sl.read_image(folder / "rocket.png"), "shear(degrees=10)")
+    steps = list(gallery.steps(picture, prior=0.01))
+    assert [table["aligned"].notna().sum() > 0 for table in steps] == [False, True, True]
+    assert steps[1]["aligned"].notna().sum() == 1 and steps[1]["file"].iloc[0] == "rocket.png"
+    assert set(steps[0]["file"]) <= set(steps[2]["file"])
+    pd.testing.assert_frame_equal(steps[2].head(3), gallery.query(picture, top=3, prior=0.01))
+
+
+def test_a_correlation_alone_proposes_candidates(folder, tmp_path):
+    for name in ("cat.png", "rocket.png", "white_1.png"):
+        shutil.copy(folder / name, tmp_path)
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "text(length=30)").save(tmp_path / "written.png")
+    found = sl.find_copies(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
+    assert pairs_of(found) == {frozenset(("cat.png", "written.png"))}
+    gallery = sl.Gallery(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
+    assert gallery.query(tmp_path / "written.png", top=2)["file"].tolist() == ["written.png", "cat.png"]
 
 
 def test_near_pairs_are_those_of_the_full_matrix():
@@ -258,7 +287,7 @@ def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
             sl.find_copies(folder, fitted, n_jobs=1, progress=False, **options)
     with pytest.raises(ValueError, match="cannot read the recipe"):
         sl.find_copies(folder, tmp_path / "none.json")
-    with pytest.raises(ValueError, match="a hash, AKAZE or ORB"):
+    with pytest.raises(ValueError, match="a hash, correlation, AKAZE or ORB"):
         sl.find_copies([folder / "cat.png", folder / "julia.png"], recipe(["sift"]), n_jobs=1, progress=False)
 
 
