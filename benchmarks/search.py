@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", help="folder of pictures")
     parser.add_argument("--sources", type=int, default=60, help="pictures of which copies are planted (60)")
-    parser.add_argument("--recipe", help="as from simlab tune (default: the fixed rule)")
+    parser.add_argument("--recipe", help="as from simlab tune (default: the one that ships with simlab)")
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--cache", type=Path, help="features are kept here")
     parser.add_argument("--speed", action="store_true")

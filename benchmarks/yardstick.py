@@ -62,8 +62,6 @@ class Searcher:
     """The database: a gallery, and the hashes of all its pictures for the rows that are compared with."""
 
     def __init__(self, root, paths, recipe, cache):
-        cv2.setNumThreads(1)
-        faiss.omp_set_num_threads(1)
         self.root, table = Path(root), sl.datasets.as_table(pd.DataFrame({"path": paths}), root=root)
         self.gallery = sl.Gallery(table, recipe, cache=cache, n_jobs=1, progress=False)
         self.hashes = [m for m in resolve(SINGLE) if m.compare_many]
@@ -74,34 +72,40 @@ class Searcher:
         packed = extract_all(image, [m.feature for m in self.hashes])
         return {m: m.restore(unpack(packed[m.feature.key])) for m in self.hashes if packed[m.feature.key]}
 
-    def query(self, path, spec):
-        """One row: the smallest distance by every method, by the cascade and by the full search, and CPU seconds."""
+    def query(self, path, spec, *, full):
+        """One row: smallest distance by every hash and by the cascade, CPU seconds; where `full`, also by all steps."""
         image, row = sl.perturb.apply(sl.read_image(self.root / path), spec), {"query": path, "perturbation": spec}
+        row |= {m.name: m.maximum for m in self.hashes}  # where the attacked picture is flat
         for method, mine in self.extract(image).items():
             stack = np.concatenate([self.stacks[method], mine[None]])
             n = len(stack) - 1
             row[method.name] = method.compare_many(stack, np.arange(n), np.full(n, n)).min()
-        start, steps, done = time.process_time(), [], None
-        for found in self.gallery.steps(image, top=1):
-            steps.append((found["distance"].min(), time.process_time() - start))
-            if done is None and steps[-1][0] <= CLEAR:
-                done = len(steps)
-        (cascade, s_cascade), (full, s_full) = steps[(done or len(steps)) - 1], steps[-1]
-        row |= {"ensemble": cascade, "full": full, "aligned": found["aligned"].min(), "file": found["file"].iloc[0]}
-        return row | {"steps": done or len(steps), "s_hash": steps[0][1], "s_cascade": s_cascade, "s_full": s_full}
+        start = time.process_time()
+        for step, found in enumerate(self.gallery.steps(image, top=1), 1):
+            nearest, seconds = min(found["distance"], default=1), time.process_time() - start
+            if "step" not in row and (nearest <= CLEAR or step == 3):
+                row |= {"step": step, "ensemble": nearest, "file": next(iter(found["file"]), ""), "s_cascade": seconds}
+            if step == 3:
+                row |= {"full": nearest, "aligned": found["aligned"].fillna(1).min(), "s_full": seconds}
+            elif "step" in row and not full:
+                break
+        return row
 
 
 _SHARED = {}  # the database, which forked workers find here: an index is too large to be sent with every task
 
 
-def searched(searcher, queries, folder, n_jobs):
-    """A row for every query, one CSV per source in `folder`; finished ones are read back."""
+def searched(searcher, queries, folder, n_jobs, n_full):
+    """A row for every query, one CSV per source in `folder`; finished ones are read back.
+
+    Of the first `n_full` sources all steps are taken, of the others as many as the cascade takes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [(path, specs) for path, specs in queries if not _file(folder, path).is_file()]
+    todo = [(*query, at < n_full) for at, query in enumerate(queries) if not _file(folder, query[0]).is_file()]
     print(f"{folder.name}: {len(todo)} of {len(queries)} pictures to go", flush=True)
     _SHARED["searcher"] = searcher
     joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
-        joblib.delayed(_search_source)(path, specs, folder) for path, specs in todo
+        joblib.delayed(_search_source)(*task, folder) for task in todo
     )
     tables = [pd.read_csv(_file(folder, path), keep_default_na=False, na_values=[""]) for path, _ in queries]
     return pd.concat(tables, ignore_index=True)
@@ -111,9 +115,9 @@ def _file(folder, path):
     return folder / f"{path.replace('/', '__')}.csv"
 
 
-def _search_source(path, specs, folder):
+def _search_source(path, specs, full, folder):
     temporary = folder / f"{_file(folder, path).name}.tmp"
-    rows = [_SHARED["searcher"].query(path, spec) for spec in specs]
+    rows = [_SHARED["searcher"].query(path, spec, full=full) for spec in specs]
     pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g")
     temporary.replace(_file(folder, path))
 
@@ -130,8 +134,7 @@ def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
     rng, rows = np.random.default_rng(seed), []
     attacks = list(pd.unique(queries["perturbation"]))
     for method in methods:
-        hit, miss = (t.pivot(index="query", columns="perturbation", values=method)[attacks].to_numpy() for t in
-                     (queries, controls))  # fmt: skip
+        hit, miss = (table_of(table, method)[attacks].to_numpy() for table in (queries, controls))
         values = _recalls(hit, miss, fpr)
         draws = np.array([
             _recalls(hit[rng.integers(len(hit), size=len(hit))], miss[rng.integers(len(miss), size=len(miss))], fpr)
@@ -140,6 +143,11 @@ def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)
         rows += zip([method] * len(values), ["all", *attacks], values, low, high, strict=True)
     return pd.DataFrame(rows, columns=["method", "attack", "recall", "low", "high"])
+
+
+def table_of(queries, method):
+    """Pictures by attacks; those pictures only of which the method's distance is known for every attack."""
+    return queries.pivot(index="query", columns="perturbation", values=method).dropna()
 
 
 def _recalls(hit, miss, fpr):
@@ -198,6 +206,8 @@ def training_pairs(folder, work, per_picture):
 def main():
     options = _options()
     work = Path(options.work)
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(1)
     start = time.perf_counter()
     ensemble = fit(options.train, work, options.per_picture, options.jobs)
     ensemble.save(work / "recipe.json")
@@ -205,10 +215,11 @@ def main():
     database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
     searcher = Searcher(options.folder, database, work / "recipe.json", work / "database.sqlite")
     specs = sl.perturb.resolve("attacks58")
-    found = [
-        searched(searcher, [(path, specs) for path in paths], work / name, options.jobs)
-        for name, paths in (("database", attacked), ("controls", unrelated))
-    ]
+    for n in (options.full, options.attacked):  # some of both sides first
+        found = [
+            searched(searcher, [(path, specs) for path in paths[:n]], work / name, options.jobs, options.full)
+            for name, paths in (("database", attacked), ("controls", unrelated))
+        ]
     report(transferred(ensemble, len(database)), *found, Path(options.out))
 
 
@@ -225,10 +236,10 @@ def transferred(ensemble, n):
 
 def report(negatives, queries, controls, out):
     """Print and save recall by attack, the summary, and the figure."""
-    methods = [*SINGLE, "ensemble"]
-    recalls = recall_table(queries, controls, [*methods, "full"])
-    wide = recalls.pivot(index="attack", columns="method", values="recall")[[*methods, "full"]]
-    wide = wide.loc[["all", *pd.unique(queries["perturbation"])]]
+    methods = [*SINGLE[:-1], "ensemble"]
+    recalls = recall_table(queries, controls, [*methods, "aligned", "full"])
+    wide = recalls.pivot(index="attack", columns="method", values="recall")
+    wide = wide.loc[["all", *pd.unique(queries["perturbation"])], [*methods, "aligned", "full"]]
     n = queries["query"].nunique(), controls["query"].nunique()
     print(f"{n[0]} pictures of the database and {n[1]} controls are attacked")
     print(wide.round(3).to_string())
@@ -246,27 +257,28 @@ def summary(recalls, queries, controls, negatives):
     for method in pd.unique(recalls["method"]):
         mine = recalls[recalls["method"] == method]
         total, worst = mine[mine["attack"] == "all"].iloc[0], mine.loc[mine["recall"].idxmin()]
+        hit, miss = table_of(queries, method), table_of(controls, method)
         moved = threshold_at(negatives[method], FPR)
         strict = recall_table(queries, controls, [method], fpr=FPR / 10).iloc[0]
         rows.append({
-            "method": method, "recall": total["recall"], "low": total["low"], "high": total["high"],
-            "worst": worst["recall"], "worst_attack": worst["attack"], "threshold": threshold_at(controls[method], FPR),
-            "transferred_recall": (queries[method] <= moved).mean(),
-            "transferred_fpr": (controls[method] <= moved).mean(),
+            "method": method, "pictures": len(hit), "recall": total["recall"], "low": total["low"],
+            "high": total["high"], "worst": worst["recall"], "worst_attack": worst["attack"],
+            "threshold": threshold_at(miss.to_numpy().ravel(), FPR), "transferred": moved,
+            "transferred_recall": (hit <= moved).mean(axis=None), "transferred_fpr": (miss <= moved).mean(axis=None),
             "recall@.0005": strict["recall"], "low@.0005": strict["low"], "high@.0005": strict["high"],
         })  # fmt: skip
     return pd.DataFrame(rows).round(4)
 
 
 def costs(queries, controls):
-    """CPU milliseconds of a query on one core, and at which step of the cascade it ended."""
+    """CPU milliseconds of a query on one core, and the step at which the cascade ended."""
     rows = []
     for name, table in (("copies", queries), ("controls", controls)):
         row = {"queries": name, "n": len(table)}
-        for column in ("s_hash", "s_cascade", "s_full"):
+        for column in ("s_cascade", "s_full"):
             row[f"{column} median"], row[f"{column} p95"] = 1000 * table[column].quantile([0.5, 0.95])
-        rows.append(row | {f"ended at step {k}": (table["steps"] == k).mean() for k in (1, 2, 3)})
-    return pd.DataFrame(rows).round(2)
+        rows.append(row | {f"ended at step {step}": (table["step"] == step).mean() for step in (1, 2, 3)})
+    return pd.DataFrame(rows).round(3)
 
 
 def beside_published(recalls):
@@ -302,6 +314,7 @@ def _options():
     parser.add_argument("--work", required=True, help="folder that keeps finished parts")
     parser.add_argument("--out", default=".", help="folder for yardstick.csv and figures/yardstick.png")
     parser.add_argument("--attacked", type=int, default=100, help="pictures of each side that are attacked")
+    parser.add_argument("--full", type=int, default=20, help="of these, so many for which all steps are taken")
     parser.add_argument("--per-picture", type=int, default=4, help="attacks of each training picture")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
