@@ -215,7 +215,7 @@ def main():
     database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
     searcher = Searcher(options.folder, database, work / "recipe.json", work / "database.sqlite")
     specs = sl.perturb.resolve("attacks58")
-    for n in (options.full, options.attacked):  # some of both sides first
+    for n in range(10, options.attacked + 10, 10):  # of both sides in turn, so that a run can be cut short
         found = [
             searched(searcher, [(path, specs) for path in paths[:n]], work / name, options.jobs, options.full)
             for name, paths in (("database", attacked), ("controls", unrelated))
