@@ -29,6 +29,8 @@ SUFFIXES = frozenset({
 MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
 """Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
 
+_HUNGRY = ("WEBP", "JPEG2000")  # their decoders take 20 bytes a pixel: two thirds of the limit are theirs
+
 MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
 """Largest file that is read. Both limits are raised by environment variables, which worker processes inherit."""
 
@@ -161,7 +163,7 @@ def _decode(data: bytes, background: tuple[int, int, int], max_pixels: int) -> I
 def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int) -> Image.Image:
     try:
         with _own_limits(max_pixels), Image.open(io.BytesIO(data), formats=formats) as image:
-            check_pixels(image.size, max_pixels)
+            check_pixels(image.size, max_pixels * 2 // 3 if image.format in _HUNGRY else max_pixels)
             _check_form(image, data)
             image.load()
             return to_rgb(image, background=background)

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import re
 import signal
 import time
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -201,6 +203,12 @@ def test_the_key_changes_with_the_versions(folder, monkeypatch):
         before = store.key(Variant("0.png"), PHASH)
         monkeypatch.setattr(features, "versions", lambda: methods.versions() + " pillow=99")
         assert store.key(Variant("0.png"), PHASH) != before
+
+
+def test_the_versions_are_those_of_all_that_makes_a_feature():
+    installed = (metadata.version(name) for name in ("pillow", "imagehash", "numpy", "scipy"))
+    for version in (str(methods.EXTRACTOR), features.cv2.__version__, *installed):
+        assert re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", methods.versions())
 
 
 def test_a_changed_file_is_a_new_picture(folder):

@@ -25,8 +25,11 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     content = {"simlab_recipe": FORMAT, **content}
     text = json.dumps({**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False)
     temporary = Path(f"{path}.{os.getpid()}.tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def read(path: str | Path) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"cannot read the recipe {str(path)!r}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is not a recipe, or is damaged: it is no JSON text") from error
     if not isinstance(content, dict) or "simlab_recipe" not in content:
         raise ValueError(f"{str(path)!r} is not a recipe of simlab")

@@ -60,7 +60,8 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     front; taking one away from such a text when reading gives back what it was.
     """
     plain = {name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])}
-    table.assign(**plain).to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
+    safe = table.assign(**plain).rename(columns=_plain)
+    safe.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
     return Path(path)
 
 

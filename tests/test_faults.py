@@ -1,0 +1,67 @@
+"""The file system fails, or the process dies, at the first, second, third … operation: nothing finished is lost.
+
+As SQLite is tested: faults.c stands before the C library, faults.py makes it strike at every N until the run succeeds.
+After each failure no file is half there, and running again gives what an undisturbed run gives.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from corpus import textured
+
+HERE = Path(__file__).parent
+ONE = ["--jobs", "1", "--cache", "WORK/cache/c.sqlite", "--out"]
+VERBS = {
+    "features": ["features", "PICTURES", *ONE, "WORK/out/f.csv", "--methods", "phash, akaze"],
+    "study": ["study", "PICTURES", *ONE, "WORK/out", "--methods", "phash, dhash", "--negatives", "9",
+              "--perturbations", "crop"],
+    "find": ["find", "PICTURES", *ONE, "WORK/out"],
+    "label": ["label", "PICTURES", "WORK/out/labels.csv"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """faults.so, where there is a compiler to make it with."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler or not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux and a C compiler")
+    library = tmp_path_factory.mktemp("shim") / "faults.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, HERE / "faults.c", "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for n in range(3):
+        textured(n, 90, 70).save(folder / f"{n}.png")
+    (folder / "text.jpg").write_text("no picture")
+    return folder
+
+
+# the cache with every operation; what only the folder of results knows, with a part of them
+@pytest.mark.parametrize(
+    ("verb", "kind", "below", "step", "least"),
+    [
+        ("features", "full", "", 1, 90),
+        ("features", "broken", "", 3, 15),
+        ("features", "kill", "", 3, 30),
+        ("study", "full", "/out", 71, 3),
+        ("find", "full", "/out", 9, 3),
+        ("find", "kill", "/out", 9, 3),
+        ("label", "full", "", 1, 9),
+        ("label", "broken", "", 1, 9),
+        ("label", "kill", "", 1, 9),
+    ],
+)
+def test_whichever_operation_fails_nothing_is_lost(verb, kind, below, step, least, shim, pictures, tmp_path):
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "FAULTS_BELOW": f"{tmp_path}/run{below}"}
+    command = [sys.executable, HERE / "faults.py", pictures, tmp_path, kind, str(step), *VERBS[verb]]
+    run = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert int(run.stdout.split()[0]) >= least
