@@ -114,7 +114,8 @@ def on_nothing(seed, hidden=0):
 
 def test_logos_are_told_by_what_shows_and_16_bits_are_near_8():
     assert not apart(on_nothing(1), on_nothing(1, hidden=200))[0].any()
-    assert apart(on_nothing(1), on_nothing(2))[0][[0, -1]].min() > 0.1  # phash and akaze; a box on white is one to average_hash
+    # phash and akaze: to average_hash one box on white is like another
+    assert apart(on_nothing(1), on_nothing(2))[0][[0, -1]].min() > 0.1
     grey = textured().convert("L")
     fine = Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257 + 100)
     assert apart(encoded(fine, "PNG"), encoded(grey, "PNG"))[0].max() < 0.05
