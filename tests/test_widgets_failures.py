@@ -50,7 +50,7 @@ def test_a_point_leads_to_what_the_method_gets_wrong_there(scores, widget, metho
     assert beyond.is_monotonic_decreasing
     for name, count in told.value_counts().items():
         if name in ("missed", "false alarms"):
-            assert f"{count} of {(scores['label'] == (name == 'missed')).sum()} " in widget._page.view["words"]
+            assert f"{count} of {(scores['label'] == (name == 'missed')).sum()} " in widget.words[0]
 
 
 def test_bins_hold_every_pair_once_also_by_kind(scores, widget):
@@ -86,7 +86,7 @@ def test_cards_name_who_would_have_caught_it_and_the_nearest_wrong_picture(score
         widget.choose_point(fpr=fpr, method=method)
         for card, (_, pair) in zip(widget._page.cards, widget.rows.iterrows(), strict=False):
             caught = pair[other] <= threshold(widget, other)
-            assert card["note"] == f"{other if caught else 'No other method'} would have caught it."
+            assert card["note"] == f"Caught by {other if caught else 'no other method'}."
             notes.add(card["note"])
             others = scores.query("label == 0 and query == @pair.query and perturbation == @pair.perturbation")
             nearest = others.loc[others[method].idxmin()]

@@ -36,7 +36,7 @@ def test_numbers_follow_weights_and_threshold(scores, widget):
         assert widget._page.view["counts"] == {n: row[n] for n in ("found", "missed", "false_alarms", "rejected")}
         called, copy = table["ensemble"] <= threshold, table["label"] == 1
         assert widget._page.view["counts"]["missed"] == (copy & ~called).sum()
-        words = " ".join(widget._page.view["words"])
+        words = " ".join(widget.words)
         assert f"{row['tpr']:.3f} [" in words and f"{row['fpr'] * 500 * 499 / 2:,.0f} [" in words
         assert f"one pair in {50}" in words and "500 pictures there are 124,750 pairs" in words
     assert widget.weights == {"phash": 0.2, "akaze": 1.5}
@@ -62,8 +62,8 @@ def test_the_border_is_on_both_sides_of_the_threshold(scores, widget):
 def test_where_no_false_alarm_was_seen_some_may_come(widget):
     widget.choose(threshold=1e-6)
     assert widget._page.view["counts"]["false_alarms"] == 0
-    assert "the precision is at least" in widget._page.view["words"][1]
-    assert "and 0 [0, " in widget._page.view["words"][2]
+    assert "the precision is at least" in widget.words[1]
+    assert "and 0 [0, " in widget.words[2]
 
 
 def test_fit_goes_back_and_the_saved_recipe_is_what_is_shown(scores, fitted, widget, tmp_path):
@@ -96,7 +96,7 @@ def test_the_page_is_sent_json_and_the_twin_says_the_same(widget, tmp_path):
     json.dumps([widget._page.data, widget._page.view, widget.choice], allow_nan=False)
     figure = widget.figure()
     figure.savefig(tmp_path / "twin.png")
-    assert figure.get_suptitle().split("\n") == widget._page.view["words"] and plt.get_fignums() == []
+    assert figure.get_suptitle().split("\n") == widget.words and plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 // The failure browser: three figures to choose from, filters, and a page of pairs. `choice` goes both ways.
 function render({ model, el }) {
+  keepKeys(el);
   const data = model.get("data");
   const { methods, kinds, verdicts } = data;
   const choose = (changes) => {
@@ -18,9 +19,9 @@ function render({ model, el }) {
     choose({ method: methods[j], kind: kinds[i], verdict: verdicts[0], distance: null });
   });
 
-  const controls = add(el, "div", { class: "simlab-row simlab-controls" });
+  const controls = add(el, "div", { class: "simlab-row simlab-filters" });
   const select = (label, values, names, change) => {
-    const control = add(add(controls, "label", {}, `${label} `), "select");
+    const control = add(add(controls, "label", {}, `${label} `), "select", { "aria-label": label });
     values.forEach((_, n) => add(control, "option", { value: n }, names[n]));
     control.addEventListener("change", () => change(values[control.value]));
     return (value) => (control.value = values.indexOf(value));
@@ -58,7 +59,7 @@ function render({ model, el }) {
     const names = { name, colour, xlabel: `distance by ${name}`, ylabel: "share of pairs, root scale" };
     bins({ ...shown, ...names, threshold: view.thresholds[name] }, [bin]);
     heat(view.cells, [kinds.indexOf(choice.kind), column]);
-    words.textContent = view.words;
+    words.textContent = view.words.join(" ");
     back.disabled = choice.page <= 0;
     on.disabled = choice.page >= view.pages - 1;
   };

@@ -22,13 +22,8 @@ VERDICTS = ("missed", "false alarms", "found", "rejected", "all")
 
 PER_PAGE = 6
 
-_NOTES = {
-    (True, False): ("{} would have caught it.", "No other method would have caught it."),
-    (False, False): ("{} would have rejected it.", "Every method calls it a copy."),
-    (True, True): ("{} would have missed it.", "Every method finds it."),
-    (False, True): ("{} would have called it a copy.", "Every method rejects it."),
-}
-"""By label and whether the method is right: what is said where others say otherwise, and where none does."""
+_NOTES = {(True, False): "Caught", (False, False): "Rejected", (True, True): "Missed", (False, True): "Called a copy"}
+"""By label and whether the method is right: what the pair is by those that say otherwise."""
 
 
 class Failures(parts.Bench):
@@ -90,7 +85,8 @@ class Failures(parts.Bench):
         Raises:
             ValueError: an unknown name, or a value that is not allowed.
         """
-        super().choose(**{"page": 0, **changes})
+        elsewhere = {"distance": None} if "method" in changes else {}
+        super().choose(**{"page": 0, **elsewhere, **changes})
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -117,11 +113,14 @@ class Failures(parts.Bench):
         page = _page(rows, choice["page"])
         height = 2.5 * -(-max(len(page), 1) // 3)
         figure = Figure(figsize=(13, 4 + height), layout="constrained")
-        grid = figure.add_gridspec(2, 3, width_ratios=[1.2, 1.1, 0.9], height_ratios=[4, height])
+        grid = figure.add_gridspec(2, 3, width_ratios=[1.5, 1.1, 0.9], height_ratios=[4, height])
         roc, histogram, heat = (figure.add_subplot(grid[0, at]) for at in range(3))
-        figure.suptitle(plots.label(view["words"], limit=200), x=0.01, ha="left", fontfamily=plots.style.families())
+        figure.suptitle(plots.label(*view["words"], limit=200), x=0.01, ha="left", fontfamily=plots.style.families())
         plots.plot_roc(self._curves, ax=roc).axvline(choice["fpr"], color="black", linestyle=":", linewidth=1)
         plots.plot_histograms(pd.DataFrame(view["histogram"]), columns=1, ax=histogram)
+        panel = next(ax for ax in figure.axes if ax.get_ylabel() == "share of pairs")
+        panel.axvline(view["thresholds"][choice["method"]] or 0, color="black", linestyle=":", linewidth=1)
+        plots.style.title(heat, f"Share of copies found at FPR {choice['fpr']:.2g}", pad=8)
         draw_table(heat, pd.DataFrame(view["cells"]["values"], view["cells"]["rows"], self._methods))
         corner = self._methods.index(choice["method"]) - 0.5, self._kinds.index(choice["kind"]) - 0.5
         heat.add_patch(Rectangle(corner, 1, 1, fill=False, ec=plots.style.MARK, lw=2.5))
@@ -133,7 +132,7 @@ class Failures(parts.Bench):
         table = self._scores[self._kind.eq(choice["kind"]) | (choice["kind"] is None)]
         histogram = evaluation.distance_histogram(table, [method])
         rows = select(table, right, histogram, choice)
-        view = {"words": self._words(right, len(rows), choice), "pages": -(-len(rows) // PER_PAGE)}
+        view = {"words": [self._words(right, len(rows), choice)], "pages": -(-len(rows) // PER_PAGE)}
         view |= {"cells": self._cells(right), "histogram": histogram.to_dict("list"), "method": method}
         yield {"view": view | {"thresholds": parts.numbers(right.attrs["thresholds"])}, "_rows": rows}
         shown = _page(rows, choice["page"]).iterrows()
@@ -164,7 +163,7 @@ class Failures(parts.Bench):
         others = ", ".join(name for name in self._methods if right.loc[row, name] != good)
         marked = self._marks.exists() and identity(pair) in LabelFile(self._marks, root=self._root).rows
         card = parts.card(row, pair, self._root, self._methods)
-        card |= {"marked": marked, "rival": None, "note": _NOTES[copy, good][not others].format(others)}
+        card |= {"marked": marked, "rival": None, "note": f"{_NOTES[copy, good]} by {others or 'no other method'}."}
         if row in (rivals := self._rivals(method)).index:
             other, distance = self._scores.loc[rivals.loc[row, "rival"]], rivals.loc[row, "distance"]
             words = f"{'Nearest wrong' if copy else 'The right'} picture for this query: {plain(other['reference'])}"

@@ -15,6 +15,12 @@ function add(parent, name, attributes = {}, text = "") {
   return node;
 }
 
+// JupyterLab would take an arrow key for its own (and scroll away), and two d for "delete the cell".
+function keepKeys(el) {
+  el.dataset.lmSuppressShortcuts = "true";
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+}
+
 function axes(svg, xticks, yticks, xlabel, ylabel) {
   for (const [x, text] of xticks) add(svg, "text", { x, y: BOTTOM + 16, class: "tick", "text-anchor": "middle" }, text);
   for (const [y, text] of yticks) {
@@ -127,7 +133,6 @@ function plot(parent, kind, label, choose) {
   box.addEventListener("keydown", (event) => {
     if (!shown || !(event.key in STEPS || event.key === "ArrowUp" || event.key === "ArrowDown")) return;
     event.preventDefault();
-    event.stopPropagation();
     choose(kind.move(shown.data, shown.at, event.key, shown.scale));
   });
   return (data, at) => {
@@ -159,7 +164,6 @@ function cells(parent, label, choose) {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (!step) return;
     event.preventDefault();
-    event.stopPropagation();
     const { data, at } = shown;
     choose([clip(at[0] + step[0], 0, data.rows.length - 1), clip(at[1] + step[1], 0, data.columns.length - 1)]);
   });

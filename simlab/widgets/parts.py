@@ -57,6 +57,12 @@ class Bench(Panel):
         """What is chosen, by name."""
         return dict(self._page.choice)
 
+    @property
+    def words(self) -> list[str]:
+        """What is seen, in sentences."""
+        self._latest.wait()
+        return self._page.view["words"]
+
     def choose(self, **changes: Any) -> None:
         """Change parts of the choice, and return when what they lead to is shown.
 

@@ -14,9 +14,9 @@ const scales = {
 };
 
 function slider(parent, name, scale, change) {
-  const line = add(parent, "label", { class: "simlab-slider" });
+  const line = add(parent, "label", { class: "simlab-knob" });
   add(line, "span", {}, name);
-  const input = add(line, "input", { type: "range", min: scale.low, max: scale.high, step: scale.step });
+  const input = add(line, "input", { type: "range", min: scale.low, max: scale.high, step: scale.step, "aria-label": name });
   const shown = add(line, "output");
   const show = (value) => {
     shown.textContent = scale.say(value);
@@ -35,6 +35,7 @@ function slider(parent, name, scale, change) {
 }
 
 function render({ model, el }) {
+  keepKeys(el);
   const data = model.get("data"), methods = Object.keys(data.weights);
   const choose = (changes) => {
     model.set("choice", { ...model.get("choice"), ...changes });

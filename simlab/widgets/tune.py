@@ -108,10 +108,10 @@ class Tune(parts.Bench):
         order = table.sort_values(NAME, kind="stable")
         place = int(order[NAME].searchsorted(choice["threshold"], "right"))
         border = order.iloc[max(place - BORDER, 0) : place + BORDER]
-        said = tuned.evidence(border)
-        notes = [", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) for row in said.to_dict("records")]
+        said = [row.sort_values(key=abs, ascending=False)[:2] for _, row in tuned.evidence(border).iterrows()]
+        notes = [", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) + " nats" for row in said]
         cards = [parts.card(row, pair, self._root, [NAME, *methods]) for row, pair in border.iterrows()]
-        yield {"cards": [card | {"note": f"{note} nats"} for card, note in zip(cards, notes)], "_border": border}
+        yield {"cards": [card | {"note": note} for card, note in zip(cards, notes)], "_border": border}
 
 
 def _words(found: pd.DataFrame, choice: Mapping[str, Any]) -> list[str]:
