@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from PIL import Image
 
 from simlab import akaze, plots
-from simlab.images import read_image
-from simlab.report.files import versions, whole, write_csv, write_text
+from simlab.report.files import thumbnail, versions, whole, write_csv, write_text
 from simlab.report.page import Figure, Section, write_report
 
 _PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
@@ -113,7 +111,7 @@ def _about_groups(several: pd.DataFrame) -> str:
 
 
 def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
-    pictures = [_picture(made.root, row[side], 400) for side in ("reference", "query")]
+    pictures = [thumbnail(made.root / row[side], side=400) for side in ("reference", "query")]
     a, b = (akaze.extract(picture) for picture in pictures)
     matches = np.stack(akaze.inliers(a, b), axis=1)
     names = f"{row['reference']} and {row['query']}"
@@ -126,25 +124,15 @@ def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
 def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
     for _, members in list(several.groupby("group"))[:_GROUPS]:
         shown, more = members["file"].head(_MEMBERS), len(members) - _MEMBERS
-        ax = plots.plot_gallery([_picture(made.root, file, 240) for file in shown], list(shown))
+        ax = plots.plot_gallery([thumbnail(made.root / file, side=240) for file in shown], list(shown))
         caption = f"{len(members)} pictures" + (f", {more} of them not shown" if more > 0 else "")
         caption += ", joined in a chain" if members["chained"].any() else ""
         yield _draw(made, ax, f"Copies of {shown.iloc[0]}", caption)
 
 
 def _draw(made: _Found, ax: Axes, alt: str, caption: str) -> Figure:
-    file = plots.save(ax, made.folder / "figure.png", dpi=80)
+    file = plots.save(ax, made.folder / "figure.png", dpi=140)
     plt.close(ax.figure)
     png = file.read_bytes()
     file.unlink()
-    return Figure(png, alt, caption)
-
-
-def _picture(root: Path, file: str, side: int) -> Image.Image:
-    """The picture, small; grey where it can no longer be read."""
-    try:
-        image = read_image(root / file)
-    except (ValueError, OSError):
-        return Image.new("RGB", (240, 180), "#d0d0d0")
-    image.thumbnail((side, side))
-    return image
+    return Figure(png, alt, caption, width=round(80 * ax.figure.get_figwidth()))

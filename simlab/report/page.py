@@ -19,7 +19,7 @@ from PIL import Image
 from simlab import __version__
 from simlab.report.files import whole, write_text
 
-ROWS_SHOWN = 60
+ROWS_SHOWN = 500
 """Rows of a table that the page shows; the rest is counted."""
 
 LARGE = 200_000
