@@ -39,6 +39,21 @@ def naive_average_precision(label, distance):
     return area
 
 
+def naive_micro_average_precision(label, distance):
+    """Mean precision where each copy comes in a list of all pairs, non-copies first among equal distances."""
+    ranked = [label for _, label in sorted(zip(distance, label))]
+    return float(np.mean([sum(ranked[: at + 1]) / (at + 1) for at in range(len(ranked)) if ranked[at]]))
+
+
+def naive_equal_error_rate(label, distance):
+    """Try every threshold, and none, and take the mean of both rates where they are closest."""
+    label, distance = np.asarray(label), np.asarray(distance)
+    called = [distance < distance.min(), *(distance <= threshold for threshold in np.unique(distance))]
+    rates = [((~which)[label == 1].mean(), which[label == 0].mean()) for which in called]
+    gap = min(abs(miss - false) for miss, false in rates)
+    return [(miss + false) / 2 for miss, false in rates if abs(miss - false) <= gap + 1e-12]
+
+
 def naive_tpr_at_fpr(label, distance, fpr):
     """Try every observed distance as threshold and keep the largest allowed."""
     label, distance, best = np.asarray(label), np.asarray(distance), (0.0, np.nan)
@@ -62,8 +77,15 @@ labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2
 @settings(max_examples=40, deadline=None)
 def test_metrics_equal_the_naive_ones(rows):
     label, distance = zip(*rows)
-    metrics = evaluation.evaluate(table(label, m=distance), metrics=FOUR, n_resamples=0)
+    wanted = [*FOUR, "equal_error_rate", "recall@precision=0.6"]
+    metrics = evaluation.evaluate(table(label, m=distance), metrics=wanted, n_resamples=0)
     assert value(metrics, "roc_auc") == pytest.approx(naive_roc_auc(label, distance))
+    assert value(metrics, "micro_average_precision") == pytest.approx(naive_micro_average_precision(label, distance))
+    rate = value(metrics, "equal_error_rate")
+    assert any(rate == pytest.approx(allowed) for allowed in naive_equal_error_rate(label, distance))
+    called = [np.array(label)[np.array(distance) <= threshold] for threshold in np.unique(distance)]
+    recalls = [each.sum() / sum(label) for each in called if each.mean() >= 0.6]
+    assert value(metrics, "recall@precision=0.6") == pytest.approx(max(recalls, default=0))
     assert value(metrics, "average_precision") == pytest.approx(naive_average_precision(label, distance))
     if label.count(0) >= 4:
         row = metrics[metrics["metric"] == "tpr@fpr=0.3"].iloc[0]
