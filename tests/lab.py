@@ -195,6 +195,14 @@ class Notebook:
         broken = self.panel.locator(BROKEN)
         assert broken.count() == 0, broken.first.inner_text()
 
+    def run_above(self, text):
+        """Runs the cells above the one that holds a text."""
+        self.panel.locator(".jp-CodeCell").filter(has_text=text).locator(".jp-InputPrompt").click()
+        self.command("Run", "notebook:run-all-above")
+        expect(self.panel.locator(".jp-InputPrompt", has_text="*").first).to_be_attached()
+        expect(self.panel.locator(".jp-InputPrompt", has_text="*")).to_have_count(0)
+        self.wait_for_idle()
+
     def restart_kernel(self):
         """Restarts the kernel as a person does, through the menu and its question."""
         self.command("Kernel", "kernelmenu:restart")

@@ -64,7 +64,7 @@ function render({ model, el }) {
     if (pending || !("number" in scene)) return;
     root.classList.add("simlab-pending");
     pending = setTimeout(() => (note.textContent =
-      "The kernel does not answer, so this answer is not saved. Run the cell again: labelling goes on where it was."), PATIENCE);
+      "The kernel does not answer; this may not be saved. Run the cell again: labelling goes on where it was."), PATIENCE);
     try {
       model.send({ what, number: scene.number });
     } catch {

@@ -17,7 +17,7 @@ function adopt(root) {
 
 function render({ el }) {
   let frame;
-  const observer = new MutationObserver(() => adopt(el.closest(".simlab")));
+  const observer = new MutationObserver(() => adopt(el.closest(".simlab") ?? el)); // el: no longer in the page
   // it is rendered before it is put into the page
   const wait = () => {
     const root = el.closest(".simlab");
