@@ -123,6 +123,7 @@ def main(pictures, work, kind, step, *verb):
             assert kind == "kill" or said.splitlines()[-1].startswith("simlab: "), (n, said)
             again, said, _ = run(verb, 10**9, 0)
             assert again == 0 and files(folder / "out") == expected, (n, again, said)
+            assert not list(folder.glob("out/.partial-*")), n
         if n > total and status == 0:
             break
         n += int(step)

@@ -389,6 +389,14 @@ def test_pixels_are_limited_before_decoding(monkeypatch):
         read_image(file, max_pixels=59_999)
 
 
+@pytest.mark.parametrize("name", ["plain.webp", "plain.jp2"])
+def test_decoders_that_need_more_memory_get_fewer_pixels(name):
+    file, pixels = corpus.in_every_format()[name], corpus.WIDTH * corpus.HEIGHT
+    assert read_image(file, max_pixels=pixels * 3 // 2).size == (corpus.WIDTH, corpus.HEIGHT)
+    with pytest.raises(ImageError, match=f"over the limit of {(pixels * 3 // 2 - 2) * 2 // 3:,}"):
+        read_image(file, max_pixels=pixels * 3 // 2 - 2)
+
+
 def test_pixels_at_the_limit_are_read():
     assert read_image(corpus.png(300, 200, rows=[bytes(900)] * 200), max_pixels=60_000).size == (300, 200)
 

@@ -168,11 +168,21 @@ def test_a_poisoned_recipe_label_file_or_study_runs_nothing(content, canary, cap
 
 
 def test_a_recipe_cannot_name_code(canary):
-    content = recipe.read(recipe.DEFAULT) if recipe.DEFAULT.exists() else {"columns": [{"weight": 1.0}]}
+    content = recipe.read(recipe.DEFAULT)
     content["columns"][0]["method"] = TOUCH
     recipe.write(canary / "recipe.json", content)
     with pytest.raises(ValueError, match=r"."):
         sl.find_copies(".", recipe="recipe.json", n_jobs=1, progress=False)
+
+
+def test_a_recipe_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
+    content = recipe.read(recipe.DEFAULT)
+    recipe.write(tmp_path / "recipe.json", content)
+    before = (tmp_path / "recipe.json").read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: exec("raise OSError(28, 'full')"))
+    with pytest.raises(OSError, match="full"):
+        recipe.write(tmp_path / "recipe.json", {**content, "more": 1})
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {tmp_path / "recipe.json": before}
 
 
 @pytest.mark.parametrize("text", [TOUCH, f"crop(area={TOUCH})", f"text(content=f'{{{TOUCH}}}')", f"phash+{TOUCH}"])

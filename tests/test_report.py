@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html.parser
 import json
+import os
 import re
 from pathlib import Path
 
@@ -224,6 +225,19 @@ def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         report.study(score_table(["a", "b"], specs=["crop"]), tmp_path / "out", root=tmp_path)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, name=name, real=real: done.append(name) or real(*a))
+    (tmp_path / ".partial-left").mkdir()  # by a run that was killed
+    with report.whole(tmp_path) as folder:
+        for name in ("a.csv", "report.html", "z.csv"):
+            (folder / name).write_text(name)
+    assert done == ["fsync"] * 3 + ["replace"] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "report.html", "z.csv"]
 
 
 def test_a_page_of_its_own(tmp_path):
