@@ -543,6 +543,14 @@ def test_noise_has_the_stated_variance():
     assert same(perturb.apply(flat(0), "noise(kind='speckle')"), flat(0))
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "speckle", "salt_pepper"])
+def test_noise_does_not_depend_on_how_many_rows_are_drawn_at_a_time(kind, monkeypatch):
+    ground, spec = flat(100, (51, 33)), f"noise(kind={kind!r})"
+    whole = perturb.apply(ground, spec)
+    monkeypatch.setattr(perturb.photometric, "_BAND", 6)
+    assert same(perturb.apply(ground, spec), whole)
+
+
 def test_salt_and_pepper_come_in_equal_shares():
     salted = np.asarray(perturb.apply(flat(128), "noise(kind='salt_pepper', amount=0.1)"))
     assert (salted == 255).mean() == pytest.approx(0.05, rel=0.05)

@@ -17,6 +17,8 @@ from simlab.perturb.registry import Picture, Rng, Share, between, register
 Factor = Annotated[float, between(0.01, 10)]
 Kernel = Annotated[int, between(1, 99, odd=True)]
 
+_BAND = 256  # rows made noisy at a time, for memory; an even number draws what drawing all at once would
+
 # one thread: AVIF's bytes must not depend on the machine's number of cores
 ENCODERS = {"jpeg": {}, "webp": {"method": 0}, "avif": {"speed": 9, "max_threads": 1}}
 
@@ -116,14 +118,19 @@ def noise(
     Source: scikit-image's ``random_noise``, https://scikit-image.org/docs/stable/api/skimage.util.html.
     """
     levels = np.asarray(image)
-    draws = rng.integers(0, 65536, levels.shape, dtype=np.uint16)
-    if kind == "salt_pepper":
-        half = round(amount * 32768)
-        return Image.fromarray(np.where(draws < 65536 - half, levels * (draws >= half), np.uint8(255)))
-    field = _normal_quantiles().take(draws)
-    field *= np.float32(math.sqrt(variance)) * (levels if kind == "speckle" else np.float32(255))
-    field += levels
-    return Image.fromarray(np.rint(np.clip(field, 0, 255, out=field), out=field).astype(np.uint8))
+    noisy = np.empty_like(levels)
+    for top in range(0, len(levels), _BAND):
+        band = slice(top, top + _BAND)
+        draws = rng.integers(0, 65536, levels[band].shape, dtype=np.uint16)
+        if kind == "salt_pepper":
+            half = round(amount * 32768)
+            noisy[band] = np.where(draws < 65536 - half, levels[band] * (draws >= half), np.uint8(255))
+        else:
+            field = _normal_quantiles().take(draws)
+            field *= np.float32(math.sqrt(variance)) * (levels[band] if kind == "speckle" else np.float32(255))
+            field += levels[band]
+            noisy[band] = np.rint(np.clip(field, 0, 255, out=field), out=field)
+    return Image.fromarray(noisy)
 
 
 @register(severity=lambda factor: abs(math.log2(factor)))
