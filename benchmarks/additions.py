@@ -57,7 +57,7 @@ def main():
     scores = sl.score_pairs(pairs, methods, cache=options.cache, n_jobs=options.jobs, progress=False)
     print(f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, {options.negatives:,} other pairs\n")
     print(alone(scores, methods).round(3).to_string(index=False), "\n", flush=True)
-    looked = [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]]
+    looked = [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:4]]
     print(additions(scores, looked).round(4).to_string(index=False))
 
 

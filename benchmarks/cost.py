@@ -1,4 +1,4 @@
-"""What methods cost on one core: processor time, the best of five runs, mean over pictures and pairs."""
+"""What methods cost on one core: processor time, the best of three runs, mean over pictures and pairs."""
 
 import itertools
 import time
@@ -42,9 +42,9 @@ def _matching(method, features):
 
 
 def _best(function):
-    """Seconds of the best of five runs, and what the last returned."""
+    """Seconds of the best of three runs, and what the last returned."""
     seconds = []
-    for _ in range(5):
+    for _ in range(3):
         start = time.process_time()
         result = function()
         seconds.append(time.process_time() - start)

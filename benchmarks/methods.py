@@ -4,7 +4,7 @@
     python benchmarks/methods.py FOLDER --sources 60 --jobs 2   your own pictures
 
 Seen is a kind of copy whose true positive rate at FPR 1e-2 is .9 or more; it defeats a method where that is under .5.
-Costs are of one core: processor time, the best of five runs, mean over pictures and pairs.
+Costs are of one core: processor time, the best of three runs, mean over pictures and pairs.
 """
 
 import argparse
