@@ -3,8 +3,8 @@
     python benchmarks/additions.py                                        the sample
     python benchmarks/additions.py FOLDER --sources 40 --cache SCRATCH    your own pictures
 
-The recipe's methods (phash, correlation, aligned) are fitted with and without each addition to the same hard copies,
-and the two are compared out of fold. Those marked * are tried out here and are not in the package: each is registered
+Methods (phash, correlation, aligned) are fitted with and without each addition to the same hard copies, and the two are
+compared out of fold. Those marked * are tried out here and are not in the package: each is registered
 in a few lines, as a method of your own would be.
 """
 
@@ -25,14 +25,17 @@ from simlab.keypoints import Keypoints
 from simlab.methods import register
 
 RECIPE = ["phash", "correlation", "aligned"]
+MIRRORED = ["phash(mirror=True)", "correlation", "aligned"]
 HARD = [
-    "resize(scale=0.4)", "shear(degrees=20)", "perspective", "rotate(degrees=20)", "crop(side=0.4, resize_back=True)",
-    "crop(side=0.6, resize_back=True)", "crop(area=0.25)", "text(length=50)", "embed", "noise(variance=0.05)",
-    "recompress(quality=10)", "mirror",
+    "resize(scale=0.4)", "shear(degrees=30)", "perspective", "crop(side=0.6, resize_back=True)", "text(length=50)",
+    "embed", "mirror", "mirror+crop(area=0.25)", "shear(degrees=20)+crop(area=0.25)", "embed+text(length=50)",
+    "resize(scale=0.4)+crop(area=0.25)", "rotate(degrees=20)+text(length=50)",
 ]  # fmt: skip
-ADDITIONS = {
-    "mirrored variants": ["phash(mirror=True)", "aligned(mirror=True)"],
-    "mirrored phash only": ["phash(mirror=True)"],
+FIRST = {
+    "mirrored phash": MIRRORED,
+    "mirrored phash and aligned": ["phash(mirror=True)", "correlation", "aligned(mirror=True)"],
+}
+THEN = {
     "three more hashes": ["dhash", "average_hash", "whash"],
     "hashes of centres*": ["centres"],
     "hashes of regions*": ["regions"],
@@ -44,6 +47,8 @@ ADDITIONS = {
     "affine simulation*": ["tilted"],
     "keypoints outside of text*": ["unlettered"],
 }
+STEPS = [(name, RECIPE, methods) for name, methods in FIRST.items()]
+STEPS += [(name, MIRRORED, [*MIRRORED, *more]) for name, more in THEN.items()]
 METRIC = "tpr@fpr=0.01"
 
 
@@ -52,7 +57,7 @@ def main():
     _register()
     images = sl.datasets.as_table(options.folder) if options.folder else sl.datasets.load_sample()
     images = sl.datasets.sample_sources(images, options.sources, seed=1)
-    methods = list(dict.fromkeys([*RECIPE, *itertools.chain(*ADDITIONS.values())]))
+    methods = list(dict.fromkeys(itertools.chain(*(base + methods for _, base, methods in STEPS))))
     pairs = sl.make_pairs(images, HARD, negatives=options.negatives, seed=1)
     scores = sl.score_pairs(pairs, methods, cache=options.cache, n_jobs=options.jobs, progress=False)
     print(f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, {options.negatives:,} other pairs\n")
@@ -68,19 +73,17 @@ def alone(scores, methods):
 
 
 def additions(scores, images):
-    """What the recipe gains by each addition, out of fold, and what that costs on top."""
-    base, rows = sl.Ensemble(RECIPE).fit(scores), []
-    costs = cost_table(images, {"recipe": RECIPE, **{name: [*RECIPE, *more] for name, more in ADDITIONS.items()}})
-    costs = costs.set_index("method")
-    for name, more in ADDITIONS.items():
-        ensemble = sl.Ensemble([m for m in RECIPE if f"{m}(mirror=True)" not in more] + more).fit(scores)
-        both = base.out_of_fold_.assign(added=ensemble.out_of_fold_["ensemble"])
+    """What the methods gain by each addition, out of fold, and what it costs on top."""
+    bases, rows = {tuple(base): sl.Ensemble(base).fit(scores) for _, base, _ in STEPS}, []
+    for name, base, methods in STEPS:
+        ensemble = sl.Ensemble(methods).fit(scores)
+        both = bases[tuple(base)].out_of_fold_.assign(added=ensemble.out_of_fold_["ensemble"])
         row = {"addition": name}
         for metric in (METRIC, "tpr@fpr=0.001"):
             found = sl.compare(both, "added", "ensemble", metric=metric).iloc[0]
-            row |= {metric: found["a"], "gain": found["difference"], "low": found["low"], "high": found["high"]}
-            row |= {f"{key} {metric[4:]}": row.pop(key) for key in ("gain", "low", "high")}
-        rows.append(row | (costs.loc[name] - costs.loc["recipe"]).rename(lambda cost: f"+{cost}").to_dict())
+            row |= {metric: found["a"], **{f"{key}@{metric[8:]}": found[key] for key in ("difference", "low", "high")}}
+        more = [method for method in methods if method not in base]
+        rows.append(row | cost_table(images, {name: more}, known=base).drop(columns="method").iloc[0].to_dict())
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,7 @@
 """The ensemble against other ways to combine the same distances, what each method adds, and what it all costs.
 
     python benchmarks/ensemble.py FOLDER --cache SCRATCH.sqlite        your own pictures
-    python benchmarks/ensemble.py                                      the sample
+    python benchmarks/ensemble.py --costs benchmarks/ensemble_costs.csv the sample; costs as a table
     python benchmarks/ensemble.py --scores scores.csv                  a study's score table, without costs
 
 All numbers are out of fold: five folds of sources, two held out at a time. Rules and boosting are here to be compared
@@ -9,31 +9,38 @@ with only: boosting is the mark to reach, rules are what one does without labels
 """
 
 import argparse
-import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from cost import cost_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import simlab as sl
 from simlab.ensemble import Ensemble
-from simlab.methods import extract_all, resolve
+from simlab.ensemble.cascade import is_cheap
 
 METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
+SMALL = ["phash", "dhash", "akaze"]  # of the notebooks
+ALL = list(dict.fromkeys([*METHODS, *SMALL]))
+CASCADE = "ensemble(cascade)"
 METRICS = ("roc_auc", "tpr@fpr=0.01", "tpr@fpr=0.001")
 
 
 def main():
     options = _options()
-    scores, costs = _scores(options)
+    scores = sl.tables.read_scores(options.scores) if options.scores else _scores(options)
     ensemble = Ensemble(METHODS).fit(scores)
-    table = rivals(ensemble)
-    print(ensemble.report_)
+    table, cascade = rivals(ensemble), Ensemble(METHODS, cascade=True).fit(scores)
+    print(ensemble.report_, cascade.report_.splitlines()[-1], sep="\n")
     _show("other ways to combine", table)
     _show("reliability, out of fold", ensemble.reliability())
     _show("without one method", ensemble.ablation())
-    _show("cascade", pd.DataFrame([Ensemble(METHODS, cascade=True).fit(scores).cascade_]))
-    _show("cost", costs)
+    if not options.scores:
+        costs = priced(scores, ensemble, cascade)
+        _show("cost", costs)
+        if options.costs:
+            costs.round(6).to_csv(options.costs, index=False)
     _show("an attack never seen", ensemble.leave_one_perturbation_out())
     if options.out:
         table.round(4).to_csv(options.out, index=False)
@@ -44,12 +51,10 @@ def _show(title, table):
 
 
 def _scores(options):
-    if options.scores:
-        return sl.tables.read_scores(options.scores), pd.DataFrame()
-    images = options.folder or sl.datasets.load_sample()
-    pairs = sl.make_pairs(images, options.perturbations, negatives=options.negatives)
-    scores = sl.score_pairs(pairs, METHODS, cache=options.cache, n_jobs=options.jobs, progress=False)
-    return scores, cost(pairs, scores)
+    pairs = sl.make_pairs(
+        options.folder or sl.datasets.load_sample(), options.perturbations, negatives=options.negatives
+    )
+    return sl.score_pairs(pairs, ALL, cache=options.cache, n_jobs=options.jobs, progress=False)
 
 
 def rivals(ensemble):
@@ -77,22 +82,25 @@ def _false_positive_rates(data, train, test):
     return np.column_stack(rates)
 
 
-def cost(pairs, scores, n=8):
-    """Milliseconds by picture and by pair on one core, bytes by picture, and the TPR they buy."""
-    root, paths = pairs.attrs["root"], list(dict.fromkeys(pairs["reference"]))[:n]
-    images, rows = [sl.read_image(f"{root}/{path}") for path in paths], []
-    metrics = sl.evaluate(scores, METHODS, n_resamples=0)
-    for method in resolve(METHODS):
-        start = time.process_time()
-        packed = [extract_all(image, [method.feature])[method.feature.key] for image in images]
-        middle = time.process_time()
-        for one in packed:
-            method.distance(packed[0], one)
-        end = time.process_time()
-        tpr = metrics.query("method == @method.name and metric == 'tpr@fpr=0.001'")["value"].iloc[0]
-        sizes = np.mean([len(value) for value in packed])
-        rows.append((method.name, 1000 * (middle - start) / n, 1000 * (end - middle) / n, sizes, tpr))
-    return pd.DataFrame(rows, columns=["method", "ms_per_picture", "ms_per_pair", "bytes", "tpr@fpr=0.001"])
+def priced(scores, ensemble, cascade):
+    """What each method, the ensemble and its cascade reach, and what they cost; costs alone of the smaller sets."""
+    rows = scores.loc[ensemble.out_of_fold_.index].assign(
+        ensemble=ensemble.out_of_fold_["ensemble"], **{CASCADE: cascade.out_of_fold_["ensemble"]}
+    )
+    reached = sl.evaluate(rows, [*ALL, "ensemble", CASCADE], metrics=METRICS[1:])
+    columns = ["method", "metric", "value", "low", "high", "n_positive", "n_negative"]
+    return _cost(scores, cascade.cascade_["share"]).merge(reached[columns], on="method", how="left")
+
+
+def _cost(scores, share, n=6):
+    """Milliseconds and bytes on a few pictures; a pair costs the cascade its hashes, and the rest where asked."""
+    images = [sl.read_image(Path(scores.attrs["root"], path)) for path in pd.unique(scores["reference"])[:n]]
+    sets = {method: [method] for method in ALL} | {"hashes": [m for m in METHODS if is_cheap(m)], "ensemble": METHODS}
+    sets |= {"small hashes": [m for m in SMALL if is_cheap(m)], "small ensemble": SMALL}
+    costs = cost_table(images, sets).set_index("method")
+    cheap, full = costs.loc["hashes"], costs.loc["ensemble"]
+    costs.loc[CASCADE] = full.mask(full.index == "ms_per_pair", cheap + share * (full - cheap))
+    return costs.reset_index()
 
 
 def _options():
@@ -103,6 +111,7 @@ def _options():
     parser.add_argument("--negatives", type=int, default=3000)
     parser.add_argument("--cache")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--costs", help="CSV of the costs")
     parser.add_argument("--out", help="CSV of the first table")
     return parser.parse_args()
 

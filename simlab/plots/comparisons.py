@@ -80,7 +80,7 @@ def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | N
         style.tidy(panel)
         panel.set(xscale="log", ylim=(bottom, 1.01), xlabel=words)
         panel.xaxis.set(major_locator=LogLocator(numticks=4), minor_locator=NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,g}"))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6f}".rstrip("0").rstrip(".")))
         panel.tick_params(labelleft=panel is panels[0])
     panels[0].set_ylabel(style.measure(metric))
     heights = apart(((rows["value"] - bottom) / (1.01 - bottom)).tolist(), min(0.075, 1 / len(rows)))
