@@ -8,7 +8,6 @@ from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from simlab import keypoints
 from simlab.images import read_image, to_grey
@@ -26,7 +25,7 @@ _CONTRAST = 16.0  # grey levels squared: flatter surroundings are not blown up t
 
 
 class Looks(NamedTuple):
-    """Keypoints of a picture at full, half and perhaps double size, all in its own pixels, and a small grey copy."""
+    """Keypoints of a picture at full and at half size, all in its own pixels, and a small grey copy of it."""
 
     points: np.ndarray
     descriptors: np.ndarray
@@ -68,29 +67,25 @@ def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 @checked
 def looks(
     image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 800,
-    threshold: Annotated[float, between(1e-6, 1)] = 0.0001, enlarge: Annotated[int, between(0, 100_000)] = 300,
+    threshold: Annotated[float, between(1e-6, 1)] = 0.0001,
 ) -> Looks:  # fmt: skip
-    """Return AKAZE keypoints of several looks at a picture, with a small grey copy.
+    """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
 
-    It is looked at as it is and at half size, since AKAZE's own scales begin at one pixel and a picture may have been
-    enlarged, such as a crop scaled back to full size; and at double size where it is small, since a picture of 100
-    pixels has next to no keypoints.
+    The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
+    begin at one pixel.
 
     Args:
         max_side: a larger picture is first scaled down to this side.
         max_keypoints: of each look: the strongest. The threshold is low, so that smooth pictures have some too.
         threshold: least detector response.
-        enlarge: a picture whose longer side is under this is looked at in double size too.
     """
     image = read_image(image)
     detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
-    found = [keypoints.detect(image, detector, max_side)]
+    full = keypoints.detect(image, detector, max_side)
     if min(image.size) >= 2 * keypoints.MIN_SIDE:
-        found.append(_in_pixels_of_whole(keypoints.detect(image.reduce(2), detector, max_side), 2.0))
-    if max(image.size) < enlarge:
-        double = image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC)
-        found.append(_in_pixels_of_whole(keypoints.detect(double, detector, max_side), 0.5))
-    full = Keypoints(*(np.concatenate(columns) for columns in zip(*found)))
+        half = keypoints.detect(image.reduce(2), detector, max_side)
+        half = half._replace(points=2 * half.points + np.float32(0.5), sizes=2 * half.sizes)
+        full = Keypoints(*(np.concatenate(columns) for columns in zip(full, half)))
     scale = min(1.0, SMALL / max(image.size))
     size = tuple(max(1, round(scale * side)) for side in image.size)
     grey = np.rint(_shrunk(_grey(image), size)).astype(np.uint8)
@@ -144,11 +139,6 @@ def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     mean = near(grey * mask) / weight
     variance = near(grey * grey * mask) / weight - mean * mean
     return (grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask
-
-
-def _in_pixels_of_whole(found: Keypoints, scale: float) -> Keypoints:
-    points = np.float32(scale) * (found.points + np.float32(0.5)) - np.float32(0.5)  # centres of pixels
-    return found._replace(points=points, sizes=np.float32(scale) * found.sizes)
 
 
 def _points(looks: Looks) -> Keypoints:

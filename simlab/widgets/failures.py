@@ -112,19 +112,19 @@ class Failures(parts.Bench):
         rows, view, choice = self.rows, self._page.view, self.choice
         page = _page(rows, choice["page"])
         height = 2.5 * -(-max(len(page), 1) // 3)
-        figure = Figure(figsize=(13, 4 + height), layout="constrained")
-        grid = figure.add_gridspec(2, 3, width_ratios=[1.5, 1.1, 0.9], height_ratios=[4, height])
+        figure = Figure(figsize=(14, 4 + height), layout="constrained")
+        grid = figure.add_gridspec(2, 3, width_ratios=[1.7, 1.3, 0.9], height_ratios=[4, height])
         roc, histogram, heat = (figure.add_subplot(grid[0, at]) for at in range(3))
         figure.suptitle(plots.label(*view["words"], limit=200), x=0.01, ha="left", fontfamily=plots.style.families())
         plots.plot_roc(self._curves, ax=roc).axvline(choice["fpr"], color="black", linestyle=":", linewidth=1)
         plots.plot_histograms(pd.DataFrame(view["histogram"]), columns=1, ax=histogram)
         panel = next(ax for ax in figure.axes if ax.get_ylabel() == "share of pairs")
         panel.axvline(view["thresholds"][choice["method"]] or 0, color="black", linestyle=":", linewidth=1)
-        plots.style.title(heat, f"Share of copies found at FPR {choice['fpr']:.2g}", pad=8)
+        plots.style.title(heat, f"Copies found at FPR {choice['fpr']:.2g}", pad=8)
         draw_table(heat, pd.DataFrame(view["cells"]["values"], view["cells"]["rows"], self._methods))
         corner = self._methods.index(choice["method"]) - 0.5, self._kinds.index(choice["kind"]) - 0.5
         heat.add_patch(Rectangle(corner, 1, 1, fill=False, ec=plots.style.MARK, lw=2.5))
-        parts.drawn(figure, grid[1, :], self._page.cards, page, self._root)
+        parts.drawn(self._page.cards, page, self._root, "", figure, grid[1, :])
         return figure
 
     def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:

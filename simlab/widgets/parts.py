@@ -144,11 +144,11 @@ def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[st
     }  # fmt: skip
 
 
-def drawn(figure: Figure, place: SubplotSpec, cards: Iterable[dict], rows: pd.DataFrame, root: Path) -> None:
+def drawn(cards: list[dict], rows: pd.DataFrame, root: Path, title: str, figure: Figure, place: SubplotSpec) -> None:
     """Draw the pairs of some cards at a place of a figure."""
     notes = ["\n".join([card["title"], card["about"], card["note"]]) for card in cards]
     shown = [full(pair, root) for pair in rows.to_dict("records")]
-    plots.plot_pairs(shown, notes, columns=3, ax=figure.add_subplot(place))
+    plots.plot_pairs(shown, notes, columns=3, title=title, ax=figure.add_subplot(place))
 
 
 def numbers(values: Mapping[str, float]) -> dict[str, float | None]:

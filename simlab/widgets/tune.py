@@ -91,7 +91,8 @@ class Tune(parts.Bench):
         roc.plot(*view["at"], "o", color="black", markersize=8)
         words = [plots.label(line, limit=150) for line in view["words"]]
         figure.suptitle("\n".join(words), x=0.01, ha="left", fontsize=10, fontfamily=plots.style.families())
-        parts.drawn(figure, grid[1], self._page.cards, self._border, self._root)
+        title = "The last pairs called copies, and the first that are not"
+        parts.drawn(self._page.cards, self._border, self._root, title, figure, grid[1])
         return figure
 
     def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
