@@ -54,9 +54,9 @@ def choose(
 
     "random" draws every pair alike: nearly all will be different pictures. "distance" takes turns between ranges of the
     distance, so that the few near pairs are seen as well as the many far ones: what a ROC curve needs. "uncertainty"
-    begins each turn where the ensemble can tell least, and asks most there: what fitting weights needs. Every stratum
-    is asked about from the start, so that the answers are a sample of all pairs wherever one stops, and a larger `n`
-    begins with the same pairs.
+    begins where the ensemble can tell least, and asks most there: what fitting weights needs. Every stratum is asked
+    about in the first round, so that the answers are a sample of all pairs wherever one stops after it, and a larger
+    `n` begins with the same pairs.
 
     Args:
         pairs: what to draw from, such as every pair of a collection, with the column `by`; rows where it is NaN are
@@ -88,8 +88,10 @@ def choose(
     if table.empty:
         raise ValueError("pairs must hold one with a distance or more; there is none")
     code, names = _strata(table[by].to_numpy(float) if by else np.zeros(len(table)), by, order, strata)
-    # who waits its turn twice as long is asked half as often
-    turn = _turns(table, code, seed) * (2.0**code if order == "uncertainty" else 1)
+    if n < (n_strata := len(np.unique(code))):
+        raise ValueError(f"n must be at least the number of strata that hold pairs, {n_strata}, not {n}")
+    # all strata have a pair in the first round; after that, who waits twice as long is asked half as often
+    turn = (_turns(table, code, seed) - 1) * (2.0 ** (code / 2) if order == "uncertainty" else 1)
     first = np.lexsort([code, turn])[:n]
     held, planned = np.bincount(code), np.bincount(code[first], minlength=len(names))
     chosen, code = table.iloc[first], code[first]

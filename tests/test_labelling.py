@@ -102,6 +102,18 @@ def test_more_pairs_begin_with_the_same_and_every_stratum_has_its_turn(populatio
     assert few.groupby("stratum").size().max() <= 100 / few["stratum"].nunique() * 2
 
 
+def test_the_first_round_asks_about_every_stratum_and_fewer_pairs_are_refused(population):
+    for order, by in (("distance", "phash"), ("uncertainty", "ensemble")):
+        n = choose(population, 500, by=by, order=order)["stratum"].nunique()
+        first = choose(population, n, by=by, order=order)
+        assert first["stratum"].is_unique and n > 5
+        assert first["weight"].sum() == pytest.approx(len(population))
+        with pytest.raises(
+            ValueError, match=f"n must be at least the number of strata that hold pairs, {n}, not {n - 1}"
+        ):
+            choose(population, n - 1, by=by, order=order)
+
+
 def test_uncertain_pairs_are_asked_about_first_and_most(population):
     chosen = choose(population, 300, by="ensemble", order="uncertainty")
     unsure = (chosen["ensemble"] - 0.5).abs() < 0.24
@@ -350,6 +362,7 @@ def test_two_files_merge_and_disputes_are_listed(tmp_path, root):
         [*ALL[1].values(), 0, 1],
         [*ALL[3].values(), 1, 0],
     ]
+    assert disputed["label"].isna().all()
     assert pairs[["reference", "query", "label"]].values.tolist() == [
         [*ALL[n].values(), label] for n, label in ((0, 1), (2, 0), (4, 0), (5, 1), (6, 0))
     ]
