@@ -1,10 +1,11 @@
 """What one picture costs at most: peak memory and processor time of a process that reads it and makes its features.
 
-    .venv/bin/python benchmarks/limits.py --out benchmarks/limits.csv        8000 × 6000, every format; minutes
-    .venv/bin/python benchmarks/limits.py --largest …                       120 megapixels, the largest that are read
-    .venv/bin/python benchmarks/limits.py --files plain.jpg --perturbations standard …    and each perturbation of it
+    .venv/bin/python benchmarks/limits.py                                                 8000 × 6000, every format
+    .venv/bin/python benchmarks/limits.py --largest                                       the largest that are read
+    .venv/bin/python benchmarks/limits.py --files plain.jpg --perturbations standard      and each perturbation
 
 Each file is read in a process of its own, and its memory is that process's peak, imports included (Linux tells it).
+Rows are added to limits.csv, earlier ones of the same picture replaced; the table in docs/reliability.md is made of it.
 """
 
 import argparse
@@ -42,6 +43,9 @@ FILES = {
 }
 """Name → mode and options of Pillow's ``save``."""
 
+CSV = Path(__file__).with_suffix(".csv")
+DOCS = Path(__file__).parents[1] / "docs" / "reliability.md"
+
 LARGEST = {"webp": (10_000, 8_000), ".jp2": (10_000, 8_000)}
 """Ending → the largest size that is read; of the others it is 12,000 × 10,000."""
 
@@ -62,10 +66,13 @@ def main() -> None:
                 rows.append({**facts, "mb": path.stat().st_size / 1e6, **_apart(path, spec)})
                 print(rows[-1], flush=True)
             path.unlink()
-    table = pd.DataFrame(rows)
-    print(table.round(2).to_string(index=False))
-    if options.out:
-        table.round(2).to_csv(options.out, index=False)
+    table = pd.concat([pd.read_csv(CSV, keep_default_na=False) if CSV.exists() else None, pd.DataFrame(rows).round(2)])
+    table = table.drop_duplicates(["file", "width", "perturbation"], keep="last")
+    table.to_csv(CSV, index=False)
+    text = DOCS.read_text(encoding="utf-8")
+    before, after = text.split("<!-- limits -->")[0], text.split("<!-- /limits -->")[1]
+    told = f"{before}<!-- limits -->\n{_markdown(table)}\n<!-- /limits -->{after}"
+    DOCS.write_text(told, encoding="utf-8")
 
 
 def cost(path: str, spec: str) -> None:
@@ -91,13 +98,34 @@ def cost(path: str, spec: str) -> None:
         print(f"{step}_gb", done[step][1])
 
 
+def _markdown(table: pd.DataFrame) -> str:
+    """Return the costs of every format by size, and of the dearest perturbations, as a table."""
+    table = table.assign(seconds=table[["read_s", "perturb_s", "features_s"]].sum(axis=1), gb=table["features_gb"])
+    plain = table[table["perturbation"] == ""].set_index(["file", "width"])
+    lines = ["| file | 8000 × 6000: s | GB | largest | s | GB |", "|---|---|---|---|---|---|"]
+    for name in FILES:
+        width, height = LARGEST.get(name[-4:], (12_000, 10_000))
+        small, large = _cells(plain.loc[(name, 8000)]), _cells(plain.loc[(name, width)])
+        lines.append(f"| {name} | {small} | {width:,} × {height:,} | {large} |")
+    changed = table[table["perturbation"] != ""]
+    for of, words in (("gb", "most memory"), ("seconds", "most time")):
+        row = changed.loc[changed[of].idxmax()]
+        lines.append(f"| {row['file']}, {row['perturbation']} ({words}) | {_cells(row)} | | | |")
+    return "\n".join(lines)
+
+
+def _cells(row: pd.Series) -> str:
+    refused = row["failed"].rpartition(": ")[2]
+    return f"refused | {refused}" if refused else f"{row['seconds']:.1f} | {row['gb']:.2f}"
+
+
 def _apart(path: Path, spec: str) -> dict[str, float]:
     code = "import sys; from limits import cost; cost(*sys.argv[1:])"
     command = [sys.executable, "-c", code, str(path), spec]
     run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     if run.returncode:
-        return {"failed": run.stderr.strip().splitlines()[-1] if run.stderr.strip() else run.returncode}
-    return {name: float(value) for name, value in map(str.split, run.stdout.splitlines())}
+        return {"failed": (run.stderr.strip() or f"ended with {run.returncode}").splitlines()[-1]}
+    return {"failed": ""} | {name: float(value) for name, value in map(str.split, run.stdout.splitlines())}
 
 
 def _picture(width: int, height: int) -> Image.Image:
@@ -130,7 +158,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--largest", action="store_true", help="pictures at the default limit, not 8000 x 6000")
     parser.add_argument("--files", nargs="+", metavar="NAME", help=f"of {', '.join(FILES)}")
     parser.add_argument("--perturbations", metavar="SPECS", help="a preset or specs")
-    parser.add_argument("--out", metavar="FILE.csv")
     return parser.parse_args()
 
 
