@@ -50,7 +50,6 @@ LARGEST = {"webp": (10_000, 8_000), ".jp2": (10_000, 8_000)}
 """Ending → the largest size that is read; of the others it is 12,000 × 10,000."""
 
 
-
 def main() -> None:
     """Print the table and save it."""
     options = _options()
@@ -105,7 +104,8 @@ def _markdown(table: pd.DataFrame) -> str:
     lines = ["| file | 8000 × 6000: s | GB | largest | s | GB |", "|---|---|---|---|---|---|"]
     for name in FILES:
         width, height = LARGEST.get(name[-4:], (12_000, 10_000))
-        small, large = (_cells(plain.loc[key]) if key in plain.index else " | " for key in ((name, 8000), (name, width)))
+        keys = (name, 8000), (name, width)
+        small, large = (_cells(plain.loc[key]) if key in plain.index else " | " for key in keys)
         lines.append(f"| {name} | {small} | {width:,} × {height:,} | {large} |")
     changed = table[table["perturbation"] != ""]
     for of, words in (("gb", "most memory"), ("seconds", "most time")):
