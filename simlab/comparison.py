@@ -20,8 +20,13 @@ class Seen:
     """A decoded picture with the features that were asked of it so far: none is extracted twice."""
 
     def __init__(self, name: str, image: Image.Image):
-        self.name, self.image, self.content = name, image, content_digest(image)
+        self.name, self.image = name, image
         self._values: dict[str, bytes] = {}
+
+    @functools.cached_property
+    def content(self) -> bytes:
+        """The digest of the pixels."""
+        return content_digest(self.image)
 
     def values(self, features: Iterable[Feature]) -> dict[str, bytes]:
         """Return the packed features, by key."""
@@ -47,7 +52,7 @@ class Comparison:
 
     def __init__(self, reference: Seen, query: Seen, methods: Iterable[Method]):
         self.reference, self.query, self.methods = reference, query, list(methods)
-        same = reference.content == query.content
+        same = reference.image.size == query.image.size and reference.content == query.content
         a, b = (
             seen.values(feature for method in self.methods for feature in method.features(query=is_query))
             for seen, is_query in ((reference, False), (query, True))
@@ -64,8 +69,9 @@ class Comparison:
 
     @property
     def hashes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The bits of both pictures, by method, of those methods that are hashes."""
-        pairs = {method.name: self._features(method) for method in self.methods}
+        """The bits of both pictures by method, of those that are hashes; the first of several with the same bits."""
+        first = {method.feature: method for method in reversed(self.methods)}
+        pairs = {method.name: self._features(method) for method in self.methods if first[method.feature] is method}
         return {name: pair for name, pair in pairs.items() if all(map(_is_hash, pair))}
 
     @functools.cached_property

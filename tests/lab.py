@@ -121,9 +121,10 @@ class Lab:
                 notebook.screenshot("failed")
                 raise
             finally:
-                self._end_kernels()
+                self.end_kernels()
 
-    def _end_kernels(self):
+    def end_kernels(self):
+        """Ends what runs, as closing a page does not."""
         for kernel in json.loads(urllib.request.urlopen(self.url("api/kernels"), timeout=60).read()):
             request = urllib.request.Request(self.url(f"api/kernels/{kernel['id']}"), method="DELETE")
             with contextlib.suppress(OSError):  # one that a test killed

@@ -1,13 +1,16 @@
-"""The harness itself: this checkout is what a kernel imports, a restart forgets, a cell that fails is seen."""
+"""The harness itself, and what `make lab` opens."""
+
+import re
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def test_the_harness_runs_restarts_and_sees_failures(lab, browser):
-    from tests.lab import ROOT
-
     with lab.open(browser, lab.write("mine.ipynb", "import simlab; simlab.__file__", "undefined")) as notebook:
         for _ in range(2):
             with pytest.raises(AssertionError, match="NameError"):
@@ -16,3 +19,17 @@ def test_the_harness_runs_restarts_and_sees_failures(lab, browser):
             assert str(ROOT) in notebook.panel.locator(".jp-OutputArea-output").first.inner_text()
             notebook.restart_kernel()
         assert notebook.faults == []
+
+
+def test_make_lab_opens_a_list_of_the_notebooks(lab, browser):
+    from tests.lab import Notebook, expect
+
+    (start,) = re.findall(r"^LAB_START := /(.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    with browser.new_page(viewport={"width": 1280, "height": 1000}) as page:
+        page.goto(lab.url(start), wait_until="domcontentloaded")
+        row = page.get_by_role("row").filter(has_text="11 · The explorer")
+        expect(row.get_by_role("cell").last).to_have_text(re.compile(r"^\d+$"))
+        Notebook(page).screenshot("start")
+        row.get_by_role("link").click()
+        expect(page.locator(".jp-Notebook")).to_contain_text("The widget is drawn here when you run the cell")
+    lab.end_kernels()

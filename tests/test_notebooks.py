@@ -47,15 +47,16 @@ def test_two_runs_save_the_same_bytes_and_check_sees_a_change(tmp_path):
         False,
     ]
     path.write_text(runs[0].replace("print('seen')", "print('new')"), encoding="utf-8")
-    line, good = notebooks.run(path, check=True)
+    line, good, seconds = notebooks.run(path, check=True)
     assert good
+    assert seconds > 0
     assert "cells [2]" in line
 
 
 def test_a_failing_cell_is_an_error_and_changes_no_file(tmp_path):
     path = saved(tmp_path, "1 / 0")
     before = path.read_bytes()
-    line, good = notebooks.run(path, check=False)
+    line, good, _ = notebooks.run(path, check=False)
     assert not good
     assert "example.ipynb" in line
     assert "ZeroDivisionError" in line
@@ -92,3 +93,20 @@ def test_without_text_keeps_the_picture_and_drops_the_version():
 
 def test_notebooks_are_named_with_a_number():
     assert [path.name for path in NOTEBOOKS if not path.name[:2].isdigit()] == []
+
+
+def test_the_start_page_lists_every_notebook_with_its_title_and_time():
+    page = notebooks.START.read_text(encoding="utf-8")
+    assert page == notebooks.start_page(), "python tools/notebooks.py --start writes it"
+    assert set(notebooks.read_times()) <= {path.name for path in NOTEBOOKS}
+    assert all(f"]({path.name}) |" in page for path in NOTEBOOKS)
+
+
+def test_times_are_kept_for_the_notebooks_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    monkeypatch.setattr(notebooks, "TIMES", tmp_path / "times.csv")
+    (path := saved(tmp_path, "1")).rename(tmp_path / "00_first.ipynb")
+    saved(tmp_path, "1").rename(tmp_path / "01_second.ipynb")
+    notebooks.note_times({"00_first.ipynb": 3.6, "01_second.ipynb": 2, path.name: 9})
+    notebooks.note_times({"01_second.ipynb": 5.2})
+    assert notebooks.read_times() == {"00_first.ipynb": "4", "01_second.ipynb": "5"}

@@ -336,3 +336,20 @@ def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
     )
     inline = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     subprocess.run([sys.executable, "-c", code], env=inline, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_distances_end_before_or_beyond_the_line_and_evidence_has_two_sides(names, ax):
+    index = pd.Index(NAMES[names], name="method")
+    table = pd.DataFrame({"distance": 9.0, "threshold": 10.0, "maximum": 64, "says": "copy"}, index=index)
+    table.iloc[0, :2] = [4.0, np.nan]
+    table.loc[index[-1], ["distance", "says"]] = [np.nan, ""]
+    assert plots.plot_distances(table, ax=ax) is ax
+    lengths = [bar.get_width() for bar in ax.patches]
+    assert lengths[0] == pytest.approx(4 / 64) or np.isnan(lengths[0])
+    assert all(length == pytest.approx(0.9) for length in lengths[1:-1])
+    drawn(ax)
+    evidence = pd.Series(np.linspace(-3, 4, len(index)), index=index)
+    text = drawn(plots.plot_evidence(evidence, probability=0.99999))
+    assert "over 0.999" in text
+    assert "under 0.001" in drawn(plots.plot_evidence(evidence, probability=0.0))

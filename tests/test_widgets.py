@@ -73,10 +73,8 @@ def test_thumbnails_are_small_made_once_and_grey_where_the_file_is_gone(tmp_path
 
 
 @pytest.mark.parametrize("encode", [shared.png, shared.jpeg])
-def test_a_picture_in_html_carries_its_kind_and_no_markup_of_its_name(encode):
-    html = shared.img(encode(Image.new("RGB", (2, 2))), '"><script>\udcff')
-    assert f"data:image/{encode.__name__};base64," in html
-    assert html.count("<") == html.count(">") == 1
+def test_a_picture_in_a_page_carries_its_kind(encode):
+    assert shared.data_uri(encode(Image.new("RGB", (2, 2)))).startswith(f"data:image/{encode.__name__};base64,")
 
 
 def test_a_panel_says_things_without_markup():

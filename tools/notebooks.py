@@ -2,6 +2,7 @@
 
     python tools/notebooks.py              every notebook in notebooks/, saved in place
     python tools/notebooks.py --check      the same in a temporary folder; nothing is saved, an error fails
+    python tools/notebooks.py --start      only write START.md, the list of notebooks that `make lab` opens
 
 A notebook runs in a temporary folder laid out like the repository, in a kernel of this interpreter, with an
 empty cache and no progress bars. What differs from run to run or between machines is taken out of the result.
@@ -9,14 +10,15 @@ empty cache and no progress bars. What differs from run to run or between machin
 
 import argparse
 import base64
+import csv
 import os
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import psutil
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
@@ -25,6 +27,17 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 SEEN_BY_NOTEBOOKS = ("benchmarks", "datasets")
+TIMES = FOLDER / "times.csv"
+START = FOLDER / "START.md"
+HEAD = """# Start here
+
+Click a notebook to open it, and choose *Run → Run All Cells*, or go from cell to cell with *Shift+Enter*. Each runs on
+the pictures that come with simlab; the last one is for a folder of your own. The seconds are of one processor core, on
+the machine that saved the notebooks.
+
+| notebook | seconds |
+|---|--:|
+"""
 CELL_TIMEOUT = 300  # seconds; far above what a cell may take, for slow machines
 
 METADATA = {
@@ -43,8 +56,11 @@ class OwnKernel(AsyncKernelManager):
         super().__init__(**options, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
 
 
-def execute(path, folder):
+def execute(path, folder, seconds=None):
     """The notebook at `path` with fresh, cleaned outputs; `folder` is an empty folder that the run may fill.
+
+    Args:
+        seconds: a list to which the processor time of the kernel and its workers is added after each cell.
 
     Raises: an error of nbclient when a cell fails, takes too long or kills its kernel.
     """
@@ -62,8 +78,18 @@ def execute(path, folder):
         coalesce_streams=True,  # how output is cut into messages is a matter of timing
         resources={"metadata": {"path": str(folder / "notebooks")}},
     )
+    if seconds is not None:
+        # after the last cell, as the kernel is gone when the notebook is done
+        client.on_cell_executed = lambda **_: seconds.append(processor_time(client.km.provisioner.pid))
     client.execute(env=kernel_environment(folder))
     return clean(notebook)
+
+
+def processor_time(pid):
+    """What a process and all below it have used, in seconds; unlike the time on the wall, other work does not count."""
+    kernel = psutil.Process(pid)
+    times = [process.cpu_times() for process in (kernel, *kernel.children(recursive=True))]
+    return sum(each.user + each.system for each in times) + times[0].children_user + times[0].children_system
 
 
 def kernel_environment(folder):
@@ -126,20 +152,20 @@ def changed_cells(saved, fresh):
 
 
 def run(path, check):
-    """One line that says how it went, and whether it went well."""
-    start = time.monotonic()
+    """One line that says how it went, whether it went well, and how long it took in seconds of one core."""
+    seconds = []
     try:
         with tempfile.TemporaryDirectory() as folder:
-            notebook = execute(path, Path(folder))
+            notebook = execute(path, Path(folder), seconds)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        return f"{path.name}: {error}", False
+        return f"{path.name}: {error}", False, None
     note = ""
     if check:
         changed = changed_cells(nbformat.read(path, as_version=4), notebook)
         note = f"; prints something new in cells {changed}: make notebooks" if changed else ""
     else:
         save(notebook, path)
-    return f"{path.name}: {time.monotonic() - start:.0f} s{note}", True
+    return f"{path.name}: {seconds[-1]:.0f} s{note}", True, seconds[-1]
 
 
 def save(notebook, path):
@@ -149,17 +175,50 @@ def save(notebook, path):
     temporary.replace(path)
 
 
+def read_times():
+    """Seconds by name of the notebook, as they were saved."""
+    if not TIMES.exists():
+        return {}
+    with TIMES.open(encoding="utf-8", newline="") as file:
+        return {row["notebook"]: row["seconds"] for row in csv.DictReader(file)}
+
+
+def note_times(times):
+    """Adds seconds by name to those that were saved, and forgets notebooks that are gone."""
+    known = {**read_times(), **{name: f"{seconds:.0f}" for name, seconds in times.items()}}
+    rows = [f"{path.name},{known[path.name]}" for path in sorted(FOLDER.glob("*.ipynb")) if path.name in known]
+    TIMES.write_text("\n".join(["notebook,seconds", *rows, ""]), encoding="utf-8")
+
+
+def start_page():
+    """The list of notebooks as Markdown: the title of each, which says what it is about, and how long it runs."""
+    times = read_times()
+    rows = [f"| [{title(path)}]({path.name}) | {times.get(path.name, '')} |" for path in sorted(FOLDER.glob("*.ipynb"))]
+    return HEAD + "\n".join([*rows, ""])
+
+
+def title(path):
+    """The first line of a notebook."""
+    return nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(FOLDER.glob("*.ipynb")))
     parser.add_argument("--check", action="store_true", help="save nothing; fail on an error")
+    parser.add_argument("--start", action="store_true", help="execute nothing; write the list of notebooks")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     options = parser.parse_args()
-    went_well = True
+    went_well, times = True, {}
     with ThreadPoolExecutor(options.jobs) as pool:
-        for line, good in pool.map(lambda path: run(path, options.check), options.notebooks):
+        chosen = [] if options.start else options.notebooks
+        for path, (line, good, seconds) in zip(chosen, pool.map(lambda path: run(path, options.check), chosen)):
             print(line, file=sys.stdout if good else sys.stderr, flush=True)
             went_well &= good
+            times |= {path.name: seconds} if good else {}
+    if not options.check:
+        note_times(times)
+        START.write_text(start_page(), encoding="utf-8")
     sys.exit(not went_well)
 
 

@@ -17,7 +17,8 @@ COLUMNS = ["method", "threshold", "low", "high", "n_positive", "n_negative", "n_
 
 def main() -> None:
     """Score the sample's copies of the preset "standard" and 6,000 other pairs, and write a row per method."""
-    methods = [method for method in sl.methods.REGISTRY if method not in LEFT_OUT]
+    methods = [*(set(sl.methods.REGISTRY) - {*LEFT_OUT}), *sl.Ensemble.load().methods_]
+    methods = [method.name for method in sl.methods.resolve(sorted(methods))]
     pairs = sl.make_pairs(sl.datasets.load_sample(), "standard", negatives=6000)
     scores = sl.score_pairs(pairs, methods, cache=default_cache())
     chosen = pd.concat([sl.choose_threshold(scores, method, max_fpr=0.01) for method in methods])

@@ -1,22 +1,22 @@
 """Pictures drawn as quickly as a slider moves: hashes as squares, matches as lines."""
 
-import math
+import functools
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from simlab.comparison import Matches
+from simlab.comparison import Matches, Seen
 from simlab.plots.pictures import bit_rows
 from simlab.widgets.shared import jpeg, png
 
 FLIPPED, AGREEING, ASTRAY, GAP = (213, 94, 0), (230, 159, 0), (255, 255, 255), (136, 136, 136)
-EDGE = (110, 110, 110)
 
 
-def small(image: Image.Image, side: int = 560) -> bytes:
-    """Return a picture of at most `side` pixels as JPEG."""
-    image = image.copy()
+@functools.lru_cache(maxsize=4)
+def small(seen: Seen, side: int = 560) -> bytes:
+    """Return a picture of at most `side` pixels as JPEG; that of the reference is made once while a slider moves."""
+    image = seen.image.copy()
     image.thumbnail((side, side))
     return jpeg(image)
 
@@ -54,18 +54,7 @@ def lines(first: Image.Image, second: Image.Image, matches: Matches, *, width: i
     ends = np.rint(matches.second * (high / second.height) + (left.width + 8, 0)).astype(int)
     for chosen, colour in ((~matches.agree, ASTRAY), (matches.agree, AGREEING)):
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist()):
-            cv2.line(canvas, start, end, EDGE, 2, cv2.LINE_AA)  # or white would not be seen on a page
+            if colour == ASTRAY:  # white would not be seen on a page
+                cv2.line(canvas, start, end, GAP, 2, cv2.LINE_AA)
             cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA)
     return jpeg(Image.fromarray(canvas))
-
-
-def number(distance: float) -> str:
-    """Return a distance with the digits that count; "…" for one that is not there yet.
-
-    >>> number(12.0), number(0.03456), number(114.5), number(float("nan"))
-    ('12', '0.03', '114', '…')
-    """
-    if math.isnan(distance):
-        return "…"
-    digits = 0 if distance >= 100 or distance == round(distance) else 1 if distance >= 10 else 2
-    return f"{distance:.{digits}f}"

@@ -129,7 +129,7 @@ class Explorer(Panel):
         self._draw_pair(whole.add_subplot(rows[0]))
         for place, (name, pair) in zip(rows[1].subgridspec(1, max(1, len(hashes))), hashes.items()):
             ax = plots.plot_hash_difference(*pair, ax=whole.add_subplot(place))
-            style.title(ax, f"{style.label(name)}: {found.table.distance[name]:.0f} of {pair[0].size}")
+            style.title(ax, f"{style.label(name)}: {(pair[0] != pair[1]).sum()} of {pair[0].size}")
         left, right = rows[2].subgridspec(1, 2)
         plots.plot_distances(self.table, ax=whole.add_subplot(left))
         plots.plot_evidence(self.evidence, probability=self.probability, ax=whole.add_subplot(right))
@@ -190,12 +190,12 @@ class Explorer(Panel):
         first, chain, page = self._open(reference), perturb.parse(perturbation), markup("explore.html")
         second = self._open(other) if other else Seen(perturbation, chain.apply(first.image, seed, first.content))
         found = Comparison(first, second, [method for method in self._methods if method.compare_many])
-        parts = {"pictures": page.pictures([(seen, drawn.small(seen.image)) for seen in (first, second)])}
+        parts = {"pictures": page.pictures([(seen, drawn.small(seen)) for seen in (first, second)])}
         parts["hashes"] = page.hashes([(name, *pair, drawn.bits(*pair)) for name, pair in found.hashes.items()])
-        yield found, parts | {"bars": page.bars(self._judged(found), drawn.number)}
+        yield found, parts | {"bars": page.bars(self._judged(found))}
         found = Comparison(first, second, self._methods)
         lines = drawn.lines(first.image, second.image, found.matches) if found.matches else b""
-        parts = {"bars": page.bars(self._judged(found), drawn.number), "matches": page.matches(found.matches, lines)}
+        parts = {"bars": page.bars(self._judged(found)), "matches": page.matches(found.matches, lines)}
         yield found, parts | {"verdict": page.verdict(said := self._evidence(found), expit(said.sum()), self._recipe)}
 
     def _show(self, result: tuple[Comparison, dict]) -> None:

@@ -133,17 +133,6 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def img(data: bytes, alt: str, look: str = "") -> str:
-    """Return an ``<img>`` that holds the picture itself, for ``ipywidgets.HTML``.
-
-    Args:
-        data: bytes of a JPEG or PNG file.
-        alt: what it shows, for those who do not see it; any text.
-        look: CSS classes.
-    """
-    return f'<img class="{look}" alt="{escaped(alt)}" src="{data_uri(data)}">'
-
-
 def data_uri(data: bytes) -> str:
     """Return the bytes of a JPEG or PNG file as an address that holds them."""
     kind = "png" if data.startswith(_PNG) else "jpeg"
