@@ -54,6 +54,8 @@ def test_verdict_names_the_better_method_and_the_groups():
     )
     close = evaluation.compare(scores, "x", "z", by="perturbation", metric="roc_auc")
     assert close.attrs["verdict"] == "undecided; undecided on crop, text, blur"
+    errors = evaluation.compare(scores, "y", "x", by="perturbation", metric="equal_error_rate")
+    assert errors.attrs["verdict"].startswith("y is 0.") and "; x leads on crop" in errors.attrs["verdict"]
     few = evaluation.compare(scores.head(300), "x", "y", metric="tpr@fpr=0.001")
     assert few["verdict"].tolist() == ["not measurable with 60 negatives"]
 

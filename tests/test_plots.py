@@ -203,6 +203,15 @@ def prevalence_table(names):
     return pd.concat([pd.DataFrame({"method": name, **rows}) for name in names])
 
 
+def test_the_better_side_of_a_difference_is_named(ax):
+    rows = difference_table(["akaze"], True)
+    assert "phash is better   ←" in drawn(plots.plot_forest(rows, a="akaze", b="phash", ax=ax))
+    less = plots.plot_forest(rows.assign(metric="equal_error_rate"), a="akaze", b="phash")
+    assert "akaze is better   ←" in drawn(less)
+    colours = [to_hex(figure.collections[1].get_facecolor()[-1]) for figure in (ax, less)]  # of the row "all"
+    assert colours == [to_hex(plots.method_style(name)["color"]) for name in ("phash", "akaze")]
+
+
 @pytest.mark.parametrize("names", NAMES)
 def test_what_is_rare_and_what_it_costs(names):
     table = prevalence_table(NAMES[names])

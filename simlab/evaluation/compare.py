@@ -57,8 +57,9 @@ def compare(
     table["p_adjusted"] = [*table["p"][:1], *_holm(table["p"][1:].to_numpy())]
     table["decided"] = np.sign(table["difference"]).where(table["p_adjusted"] < 0.05, 0)
     table["verdict"] = [_verdict(a, b, row) for row in table.to_dict("records")]
-    words, led = {1: f"{a} leads on", -1: f"{b} leads on", 0: "undecided on"}, table[1:].groupby("decided")["group"]
-    leads = [f"{words[sign]} {', '.join(names)}" for sign, names in sorted(led, reverse=True)]
+    words = {_better(metric): f"{a} leads on", -_better(metric): f"{b} leads on", 0: "undecided on"}
+    led = sorted(table[1:].groupby("decided")["group"], reverse=True)
+    leads = [f"{words[sign]} {', '.join(names)}" for sign, names in led]
     table.attrs = {"n_errors": resampler.sample.n_errors, "verdict": "; ".join([table["verdict"][0], *leads])}
     return table.drop(columns=["decided", "note"])
 
@@ -84,8 +85,8 @@ def rank(
         ValueError: an unknown method or metric.
     """
     resampler, (group,), found = _measured(scores, methods, metric, None, n_resamples, seed)
-    side = 1 if metric == "equal_error_rate" else -1
-    records = sorted((rows[0] for rows in found.values()), key=lambda row: np.nan_to_num(side * row["value"], nan=2))
+    worst = -_better(metric)
+    records = sorted((rows[0] for rows in found.values()), key=lambda row: np.nan_to_num(worst * row["value"], nan=2))
     couples = list(itertools.combinations(range(len(records)), 2))
     differences = [_difference(resampler, group, records[i], records[j]) for i, j in couples]
     adjusted = dict(zip(couples, _holm(np.array([row["p"] for row in differences]))))
@@ -168,6 +169,11 @@ def _difference(resampler: Resampler, group: Group, first: Record, second: Recor
     record = {"group": group.name, "metric": first["metric"], "a": first["value"], "b": second["value"]}
     ends = {"difference": difference, "low": low, "high": high, "p": p}
     return {**record, **ends, **group.counts, "note": first["note"]}
+
+
+def _better(metric: str) -> int:
+    """1 where a higher value is better, -1 where a lower one is."""
+    return -1 if metric == "equal_error_rate" else 1
 
 
 def _holm(p: np.ndarray) -> np.ndarray:

@@ -28,7 +28,8 @@ def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Ax
     ax = style.axes(ax, 8, 1.1 + 0.27 * len(rows))
     if rows.empty:
         return style.nothing(ax, "no difference could be measured")
-    winners = {1: style.method_style(a)["color"], -1: style.method_style(b)["color"], 0: style.GREY}
+    left, right = (a, b) if rows["metric"].iloc[0] == "equal_error_rate" else (b, a)  # the one in which less is more
+    winners = {1: style.method_style(right)["color"], -1: style.method_style(left)["color"], 0: style.GREY}
     decided = np.sign(rows["difference"]).where(rows["p_adjusted"] < 0.05, 0)
     places, colours = np.arange(len(rows)), [winners[int(sign)] for sign in decided]
     ax.axvline(0, color=style.INK, linewidth=0.8)
@@ -36,8 +37,9 @@ def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Ax
     ax.scatter(rows["difference"], places, c=colours, s=26, zorder=3)
     names = [style.label(spelled(group, rows["group"])) for group in rows["group"]]
     ax.set_yticks(places, names)
-    a, b, metric = style.label(a), style.label(b), style.measure(rows["metric"].iloc[0])
-    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"{b} is better   ←   difference in {metric}   →   {a} is better")
+    a, b, left, right = map(style.label, (a, b, left, right))
+    middle = f"difference in {style.measure(rows['metric'].iloc[0])}"
+    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"{left} is better   ←   {middle}   →   {right} is better")
     return style.finish(ax, f"{a} minus {b}", style.counts(rows))
 
 
