@@ -71,9 +71,9 @@ def _kinds(made: Study) -> Section:
 
 def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
     cells = [
-        story.interval(row, "break_point", "low", "high", ".3g") if pd.notna(row["break_point"])
-        else f"beyond {row['strongest']:.3g}" if "up to" in row["note"] else row["note"]
-        for row in breaks.to_dict("records")
+        story.interval(row, "break_point", "low", "high", ".2g").replace("inf", "beyond")
+        if pd.notna(row["break_point"]) else f"beyond {row['strongest']:.3g}" if "up to" in row["note"] else row["note"]
+        for row in breaks.fillna({"high": float("inf")}).to_dict("records")
     ]  # fmt: skip
     shown = breaks.assign(cell=cells).pivot(index="kind", columns="method", values="cell")
     return shown.loc[breaks["kind"].unique(), breaks["method"].unique()].reset_index()

@@ -100,9 +100,9 @@ def doubted(found: pd.DataFrame) -> str:
     """Return what the labels that every method contradicts may be."""
     n_copies = int(found["label"].sum())
     return (
-        f"Every method contradicts the label of {_pairs(len(found))}: {n_copies:,} labelled copies that are unlike "
-        f"each other, {len(found) - n_copies:,} non-copies that are like copies. Some are hard, some labelled wrongly, "
-        "some hidden duplicates; one of these can cost a method most of its score at a low false positive rate."
+        f"Every method contradicts the label of {_pairs(len(found))}: copies that are unlike each other "
+        f"({n_copies:,}), non-copies that are like copies ({len(found) - n_copies:,}). Some are hard, some labelled "
+        "wrongly, some hidden duplicates; one of these can cost a method most of its score at a low false positive rate."
     )
 
 
