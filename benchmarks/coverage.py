@@ -5,12 +5,13 @@
 fills benchmarks/coverage.csv, a cell at a time (those that are in it already are kept), and prints the table that
 docs/statistics.md shows; or else the intervals beside the alternatives that were tried.
 Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the effects of its two sources plus
-noise, three standard deviations further on average; the same effect moves a source's copies and non-copies. "Pair"
-pretends that every pair has sources of its own.
+noise, three standard deviations further on average (four and a half where errors are few); the same effect moves a
+source's copies and non-copies. "Pair" pretends that every pair has sources of its own.
 """
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,17 +28,30 @@ METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01")
 EFFECTS = {"none": (0.0, 0.0), "medium": (0.4, 0.3), "strong": (0.8, 0.6)}  # share of the variance due to sources
 WEIGHTS = ("product weights", "product weights drawn towards 1")
 WAYS = [f"{w}, {i}" for w in WEIGHTS for i in ("percentiles", "Wilson, normal", "Wilson, Student t by influence")]
-COPIES, OTHERS, APART = 5, 10, 3.0  # pairs a source, and how far apart the two means are
+COPIES, OTHERS = 5, 10  # pairs a source
 
 
-def simulate(rng: np.random.Generator, n: int, effect: str, step: float) -> pd.DataFrame:
-    copies, others = EFFECTS[effect]
+class Case(NamedTuple):
+    """What is simulated: the sources, their effect, the step of the distances, how far apart the two means are."""
+
+    sources: int
+    effect: str
+    step: float = 0.0
+    apart: float = 3.0
+
+
+CASES = [Case(n, effect) for n in (50, 100, 200, 500) for effect in EFFECTS]
+CASES += [Case(200, effect, step=0.25) for effect in EFFECTS] + [Case(n, "strong", apart=4.5) for n in (100, 500)]
+
+
+def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:
+    n, (copies, others), step = case.sources, EFFECTS[case.effect], case.step
     source = rng.normal(size=n)
     same, first = np.repeat(np.arange(n), COPIES), np.repeat(np.arange(n), OTHERS)
     second = (first + rng.integers(1, n, len(first))) % n
     near = np.sqrt(copies) * source[same] + np.sqrt(1 - copies) * rng.normal(size=len(same))
     far = np.sqrt(others / 2) * (source[first] + source[second]) + np.sqrt(1 - others) * rng.normal(size=len(first))
-    distance = np.concatenate([near, far + APART])
+    distance = np.concatenate([near, far + case.apart])
     return pd.DataFrame({
         "label": np.repeat([1, 0], [len(near), len(far)]),
         "source_reference": np.concatenate([same, first]),
@@ -47,45 +61,45 @@ def simulate(rng: np.random.Generator, n: int, effect: str, step: float) -> pd.D
     })  # fmt: skip
 
 
-def truth(step: float) -> list[float]:
+def truth(case: Case) -> list[float]:
     """The three metrics of the whole population."""
-    share = COPIES / (COPIES + OTHERS)
+    step, apart, share = case.step, case.apart, COPIES / (COPIES + OTHERS)
     if not step:
-        precision = lambda x: share * norm.cdf(x) / (share * norm.cdf(x) + (1 - share) * norm.cdf(x - APART))  # noqa: E731
+        precision = lambda x: share * norm.cdf(x) / (share * norm.cdf(x) + (1 - share) * norm.cdf(x - apart))  # noqa: E731
         average = quad(lambda x: norm.pdf(x) * precision(x), -7, 9)[0]
-        return [norm.cdf(APART / np.sqrt(2)), average, norm.cdf(norm.ppf(0.01) + APART)]
+        return [norm.cdf(apart / np.sqrt(2)), average, norm.cdf(norm.ppf(0.01) + apart)]
     edge = np.arange(-10, 14, step) + step / 2
-    tpr, fpr = norm.cdf(edge), norm.cdf(edge - APART)
+    tpr, fpr = norm.cdf(edge), norm.cdf(edge - apart)
     copies, others = np.diff(tpr, prepend=0), np.diff(fpr, prepend=0)
     average = copies @ (share * tpr / np.maximum(share * tpr + (1 - share) * fpr, 1e-300))
     return [copies @ (1 - fpr + others / 2), average, tpr[fpr <= 0.01].max()]
 
 
-def one_run(n: int, effect: str, step: float, seed: int, n_resamples: int) -> np.ndarray:
+def one_run(case: Case, seed: int, n_resamples: int) -> np.ndarray:
     """Value, low and high of each metric: (2, 3, metrics), by source and by pair."""
-    scores = simulate(np.random.default_rng(seed), n, effect, step)
+    scores = simulate(np.random.default_rng(seed), case)
     alone = scores.assign(source_reference=scores.index, source_query=scores.index)
     wanted = [(scores, n_resamples), (alone, 100)] if n_resamples else [(scores, 0)]
     tables = [evaluation.evaluate(table, metrics=METRICS, n_resamples=times, seed=seed) for table, times in wanted]
     return np.array([table[["value", "low", "high"]].to_numpy(float).T for table in tables])
 
 
-def cell(n: int, effect: str, step: float, runs: int, jobs: int) -> pd.DataFrame:
+def cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
     with Parallel(jobs) as parallel:
-        found = np.array(parallel(delayed(one_run)(n, effect, step, seed, 300) for seed in range(runs)))
-        more = parallel(delayed(one_run)(n, effect, step, seed, 0) for seed in range(runs, 5 * runs))
+        found = np.array(parallel(delayed(one_run)(case, seed, 300) for seed in range(runs)))
+        more = parallel(delayed(one_run)(case, seed, 0) for seed in range(runs, 5 * runs))
     value = np.concatenate([found[:, 0, 0], np.array(more)[:, 0, 0]])
     oracle = np.diff(np.quantile(value, [0.025, 0.975], axis=0), axis=0)[0]
     low, high = found[:, :, 1], found[:, :, 2]
-    covered, width = ((low <= truth(step)) & (truth(step) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
-    columns = {"sources": n, "effect": effect, "step": step, "runs": runs, "metric": METRICS, "truth": truth(step)}
+    covered, width = ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
+    columns = {**case._asdict(), "runs": runs, "metric": METRICS, "truth": truth(case)}
     columns |= {"oracle width": oracle, "coverage": covered[0], "width / oracle": width[0]}
     return pd.DataFrame({**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]})
 
 
-def alternatives(n: int, effect: str, seed: int) -> np.ndarray:
+def alternatives(case: Case, seed: int) -> np.ndarray:
     """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same resamples."""
-    sample = read(simulate(np.random.default_rng(seed), n, effect, 0.0))
+    sample = read(simulate(np.random.default_rng(seed), case))
     resampler, (group,) = Resampler.draw(sample, 300, seed), sample_groups(sample)
     measures, ends = [Measure.parse(name) for name in METRICS], []
     for kappa in (1.0, resampler.kappa("distance", *group.masks)):
@@ -97,28 +111,42 @@ def alternatives(n: int, effect: str, seed: int) -> np.ndarray:
     return np.array(ends)
 
 
-def alternatives_cell(n: int, effect: str, runs: int, jobs: int) -> pd.DataFrame:
+def alternatives_cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
     with Parallel(jobs) as parallel:
-        low, high = np.moveaxis(parallel(delayed(alternatives)(n, effect, seed) for seed in range(runs)), 2, 0)
-        more = parallel(delayed(one_run)(n, effect, 0.0, seed, 0) for seed in range(5 * runs))
+        low, high = np.moveaxis(parallel(delayed(alternatives)(case, seed) for seed in range(runs)), 2, 0)
+        more = parallel(delayed(one_run)(case, seed, 0) for seed in range(5 * runs))
     oracle = np.diff(np.quantile(np.array(more)[:, 0, 0], [0.025, 0.975], axis=0), axis=0)
-    covered, width = ((low <= truth(0.0)) & (truth(0.0) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
+    covered, width = ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
     cells = {f"{name} {what}": table[:, i] for i, name in enumerate(METRICS) for what, table in
              (("coverage", covered), ("width", width))}  # fmt: skip
-    return pd.DataFrame({"sources": n, "effect": effect, "way": WAYS, **cells})
+    return pd.DataFrame({**case._asdict(), "way": WAYS, **cells})
 
 
 def filled(path: Path, runs: int, jobs: int) -> pd.DataFrame:
     """The table, after the cells that the file lacks were added to it."""
-    cells = [(n, effect, 0.0) for n in (50, 100, 200, 500) for effect in EFFECTS]
-    cells += [(200, effect, 0.25) for effect in EFFECTS]
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame({"sources": [], "effect": [], "step": []})
-    for n, effect, step in cells:
-        if not ((table["sources"] == n) & (table["effect"] == effect) & (table["step"] == step)).any():
-            added = cell(n, effect, step, runs, jobs)
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=Case._fields)
+    for case in CASES:
+        if not (table[list(Case._fields)] == list(case)).all(axis=1).any():
+            added = cell(case, runs, jobs)
             table = pd.concat([table, added]) if len(table) else added
             table.to_csv(path, index=False, float_format="%.4f")
     return table
+
+
+def in_markdown(table: pd.DataFrame) -> str:
+    """The table of the docs: a row per case, "coverage (width / oracle)" by source and by pair for each metric."""
+    metrics = {"ROC AUC": "roc_auc", "AP": "average_precision", "TPR at FPR .01": "tpr@fpr=0.01"}
+    head = ["sources", "effect", *(cell for name in metrics for cell in (name, "by pair")), "runs"]
+    lines = [head, ["---"] * len(head)]
+    for case, rows in table.groupby(list(Case._fields), sort=False):
+        n, effect, step, apart = case
+        notes = ["ties"] * bool(step) + ["few errors"] * (apart > 3)
+        row, cells = rows.set_index("metric"), []
+        for name in metrics.values():
+            for covered, width in (("coverage", "width / oracle"), ("coverage by pair", "width by pair / oracle")):
+                cells.append(f"{row.loc[name, covered]:.3f} ({row.loc[name, width]:.2f})")
+        lines.append([str(n), ", ".join([effect, *notes]), *cells, str(rows["runs"].iloc[0])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
@@ -128,11 +156,11 @@ def main() -> None:
     parser.add_argument("--alternatives", action="store_true")
     arguments = parser.parse_args()
     if arguments.alternatives:
-        tables = [alternatives_cell(100, effect, arguments.runs, arguments.jobs) for effect in EFFECTS]
+        cases = [*(Case(100, effect) for effect in EFFECTS), Case(200, "none", step=0.25)]
+        tables = [alternatives_cell(case, arguments.runs, arguments.jobs) for case in cases]
         print(pd.concat(tables).to_csv(index=False, sep="|", float_format="%.3f").strip())
         return
-    table = filled(Path(__file__).with_suffix(".csv"), arguments.runs, arguments.jobs)
-    print(table.to_csv(index=False, sep="|", float_format="%.3f").strip())
+    print(in_markdown(filled(Path(__file__).with_suffix(".csv"), arguments.runs, arguments.jobs)))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """Intervals by source: against enumerated resamples, known truths, and the edges where resampling says nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import coverage
 from simlab import evaluation
 from simlab.evaluation.resampling import Resampler, bin_edges, calibrate, wilson
 from simlab.evaluation.sample import read
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def study(n=60, copies=4, others=8, effect=0.7, apart=3.0, seed=0, step=None, methods=("m",)):
@@ -147,3 +152,14 @@ def test_bands_hold_the_curve_and_agree_with_the_metric(curve, rate):
 def test_a_handful_of_sources_never_crashes(n):
     table = evaluation.evaluate(study(n=n, copies=2, others=3) if n > 1 else study(n=2).iloc[:4], by="perturbation")
     assert table[["low", "high"]].stack().dropna().between(0, 1).all()
+
+
+def test_the_docs_show_what_was_measured_and_it_keeps_the_promise():
+    measured = pd.read_csv(ROOT / "benchmarks" / "coverage.csv")
+    shown = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    assert coverage.in_markdown(measured) in shown
+    cases = set(measured[list(coverage.Case._fields)].itertuples(index=False, name=None))
+    assert {case for case in coverage.CASES if case.apart == 3 and not case.step} <= cases <= set(coverage.CASES)
+    usual = measured[(measured["apart"] == 3) & (measured["sources"] >= 100)]
+    assert usual["coverage"].min() >= 0.92
+    assert usual["width / oracle"].max() <= 1.3

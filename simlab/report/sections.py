@@ -70,11 +70,11 @@ def _kinds(made: Study) -> Section:
 
 
 def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
-    cells = [
-        story.interval(row, "break_point", "low", "high", ".2g").replace("inf", "beyond")
-        if pd.notna(row["break_point"]) else f"beyond {row['strongest']:.3g}" if "up to" in row["note"] else row["note"]
-        for row in breaks.fillna({"high": float("inf")}).to_dict("records")
-    ]  # fmt: skip
+    rows, cells = breaks.fillna({"high": float("inf")}).to_dict("records"), []
+    for row in rows:
+        stays_up, there = "up to" in row["note"], pd.notna(row["break_point"])
+        found = story.interval(row, "break_point", "low", "high", ".2g").replace("inf", "beyond")
+        cells.append(found if there else f"beyond {row['strongest']:.3g}" if stays_up else row["note"])
     shown = breaks.assign(cell=cells).pivot(index="kind", columns="method", values="cell")
     return shown.loc[breaks["kind"].unique(), breaks["method"].unique()].reset_index()
 

@@ -102,7 +102,7 @@ def doubted(found: pd.DataFrame) -> str:
     return (
         f"Every method contradicts the label of {_pairs(len(found))}: copies that are unlike each other "
         f"({n_copies:,}), non-copies that are like copies ({len(found) - n_copies:,}). Some are hard, some labelled "
-        "wrongly, some hidden duplicates; one of these can cost a method most of its score at a low false positive rate."
+        "wrongly, some hidden duplicates; one of these can cost a method most of its score at low false positive rates."
     )
 
 
