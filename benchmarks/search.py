@@ -75,13 +75,11 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     """Seconds, of the clock and of this process, for a first search, the same again, a query, and near hashes."""
     pictures, cache = folder / "pictures", folder / "cache.sqlite"
     pictures.mkdir()
-    table = sl.datasets.as_table(options.folder)
-    for n in range(2000):
-        image = sl.read_image(Path(options.folder, table["path"].iloc[n % len(table)]))
-        part = sl.perturb.apply(image, "crop(area=0.3)", seed=n)
-        scale = (150_000 / (part.width * part.height)) ** 0.5
-        part = part.resize((max(16, round(part.width * scale)), max(16, round(part.height * scale))))
-        part.save(pictures / f"{n:04}.jpg", quality=90)
+    paths = sl.datasets.as_table(options.folder)["path"]
+    for at, path in enumerate(paths):
+        image = sl.read_image(Path(options.folder, path))
+        for n in range(at, 2000, len(paths)):
+            small_part(image, n).save(pictures / f"{n:04}.jpg", quality=90)
     search = {"cache": cache, "n_jobs": options.jobs, "progress": False}
     _timed("2,000 pictures, first time", lambda: sl.find_copies(pictures, options.recipe, **search))
     _timed("2,000 pictures, from the cache", lambda: sl.find_copies(pictures, options.recipe, **search))
@@ -91,6 +89,13 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     _timed("20 queries", lambda: [gallery.query(image) for _ in range(20)])
     bits = np.random.default_rng(0).random((100_000, 64)) < 0.5
     _timed("100,000 hashes, radius 10", lambda: near_pairs(bits, bits, radius=10))
+
+
+def small_part(image, seed: int):
+    """A part of the picture of 0.15 megapixels."""
+    part = sl.perturb.apply(image, "crop(area=0.3)", seed=seed)
+    scale = (150_000 / (part.width * part.height)) ** 0.5
+    return part.resize((max(16, round(part.width * scale)), max(16, round(part.height * scale))))
 
 
 def _timed(what: str, function):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from PIL import Image, ImageOps
 
-from simlab import akaze, plots
+from simlab import alignment, keypoints, plots
 from simlab.report.files import thumbnail, versions, whole, write_csv, write_text
 from simlab.report.page import Figure, Section, write_report
 
@@ -18,8 +19,8 @@ _PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
 _COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information"]
 _LIMITS = (
     "Only pairs whose hashes are near, or whose keypoints vote for each other, were compared by every method: a copy"
-    " that shares neither is not here. Heavily covered pictures, mirror images (unless the recipe looks for them) and"
-    " pictures of very low resolution are the usual ones to be missed. Nothing was deleted or moved."
+    " that shares neither is not here. Heavily covered pictures, mirrored parts of a picture and pictures of very"
+    " low resolution are the usual ones to be missed. Nothing was deleted or moved."
 )
 
 
@@ -88,7 +89,8 @@ def _sections(made: _Found) -> Iterator[Section]:
     if len(several):
         yield Section("Groups", _about_groups(several), list(_galleries(made, several)))
     if len(made.pairs):
-        table = made.pairs[_COLUMNS], "Found pairs, surest first; with every distance in found.csv"
+        pairs = made.pairs[_COLUMNS].assign(agreed=made.pairs["agreed"].map(_short))
+        table = pairs, "Found pairs, surest first; with every distance in found.csv"
         yield Section("All pairs", tables=[table])
     errors = pd.DataFrame(list(made.facts.get("errors", {}).items()), columns=["file", "reason"])
     tables = [(errors, "Files that could not be read, and why")] if len(errors) else []
@@ -111,14 +113,29 @@ def _about_groups(several: pd.DataFrame) -> str:
 
 
 def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
-    pictures = [thumbnail(made.root / row[side], side=400) for side in ("reference", "query")]
-    a, b = (akaze.extract(picture) for picture in pictures)
-    matches = np.stack(akaze.inliers(a, b), axis=1)
+    first, second = (thumbnail(made.root / row[side], side=400) for side in ("reference", "query"))
+    a, ways = _keypoints(first), [(picture, _keypoints(picture)) for picture in (second, ImageOps.mirror(second))]
+    found = [np.stack(keypoints.inliers(a, b), axis=1) for _, b in ways]
+    mirrored = len(found[1]) > 3 * len(found[0])
+    (shown, b), matches = ways[mirrored], found[mirrored]
     names = f"{row['reference']} and {row['query']}"
     warning = " One of the two is low in information." if row["low_information"] else ""
-    agreed = row["agreed"].replace(";", ", ") or "no single method"
-    caption = f"{names}: probability {row['probability']:.4g}; for it speak {agreed}.{warning}"
-    return _draw(made, plots.plot_matches(pictures[0], a.points, pictures[1], b.points, matches), names, caption)
+    warning += " The second is shown mirrored." if mirrored else ""
+    chance = f"{row['probability']:.4f}" if row["probability"] < 0.9999 else "over 0.9999"
+    caption = f"{names}: probability {chance}; for it speak {_short(row['agreed'])}.{warning}"
+    return _draw(made, plots.plot_matches(first, a.points, shown, b.points, matches), names, caption)
+
+
+def _keypoints(picture: Image.Image) -> keypoints.Keypoints:
+    """Those of both looks, as the method ``aligned`` takes them."""
+    return keypoints.Keypoints(*alignment.looks(picture)[:4])
+
+
+def _short(agreed: str) -> str:
+    """The methods without their arguments, where these are not needed to tell them apart."""
+    names = agreed.split(";")
+    short = [name.partition("(")[0] for name in names]
+    return ", ".join(short if len(set(short)) == len(short) else names) or "no single method"
 
 
 def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
