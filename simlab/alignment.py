@@ -67,7 +67,7 @@ def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 @checked
 def looks(
     image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 800,
-    threshold: Annotated[float, between(1e-6, 1)] = 0.0001,
+    threshold: Annotated[float, between(1e-6, 1)] = 0.0001, half: bool = True,
 ) -> Looks:  # fmt: skip
     """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
 
@@ -78,11 +78,12 @@ def looks(
         max_side: a larger picture is first scaled down to this side.
         max_keypoints: of each look: the strongest. The threshold is low, so that smooth pictures have some too.
         threshold: least detector response.
+        half: take the second look; without it a query costs a fifth less.
     """
     image = read_image(image)
     detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
     full = keypoints.detect(image, detector, max_side)
-    if min(image.size) >= 2 * keypoints.MIN_SIDE:
+    if half and min(image.size) >= 2 * keypoints.MIN_SIDE:
         half = keypoints.detect(image.reduce(2), detector, max_side)
         half = half._replace(points=2 * half.points + np.float32(0.5), sizes=2 * half.sizes)
         full = Keypoints(*(np.concatenate(columns) for columns in zip(full, half)))

@@ -15,7 +15,7 @@ from simlab import alignment, keypoints, plots
 from simlab.report.files import thumbnail, versions, whole, write_csv, write_text
 from simlab.report.page import Figure, Section, write_report
 
-_PAIRS, _GROUPS, _MEMBERS = 12, 12, 8  # most that the page shows
+_PAIRS, _GROUPS, _MEMBERS, _LINES = 12, 12, 8, 60  # most that the page shows
 _COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information"]
 _LIMITS = (
     "Only pairs whose hashes are near, or whose keypoints vote for each other, were compared by every method: a copy"
@@ -118,12 +118,14 @@ def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
     found = [np.stack(keypoints.inliers(a, b), axis=1) for _, b in ways]
     mirrored = len(found[1]) > 3 * len(found[0])
     (shown, b), matches = ways[mirrored], found[mirrored]
+    step = max(1, len(matches) // _LINES)
     names = f"{row['reference']} and {row['query']}"
     warning = " One of the two is low in information." if row["low_information"] else ""
     warning += " The second is shown mirrored." if mirrored else ""
+    warning += f" Of {len(matches):,} matches, 1 in {step} is drawn." if step > 1 else ""
     chance = f"{row['probability']:.4f}" if row["probability"] < 0.9999 else "over 0.9999"
     caption = f"{names}: probability {chance}; for it speak {_short(row['agreed'])}.{warning}"
-    return _draw(made, plots.plot_matches(first, a.points, shown, b.points, matches), names, caption)
+    return _draw(made, plots.plot_matches(first, a.points, shown, b.points, matches[::step]), names, caption)
 
 
 def _keypoints(picture: Image.Image) -> keypoints.Keypoints:
