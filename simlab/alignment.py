@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from simlab import keypoints
 from simlab.images import read_image, to_grey
@@ -19,6 +20,10 @@ SMALL = 160
 
 LEAST_OVERLAP = 200
 """Pixels of the small pictures that must lie on each other; less is no evidence of a copy."""
+
+PLAIN, MANY = 0.9, 12
+"""Where an affine transform brings less correlation than this, but so many matches agree on it (chance: 4 to 6), a
+homography is fitted."""
 
 _BLOCK = 4096  # pairs at a time: 32 MB
 _CONTRAST = 16.0  # grey levels squared: flatter surroundings are not blown up to noise
@@ -101,7 +106,8 @@ def aligned_distance(
     """Return 1 - correlation of two pictures once one is laid on the other; 1 where nothing says how.
 
     An affine transform is fitted to the matches (Lowe's ratio test, RANSAC); then the pictures themselves decide, where
-    they overlap: a wrong transform, which a few chance matches may agree on, does not bring them to correlate.
+    they overlap: a wrong transform, which a few chance matches may agree on, does not bring them to correlate. Where
+    many matches agree and the pictures yet differ, one may be seen from aside: then a homography is tried as well.
 
     Args:
         ratio, tolerance: as in :func:`simlab.keypoints.inlier_distance`.
@@ -109,28 +115,33 @@ def aligned_distance(
     left, right = keypoints.ratio_matches(_points(a), _points(b), ratio)
     if len(left) < 4:
         return 1.0
-    found, _ = cv2.estimateAffine2D(b.points[right], a.points[left], method=cv2.RANSAC, ransacReprojThreshold=tolerance)
-    if found is None or not 1 / 400 < np.linalg.det(found[:, :2]) < 400:
-        return 1.0
-    return round(1.0 - max(0.0, min(1.0, _overlap_correlation(a, b, found))), 6)
+    source, target = b.points[right], a.points[left]
+    affine, agree = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
+    likeness = 0.0 if affine is None else _likeness(a, b, np.vstack([affine, [0, 0, 1]]))
+    if likeness < PLAIN and agree is not None and agree.sum() >= MANY:
+        homography, _ = cv2.findHomography(source, target, cv2.RANSAC, tolerance)
+        likeness = max(likeness, 0.0 if homography is None else _likeness(a, b, homography))
+    return round(1.0 - likeness, 6)
 
 
-def _overlap_correlation(a: Looks, b: Looks, affine: np.ndarray) -> float:
-    """Correlation where the small pictures overlap, in the frame of the coarser: the finer one is shrunk to it."""
-    to_a = np.vstack([affine, [0, 0, 1]])
+def _likeness(a: Looks, b: Looks, to_a: np.ndarray) -> float:
+    """Correlation, 0 to 1, where the small pictures overlap, in the frame of the coarser: the finer is shrunk to it."""
+    if not 1 / 400 < np.linalg.det(to_a[:2, :2] / to_a[2, 2]) < 400:
+        return 0.0
     to_a = np.diag([a.scale[0], a.scale[0], 1]) @ to_a @ np.diag([1 / b.scale[0], 1 / b.scale[0], 1])
-    if np.linalg.det(to_a) > 1:
+    if np.linalg.det(to_a[:2, :2] / to_a[2, 2]) > 1:
         a, b, to_a = b, a, np.linalg.inv(to_a)
     size = a.grey.shape[::-1]
-    laid = cv2.warpAffine(b.grey.astype(np.float32), to_a[:2], size)
-    mask = cv2.warpAffine(np.ones(b.grey.shape, np.float32), to_a[:2], size, flags=cv2.INTER_NEAREST)
+    laid = cv2.warpPerspective(b.grey.astype(np.float32), to_a, size)
+    mask = cv2.warpPerspective(np.ones(b.grey.shape, np.float32), to_a, size, flags=cv2.INTER_NEAREST)
     if mask.sum() < LEAST_OVERLAP:
         return 0.0
     first, second = (
         cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask
         for grey in (laid, a.grey.astype(np.float32))
     )
-    return float((first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum() + 1e-9))
+    likeness = (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum() + 1e-9)
+    return max(0.0, min(1.0, float(likeness)))
 
 
 def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
@@ -147,7 +158,8 @@ def _points(looks: Looks) -> Keypoints:
 
 
 def _grey(image) -> np.ndarray:
-    return np.asarray(to_grey(read_image(image)), dtype=np.float32)
+    given = isinstance(image, Image.Image) and image.mode == "L"
+    return np.asarray(image if given else to_grey(read_image(image)), dtype=np.float32)
 
 
 def _shrunk(grey: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,7 @@ from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
 from simlab.tables import SCORE_COLUMNS
 
-EXTRACTOR = 2
+EXTRACTOR = 3
 """Raised when a change of simlab itself changes a feature or a distance, so that cached ones are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
@@ -312,7 +312,7 @@ for _extract, _maximum, _unit in (
         feature=_name, symmetric=False,
     )  # fmt: skip
 register(
-    "correlation", alignment.correlation, distance=alignment.uncorrelated, maximum=2.0,
+    "correlation", alignment.correlation, distance=alignment.uncorrelated, maximum=2.0, grey=True,
     compare_many=alignment.uncorrelated_pairs,
 )  # fmt: skip
 register(

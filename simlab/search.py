@@ -419,14 +419,17 @@ def _judge(
         "agreed": [";".join(np.array(methods, dtype=object)[row]) for row in (evidence > 0) | same[:, None]],
         "low_information": low,
     }
-    return scores[names].assign(**columns, no_evidence=scores["no_evidence"], **scores[methods])
+    columns = {name: scores[name].array for name in names} | columns
+    columns |= {name: scores[name].array for name in ("no_evidence", *methods)}
+    return pd.DataFrame(columns, index=scores.index)
 
 
 def _listed(found: pd.DataFrame, facts: dict) -> pd.DataFrame:
     """The table, surest first."""
     files = [name for name in ("reference", "query", "file") if name in found]
-    order = {"identical": False, "distance": True, **dict.fromkeys(files, True)}
-    found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
+    keys = zip(~found["identical"], found["distance"], *(found[name] for name in files))
+    order = [number for number, _ in sorted(enumerate(keys), key=lambda row: row[1])]
+    found = found.iloc[order].reset_index(drop=True)
     found.attrs = facts
     return found
 

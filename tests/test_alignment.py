@@ -30,7 +30,7 @@ def test_correlation_survives_what_stays_in_place(picture, spec):
     "spec",
     [
         'crop(side=0.4, anchor="center", resize_back=True)', "rotate(degrees=40)", "shear(degrees=10)",
-        "resize(scale=0.5)", "embed", "crop(area=0.3)",
+        "resize(scale=0.5)", "embed", "crop(area=0.3)", "perspective(amount=0.3)",
     ],
 )  # fmt: skip
 def test_aligned_finds_what_has_moved(picture, spec):
