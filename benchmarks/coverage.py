@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
 
 CASES = [Case(n, effect) for n in (50, 100, 200, 500) for effect in EFFECTS]
-CASES += [Case(200, effect, step=0.25) for effect in EFFECTS] + [Case(n, "strong", apart=4.5) for n in (100, 500)]
+CASES += [*(Case(200, effect, step=0.25) for effect in EFFECTS), Case(100, "strong", apart=4.5)]
 
 
 def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:

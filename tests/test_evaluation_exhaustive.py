@@ -76,3 +76,11 @@ def test_hashes_must_match():
         evaluation.exhaustive_histogram(originals[:, :8], copies, first, second)
     with pytest.raises(ValueError, match="one length and one source each"):
         evaluation.exhaustive_histogram(originals, copies, first, second[1:])
+
+
+def test_intervals_are_no_wider_than_needed_where_sources_have_no_effect():
+    kinds = {"n": 40, "variants": 1, "spread": 1e6}
+    tables = [evaluation.exhaustive_histogram(*hashes_of(seed=seed, **kinds)) for seed in range(80)]
+    rate, low, high = np.array([table.loc[26, ["fpr", "fpr_low", "fpr_high"]] for table in tables]).T
+    needed = 2 * 1.96 * rate.std()
+    assert 0.9 < (high - low).mean() / needed < 1.35  # 1.5 if a pair's own noise counted with both of its sources
