@@ -98,23 +98,18 @@ def cost(path: str, spec: str) -> None:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """Return the costs of every format by size, and of the dearest perturbations, as a table."""
+    """Return the costs of every file, and of the dearest perturbations, as a table."""
     table = table.assign(seconds=table[["read_s", "perturb_s", "features_s"]].sum(axis=1), gb=table["features_gb"])
-    plain = table[table["perturbation"] == ""].set_index(["file", "width"])
-    lines = ["| file | 8000 × 6000: s | GB | largest | s | GB |", "|---|---|---|---|---|---|"]
-    for name in FILES:
-        width, height = LARGEST.get(name[-4:], (12_000, 10_000))
-        keys = (name, 8000), (name, width)
-        small, large = (_cells(plain.loc[key]) if key in plain.index else " | " for key in keys)
-        lines.append(f"| {name} | {small} | {width:,} × {height:,} | {large} |")
-    changed = table[table["perturbation"] != ""]
+    plain, changed = (table[table["perturbation"].eq("") == wanted] for wanted in (True, False))
+    rows = [(row, row["file"]) for row in plain.sort_values("width", kind="stable").to_dict("records")]
     for of, words in (("gb", "most memory"), ("seconds", "most time")):
-        row = changed.loc[changed[of].idxmax()]
-        lines.append(f"| {row['file']}, {row['perturbation']} ({words}) | {_cells(row)} | | | |")
-    return "\n".join(lines)
+        row = changed.loc[changed[of].idxmax()].to_dict()
+        rows.append((row, f"{row['file']}, {row['perturbation']} ({words})"))
+    lines = [f"| {name} | {row['width']:,} × {row['height']:,} | {_cells(row)} |" for row, name in rows]
+    return "\n".join(["| file | pixels | s | GB |", "|---|---|---|---|", *lines])
 
 
-def _cells(row: pd.Series) -> str:
+def _cells(row: dict) -> str:
     refused = row["failed"].rpartition(": ")[2]
     return f"refused | {refused}" if refused else f"{row['seconds']:.1f} | {row['gb']:.2f}"
 

@@ -93,6 +93,14 @@ def test_changed_distances_are_counted_by_method(study):
     )
 
 
+def test_the_smallest_drift_is_drift(study):
+    scores = tables.read_scores(study[0] / "scores.csv")
+    scores.loc[(scores["akaze"] > 0).idxmax(), "akaze"] *= 1 + 1e-12
+    sl.report.write_csv(scores, study[0] / "scores.csv")
+    (row,) = drift(study).itertuples()
+    assert row.name == "akaze" and row.drift.startswith(f"1 of {len(scores)} differ")
+
+
 def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
     command = ["verify", str(study[0]), "--root", str(study[1]), "--jobs", "1"]
     assert main(command) == 0 and "holds: versions, pictures and distances" in capsys.readouterr().err

@@ -59,9 +59,9 @@ def command(folder):
     return ["study", *places, "--perturbations", "attacks58", "--methods", "phash, akaze", "--jobs", "2"]
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGHUP])
 def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
-    """Ctrl-C goes to all processes of a terminal, a polite kill to one; SIGHUP tells that the terminal is gone."""
+    """Ctrl-C goes to all processes of a terminal; SIGHUP tells that the terminal is gone, here to one of them."""
     code = "import sys; from simlab.cli import main; sys.exit(main(sys.argv[1:]))"
     with open(folder / "said", "wb") as said:
         process = subprocess.Popen(
@@ -81,6 +81,12 @@ def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
     assert "Traceback" not in "".join(lines) and list((folder / "out").iterdir()) == []
     before = rows_of(folder / "c.sqlite")
     assert 20 < before < 6 * 59 * 3  # stopped on the way, and what was done is kept
+
+
+def test_a_polite_kill_is_a_ctrl_c(folder, monkeypatch, capsys):
+    monkeypatch.setattr("simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGTERM) or 1 / 0)
+    assert main(command(folder)) == 130 and "stopped; what is finished" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_under_nohup_a_closed_terminal_stops_nothing(folder, monkeypatch, capsys):
