@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def quality(options: argparse.Namespace, folder: Path) -> None:
-    """Recall by perturbation, and what was found that was not planted."""
+    """Recall by perturbation, what was found that was not planted, and how good the groups are."""
     planted = plant(options, folder)
     cache = options.cache or folder.with_name(f"{folder.name}.sqlite")
     found = sl.find_copies(folder, options.recipe, cache=cache, n_jobs=options.jobs)
@@ -46,13 +46,21 @@ def quality(options: argparse.Namespace, folder: Path) -> None:
     planted["found"] = [frozenset(pair) in pairs for pair in zip(planted["source"], planted["file"])]
     planted["grouped"] = planted["file"].isin(linked)
     print(planted.groupby("perturbation")[["found", "grouped"]].mean().round(3).to_string())
-    print(f"all {len(planted)}: found {planted['found'].mean():.3f}, grouped {planted['grouped'].mean():.3f}")
+    for column in ("found", "grouped"):
+        by_source = planted.groupby("source")[column].mean().to_numpy()
+        draws = np.random.default_rng(0).choice(by_source, (2000, len(by_source))).mean(axis=1)
+        low, high = np.quantile(draws, [0.025, 0.975])
+        print(f"all {len(planted)}: {column} {by_source.mean():.3f} (95 % {low:.3f} to {high:.3f}, sources resampled)")
     others = found[~same].assign(
         pair=[" | ".join(sorted(pair)) for pair in zip(*(np.array(s)[~same] for s in sources))]
     )
     n = len(found.attrs["pictures"]["file"])
     print(f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; {len(others)} of them were not planted:")
     print(others.groupby("pair")["probability"].agg(["size", "max"]).sort_values("max").to_string())
+    truth = {file: source.get(file, file) for file in found.attrs["pictures"]["file"]}
+    linkages = {name: sl.group(found, linkage=name) for name in ("single", "average", "complete")}
+    groups = {name: sl.grouping.quality(groups, truth) for name, groups in linkages.items()}
+    print(pd.DataFrame(groups).T.round(3).to_string())
 
 
 def plant(options: argparse.Namespace, folder: Path) -> pd.DataFrame:
