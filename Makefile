@@ -5,7 +5,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 PYTHON ?= $(if $(UV),,python3)
 BIN := .venv/bin
 READY := .venv/.ready
-LAB_START := /lab/tree/START.md?factory=Markdown%20Preview
+LAB_START := /lab/tree/START.md
+LAB_CONFIG := tools/jupyter
 AUDIT := build/audit/bin/python
 
 ifdef UV
@@ -37,7 +38,7 @@ study: $(READY)  ## the main job on the built-in sample: out/study/report.html
 	$(BIN)/simlab study --out out/study $(ARGS)
 
 lab: $(READY)  ## JupyterLab on a list of the notebooks (on localhost, with its token)
-	$(BIN)/jupyter-lab --ip=localhost --ServerApp.root_dir=notebooks --LabApp.default_url="$(LAB_START)" $(ARGS)
+	JUPYTER_CONFIG_PATH=$(LAB_CONFIG) $(BIN)/jupyter-lab --ip=localhost --ServerApp.root_dir=notebooks --LabApp.default_url=$(LAB_START) $(ARGS)
 
 test: $(READY)  ## all tests: package, doctests, notebooks, house rules
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -42,6 +43,11 @@ ALL_RAN = """() => {
     return prompts.length && prompts.every(text => /^\\[\\d+\\]:?$/.test(text));
 }"""
 BROKEN = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+
+
+def made(name):
+    """What the Makefile says of a name."""
+    return re.search(rf"^{name} := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 @contextlib.contextmanager
@@ -138,6 +144,7 @@ class Lab:
         }  # fmt: skip
         ours = {name: str(self.home / folder) for name, folder in own.items()}
         inline = "module://matplotlib_inline.backend_inline"
+        ours["JUPYTER_CONFIG_PATH"] = str(ROOT / made("LAB_CONFIG"))
         return {**os.environ, **ours, "PYTHONPATH": str(ROOT), "MPLBACKEND": inline, "TQDM_DISABLE": "1"}
 
     def _wait(self):

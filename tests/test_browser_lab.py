@@ -22,11 +22,10 @@ def test_the_harness_runs_restarts_and_sees_failures(lab, browser):
 
 
 def test_make_lab_opens_a_list_of_the_notebooks(lab, browser):
-    from tests.lab import Notebook, expect
+    from tests.lab import Notebook, expect, made
 
-    (start,) = re.findall(r"^LAB_START := /(.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     with browser.new_page(viewport={"width": 1280, "height": 1000}) as page:
-        page.goto(lab.url(start), wait_until="domcontentloaded")
+        page.goto(lab.url(made("LAB_START").lstrip("/")), wait_until="domcontentloaded")
         row = page.get_by_role("row").filter(has_text="11 · The explorer")
         expect(row.get_by_role("cell").last).to_have_text(re.compile(r"^\d+$"))
         Notebook(page).screenshot("start")

@@ -98,7 +98,7 @@ def test_notebooks_are_named_with_a_number():
 def test_the_start_page_lists_every_notebook_with_its_title_and_time():
     page = notebooks.START.read_text(encoding="utf-8")
     assert page == notebooks.start_page(), "python tools/notebooks.py --start writes it"
-    assert set(notebooks.read_times()) <= {path.name for path in NOTEBOOKS}
+    assert list(notebooks.read_times()) == [path.name for path in NOTEBOOKS]
     assert all(f"]({path.name}) |" in page for path in NOTEBOOKS)
 
 
