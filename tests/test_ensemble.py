@@ -342,14 +342,18 @@ def test_cascade_lets_hashes_decide_nothing_where_they_take_strangers_for_copies
     assert ensemble.cascade_["share"] == 1 and ensemble.cascade_["full"] == ensemble.cascade_["cascade"]
 
 
-def test_cascade_that_turns_pairs_away_is_refused(cascaded, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"far": -3.0}, "turns pairs away for their far hashes; fit it again"), ({"cheap": [True]}, "for other methods")],
+)
+def test_gate_that_does_not_fit_is_refused(cascaded, tmp_path, change, message):
     from simlab.ensemble import recipe
 
     cascaded.save(tmp_path / "recipe.json")
     content = recipe.read(tmp_path / "recipe.json")
-    content["gate"]["far"] = -3.0
+    content["gate"] |= change
     recipe.write(tmp_path / "recipe.json", content)
-    with pytest.raises(ValueError, match="turns pairs away for their far hashes; fit it again"):
+    with pytest.raises(ValueError, match=message):
         Ensemble.load(tmp_path / "recipe.json")
 
 

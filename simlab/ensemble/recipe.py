@@ -100,7 +100,10 @@ def to_gate(content: dict[str, Any]) -> Gate | None:
     if numbers.get("far") is not None:
         raise ValueError("its cascade turns pairs away for their far hashes; fit it again")
     near = math.inf if numbers["near"] is None else float(numbers["near"])
-    return Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), near)
+    gate = Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), near)
+    if len(gate.columns) != len(content["columns"]) or gate.columns.sum() != gate.classifier.n_features_in_:
+        raise ValueError("its gate is for other methods")
+    return gate
 
 
 def _falls(model: CopyClassifier) -> bool:
