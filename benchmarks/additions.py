@@ -47,7 +47,8 @@ THEN = {
     "affine simulation*": ["tilted"],
     "keypoints outside of text*": ["unlettered"],
 }
-STEPS = [(name, RECIPE, methods) for name, methods in FIRST.items()]
+STEPS = [("small pictures enlarged", ["phash", "correlation", "aligned(enlarge=0)"], RECIPE)]
+STEPS += [(name, RECIPE, methods) for name, methods in FIRST.items()]
 STEPS += [(name, MIRRORED, [*MIRRORED, *more]) for name, more in THEN.items()]
 METRIC = "tpr@fpr=0.01"
 

@@ -238,6 +238,8 @@ def test_reliability_and_dendrogram(ax):
     assert plots.plot_dendrogram(tree, HOSTILE, threshold=10, ax=other) is other
     assert "n = 8 pictures" in drawn(other)
     drawn(plots.plot_dendrogram(tree, HOSTILE))
+    wide = plots.plot_dendrogram(tree, HOSTILE, threshold=10, log=True)
+    assert wide.get_xlim()[0] == pytest.approx(1 / 3) and "n = 8 pictures" in drawn(wide)
     plt.close("all")
 
 

@@ -125,12 +125,14 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 @style.styled
 def plot_dendrogram(
-    linkage: np.ndarray, names: Sequence[str], *, threshold: float | None = None, ax: Axes | None = None
-) -> Axes:
+    linkage: np.ndarray, names: Sequence[str], *, threshold: float | None = None, log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Draw the tree in which pictures join into groups, those nearer than `threshold` in a colour for each group.
 
     Args:
         linkage: (n - 1, 4), as from :func:`scipy.cluster.hierarchy.linkage`.
+        log: draw distances on a logarithmic axis, on which 1e-9 and 1e-3 stay apart, as those of sure copies do.
     """
     ax = style.axes(ax, 8, 0.9 + 0.17 * len(names))
     shown = [style.label(name, limit=40) for name in names]
@@ -141,6 +143,9 @@ def plot_dendrogram(
             links.set_color(style.COLOURS[at % len(style.COLOURS)])
     if threshold is not None:
         ax.axvline(threshold, color=style.MUTED, linewidth=1, linestyle=":")
+    if log:
+        joined = linkage[:, 2][linkage[:, 2] > 0] if linkage[:, 2].any() else np.ones(1)
+        ax.set(xscale="log", xlim=(joined.min() / 3, 2 * joined.max()))
     return style.finish(ax, "Groups", f"n = {len(names):,} pictures", grid="x", xlabel="distance at which groups join")
 
 
