@@ -73,25 +73,29 @@ def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 def looks(
     image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 800,
     threshold: Annotated[float, between(1e-6, 1)] = 0.0001, half: bool = True,
+    enlarge: Annotated[int, between(0, 100_000)] = 200,
 ) -> Looks:  # fmt: skip
     """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
 
     The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
-    begin at one pixel.
+    begin at one pixel. So a picture of 100 pixels has next to no keypoints, and is looked at in double size too.
 
     Args:
         max_side: a larger picture is first scaled down to this side.
         max_keypoints: of each look: the strongest. The threshold is low, so that smooth pictures have some too.
         threshold: least detector response.
         half: take the second look; without it a query costs a fifth less.
+        enlarge: a picture whose longer side is under this is looked at in double size too.
     """
     image = read_image(image)
     detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
-    full = keypoints.detect(image, detector, max_side)
+    found = [keypoints.detect(image, detector, max_side)]
     if half and min(image.size) >= 2 * keypoints.MIN_SIDE:
-        half = keypoints.detect(image.reduce(2), detector, max_side)
-        half = half._replace(points=2 * half.points + np.float32(0.5), sizes=2 * half.sizes)
-        full = Keypoints(*(np.concatenate(columns) for columns in zip(full, half)))
+        found.append(_scaled(keypoints.detect(image.reduce(2), detector, max_side), 2.0))
+    if max(image.size) < enlarge:
+        double = image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC)
+        found.append(_scaled(keypoints.detect(double, detector, max_side), 0.5))
+    full = Keypoints(*(np.concatenate(columns) for columns in zip(*found)))
     scale = min(1.0, SMALL / max(image.size))
     size = tuple(max(1, round(scale * side)) for side in image.size)
     grey = np.rint(_shrunk(_grey(image), size)).astype(np.uint8)
@@ -151,6 +155,12 @@ def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     mean = near(grey * mask) / weight
     variance = near(grey * grey * mask) / weight - mean * mean
     return (grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask
+
+
+def _scaled(found: Keypoints, scale: float) -> Keypoints:
+    """The keypoints in a picture larger by this factor, whose pixels' centres are half a pixel in."""
+    points = np.float32(scale) * (found.points + np.float32(0.5)) - np.float32(0.5)
+    return found._replace(points=points, sizes=np.float32(scale) * found.sizes)
 
 
 def _points(looks: Looks) -> Keypoints:

@@ -52,6 +52,16 @@ def test_half_size_look_finds_what_was_enlarged(picture):
     assert len(alone.points) < len(found.points)
 
 
+def test_double_size_look_finds_what_was_shrunk(picture):
+    small = perturb.apply(picture, "resize(scale=0.4)+crop(area=0.25)")
+    plain, enlarged = (alignment.looks(small, enlarge=side) for side in (0, 200))
+    whole = alignment.looks(picture)
+    assert len(enlarged.points) > 3 * len(plain.points) and (enlarged.points < small.size).all()
+    assert alignment.aligned_distance(whole, enlarged) < 0.35 < alignment.aligned_distance(whole, plain)
+    assert min(alignment.aligned_distance(other, enlarged) for other in OTHERS) > 0.5
+    assert len(alignment.looks(picture, enlarge=200).points) == len(alignment.looks(picture, enlarge=0).points)
+
+
 def test_negative_of_a_picture_is_the_farthest(picture):
     distance = alignment.uncorrelated(alignment.correlation(picture), alignment.correlation(ImageOps.invert(picture)))
     assert distance == pytest.approx(2, abs=1e-3)
