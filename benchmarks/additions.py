@@ -1,7 +1,7 @@
 """What could be added to the default recipe, and whether each earns its cost.
 
     python benchmarks/additions.py                                        the sample
-    python benchmarks/additions.py FOLDER --sources 40 --cache SCRATCH    your own pictures
+    python benchmarks/additions.py FOLDER --sources 20 --cache SCRATCH    your own pictures
 
 Methods (phash, correlation, aligned) are fitted with and without each addition to the same hard copies, and the two are
 compared out of fold. Those marked * are tried out here and are not in the package: each is registered
