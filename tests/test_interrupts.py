@@ -62,7 +62,11 @@ def command(folder):
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGHUP])
 def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
     """Ctrl-C goes to all processes of a terminal; SIGHUP tells that the terminal is gone, here to one of them."""
-    code = "import sys; from simlab.cli import main; sys.exit(main(sys.argv[1:]))"
+    # these tests may run under nohup, whose ignored signal the command would inherit and respect
+    code = (
+        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "from simlab.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
     with open(folder / "said", "wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *command(folder)], cwd=ROOT, stderr=said, start_new_session=True
