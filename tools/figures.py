@@ -1,23 +1,45 @@
 """Draw the README's figures and rewrite its table of results, all from the built-in sample: `make figures`.
 
-What stands in README.md between ``<!-- results -->`` and ``<!-- /results -->`` is written by this script.
+What stands in README.md and README.ja.md between ``<!-- results -->`` and ``<!-- /results -->`` is written by this
+script. The pictures of widgets are taken in JupyterLab, where Chromium is installed.
 """
 
+import os
 import re
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 from matplotlib import pyplot as plt
+from PIL import Image
 
 import simlab as sl
 from simlab import plots
 from simlab.cli import default_cache
+from tests.lab import CHROMIUM, Lab, chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"
 METHODS = ["phash", "dhash", "average_hash", "whash", "akaze"]
 EXAMPLE = ("cat.jpg", ["text(length=40)", "crop", "recompress(quality=10)"])
 SHOWN = ["average_hash", "phash", "akaze"]
+CAPTIONS = {
+    "README.md": "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs.",
+    "README.ja.md": "誤検出を100組に1組まで許したときに見つかったコピーの割合。コピー {} 組(画像 {} 枚)、別の画像の組 {} 組。",
+}
+WIDGETS = {
+    "explore": """
+import simlab as sl
+explorer = sl.widgets.explore(sl.datasets.load_sample())
+explorer.reference, explorer.perturbation = "cat.jpg", "crop(area=0.5)+text(length=20)"
+explorer""",
+    "failures": """
+import simlab as sl
+pairs = sl.make_pairs(sl.datasets.load_sample(), "basic", negatives=2000)
+browser = sl.widgets.failures(sl.score_pairs(pairs, ["phash", "average_hash", "akaze"], progress=False))
+browser.choose_cell("phash", "crop")
+browser""",
+}
 
 
 def main() -> None:
@@ -30,8 +52,9 @@ def main() -> None:
         for preset, n in (("basic", 3000), ("standard", 6000))
     )
     plots.save(plots.plot_heatmap(sl.evaluate(standard, by="perturbation")), FIGURES / "heatmap.png", dpi=110)
-    plots.save(plots.plot_roc(sl.evaluation.roc_curve(basic)), FIGURES / "roc.png", dpi=110)
-    rewrite(table(sl.evaluate(basic, by="kind")), ROOT / "README.md")
+    for name, caption in CAPTIONS.items():
+        rewrite(table(sl.evaluate(basic, by="kind"), caption), ROOT / name)
+    screenshots()
 
 
 def trap(path: Path) -> None:
@@ -52,7 +75,22 @@ def trap(path: Path) -> None:
     plots.save(axes[0], FIGURES / "trap.png", dpi=110)
 
 
-def table(metrics: pd.DataFrame) -> str:
+def screenshots() -> None:
+    """The widgets as they stand in JupyterLab."""
+    if CHROMIUM is None:
+        print("no Chromium: the pictures of widgets stay as they are")
+        return
+    with tempfile.TemporaryDirectory() as home, Lab(Path(home)) as lab, chromium() as browser:
+        os.environ["SIMLAB_SCREENSHOTS"] = home
+        for name, code in WIDGETS.items():
+            with lab.open(browser, lab.write(f"{name}.ipynb", code.strip())) as notebook:
+                notebook.run_all()
+                notebook.screenshot(name, notebook.wait_for_widget(name))
+            picture = Image.open(Path(home, f"{name}.png")).convert("RGB")
+            picture.save(FIGURES / f"{name}.jpg", quality=85, optimize=True)
+
+
+def table(metrics: pd.DataFrame, caption: str) -> str:
     """The TPR at FPR 0.01 by kind and method, with 95 % intervals, as Markdown."""
     chosen = metrics[metrics["metric"] == "tpr@fpr=0.01"]
     kinds = [kind for kind in dict.fromkeys(chosen["group"]) if kind != "all"]
@@ -61,8 +99,8 @@ def table(metrics: pd.DataFrame) -> str:
         own = chosen[chosen["method"] == method].set_index("group")
         rows.append(f"| {method} | " + " | ".join(_cell(own.loc[group]) for group in ["all", *kinds]) + " |")
     first = chosen[chosen["group"] == "all"].iloc[0]
-    n = f"{first['n_positive']:,} copies of {first['n_sources']} pictures, {first['n_negative']:,} other pairs"
-    return "\n".join([*rows, "", f"Share of copies found at one false alarm in 100; {n}."])
+    n = (f"{first[name]:,}" for name in ("n_positive", "n_sources", "n_negative"))
+    return "\n".join([*rows, "", caption.format(*n)])
 
 
 def rewrite(text: str, readme: Path) -> None:
