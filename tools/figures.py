@@ -31,7 +31,7 @@ WIDGETS = {
     "explore": """
 import simlab as sl
 explorer = sl.widgets.explore(sl.datasets.load_sample())
-explorer.reference, explorer.perturbation = "cat.jpg", "crop(area=0.5)+text(length=20)"
+explorer.reference, explorer.perturbation = "cat.jpg", "crop(area=0.5)"
 explorer""",
     "failures": """
 import simlab as sl
