@@ -159,6 +159,13 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
     assert len(opened) == 1
 
 
+def test_a_large_picture_is_scaled_down_and_that_is_said(tmp_path):
+    photo("cat.jpg").resize((3200, 2000)).save(tmp_path / "large.png")
+    explorer = sl.widgets.explore(tmp_path, methods=["phash"])
+    assert explorer.comparison.reference.image.size == (1600, 1000)
+    assert "large.png, scaled down" in part(explorer, "pictures")
+
+
 def test_what_a_person_does_reaches_the_attributes_and_back(explorer):
     kind, slider = find(explorer, ipywidgets.Dropdown)[0], find(explorer, Slider)[0]
     spec, mode = find(explorer, ipywidgets.Text)[-1], find(explorer, ipywidgets.RadioButtons)[0]

@@ -28,6 +28,9 @@ from simlab.widgets.variant import Variant
 THRESHOLDS = Path(__file__).with_name("thresholds.csv")
 """A threshold for each method, at an FPR of 0.01 on the built-in sample; written by tools/thresholds.py."""
 
+MAX_SIDE = 1600
+"""Pixels of the longer side; a larger picture is scaled down first, so that the slider stays quick."""
+
 VARIANT, OTHER = "a variant of it", "another picture"
 
 
@@ -38,7 +41,8 @@ def explore(
     """Return a widget in which a picture is perturbed, or compared with another, and every method is watched.
 
     Args:
-        images: a folder, a list of paths, or a table with a ``path`` column.
+        images: a folder, a list of paths, or a table with a ``path`` column. Sides over :data:`MAX_SIDE` pixels are
+            scaled down, and the caption says so: distances are then those of the smaller picture.
         recipe: the ensemble that gives the verdict, or its file; None for the recipe of the package.
         methods: specs; None for the usual ones. Those of the recipe are always there.
         thresholds: method → largest distance of a copy, such as :func:`simlab.choose_threshold` finds on your
@@ -183,7 +187,11 @@ class Explorer(Panel):
         self._latest(self.reference, self.other, self.perturbation, self.seed)
 
     def _read(self, name: str) -> Seen:
-        return Seen(name, read_image(self._files.get(name, self._root / name)))
+        image = read_image(self._files.get(name, self._root / name))
+        if max(image.size) <= MAX_SIDE:
+            return Seen(name, image)
+        image.thumbnail((MAX_SIDE, MAX_SIDE))
+        return Seen(f"{name}, scaled down", image)
 
     def _work(self, reference: str, other: str, perturbation: str, seed: int) -> Iterator[tuple[Comparison, dict]]:
         """The hashes first, in milliseconds, then all methods: what was found, and the parts of the page it makes."""
