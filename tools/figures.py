@@ -25,7 +25,7 @@ EXAMPLE = ("cat.jpg", ["text(length=40)", "crop", "recompress(quality=10)"])
 SHOWN = ["average_hash", "phash", "akaze"]
 CAPTIONS = {
     "README.md": "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs.",
-    "README.ja.md": "誤検出を100組に1組まで許したときに見つかったコピーの割合。コピー {} 組(画像 {} 枚)、別の画像の組 {} 組。",
+    "README.ja.md": "見つかったコピーの割合(誤検出は100組に1組)。コピー {} 組(画像 {} 枚)、別の画像 {} 組。",
 }
 WIDGETS = {
     "explore": """
