@@ -18,6 +18,9 @@ import simlab as sl
 if TYPE_CHECKING:
     import pandas as pd
 
+LINKAGES = ("single", "average", "complete")
+"""How groups of copies are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped."""
@@ -83,7 +86,7 @@ def find(options: argparse.Namespace) -> None:
     found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
     groups = sl.group(found, linkage=options.linkage)
     report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
-    _say(f"{len(found):,} pairs of copies; report: {report}")
+    _say(f"{len(found):,} pairs of copies; {len(found.attrs['errors']):,} unreadable pictures; report: {report}")
 
 
 def features(options: argparse.Namespace) -> None:
@@ -147,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
     verb.add_argument("--recipe", metavar="FILE", help="from simlab tune (default: the one that ships with simlab)")
     verb.add_argument("--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)")
-    verb.add_argument("--linkage", default="single", help="how groups are joined: single, average or complete (single)")
+    verb.add_argument("--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)")
     verb.set_defaults(sources=None)
 
     verb = _verb(verbs, features, "write one row per picture: status and each method's feature")

@@ -52,7 +52,7 @@ DETAIL = 0.02
 CAUTION = 0.5
 """The most that a probability can be where a picture is low in information and the files are not identical."""
 
-_ANSWERS = 20  # copies of one query that a search lists at most
+_ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
 _NEIGHBOURS = 10
 _FLAT = 5_000  # keypoints up to which comparing all is as fast as an inverted file
 _PROBES = 8
@@ -65,7 +65,7 @@ def find_copies(
     images,
     recipe: Recipe = None,
     *,
-    queries: Iterable[str | os.PathLike] | None = None,
+    queries: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
     threshold: float = 0.5,
     prior: float | None = None,
     cache: Cache | str | os.PathLike | None = None,
@@ -77,7 +77,8 @@ def find_copies(
     Args:
         images: a folder, a list of paths, or a table with a ``path`` column.
         recipe: a fitted ensemble or the path of one; None for the one that ships with the package.
-        queries: files that are looked for among the images, instead of the images among each other.
+        queries: one file or more that are looked for among the images, instead of the images among each other. Each is
+            compared with the 20 candidates that are best by each hash and by each kind of keypoint.
         threshold: largest distance of a copy.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
             probabilities are shifted to it, and ``attrs["prior"]`` states it.
@@ -96,8 +97,11 @@ def find_copies(
     """
     recipe, threshold = _loaded(recipe), _share(threshold, "threshold")
     if queries is not None:
+        each = [queries] if isinstance(queries, str | os.PathLike) else queries
+        if not (files := list(dict.fromkeys(map(os.path.abspath, each)))):
+            raise ValueError("queries must name one picture or more; there is none")
         gallery = Gallery(images, recipe, cache=cache, n_jobs=n_jobs, progress=progress)
-        return _find_queries(gallery, [os.path.abspath(path) for path in queries], threshold, prior)
+        return _find_queries(gallery, files, threshold, prior)
     with opened(cache) as kept:
         library = _Library(as_table(images), recipe, kept, n_jobs, progress)
         prior = _prior(prior, len(library.paths) - 1)
@@ -188,7 +192,7 @@ class Gallery:
         return {number: self._row(number, asked, methods) for number in numbers}
 
     def _row(self, number: int, asked: "_Asked", methods: list[Method]) -> dict[str, Any]:
-        row: dict[str, Any] = {"file": self._paths[number], "no_evidence": ""}
+        row: dict[str, Any] = {"no_evidence": ""}
         if self._packed[PIXELS][number] == asked[PIXELS]:
             return row | dict.fromkeys(self.recipe.methods_, 0.0)
         for method in methods:
@@ -201,11 +205,11 @@ class Gallery:
 
     def _judged(self, rows: Mapping[int, dict], asked: "_Asked", prior: float) -> pd.DataFrame:
         contents, poor, vague = self._library.store.contents, self._library.poor, _is_poor(asked[LOOK])
-        names = list(self.recipe.methods_)
-        distances = np.array([[row.get(name, np.nan) for name in names] for row in rows.values()], dtype=float)
-        scores = pd.DataFrame(distances.reshape(-1, len(names)), index=list(rows), columns=names)
-        for name in ("no_evidence", "file"):
-            scores.insert(0, name, np.array([row[name] for row in rows.values()], dtype=object))
+        names, each = list(self.recipe.methods_), [(n, file) for n in rows for file in self._library.alike[n]]
+        distances = np.array([[rows[n].get(name, np.nan) for name in names] for n, _ in each], dtype=float)
+        scores = pd.DataFrame(distances.reshape(-1, len(names)), index=[n for n, _ in each], columns=names)
+        scores.insert(0, "no_evidence", np.array([rows[n]["no_evidence"] for n, _ in each], dtype=object))
+        scores.insert(0, "file", np.array([file for _, file in each], dtype=object))
         identical = np.array([contents[file] == asked.content for file in scores["file"]], dtype=bool)
         low = np.array([vague or file in poor for file in scores["file"]], dtype=bool)
         return _judge(scores, ["file"], self.recipe, prior, identical, low)
@@ -231,11 +235,12 @@ class _Asked:
 
 
 def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior: float | None) -> pd.DataFrame:
-    """Return the copies of each query, at most 20; one that cannot be read is listed, and stops nothing."""
+    """Return the copies of each query; one that cannot be read is listed, and stops nothing."""
     facts, found = gallery._library.facts(), []
     for query in queries:
         try:
-            found.append(gallery.query(query, top=_ANSWERS, prior=prior).assign(query=query))
+            *_, rows = gallery.steps(query, top=_ANSWERS, prior=prior)
+            found.append(rows.assign(query=query))
         except ImageError as error:
             facts["errors"][query] = str(error)
     if not found:
@@ -247,7 +252,7 @@ def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior:
 
 
 class _Library:
-    """The readable pictures of a table, one of those with equal pixels, and what is known of them."""
+    """The readable pictures of a table, `paths` one of those with equal pixels, and what is known of them."""
 
     def __init__(self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, n_jobs: int, progress: bool):
         self.methods, self.options = registry.resolve(recipe.methods_), {"n_jobs": n_jobs, "progress": progress}
@@ -258,10 +263,12 @@ class _Library:
         self.paths = [path for path in table["path"] if path not in self.errors]
         self.looks = dict(zip(self.paths, self.packed(LOOK)))
         self.poor = {path for path, look in self.looks.items() if _is_poor(look)}
-        first: dict[bytes, str] = {}
-        self.equal = [(first.setdefault(pixels, path), path) for pixels, path in zip(self.packed(PIXELS), self.paths)]
-        self.equal = [(earlier, path) for earlier, path in self.equal if earlier != path]
-        self.paths = list(first.values())
+        alike: dict[bytes, list[str]] = defaultdict(list)
+        for pixels, path in zip(self.packed(PIXELS), self.paths):
+            alike[pixels].append(path)
+        self.alike = list(alike.values())
+        self.equal = [(first, other) for first, *others in self.alike for other in others]
+        self.paths = [first for first, *_ in self.alike]
 
     def packed(self, feature: Feature) -> list[bytes]:
         """Return a feature of the pictures; ``b""`` is no evidence."""

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -189,6 +190,19 @@ def test_queries_against_a_folder(folder, fitted, cache, tmp_path):
         sl.find_copies(folder, fitted, queries=[tmp_path / "bad.png"], **options)
 
 
+def test_every_picture_that_equals_the_found_one_is_listed(folder, fitted, tmp_path):
+    """Same file twice, and the same pixels in another file: a query names all three, identical where the bytes are."""
+    shutil.copy(folder / "cat.png", tmp_path / "a.png")
+    shutil.copy(folder / "cat.png", tmp_path / "c.png")
+    sl.read_image(folder / "cat.png").save(tmp_path / "b.bmp")
+    options = {"n_jobs": 1, "progress": False}
+    found = sl.Gallery(tmp_path, fitted, **options).query(tmp_path / "b.bmp")
+    assert dict(zip(found["file"], found["identical"])) == {"a.png": False, "b.bmp": True, "c.png": False}
+    listed = sl.find_copies(tmp_path, fitted, queries=[folder / "cat.png"] * 2, **options)
+    assert listed["reference"].tolist() == ["a.png", "c.png", "b.bmp"] and (listed["distance"] == 0).all()
+    assert listed.equals(sl.find_copies(tmp_path, fitted, queries=str(folder / "cat.png"), **options))
+
+
 def test_mirrored_copies_are_candidates_where_the_recipe_looks_for_them(folder, cache, tmp_path):
     for name in ("cat", "rocket", "julia"):
         shutil.copy(folder / f"{name}.png", tmp_path)
@@ -282,6 +296,7 @@ def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
     for options, words in (
         ({"threshold": 1.5}, "threshold must be between 0 and 1"),
         ({"prior": 0.0}, "prior must be between 0 and 1"),
+        ({"queries": []}, "queries must name one picture or more"),
     ):
         with pytest.raises(ValueError, match=words):
             sl.find_copies(folder, fitted, n_jobs=1, progress=False, **options)
@@ -306,7 +321,8 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     assert cli.main(["find", str(folder), *query, *common]) == 0
     assert "cat.png" in set(pd.read_csv(tmp_path / "query" / "found.csv")["reference"])
     assert before == {path: path.read_bytes() for path in folder.rglob("*.*")}
-    capsys.readouterr()
+    assert " 1 unreadable pictures;" in capsys.readouterr().err
+    assert set(cli.LINKAGES) == set(get_args(sl.grouping.Linkage))
     assert cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
