@@ -220,8 +220,9 @@ def _check_values(pairs: pd.DataFrame) -> None:
     weight = pd.to_numeric(pairs["weight"], errors="coerce")
     if not (np.isfinite(weight) & (weight >= 0)).all():
         raise ValueError("weight must be a finite number, 0 or more")
-    if not (pd.to_numeric(pairs["seed"], errors="coerce") % 1 == 0).all():
-        raise ValueError("seed must be a whole number")
+    seed = pd.to_numeric(pairs["seed"], errors="coerce").astype(float)
+    if not ((seed % 1 == 0) & (seed.abs() < 2**63)).all():
+        raise ValueError("seed must be a whole number of at most 63 bits")
 
 
 def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:

@@ -47,6 +47,11 @@ def change(path, **parts):
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | parts), encoding="utf-8")
 
 
+def cut(path, lines, **parts):
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]), encoding="utf-8")
+    change(path.with_name("run.json"), **parts)
+
+
 def test_a_study_that_still_holds_has_no_drift(original):
     for options in ({}, {"n_pairs": 3, "seed": 5}):
         found = verify(original / "study", n_jobs=1, progress=False, **options)  # with the root of run.json
@@ -101,6 +106,15 @@ def test_the_smallest_drift_is_drift(study):
     assert row.name == "akaze" and row.drift.startswith(f"1 of {len(scores)} differ")
 
 
+def test_a_distance_that_is_gone_is_drift(study):
+    scores = tables.read_scores(study[0] / "scores.csv")
+    scores.loc[(scores["status"] == "ok").idxmax(), "akaze"] = float("nan")
+    sl.report.write_csv(scores, study[0] / "scores.csv")
+    change(study[0] / "run.json", root=[])  # of no use, but another is given
+    (row,) = drift(study).itertuples()
+    assert row.name == "akaze" and row.drift.startswith(f"1 of {len(scores)} differ") and "nan then" in row.drift
+
+
 def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
     command = ["verify", str(study[0]), "--root", str(study[1]), "--jobs", "1"]
     assert main(command) == 0 and "holds: versions, pictures and distances" in capsys.readouterr().err
@@ -123,6 +137,10 @@ def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
         (lambda folder: change(folder / "run.json", arguments={"methods": ["theirs"]}), "unknown method 'theirs'"),
         (lambda folder: (folder / "scores.csv").unlink(), "cannot read the score table"),
         (lambda folder: (folder / "scores.csv").write_text("a,b\n1,2\n"), "is not a score table"),
+        (lambda folder: cut(folder / "scores.csv", lines=5), "it had .* pairs and has 4"),
+        (lambda folder: cut(folder / "scores.csv", lines=1, n_pairs=0), "it had some pairs and has 0"),
+        (lambda folder: change(folder / "run.json", arguments={"methods": ["phash", "dhash"]}), "no column dhash"),
+        (lambda folder: change(folder / "run.json", arguments={"methods": 5}), "methods must be a list, not 5"),
     ],
 )
 def test_what_is_no_study_is_refused_in_one_line(damage, words, study):

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simlab import features, scoring
 from simlab.datasets import as_table
+from simlab.methods import resolve
 from simlab.report.files import versions
 from simlab.tables import PAIR_COLUMNS, method_columns, read_scores
 
@@ -39,8 +41,9 @@ def verify(
         ValueError: no study in the folder, a damaged one, or a method of it that is not registered here.
     """
     run, scores = _run(Path(folder) / "run.json"), read_scores(Path(folder) / "scores.csv")
-    root = run.get("root", ".") if root is None else root
+    root = str(run.get("root", ".")) if root is None else root
     names = run.get("arguments", {}).get("methods") or method_columns(scores)
+    _check(run, scores, names, Path(folder))
     sample = scores.sample(min(n_pairs, len(scores)), random_state=seed).sort_index()
     pictures = dict(_pictures(sample, run.get("inputs", {}), root))
     then = sample[~(sample["reference"].isin(pictures) | sample["query"].isin(pictures))]
@@ -66,6 +69,17 @@ def _run(path: Path) -> dict[str, Any]:
     return run
 
 
+def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Path) -> None:
+    """Refuse a study of which only a part would be compared, and then be said to hold."""
+    if not isinstance(names, list | str):
+        raise ValueError(f"{str(folder / 'run.json')!r}: methods must be a list, not {names!r}")
+    table, n_then = str(folder / "scores.csv"), run.get("n_pairs", len(scores))
+    if lost := [method.name for method in resolve(names) if method.name not in scores]:
+        raise ValueError(f"{table!r} is damaged: no column {lost[0]}")
+    if not len(scores) == n_then > 0:
+        raise ValueError(f"{table!r} is damaged: it had {n_then or 'some'} pairs and has {len(scores)}")
+
+
 def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     now = versions()
     for name in dict.fromkeys([*then, *now] if then else ()):
@@ -89,7 +103,8 @@ def _distances(then: pd.DataFrame, now: pd.DataFrame, methods: list[str]) -> Ite
         words += f"; {changed.sum()} of {len(then)} pairs differ"
         yield "status", f"{row['reference']} and {row['query']}", words
     for method in (name for name in methods if name in then):
-        moved = (then[method] - now[method]).abs()
+        lost = ~changed & (then[method].isna() != now[method].isna())
+        moved = (then[method] - now[method]).abs().mask(lost, np.inf)
         if (moved > 0).any():
             at = moved.idxmax()
             pair = " ".join(filter(None, (f"{now['reference'][at]} and {now['query'][at]}", now["perturbation"][at])))

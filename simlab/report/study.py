@@ -43,7 +43,7 @@ def study(
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     root = Path(scores.attrs.get("root", ".") if root is None else root)
-    run = {**(run or {}), "root": os.path.abspath(root), "versions": versions()}
+    run = {**(run or {}), "root": os.path.abspath(root), "n_pairs": len(scores), "versions": versions()}
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES)
