@@ -137,7 +137,7 @@ class LabelFile:
         """Append a pair with its label, and return when it is on disk.
 
         Raises:
-            ValueError: an unknown label, a pair that has one, a name that :func:`simlab.read_pairs` would refuse, a
+            ValueError: an unknown label, a pair that has one, a pair that :func:`simlab.read_pairs` would refuse, a
                 full disk, or a file that another program has changed meanwhile.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -146,6 +146,10 @@ class LabelFile:
             raise ValueError(f"label must be one of {', '.join(self.words)}, not {label!r}")
         row["label"] = self.words[str(label).lower()]
         with self._named():
+            sides, _ = identity(pair)
+            if len(sides) == 1:
+                raise ValueError(f"{row['reference']!r} is paired with itself")
+            tables.check_pairs(pd.DataFrame([row | {"label": 0}]))  # no row that the next reading would refuse
             if identity(pair) in self.rows:
                 raise ValueError(f"the pair {row['reference']!r}, {row['query']!r} has a label; take that back first")
             for side in ("reference", "query"):

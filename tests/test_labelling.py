@@ -324,6 +324,10 @@ def test_every_row_is_synced_before_the_call_returns(tmp_path, root, monkeypatch
         (pair(query="absent.png"), 1, "labels.csv: no file './absent.png'|labels.csv: no file 'absent.png'"),
         (pair(query="../a.png"), 1, "labels.csv: .* must be a path inside"),
         (pair("b.png", "a.png"), 1, "labels.csv: the pair 'b.png', 'a.png' has a label"),
+        (pair("a.png", "a.png"), 1, "labels.csv: 'a.png' is paired with itself"),
+        (pair("a.png", "c.png") | {"weight": "much"}, 1, "labels.csv: weight must be a finite number"),
+        (pair("a.png", "c.png") | {"weight": -1}, 1, "labels.csv: weight must be a finite number"),
+        (pair("a.png", "c.png") | {"seed": "x"}, 1, "labels.csv: seed must be a whole number"),
     ],
 )
 def test_wrong_answers_are_refused(tmp_path, root, row, label, words):

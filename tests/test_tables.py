@@ -96,6 +96,7 @@ def test_types_are_settled():
         (frame(weight=["heavy"]), "weight must be"),
         (frame(seed=[1.5]), "seed must be a whole number"),
         (frame(seed=["x"]), "seed must be a whole number"),
+        (frame(seed=[10**20]), "seed must be a whole number of at most 63 bits"),
         (frame(source_reference=["x"]), "must both be there"),
         (frame(source_reference=["x"], source_query=[""]), "name a source in every row"),
         (frame(source_reference=["x"], source_query=[None]), "name a source in every row"),
