@@ -44,7 +44,8 @@ def group(
         two pictures of the group are farther apart than the threshold.
 
     Raises:
-        ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, or too many linked pictures.
+        ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, a row that is no pair of files, a
+            picture that is there twice, or too many linked pictures.
 
     >>> pairs = pd.DataFrame({"reference": ["a", "b"], "query": ["b", "c"], "distance": [0.1, 0.2]})
     >>> group(pairs)[["file", "group", "chained"]].values.tolist()
@@ -79,8 +80,11 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
         raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
     if missing := [name for name in ("reference", "query", "distance") if name not in found]:
         raise ValueError(f"found needs the columns reference, query and distance; missing: {', '.join(missing)}")
-    if not found["distance"].between(0, 1).all():
+    if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
         raise ValueError("the distance of every found pair must lie in 0 to 1")
+    pairs = zip(found["reference"], found["query"])
+    if wrong := [pair for pair in pairs if len({name for name in pair if isinstance(name, str)}) < 2]:
+        raise ValueError(f"reference and query must be two files, as text, in every row, not {wrong[0]}")
     files = sorted({*found["reference"], *found["query"]})
     if len(files) > MAX_LINKED:
         raise ValueError(f"{len(files):,} pictures have copies, more than {MAX_LINKED:,}; take a lower threshold")
@@ -191,6 +195,8 @@ def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.S
 
 def _pictures(found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None) -> pd.DataFrame:
     known = pd.DataFrame(found.attrs.get("pictures", {"file": []}) if pictures is None else pictures)
+    if "file" not in known or known["file"].duplicated().any():
+        raise ValueError("pictures must have a column file that names each picture once")
     others = sorted({*found["reference"], *found["query"]} - {*known["file"]})
     table = pd.concat([known, pd.DataFrame({"file": others})], ignore_index=True)
     return table.reindex(columns=["file", "pixels", "sharpness"]).fillna({"pixels": 0, "sharpness": 0.0})

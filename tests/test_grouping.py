@@ -137,6 +137,14 @@ def test_bad_tables(monkeypatch):
         sl.group(CHAIN.drop(columns="distance"))
     with pytest.raises(ValueError, match="must lie in 0 to 1"):
         sl.group(table(("a", "b", 12.0)))
+    with pytest.raises(ValueError, match="must lie in 0 to 1"):
+        sl.group(table(("a", "b", "near")))
+    for pair in (("a", "a"), ("a", None), (1, "b")):  # a pair with itself once changed another pair's distance
+        with pytest.raises(ValueError, match="must be two files"):
+            sl.group(table(("a", "b", 0.4), (*pair, 0.1)))
+    for pictures in ({"file": ["a", "a"]}, {"path": ["a"]}):
+        with pytest.raises(ValueError, match="names each picture once"):
+            sl.group(CHAIN, pictures=pictures)
     with pytest.raises(ValueError, match="measure must be one of"):
         grouping.choose_cut(CHAIN, {}, measure="f1")
     monkeypatch.setattr(grouping, "MAX_LINKED", 4)
