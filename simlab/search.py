@@ -521,7 +521,10 @@ def _is_poor(packed: bytes) -> bool:
 
 
 def _loaded(recipe: Recipe) -> Ensemble:
-    return recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
+    recipe = recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
+    if not hasattr(recipe, "methods_"):
+        raise ValueError("recipe must be an ensemble that is fitted, not one to be fitted")
+    return recipe
 
 
 def _prior(prior: float | None, n: int) -> float:

@@ -264,14 +264,17 @@ def test_recipe_that_does_not_fit_is_refused_in_one_line(fitted, tmp_path, chang
     assert "\n" not in str(error.value)
 
 
-def test_recipe_that_rises_is_refused(fitted, tmp_path):
+@pytest.mark.parametrize(
+    ("weight", "words"), [(-1.0, "weights and slopes 0 or more"), (10**400, "is damaged"), ({}, "is damaged")]
+)
+def test_recipe_that_rises_or_cannot_be_computed_is_refused(fitted, tmp_path, weight, words):
     from simlab.ensemble import recipe
 
     fitted.save(tmp_path / "recipe.json")
     content = recipe.read(tmp_path / "recipe.json")
-    content["columns"][0]["weight"] = -1.0
+    content["columns"][0]["weight"] = weight
     recipe.write(tmp_path / "recipe.json", content)
-    with pytest.raises(ValueError, match="weights and slopes 0 or more"):
+    with pytest.raises(ValueError, match=words):
         Ensemble.load(tmp_path / "recipe.json")
 
 

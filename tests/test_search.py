@@ -300,6 +300,8 @@ def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
     ):
         with pytest.raises(ValueError, match=words):
             sl.find_copies(folder, fitted, n_jobs=1, progress=False, **options)
+    with pytest.raises(ValueError, match="an ensemble that is fitted"):
+        sl.find_copies(folder, sl.Ensemble("phash"))
     with pytest.raises(ValueError, match="cannot read the recipe"):
         sl.find_copies(folder, tmp_path / "none.json")
     with pytest.raises(ValueError, match="a hash, correlation, AKAZE or ORB"):

@@ -233,7 +233,7 @@ class Ensemble:
         content = recipe.read(path)
         try:
             return cls()._restore(content)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"the recipe {str(path)!r} is damaged: {error}") from error
 
     def _restore(self, content: dict[str, Any]) -> "Ensemble":
