@@ -129,7 +129,12 @@ def test_a_picture_that_cannot_be_read_is_said_and_the_next_one_works(tmp_path):
     explorer = sl.widgets.explore(tmp_path, methods="phash")
     assert "not a picture" in explorer._status.value
     explorer.reference = "white.png"
-    assert explorer._status.value == ""
+    assert explorer._status.value == "" and "white.png" in part(explorer, "pictures")
+    explorer.reference = "broken.jpg"  # nothing stays that is true of another picture
+    assert not any(view.value for view in explorer._parts.values())
+    for ask in (lambda: explorer.probability, explorer.figure):
+        with pytest.raises(ValueError, match=r"'broken.jpg' and .* cannot be compared"):
+            ask()
 
 
 def test_names_are_text_whatever_they_hold(tmp_path):

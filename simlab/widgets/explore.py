@@ -22,7 +22,7 @@ from simlab.methods import Method
 from simlab.plots import style
 from simlab.widgets import drawn
 from simlab.widgets.picker import Drop, Picker
-from simlab.widgets.shared import Latest, Panel, markup
+from simlab.widgets.shared import WORKING, Latest, Panel, markup
 from simlab.widgets.variant import Variant
 
 THRESHOLDS = Path(__file__).with_name("thresholds.csv")
@@ -77,7 +77,7 @@ class Explorer(Panel):
         facts = {m.name: (m.maximum, m.unit, thresholds.get(m.name, np.nan)) for m in methods}
         self._facts = pd.DataFrame.from_dict(facts, "index", columns=["maximum", "unit", "threshold"])
         self._open = functools.lru_cache(maxsize=8)(self._read)
-        self._latest = Latest(self._work, self._show, self.say)
+        self._latest = Latest(self._work, self._show, self._heard)
         super().__init__("explore", self._controls(), self._views())
         self.reference = self._names[0]
         self.observe(self._ask, ["reference", "other", "perturbation", "seed"])
@@ -104,8 +104,14 @@ class Explorer(Panel):
 
     @property
     def comparison(self) -> Comparison:
-        """What is shown: the two pictures, every distance, and the bits and keypoints behind it."""
+        """What is shown: the two pictures, every distance, and the bits and keypoints behind it.
+
+        Raises:
+            ValueError: one of the two cannot be read.
+        """
         self._latest.wait()
+        if self._found is None:
+            raise ValueError(f"{self.reference!r} and {self.other or self.perturbation!r} cannot be compared")
         return self._found
 
     @property
@@ -210,6 +216,12 @@ class Explorer(Panel):
         self._found, parts = result
         for part, html in parts.items():
             self._parts[part].value = html
+
+    def _heard(self, text: str) -> None:
+        """Say how the work goes; where it failed, what was shown before is taken away: it is of other pictures."""
+        if text not in ("", WORKING):
+            self._show((None, dict.fromkeys(self._parts, "")))
+        self.say(text)
 
     def _judged(self, found: Comparison) -> pd.DataFrame:
         table = self._facts.join(found.table[["distance", "no_evidence"]])
