@@ -183,3 +183,8 @@ def test_a_choice_that_cannot_be_is_refused(widget, changes, message):
 def test_one_class_is_refused(scores):
     with pytest.raises(ValueError, match="scores must hold copies and non-copies; 18 are copies"):
         sl.widgets.failures(scores[scores["label"] == 1])
+
+
+def test_an_index_with_repeats_is_refused(scores):
+    with pytest.raises(ValueError, match="must name each row once"):
+        sl.widgets.failures(pd.concat([scores, scores]))

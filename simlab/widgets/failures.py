@@ -39,7 +39,7 @@ class Failures(parts.Bench):
         marks: CSV for the pairs that are marked as mislabelled, with the label that they should have.
 
     Raises:
-        ValueError: an unknown method, or copies or non-copies are missing.
+        ValueError: an unknown method, an index with repeats, or copies or non-copies are missing.
     """
 
     def __init__(
@@ -49,6 +49,8 @@ class Failures(parts.Bench):
         sample = read(scores, methods)
         if sample.label.all() or not sample.label.any():
             raise ValueError(f"scores must hold copies and non-copies; {sample.label.sum():,} are copies")
+        if not sample.table.index.is_unique:
+            raise ValueError("the index of scores must name each row once; scores.reset_index(drop=True) does")
         self._scores, self._methods, self._marks = sample.table, sample.methods, Path(marks)
         self._root = Path(scores.attrs.get("root", ".") if root is None else root)
         specs = sample.table.get("perturbation", pd.Series("", sample.table.index)).astype(str)
