@@ -169,7 +169,9 @@ def test_a_second_study_in_the_same_folder_gives_the_same_files(unrendered, tmp_
     assert digests[0] == digests[1]
 
 
-@pytest.mark.parametrize("case", ["labels only", "copies only", "non-copies only", "nothing usable", "one method"])
+@pytest.mark.parametrize(
+    "case", ["labels only", "copies only", "non-copies only", "nothing usable", "nothing weighs", "one method"]
+)
 def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
     scores = score_table(["a", "b", "c"], specs=[""] if case == "labels only" else ["crop"])
     if case in ("copies only", "non-copies only"):
@@ -177,6 +179,8 @@ def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
     if case == "nothing usable":
         scores[["phash", "akaze"]] = np.nan
         scores[["status", "error"]] = "error"
+    if case == "nothing weighs":
+        scores["weight"] = 0.0
     if case == "one method":
         scores = scores.drop(columns="akaze")
     path = report.study(scores.reset_index(drop=True), tmp_path / "out", root=tmp_path)

@@ -47,7 +47,7 @@ def study(
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES)
-        usable = scores["status"].eq("ok").any()
+        usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
         thresholds = _thresholds(scores, ranked["method"]) if usable else pd.DataFrame({"method": ranked["method"]})
         made = sections.Study(scores, metrics, ranked, thresholds, root, folder)
         _write_tables(made, run)
