@@ -181,4 +181,4 @@ def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = 
     ax.set_yticks(places, [style.label(name, limit=28) for name in evidence.index])
     ax.set(ylim=(len(evidence) - 0.4, -0.6), xlabel="evidence for a copy, in nats")
     sure = "over 0.999" if probability > 0.999 else "under 0.001" if probability < 0.001 else f"{probability:.3f}"
-    return style.finish(ax, f"Probability of a copy: {sure}", grid="x")
+    return style.finish(ax, f"Probability {sure}", grid="x")

@@ -29,7 +29,7 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     lines(ax, curves, "fpr", "tpr", step="post")
     _name_starts(ax, curves.groupby("method", sort=False)["tpr"].first().to_dict(), floor)
     ax.set(xscale="log", ylim=(-0.02, 1.03))
-    _end(ax, floor, floor**1.33, 0)
+    _end(ax, floor, floor**1.33, 0.07)  # above the name of a curve that starts at 0
     return style.finish(ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate")
 
 
