@@ -23,6 +23,7 @@ SCHEMA = 1
 _APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
 _BATCH = 900  # SQLite's limit of variables in one statement is 999 in old builds
 _TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
+_SUFFIXES = ("", ".sqlite", ".sqlite3", ".db", ".cache")  # of files that may be set aside: never somebody's picture
 _KINDS = "biuf"  # of arrays: booleans and numbers
 
 # a damaged name in SQLite's message need not be Unicode, which Python then trips over
@@ -78,11 +79,11 @@ class Cache:
         path: the file, made when absent; None for a temporary one that goes when the cache is closed.
 
     A file that is damaged, or another program's, is set aside under another name with a warning and begun anew, also
-    where the damage is met later. One that cannot be written is read; what is added, with a warning, goes when it is
-    closed.
+    where the damage is met later; but one whose name ends as no cache's does (.jpg, .csv) is left alone. A file that
+    cannot be written is read; what is added, with a warning, goes when it is closed.
 
     Raises:
-        ValueError: the file cannot be opened or written, with the reason.
+        ValueError: the file cannot be opened or written, or is no cache, with the reason.
     """
 
     def __init__(self, path: str | os.PathLike | None = None):
@@ -181,6 +182,9 @@ class Cache:
             if not _is_damage(error) or self.read_only:
                 with self._in_words():
                     raise error
+            if self.path.suffix.lower() not in _SUFFIXES:
+                words = f"the cache {str(self.path)!r} is something else ({error}); name another, such as cache.sqlite"
+                raise ValueError(words) from error
             aside = _set_aside(self.path).name
             words = f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside!r} and begun anew"
             warnings.warn(words, stacklevel=4)

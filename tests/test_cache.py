@@ -507,3 +507,12 @@ def test_a_view_in_place_of_the_table_runs_nothing(expression, tmp_path):
         kept.put(ENTRIES)
         assert kept.get(ENTRIES) == ENTRIES
     assert not canary.exists()
+
+
+def test_a_picture_named_by_mistake_is_left_alone(tmp_path):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(b"\xff\xd8\xff" + bytes(5000))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"'.*holiday.jpg' is something else .*; name another, such as cache.sqlite"):
+        Cache(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
