@@ -205,7 +205,10 @@ def _pictures(found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequenc
 def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(truth, pd.DataFrame):
         return dict(truth)
-    return dict(zip(truth["file" if "file" in truth else "path"], truth["source"]))
+    file = "file" if "file" in truth else "path"
+    if missing := [name for name in (file, "source") if name not in truth]:
+        raise ValueError(f"truth needs the columns file (or path) and source; missing: {', '.join(missing)}")
+    return dict(zip(truth[file], truth["source"]))
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -95,7 +95,7 @@ def find_copies(
     Raises:
         ValueError: no pictures, a bad recipe, or a number out of range.
     """
-    recipe, threshold = _loaded(recipe), _share(threshold, "threshold")
+    recipe, threshold = loaded(recipe), _share(threshold, "threshold")
     if queries is not None:
         each = [queries] if isinstance(queries, str | os.PathLike) else queries
         if not (files := list(dict.fromkeys(map(os.path.abspath, each)))):
@@ -130,7 +130,7 @@ class Gallery:
         n_jobs: int = -1,
         progress: bool = True,
     ):
-        self.recipe = _loaded(recipe)
+        self.recipe = loaded(recipe)
         with opened(cache) as kept:
             library = _Library(as_table(images), self.recipe, kept, n_jobs, progress)
             self.errors, self._library, self._paths = library.errors, library, library.paths
@@ -520,7 +520,12 @@ def _is_poor(packed: bytes) -> bool:
     return not packed or unpack(packed)[0][3] < DETAIL
 
 
-def _loaded(recipe: Recipe) -> Ensemble:
+def loaded(recipe: Recipe) -> Ensemble:
+    """Return the ensemble that a recipe names: itself, or read from its file; None is the one that ships.
+
+    Raises:
+        ValueError: the ensemble is not fitted, or the file is no recipe.
+    """
     recipe = recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
     if not hasattr(recipe, "methods_"):
         raise ValueError("recipe must be an ensemble that is fitted, not one to be fitted")

@@ -105,6 +105,11 @@ def test_hard_negatives_are_those_that_the_method_finds_nearest():
     assert hard.index.is_monotonic_increasing
 
 
+def test_no_design_is_refused():
+    with pytest.raises(ValueError, match="designs must hold at least one score table"):
+        evaluation.compare_designs({})
+
+
 def test_a_flip_between_designs_warns():
     scores = rivals(noise=3)
     swapped = scores.rename(columns={"x": "y", "y": "x"})

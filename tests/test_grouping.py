@@ -106,6 +106,11 @@ def test_quality_agrees_with_its_definitions(labels):
     np.testing.assert_allclose(found[list(grouping.MEASURES)], naive(groups, truth), atol=1e-12)
 
 
+def test_a_truth_without_its_columns_is_refused():
+    with pytest.raises(ValueError, match=r"truth needs the columns file \(or path\) and source; missing: source"):
+        grouping.quality(sl.group(table(("a", "b", 0.1))), pd.DataFrame({"file": ["a"]}))
+
+
 def test_quality_takes_a_table_and_skips_what_has_no_truth():
     groups = pd.DataFrame({"file": ["a", "b", "c"], "group": [0, 0, 0]})
     assert grouping.quality(groups, pd.DataFrame({"path": ["a", "b"], "source": ["s", "s"]}))["pair_precision"] == 1

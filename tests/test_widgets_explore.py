@@ -164,6 +164,11 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
     assert len(opened) == 1
 
 
+def test_an_ensemble_that_is_not_fitted_is_refused():
+    with pytest.raises(ValueError, match="recipe must be an ensemble that is fitted"):
+        sl.widgets.explore(SAMPLE, recipe=sl.Ensemble(["phash"]))
+
+
 def test_a_large_picture_is_scaled_down_and_that_is_said(tmp_path):
     photo("cat.jpg").resize((3200, 2000)).save(tmp_path / "large.png")
     explorer = sl.widgets.explore(tmp_path, methods=["phash"])

@@ -112,8 +112,10 @@ def compare_designs(
         options: as for :func:`rank`.
 
     Raises:
-        ValueError: an unknown method or metric.
+        ValueError: no design, or an unknown method or metric.
     """
+    if not designs:
+        raise ValueError("designs must hold at least one score table by its name; it is empty")
     table = pd.concat([rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()])
     tiers = table.pivot(index="method", columns="design", values="tier")
     ahead = {(a, b) for a, b in itertools.permutations(tiers.index, 2) if (tiers.loc[a] < tiers.loc[b]).any()}

@@ -20,6 +20,7 @@ from simlab.ensemble import Ensemble
 from simlab.images import read_image
 from simlab.methods import Method
 from simlab.plots import style
+from simlab.search import loaded
 from simlab.widgets import drawn
 from simlab.widgets.picker import Drop, Picker
 from simlab.widgets.shared import WORKING, Latest, Panel, markup
@@ -51,7 +52,7 @@ def explore(
     Raises:
         ValueError: no pictures, a bad recipe, or an unknown method.
     """
-    recipe = recipe if isinstance(recipe, Ensemble) else Ensemble.load(recipe)
+    recipe = loaded(recipe)
     named = registry.resolve([*registry.DEFAULT, "akaze_inliers"] if methods is None else methods)
     known = pd.read_csv(THRESHOLDS).set_index("method")["threshold"].to_dict()
     chosen = registry.resolve([*(method.name for method in named), *recipe.methods_])
