@@ -11,39 +11,12 @@ from pathlib import Path
 import pytest
 from corpus import textured
 from jupyter_client.manager import start_new_kernel
+from processes import members, processes, rows_of, until
 
-from simlab.cache import Cache
 from simlab.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks for processes in /proc")
-
-
-def rows_of(path):
-    if not path.exists():
-        return 0
-    with Cache(path) as kept:
-        return kept._connection.execute("SELECT count(*) FROM entries").fetchone()[0]
-
-
-def until(condition, seconds):
-    end = time.perf_counter() + seconds
-    while not condition():
-        assert time.perf_counter() < end, f"not after {seconds} s"
-        time.sleep(0.1)
-
-
-def processes(belongs):
-    """The living processes whose (parent, session) is so."""
-    found = []
-    for entry in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            fields = Path("/proc", entry, "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if fields[0] != "Z" and belongs(int(fields[1]), int(fields[3])):
-            found.append(int(entry))
-    return found
 
 
 @pytest.fixture
@@ -76,9 +49,9 @@ def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
         (os.killpg if blow == signal.SIGINT else os.kill)(process.pid, blow)
         start = time.perf_counter()
         assert process.wait(30) == 130 and time.perf_counter() - start < 10
-        until(lambda: not processes(lambda parent, session: session == process.pid), 10)
+        until(lambda: not members(process.pid), 10)
     finally:
-        for left in processes(lambda parent, session: session == process.pid):
+        for left in members(process.pid):
             os.kill(left, signal.SIGKILL)
     lines = (folder / "said").read_text().splitlines()
     assert lines[-1] == "stopped; what is finished is in the cache, the same command goes on from there"

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from corpus import encoded, flat, textured
 from PIL import Image, ImageOps
+from processes import members, rows_of, until
 
 import simlab as sl
 from simlab import features, methods, perturb, scoring, tables
@@ -381,31 +382,6 @@ def test_a_run_that_is_stopped_ends_at_once_and_leaves_its_work(blow, folder, tm
     finally:
         for member in members(process.pid):
             os.kill(member, signal.SIGKILL)
-
-
-def rows_of(path):
-    with Cache(path) as kept:
-        return kept._connection.execute("SELECT count(*) FROM entries").fetchone()[0]
-
-
-def until(condition, seconds):
-    end = time.perf_counter() + seconds
-    while not condition():
-        assert time.perf_counter() < end, f"not after {seconds} s"
-        time.sleep(0.1)
-
-
-def members(session):
-    """The living processes of a session that this test began."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            fields = Path("/proc", entry, "stat").read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if fields[3] == str(session) and fields[0] != "Z":
-            found.append(int(entry))
-    return found
 
 
 @pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address")
