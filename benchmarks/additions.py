@@ -27,10 +27,19 @@ from simlab.methods import register
 RECIPE = ["phash", "correlation", "aligned"]
 MIRRORED = ["phash(mirror=True)", "correlation", "aligned"]
 HARD = [
-    "resize(scale=0.4)", "shear(degrees=30)", "perspective", "crop(side=0.6, resize_back=True)", "text(length=50)",
-    "embed", "mirror", "mirror+crop(area=0.25)", "shear(degrees=20)+crop(area=0.25)", "embed+text(length=50)",
-    "resize(scale=0.4)+crop(area=0.25)", "rotate(degrees=20)+text(length=50)",
-]  # fmt: skip
+    "resize(scale=0.4)",
+    "shear(degrees=30)",
+    "perspective",
+    "crop(side=0.6, resize_back=True)",
+    "text(length=50)",
+    "embed",
+    "mirror",
+    "mirror+crop(area=0.25)",
+    "shear(degrees=20)+crop(area=0.25)",
+    "embed+text(length=50)",
+    "resize(scale=0.4)+crop(area=0.25)",
+    "rotate(degrees=20)+text(length=50)",
+]
 FIRST = {
     "mirrored phash": MIRRORED,
     "mirrored phash and aligned": ["phash(mirror=True)", "correlation", "aligned(mirror=True)"],
@@ -60,8 +69,12 @@ def main():
     images = sl.datasets.sample_sources(images, options.sources, seed=1)
     methods = list(dict.fromkeys(itertools.chain(*(base + methods for _, base, methods in STEPS))))
     pairs = sl.make_pairs(images, HARD, negatives=options.negatives, seed=1)
-    scores = sl.score_pairs(pairs, methods, cache=options.cache, n_jobs=options.jobs, progress=False)
-    print(f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, {options.negatives:,} other pairs\n")
+    scores = sl.score_pairs(
+        pairs, methods, cache=options.cache, n_jobs=options.jobs, progress=False
+    )
+    print(
+        f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, {options.negatives:,} other pairs\n"
+    )
     print(alone(scores, methods).round(3).to_string(index=False), "\n", flush=True)
     looked = [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:4]]
     print(additions(scores, looked).round(4).to_string(index=False))
@@ -70,7 +83,9 @@ def main():
 def alone(scores, methods):
     """Recall of each method by itself, by attack."""
     table = sl.evaluate(scores, methods, by="perturbation", metrics=[METRIC], n_resamples=0)
-    return table.pivot_table(index="method", columns="group", values="value", sort=False).reset_index()
+    return table.pivot_table(
+        index="method", columns="group", values="value", sort=False
+    ).reset_index()
 
 
 def additions(scores, images):
@@ -82,9 +97,15 @@ def additions(scores, images):
         row = {"addition": name}
         for metric in (METRIC, "tpr@fpr=0.001"):
             found = sl.compare(both, "added", "ensemble", metric=metric).iloc[0]
-            row |= {metric: found["a"], **{f"{key}@{metric[8:]}": found[key] for key in ("difference", "low", "high")}}
+            row |= {
+                metric: found["a"],
+                **{f"{key}@{metric[8:]}": found[key] for key in ("difference", "low", "high")},
+            }
         more = [method for method in methods if method not in base]
-        rows.append(row | cost_table(images, {name: more}, known=base).drop(columns="method").iloc[0].to_dict())
+        rows.append(
+            row
+            | cost_table(images, {name: more}, known=base).drop(columns="method").iloc[0].to_dict()
+        )
     return pd.DataFrame(rows)
 
 
@@ -99,19 +120,26 @@ def _register():
 
 def centres(image):
     """phash of the whole and of the middle .8, .6 and .4 of each side: bool (4, 64)."""
-    boxes = [[(1 - share) / 2, (1 - share) / 2, (1 + share) / 2, (1 + share) / 2] for share in (1, 0.8, 0.6, 0.4)]
+    boxes = [
+        [(1 - share) / 2, (1 - share) / 2, (1 + share) / 2, (1 + share) / 2]
+        for share in (1, 0.8, 0.6, 0.4)
+    ]
     return _hashes(image, boxes)
 
 
 def regions(image):
     """phash of the whole, and of nine overlapping windows of half its sides: bool (10, 64)."""
     starts = (0, 0.25, 0.5)
-    return _hashes(image, [[0, 0, 1, 1], *([x, y, x + 0.5, y + 0.5] for x in starts for y in starts)])
+    return _hashes(
+        image, [[0, 0, 1, 1], *([x, y, x + 0.5, y + 0.5] for x in starts for y in starts)]
+    )
 
 
 def _hashes(image, boxes):
     sides = np.array(2 * image.size)
-    return np.array([sl.hashes.phash(image.crop(tuple((sides * box).round().astype(int)))) for box in boxes])
+    return np.array(
+        [sl.hashes.phash(image.crop(tuple((sides * box).round().astype(int)))) for box in boxes]
+    )
 
 
 def nearest_part(a, b):
@@ -130,7 +158,9 @@ def tilted_looks(image):
     Source: J.-M. Morel, G. Yu, "ASIFT: a new framework for fully affine invariant image comparison", 2009.
     """
     looks = alignment.looks(image)
-    return _more(looks, [_view(image, turn, squeeze) for turn in (0, 45) for squeeze in ((0.6, 1), (1, 0.6))])
+    return _more(
+        looks, [_view(image, turn, squeeze) for turn in (0, 45) for squeeze in ((0.6, 1), (1, 0.6))]
+    )
 
 
 def _view(image, turn, squeeze):
@@ -138,14 +168,18 @@ def _view(image, turn, squeeze):
     width, height = image.size
     turned = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
     matrix = np.diag([*squeeze, 1]) @ np.vstack([turned, [0, 0, 1]])
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix[:2].T
+    corners = (
+        np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix[:2].T
+    )
     matrix[:2, 2] -= corners.min(axis=0)
     size = tuple(np.ceil(np.ptp(corners, axis=0)).astype(int))
     view = cv2.warpAffine(np.asarray(image), matrix[:2], size, borderMode=cv2.BORDER_REPLICATE)
     detector = keypoints.akaze_detector(0.0001, max_points=400)
     found = keypoints.detect(Image.fromarray(view), detector, 800)
     back = np.linalg.inv(matrix)
-    points = (np.column_stack([found.points, np.ones(len(found.points))]) @ back[:2].T).astype(np.float32)
+    points = (np.column_stack([found.points, np.ones(len(found.points))]) @ back[:2].T).astype(
+        np.float32
+    )
     inside = ((points >= 0) & (points <= image.size)).all(axis=1)
     return Keypoints(*(column[inside] for column in found._replace(points=points)))
 
@@ -165,9 +199,13 @@ def unlettered_looks(image):
 
 def _lettering(grey):
     """Where strong edges lie so dense that they close to wide, well filled blocks, as lines of text do: bool (h, w)."""
-    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
+    edges = cv2.morphologyEx(
+        grey, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    )
     strong = (edges > 100).astype(np.uint8)
-    lines = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((3, max(9, grey.shape[1] // 25)), np.uint8))
+    lines = cv2.morphologyEx(
+        strong, cv2.MORPH_CLOSE, np.ones((3, max(9, grey.shape[1] // 25)), np.uint8)
+    )
     n, places, boxes, _ = cv2.connectedComponentsWithStats(lines)
     found = np.zeros(grey.shape, np.uint8)
     for number in range(1, n):
@@ -178,8 +216,12 @@ def _lettering(grey):
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", help="pictures, no two of the same thing; the sample by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folder", nargs="?", help="pictures, no two of the same thing; the sample by default"
+    )
     parser.add_argument("--sources", type=int, default=40)
     parser.add_argument("--negatives", type=int, default=2500)
     parser.add_argument("--cache")

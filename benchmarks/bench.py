@@ -25,9 +25,17 @@ import simlab as sl
 from simlab.features import PIXELS, Store, Variant
 
 PERTURBATIONS = [
-    "text(length=20)", "crop(area=0.5)", "recompress(quality=30)", "resize(scale=0.5)", "rotate(degrees=5)",
-    "blur(sigma=2)", "brightness(factor=1.5)", "noise(variance=0.01)", "border(width=0.1)", "watermark",
-]  # fmt: skip
+    "text(length=20)",
+    "crop(area=0.5)",
+    "recompress(quality=30)",
+    "resize(scale=0.5)",
+    "rotate(degrees=5)",
+    "blur(sigma=2)",
+    "brightness(factor=1.5)",
+    "noise(variance=0.01)",
+    "border(width=0.1)",
+    "watermark",
+]
 HASHES = ["phash", "dhash", "average_hash", "whash"]
 CLASSIC = "akaze(max_side=None, max_keypoints=None)"
 METHODS = [*HASHES, CLASSIC]
@@ -42,7 +50,12 @@ def main() -> None:
         images = sl.datasets.sample_sources(images, options.sources)
         pairs = sl.make_pairs(images, PERTURBATIONS, negatives=NEGATIVES)
         print(f"{len(images)} pictures, {len(pairs):,} pairs, {joblib.cpu_count()} cores")
-        rows = [*study(pairs, folder, options.full), feature_step(pairs), four_hashes(pairs), *starts()]
+        rows = [
+            *study(pairs, folder, options.full),
+            feature_step(pairs),
+            four_hashes(pairs),
+            *starts(),
+        ]
     table = pd.DataFrame(rows, columns=["what", "simlab_s", "other_s", "ratio", "target"])
     print(table.round(3).to_string(index=False))
     if options.out:
@@ -55,7 +68,9 @@ def study(pairs: pd.DataFrame, folder: str, full: bool) -> list[tuple]:
     first, scores = _timed(lambda: sl.score_pairs(pairs, METHODS, cache=cache, progress=False))
     again, repeated = _timed(lambda: sl.score_pairs(pairs, METHODS, cache=cache, progress=False))
     part = pairs if full else pairs.sample(300, random_state=0)
-    seconds, plain = _timed(lambda: np.array([_plain(row, pairs.attrs["root"]) for row in part.itertuples()]))
+    seconds, plain = _timed(
+        lambda: np.array([_plain(row, pairs.attrs["root"]) for row in part.itertuples()])
+    )
     np.testing.assert_array_equal(plain, scores.loc[part.index, METHODS])
     pd.testing.assert_frame_equal(scores, repeated)
     seconds *= len(pairs) / len(part)
@@ -68,17 +83,27 @@ def study(pairs: pd.DataFrame, folder: str, full: bool) -> list[tuple]:
 def feature_step(pairs: pd.DataFrame) -> tuple:
     """Features of all variants against decode + perturb + raw library calls, both in parallel over sources."""
     variants = dict.fromkeys(
-        Variant(path, spec, 0) for path in pairs["query"].unique() for spec in ["", *sl.perturb.resolve(PERTURBATIONS)]
+        Variant(path, spec, 0)
+        for path in pairs["query"].unique()
+        for spec in ["", *sl.perturb.resolve(PERTURBATIONS)]
     )
     features = [PIXELS, *(method.feature for method in sl.methods.resolve(METHODS))]
     root = Path(pairs.attrs["root"])
     paths = [root / path for path in pairs["query"].unique()]
     with sl.cache.Cache() as cache:
         store = Store(root, cache, progress=False)
-        ours, _ = _timed(lambda: store.make((variant, feature) for variant in variants for feature in features))
+        ours, _ = _timed(
+            lambda: store.make((variant, feature) for variant in variants for feature in features)
+        )
     calls = [joblib.delayed(_floor)(path, PERTURBATIONS) for path in paths]
     floor, _ = _timed(lambda: joblib.Parallel(n_jobs=-1, batch_size=1)(calls))
-    return "features against decode + perturb + raw library calls", ours, floor, ours / floor, "at most 1.3"
+    return (
+        "features against decode + perturb + raw library calls",
+        ours,
+        floor,
+        ours / floor,
+        "at most 1.3",
+    )
 
 
 def four_hashes(pairs: pd.DataFrame) -> tuple:
@@ -87,9 +112,17 @@ def four_hashes(pairs: pd.DataFrame) -> tuple:
     images = [sl.read_image(root / path) for path in pairs["query"].unique()]
     features = [method.feature for method in sl.methods.resolve(HASHES)]
     ours, _ = _timed(lambda: [sl.methods.extract_all(image, features) for image in images])
-    theirs, _ = _timed(lambda: [getattr(imagehash, name)(image) for image in images for name in HASHES])
+    theirs, _ = _timed(
+        lambda: [getattr(imagehash, name)(image) for image in images for name in HASHES]
+    )
     n = len(images)
-    return "four hashes of a picture against imagehash", ours / n, theirs / n, ours / theirs, "at most 0.5"
+    return (
+        "four hashes of a picture against imagehash",
+        ours / n,
+        theirs / n,
+        ours / theirs,
+        "at most 0.5",
+    )
 
 
 def starts() -> list[tuple]:
@@ -98,16 +131,24 @@ def starts() -> list[tuple]:
     rows = []
     for what, code, limit in (
         ("import simlab", "import simlab", 0.5),
-        ("simlab --help", "import simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass", 0.3),
+        (
+            "simlab --help",
+            "import simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
+            0.3,
+        ),
     ):
         seconds = _process(code)
-        rows.append((f"{what} against bare python", seconds, bare, seconds / bare, f"under {limit} s"))
+        rows.append(
+            (f"{what} against bare python", seconds, bare, seconds / bare, f"under {limit} s")
+        )
     return rows
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", nargs="?", help="folder of pictures (default: sixty made from the sample)")
+    parser.add_argument(
+        "folder", nargs="?", help="folder of pictures (default: sixty made from the sample)"
+    )
     parser.add_argument("--sources", type=int, default=60)
     parser.add_argument("--full", action="store_true", help="the plain loop on every pair")
     parser.add_argument("--out", type=Path, help="CSV to write")
@@ -130,7 +171,9 @@ def _sixty(folder: Path) -> Path:
 def _plain(row, root: str) -> list[float]:
     a = sl.read_image(Path(root, row.reference))
     b = sl.perturb.apply(sl.read_image(Path(root, row.query)), row.perturbation, row.seed)
-    distances = [float(getattr(imagehash, name)(a) - getattr(imagehash, name)(b)) for name in HASHES]
+    distances = [
+        float(getattr(imagehash, name)(a) - getattr(imagehash, name)(b)) for name in HASHES
+    ]
     pixels = [np.asarray(image)[:, :, ::-1].copy() for image in (a, b)]
     descriptors = [cv2.AKAZE_create().detectAndCompute(image, None)[1] for image in pixels]
     if a == b:
@@ -153,7 +196,10 @@ def _floor(path: Path, perturbations: list[str]) -> None:
 
 def _process(code: str) -> float:
     command = [sys.executable, "-c", code]
-    times = [_timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))[0] for _ in range(5)]
+    times = [
+        _timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))[0]
+        for _ in range(5)
+    ]
     return min(times)
 
 

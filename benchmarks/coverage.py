@@ -25,9 +25,17 @@ from simlab.evaluation.resampling import Resampler, wilson
 from simlab.evaluation.sample import read
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01")
-EFFECTS = {"none": (0.0, 0.0), "medium": (0.4, 0.3), "strong": (0.8, 0.6)}  # share of the variance due to sources
+EFFECTS = {
+    "none": (0.0, 0.0),
+    "medium": (0.4, 0.3),
+    "strong": (0.8, 0.6),
+}  # share of the variance due to sources
 WEIGHTS = ("product weights", "product weights drawn towards 1")
-WAYS = [f"{w}, {i}" for w in WEIGHTS for i in ("percentiles", "Wilson, normal", "Wilson, Student t by influence")]
+WAYS = [
+    f"{w}, {i}"
+    for w in WEIGHTS
+    for i in ("percentiles", "Wilson, normal", "Wilson, Student t by influence")
+]
 COPIES, OTHERS = 5, 10  # pairs a source
 
 
@@ -50,22 +58,30 @@ def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:
     same, first = np.repeat(np.arange(n), COPIES), np.repeat(np.arange(n), OTHERS)
     second = (first + rng.integers(1, n, len(first))) % n
     near = np.sqrt(copies) * source[same] + np.sqrt(1 - copies) * rng.normal(size=len(same))
-    far = np.sqrt(others / 2) * (source[first] + source[second]) + np.sqrt(1 - others) * rng.normal(size=len(first))
+    far = np.sqrt(others / 2) * (source[first] + source[second]) + np.sqrt(1 - others) * rng.normal(
+        size=len(first)
+    )
     distance = np.concatenate([near, far + case.apart])
-    return pd.DataFrame({
-        "label": np.repeat([1, 0], [len(near), len(far)]),
-        "source_reference": np.concatenate([same, first]),
-        "source_query": np.concatenate([same, second]),
-        "no_evidence": "",
-        "distance": np.round(distance / step) * step if step else distance,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "label": np.repeat([1, 0], [len(near), len(far)]),
+            "source_reference": np.concatenate([same, first]),
+            "source_query": np.concatenate([same, second]),
+            "no_evidence": "",
+            "distance": np.round(distance / step) * step if step else distance,
+        }
+    )
 
 
 def truth(case: Case) -> list[float]:
     """The three metrics of the whole population."""
     step, apart, share = case.step, case.apart, COPIES / (COPIES + OTHERS)
     if not step:
-        precision = lambda x: share * norm.cdf(x) / (share * norm.cdf(x) + (1 - share) * norm.cdf(x - apart))  # noqa: E731
+
+        def precision(x):
+            copies = share * norm.cdf(x)
+            return copies / (copies + (1 - share) * norm.cdf(x - apart))
+
         average = quad(lambda x: norm.pdf(x) * precision(x), -7, 9)[0]
         return [norm.cdf(apart / np.sqrt(2)), average, norm.cdf(norm.ppf(0.01) + apart)]
     edge = np.arange(-10, 14, step) + step / 2
@@ -80,7 +96,10 @@ def one_run(case: Case, seed: int, n_resamples: int) -> np.ndarray:
     scores = simulate(np.random.default_rng(seed), case)
     alone = scores.assign(source_reference=scores.index, source_query=scores.index)
     wanted = [(scores, n_resamples), (alone, 100)] if n_resamples else [(scores, 0)]
-    tables = [evaluation.evaluate(table, metrics=METRICS, n_resamples=times, seed=seed) for table, times in wanted]
+    tables = [
+        evaluation.evaluate(table, metrics=METRICS, n_resamples=times, seed=seed)
+        for table, times in wanted
+    ]
     return np.array([table[["value", "low", "high"]].to_numpy(float).T for table in tables])
 
 
@@ -91,10 +110,15 @@ def cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
     value = np.concatenate([found[:, 0, 0], np.array(more)[:, 0, 0]])
     oracle = np.diff(np.quantile(value, [0.025, 0.975], axis=0), axis=0)[0]
     low, high = found[:, :, 1], found[:, :, 2]
-    covered, width = ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
+    covered, width = (
+        ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0),
+        (high - low).mean(axis=0) / oracle,
+    )
     columns = {**case._asdict(), "runs": runs, "metric": METRICS, "truth": truth(case)}
     columns |= {"oracle width": oracle, "coverage": covered[0], "width / oracle": width[0]}
-    return pd.DataFrame({**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]})
+    return pd.DataFrame(
+        {**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]}
+    )
 
 
 def alternatives(case: Case, seed: int) -> np.ndarray:
@@ -104,21 +128,36 @@ def alternatives(case: Case, seed: int) -> np.ndarray:
     measures, ends = [Measure.parse(name) for name in METRICS], []
     for kappa in (1.0, resampler.kappa("distance", *group.masks)):
         records = list(estimates(resampler, "distance", [group], measures, kappa))
-        replicates, value = np.array([r["replicates"] for r in records]), np.array([r["value"] for r in records])
+        replicates, value = (
+            np.array([r["replicates"] for r in records]),
+            np.array([r["value"] for r in records]),
+        )
         variance, freedom, low, high = resampler.spread(replicates, group.masks[0])
         trials = value * (1 - value) / np.maximum(variance, 1e-12)
-        ends += [[low, high], wilson(value, trials, 1.96), wilson(value, trials, t.ppf(0.975, freedom))]
+        ends += [
+            [low, high],
+            wilson(value, trials, 1.96),
+            wilson(value, trials, t.ppf(0.975, freedom)),
+        ]
     return np.array(ends)
 
 
 def alternatives_cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
     with Parallel(jobs) as parallel:
-        low, high = np.moveaxis(parallel(delayed(alternatives)(case, seed) for seed in range(runs)), 2, 0)
+        low, high = np.moveaxis(
+            parallel(delayed(alternatives)(case, seed) for seed in range(runs)), 2, 0
+        )
         more = parallel(delayed(one_run)(case, seed, 0) for seed in range(5 * runs))
     oracle = np.diff(np.quantile(np.array(more)[:, 0, 0], [0.025, 0.975], axis=0), axis=0)
-    covered, width = ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0), (high - low).mean(axis=0) / oracle
-    cells = {f"{name} {what}": table[:, i] for i, name in enumerate(METRICS) for what, table in
-             (("coverage", covered), ("width", width))}  # fmt: skip
+    covered, width = (
+        ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0),
+        (high - low).mean(axis=0) / oracle,
+    )
+    cells = {
+        f"{name} {what}": table[:, i]
+        for i, name in enumerate(METRICS)
+        for what, table in (("coverage", covered), ("width", width))
+    }
     return pd.DataFrame({**case._asdict(), "way": WAYS, **cells})
 
 
@@ -143,7 +182,10 @@ def in_markdown(table: pd.DataFrame) -> str:
         notes = ["ties"] * bool(step) + ["few errors"] * (apart > 3)
         row, cells = rows.set_index("metric"), []
         for name in metrics.values():
-            for covered, width in (("coverage", "width / oracle"), ("coverage by pair", "width by pair / oracle")):
+            for covered, width in (
+                ("coverage", "width / oracle"),
+                ("coverage by pair", "width by pair / oracle"),
+            ):
                 cells.append(f"{row.loc[name, covered]:.3f} ({row.loc[name, width]:.2f})")
         lines.append([str(n), ", ".join([effect, *notes]), *cells, str(rows["runs"].iloc[0])])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

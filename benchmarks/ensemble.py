@@ -52,7 +52,9 @@ def _show(title, table):
 
 def _scores(options):
     pairs = sl.make_pairs(
-        options.folder or sl.datasets.load_sample(), options.perturbations, negatives=options.negatives
+        options.folder or sl.datasets.load_sample(),
+        options.perturbations,
+        negatives=options.negatives,
     )
     return sl.score_pairs(pairs, ALL, cache=options.cache, n_jobs=options.jobs, progress=False)
 
@@ -60,25 +62,38 @@ def _scores(options):
 def rivals(ensemble):
     """TPR of the ensemble, of each method, of rules and of monotone boosting, on the same folds."""
     data, rows = ensemble._data, ensemble.out_of_fold_
-    found = {"ensemble": rows["ensemble"].to_numpy(), **{name: rows[name].to_numpy() for name in ensemble.methods_}}
+    found = {
+        "ensemble": rows["ensemble"].to_numpy(),
+        **{name: rows[name].to_numpy() for name in ensemble.methods_},
+    }
     ranks, boosted = np.zeros(data.X.shape), np.zeros(len(data.label))
     for train, test in data.held_out():
         ranks[test] = _false_positive_rates(data, train, test)
         model = HistGradientBoostingClassifier(monotonic_cst=[-1] * data.X.shape[1], random_state=0)
         boosted[test] = -model.fit(data.X[train], data.label[train]).decision_function(data.X[test])
-    found |= {"any (least FPR)": np.nanmin(ranks, axis=1), "all (largest FPR)": np.nanmax(ranks, axis=1)}
+    found |= {
+        "any (least FPR)": np.nanmin(ranks, axis=1),
+        "all (largest FPR)": np.nanmax(ranks, axis=1),
+    }
     found |= {"mean of ranks": np.nanmean(ranks, axis=1), "monotone boosting": boosted}
     table = rows.drop(columns=[*ensemble.methods_, "ensemble"]).assign(no_evidence="", **found)
     table.attrs["methods"] = list(found)
     metrics = sl.evaluate(table, list(found), metrics=METRICS, n_resamples=0)
-    return metrics.pivot(index="method", columns="metric", values="value").loc[list(found)].reset_index()
+    return (
+        metrics.pivot(index="method", columns="metric", values="value")
+        .loc[list(found)]
+        .reset_index()
+    )
 
 
 def _false_positive_rates(data, train, test):
     """Each distance as the share of the training non-copies that are as near: comparable between methods."""
     others = np.sort(data.X[train & ~data.label], axis=0)
     columns = zip(data.X[test].T, others.T)
-    rates = [np.where(np.isnan(x), np.nan, np.searchsorted(o[~np.isnan(o)], x, "right") / len(o)) for x, o in columns]
+    rates = [
+        np.where(np.isnan(x), np.nan, np.searchsorted(o[~np.isnan(o)], x, "right") / len(o))
+        for x, o in columns
+    ]
     return np.column_stack(rates)
 
 
@@ -94,8 +109,14 @@ def priced(scores, ensemble, cascade):
 
 def _cost(scores, share, n=6):
     """Milliseconds and bytes on a few pictures; a pair costs the cascade its hashes, and the rest where asked."""
-    images = [sl.read_image(Path(scores.attrs["root"], path)) for path in pd.unique(scores["reference"])[:n]]
-    sets = {method: [method] for method in ALL} | {"hashes": [m for m in METHODS if is_cheap(m)], "ensemble": METHODS}
+    images = [
+        sl.read_image(Path(scores.attrs["root"], path))
+        for path in pd.unique(scores["reference"])[:n]
+    ]
+    sets = {method: [method] for method in ALL} | {
+        "hashes": [m for m in METHODS if is_cheap(m)],
+        "ensemble": METHODS,
+    }
     sets |= {"small hashes": [m for m in SMALL if is_cheap(m)], "small ensemble": SMALL}
     costs = cost_table(images, sets).set_index("method")
     cheap, full = costs.loc["hashes"], costs.loc["ensemble"]
@@ -104,8 +125,12 @@ def _cost(scores, share, n=6):
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", help="pictures, no two of the same thing; the sample by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folder", nargs="?", help="pictures, no two of the same thing; the sample by default"
+    )
     parser.add_argument("--scores", help="CSV of a score table with these methods")
     parser.add_argument("--perturbations", default="standard")
     parser.add_argument("--negatives", type=int, default=3000)

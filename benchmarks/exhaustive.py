@@ -25,7 +25,9 @@ def main() -> None:
     turned = rng.random((len(source) * arguments.variants, 64)) < 1 / 12
     variants = np.repeat(originals, arguments.variants, axis=0) ^ turned
     start, wall = time.process_time(), time.perf_counter()
-    table = evaluation.exhaustive_histogram(originals, variants, source, np.repeat(source, arguments.variants))
+    table = evaluation.exhaustive_histogram(
+        originals, variants, source, np.repeat(source, arguments.variants)
+    )
     seconds, wall = time.process_time() - start, time.perf_counter() - wall
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     n = table["n_negative"][0]

@@ -24,8 +24,12 @@ import simlab as sl
 SIDES = (128, 192, 256, 384, None)
 KEYPOINTS = (25, 100, 200, 500, None)
 PERTURBATIONS = [
-    "text(length=40)", "crop(area=0.25)", "rotate(degrees=20)", "resize(scale=0.5)", "recompress(quality=10)",
-]  # fmt: skip
+    "text(length=40)",
+    "crop(area=0.25)",
+    "rotate(degrees=20)",
+    "resize(scale=0.5)",
+    "recompress(quality=10)",
+]
 METRIC = "tpr@fpr=0.01"
 RUNS = 3
 DEFAULT = Path(__file__).with_suffix(".csv")
@@ -35,28 +39,42 @@ def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="pictures; by default the sample")
-    parser.add_argument("--out", default=DEFAULT, type=Path, help=f"by default {DEFAULT.name} beside the script")
+    parser.add_argument(
+        "--out", default=DEFAULT, type=Path, help=f"by default {DEFAULT.name} beside the script"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    images = sl.datasets.from_folder(options.folder) if options.folder else sl.datasets.load_sample()
+    images = (
+        sl.datasets.from_folder(options.folder) if options.folder else sl.datasets.load_sample()
+    )
     pairs = sl.make_pairs(images, PERTURBATIONS, negatives=1000)
     pictures = [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]]
-    caps = [("max_side", side, None) for side in SIDES] + [("max_keypoints", None, n) for n in KEYPOINTS]
+    caps = [("max_side", side, None) for side in SIDES] + [
+        ("max_keypoints", None, n) for n in KEYPOINTS
+    ]
     with threadpool_limits(1):
-        rows = [{"cap": cap, **costs(pictures, side, n), **rates(pairs, side, n)} for cap, side, n in caps]
+        rows = [
+            {"cap": cap, **costs(pictures, side, n), **rates(pairs, side, n)}
+            for cap, side, n in caps
+        ]
     pd.DataFrame(rows).to_csv(options.out, index=False, lineterminator="\n")
 
 
 def costs(pictures: list, side: int | None, n: int | None) -> dict[str, Any]:
     """The caps, the mean number of keypoints, and milliseconds per picture and per pair."""
-    extracting, keypoints = best(lambda: [sl.akaze.extract(p, max_side=side, max_keypoints=n) for p in pictures])
+    extracting, keypoints = best(
+        lambda: [sl.akaze.extract(p, max_side=side, max_keypoints=n) for p in pictures]
+    )
     both = list(itertools.combinations(keypoints, 2))
     matching, _ = best(lambda: [sl.akaze.mean_distance(a, b) for a, b in both])
     found = np.mean([len(k.points) for k in keypoints])
     return {
-        "max_side": side, "max_keypoints": n, "keypoints": round(float(found), 1),
-        "extract_ms": round(1e3 * extracting / len(pictures), 2), "match_ms": round(1e3 * matching / len(both), 3),
-    }  # fmt: skip
+        "max_side": side,
+        "max_keypoints": n,
+        "keypoints": round(float(found), 1),
+        "extract_ms": round(1e3 * extracting / len(pictures), 2),
+        "match_ms": round(1e3 * matching / len(both), 3),
+    }
 
 
 def rates(pairs: pd.DataFrame, side: int | None, n: int | None) -> dict[str, Any]:
@@ -64,7 +82,10 @@ def rates(pairs: pd.DataFrame, side: int | None, n: int | None) -> dict[str, Any
     method = f"akaze(max_side={side}, max_keypoints={n})"
     scores = sl.score_pairs(pairs, [method], n_jobs=1, progress=False)
     row = sl.evaluate(scores, metrics=[METRIC]).iloc[0]
-    return {**{name: round(row[name], 4) for name in ("value", "low", "high")}, "n_positive": row["n_positive"]}
+    return {
+        **{name: round(row[name], 4) for name in ("value", "low", "high")},
+        "n_positive": row["n_positive"],
+    }
 
 
 def best(work: Callable[[], list]) -> tuple[float, list]:

@@ -18,12 +18,24 @@ from simlab import keypoints
 from simlab.keypoints import Keypoints
 
 PERTURBATIONS = [
-    "crop(area=0.5)", "crop(area=0.2)", "rotate(degrees=10)", "rotate(degrees=45)", "text(length=20)",
-    "text(length=50)", "recompress(quality=10)", "resize(scale=0.4)", "perspective(amount=0.4)", "shear(degrees=20)",
-]  # fmt: skip
+    "crop(area=0.5)",
+    "crop(area=0.2)",
+    "rotate(degrees=10)",
+    "rotate(degrees=45)",
+    "text(length=20)",
+    "text(length=50)",
+    "recompress(quality=10)",
+    "resize(scale=0.4)",
+    "perspective(amount=0.4)",
+    "shear(degrees=20)",
+]
 ESTIMATORS = {
-    "affine": lambda a, b, reach: cv2.estimateAffine2D(b, a, method=cv2.RANSAC, ransacReprojThreshold=reach),
-    "similarity": lambda a, b, reach: cv2.estimateAffinePartial2D(b, a, method=cv2.RANSAC, ransacReprojThreshold=reach),
+    "affine": lambda a, b, reach: cv2.estimateAffine2D(
+        b, a, method=cv2.RANSAC, ransacReprojThreshold=reach
+    ),
+    "similarity": lambda a, b, reach: cv2.estimateAffinePartial2D(
+        b, a, method=cv2.RANSAC, ransacReprojThreshold=reach
+    ),
     "homography": lambda a, b, reach: cv2.findHomography(b, a, cv2.RANSAC, reach),
     "MAGSAC homography": lambda a, b, reach: cv2.findHomography(b, a, cv2.USAC_MAGSAC, reach),
 }
@@ -34,7 +46,10 @@ FORMULAS = {
     "inliers / matches": lambda n, m, least, size: n / np.maximum(1, m),
     "support": lambda n, m, least, size: n * np.maximum(0, n - size) / np.maximum(1, m),
 }
-TRIALS = [(name, ratio) for name in ESTIMATORS for ratio in (0.75, 0.85)] + [("affine", 0.8), ("affine", 0.9)]
+TRIALS = [(name, ratio) for name in ESTIMATORS for ratio in (0.75, 0.85)] + [
+    ("affine", 0.8),
+    ("affine", 0.9),
+]
 
 
 def main() -> None:
@@ -45,14 +60,20 @@ def main() -> None:
     pairs = sl.make_pairs(images, PERTURBATIONS, negatives=options.negatives)
     found = _extract(pairs)
     copies = pairs["label"].to_numpy() == 1
-    print("| estimator | ratio | formula | FPR 1e-2 | FPR 1e-3 | ms a pair |\n|---|--:|---|--:|--:|--:|")
+    print(
+        "| estimator | ratio | formula | FPR 1e-2 | FPR 1e-3 | ms a pair |\n|---|--:|---|--:|--:|--:|"
+    )
     for name, ratio in TRIALS:
         start = time.process_time()
-        counts = np.array([_counts(found[r, ""], found[q, p], name, ratio) for r, q, p in _keys(pairs)]).T
+        counts = np.array(
+            [_counts(found[r, ""], found[q, p], name, ratio) for r, q, p in _keys(pairs)]
+        ).T
         cost = 1e3 * (time.process_time() - start) / len(pairs)
         for formula, score in FORMULAS.items():
             values = score(*counts, SIZES[name])
-            rates = " | ".join(f"{_rate(values[copies], values[~copies], fpr):.3f}" for fpr in (0.01, 0.001))
+            rates = " | ".join(
+                f"{_rate(values[copies], values[~copies], fpr):.3f}" for fpr in (0.01, 0.001)
+            )
             print(f"| {name} | {ratio} | {formula} | {rates} | {cost:.1f} |", flush=True)
 
 

@@ -37,7 +37,10 @@ FILES = {
     "plain.ppm": ("RGB", {}),
     "plain.webp": ("RGB", {"quality": 80, "method": 0}),
     "lossless.webp": ("RGBA", {"lossless": True, "method": 0, "quality": 0}),
-    "plain.jp2": ("RGB", {"quality_mode": "rates", "quality_layers": [10], "tile_size": (1024, 1024)}),
+    "plain.jp2": (
+        "RGB",
+        {"quality_mode": "rates", "quality_layers": [10], "tile_size": (1024, 1024)},
+    ),
     "untiled.jp2": ("RGB", {"quality_mode": "rates", "quality_layers": [10]}),
     "plain.avif": ("RGB", {"speed": 10}),
 }
@@ -65,7 +68,12 @@ def main() -> None:
                 rows.append({**facts, "mb": path.stat().st_size / 1e6, **_apart(path, spec)})
                 print(rows[-1], flush=True)
             path.unlink()
-    table = pd.concat([pd.read_csv(CSV, keep_default_na=False) if CSV.exists() else None, pd.DataFrame(rows).round(2)])
+    table = pd.concat(
+        [
+            pd.read_csv(CSV, keep_default_na=False) if CSV.exists() else None,
+            pd.DataFrame(rows).round(2),
+        ]
+    )
     table = table.drop_duplicates(["file", "width", "perturbation"], keep="last")
     table.to_csv(CSV, index=False)
     text = DOCS.read_text(encoding="utf-8")
@@ -99,13 +107,19 @@ def cost(path: str, spec: str) -> None:
 
 def _markdown(table: pd.DataFrame) -> str:
     """Return the costs of every file, and of the dearest perturbations, as a table."""
-    table = table.assign(seconds=table[["read_s", "perturb_s", "features_s"]].sum(axis=1), gb=table["features_gb"])
+    table = table.assign(
+        seconds=table[["read_s", "perturb_s", "features_s"]].sum(axis=1), gb=table["features_gb"]
+    )
     plain, changed = (table[table["perturbation"].eq("") == wanted] for wanted in (True, False))
-    rows = [(row, row["file"]) for row in plain.sort_values("width", kind="stable").to_dict("records")]
+    rows = [
+        (row, row["file"]) for row in plain.sort_values("width", kind="stable").to_dict("records")
+    ]
     for of, words in (("gb", "most memory"), ("seconds", "most time")):
         row = changed.loc[changed[of].idxmax()].to_dict()
         rows.append((row, f"{row['file']}, {row['perturbation']} ({words})"))
-    lines = [f"| {name} | {row['width']:,} × {row['height']:,} | {_cells(row)} |" for row, name in rows]
+    lines = [
+        f"| {name} | {row['width']:,} × {row['height']:,} | {_cells(row)} |" for row, name in rows
+    ]
     return "\n".join(["| file | pixels | s | GB |", "|---|---|---|---|", *lines])
 
 
@@ -117,10 +131,14 @@ def _cells(row: dict) -> str:
 def _apart(path: Path, spec: str) -> dict[str, float]:
     code = "import sys; from limits import cost; cost(*sys.argv[1:])"
     command = [sys.executable, "-c", code, str(path), spec]
-    run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
     if run.returncode:
         return {"failed": (run.stderr.strip() or f"ended with {run.returncode}").splitlines()[-1]}
-    return {"failed": ""} | {name: float(value) for name, value in map(str.split, run.stdout.splitlines())}
+    return {"failed": ""} | {
+        name: float(value) for name, value in map(str.split, run.stdout.splitlines())
+    }
 
 
 def _picture(width: int, height: int) -> Image.Image:
@@ -131,7 +149,9 @@ def _picture(width: int, height: int) -> Image.Image:
     for top in range(0, height, 512):
         box = (0, top, width, min(height, top + 512))
         band = np.asarray(photograph.crop(box), dtype=np.int16)
-        grainy = (band + rng.integers(-8, 9, band.shape, dtype=np.int16)).clip(0, 255).astype(np.uint8)
+        grainy = (
+            (band + rng.integers(-8, 9, band.shape, dtype=np.int16)).clip(0, 255).astype(np.uint8)
+        )
         photograph.paste(Image.fromarray(grainy), box)
     return photograph
 
@@ -149,8 +169,12 @@ def _as(picture: Image.Image, mode: str) -> Image.Image:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--largest", action="store_true", help="pictures at the default limit, not 8000 x 6000")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--largest", action="store_true", help="pictures at the default limit, not 8000 x 6000"
+    )
     parser.add_argument("--files", nargs="+", metavar="NAME", help=f"of {', '.join(FILES)}")
     parser.add_argument("--perturbations", metavar="SPECS", help="a preset or specs")
     return parser.parse_args()

@@ -18,10 +18,23 @@ from simlab.methods import REGISTRY, Method, resolve
 from simlab.perturb import kind
 
 PERTURBATIONS = [
-    "recompress(quality=10)", "resize(scale=0.4)", "blur(sigma=3)", "noise(variance=0.02)", "brightness(factor=1.6)",
-    "gray", "text(length=30)", "border(width=0.1)", "crop(area=0.8)", "crop(area=0.4)", "rotate(degrees=5)",
-    "rotate(degrees=40)", "shear(degrees=10)", "perspective", "embed", "mirror",
-]  # fmt: skip
+    "recompress(quality=10)",
+    "resize(scale=0.4)",
+    "blur(sigma=3)",
+    "noise(variance=0.02)",
+    "brightness(factor=1.6)",
+    "gray",
+    "text(length=30)",
+    "border(width=0.1)",
+    "crop(area=0.8)",
+    "crop(area=0.4)",
+    "rotate(degrees=5)",
+    "rotate(degrees=40)",
+    "shear(degrees=10)",
+    "perspective",
+    "embed",
+    "mirror",
+]
 FURTHER = ['whash(mode="db4")', "phash(mirror=True)", "akaze_inliers(mirror=True)"]
 METRIC = "tpr@fpr=0.01"
 
@@ -34,7 +47,12 @@ def main() -> None:
     methods = resolve(options.methods or [*_available(), *FURTHER])
     pairs = sl.make_pairs(images, PERTURBATIONS, negatives=3000)
     print(f"{len(images)} pictures, {(pairs['label'] == 0).sum():,} negative pairs\n")
-    print(costs([sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]], methods))
+    print(
+        costs(
+            [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:12]],
+            methods,
+        )
+    )
     names = [method.name for method in methods]
     scores = sl.score_pairs(pairs, names, cache=options.cache, n_jobs=options.jobs, progress=False)
     print("\n" + rates(scores, names))
@@ -49,7 +67,11 @@ def costs(images: list, methods: list[Method]) -> str:
         for method, row in zip(methods, table.itertuples())
     ]
     return "\n".join(
-        ["| method | maximum | ms a picture | µs a pair | bytes a picture |", "|---|--:|--:|--:|--:|", *rows]
+        [
+            "| method | maximum | ms a picture | µs a pair | bytes a picture |",
+            "|---|--:|--:|--:|--:|",
+            *rows,
+        ]
     )
 
 
@@ -57,11 +79,21 @@ def rates(scores: pd.DataFrame, names: list[str]) -> str:
     """A Markdown table: true positive rate at FPR 1e-2 by perturbation, overall last."""
     metrics = sl.evaluate(scores, names, by="perturbation", metrics=[METRIC], n_resamples=0)
     overall = sl.evaluate(scores, names, metrics=[METRIC], n_resamples=0).assign(group="all")
-    table = pd.concat([metrics, overall]).pivot_table(index="method", columns="group", values="value", sort=False)
+    table = pd.concat([metrics, overall]).pivot_table(
+        index="method", columns="group", values="value", sort=False
+    )
     columns = [*dict.fromkeys(map(sl.perturb.canonical, PERTURBATIONS)), "all"]
-    head = [f"`{name}`" if list(map(kind, columns[:-1])).count(kind(name)) > 1 else kind(name) for name in columns[:-1]]
-    rows = [f"| `{name}` | {' | '.join(f'{table.loc[name, c]:.2f}' for c in columns)} |" for name in names]
-    return "\n".join([f"| method | {' | '.join([*head, 'all'])} |", "|---" + "|--:" * len(columns) + "|", *rows])
+    head = [
+        f"`{name}`" if list(map(kind, columns[:-1])).count(kind(name)) > 1 else kind(name)
+        for name in columns[:-1]
+    ]
+    rows = [
+        f"| `{name}` | {' | '.join(f'{table.loc[name, c]:.2f}' for c in columns)} |"
+        for name in names
+    ]
+    return "\n".join(
+        [f"| method | {' | '.join([*head, 'all'])} |", "|---" + "|--:" * len(columns) + "|", *rows]
+    )
 
 
 def _available() -> list[str]:

@@ -19,9 +19,11 @@ from simlab import alignment, keypoints
 
 ATTACKS = ["text(length=30)", "rotate(degrees=20, resize_back=True)", "recompress(quality=50)"]
 HARD = [
-    'crop(side=0.6, anchor="center", resize_back=True)', 'crop(side=0.4, anchor="center", resize_back=True)',
-    "shear(degrees=20)", "text(length=50)",
-]  # fmt: skip
+    'crop(side=0.6, anchor="center", resize_back=True)',
+    'crop(side=0.4, anchor="center", resize_back=True)',
+    "shear(degrees=20)",
+    "text(length=50)",
+]
 DISTANCE = 0.5  # at or below which a picture counts as found
 
 
@@ -32,21 +34,34 @@ def main():
     database, attacked, controls = split(options.folder, 100, 0)
     spare = [path for path in database if path not in attacked][: options.pictures]
     wide = sl.Gallery(_table(options.folder, database + controls[:100]), n_jobs=1, progress=False)
-    rows = [(f"{what}, {step}", np.median(ms), np.max(ms)) for what, paths in
-            (("copy", spare[:8]), ("control", split(options.folder, 150, 0)[2][100:108]))
-            for step, ms in steps(wide, options.folder, paths).items()]  # fmt: skip
-    rows += [(name, np.median(ms), np.max(ms)) for name, ms in parts(options.folder, spare[:8]).items()]
+    rows = [
+        (f"{what}, {step}", np.median(ms), np.max(ms))
+        for what, paths in (
+            ("copy", spare[:8]),
+            ("control", split(options.folder, 150, 0)[2][100:108]),
+        )
+        for step, ms in steps(wide, options.folder, paths).items()
+    ]
+    rows += [
+        (name, np.median(ms), np.max(ms)) for name, ms in parts(options.folder, spare[:8]).items()
+    ]
     costs = pd.DataFrame(rows, columns=["part", "median_ms", "max_ms"]).round(1)
     print(costs.to_string(index=False), flush=True)
     costs.to_csv(options.out, index=False)
     print(
-        pd.DataFrame([recall(options.folder, database, spare, half) for half in (True, False)]).to_string(index=False)
+        pd.DataFrame(
+            [recall(options.folder, database, spare, half) for half in (True, False)]
+        ).to_string(index=False)
     )
 
 
 def steps(gallery, folder, paths):
     """Milliseconds until each of the three steps is done."""
-    made = [sl.perturb.apply(sl.read_image(f"{folder}/{path}"), spec) for path in paths for spec in ATTACKS]
+    made = [
+        sl.perturb.apply(sl.read_image(f"{folder}/{path}"), spec)
+        for path in paths
+        for spec in ATTACKS
+    ]
     spent = np.array([np.min([_times(gallery, image) for _ in range(3)], axis=0) for image in made])
     return dict(zip(("hashes judged", "likeliest compared", "all compared"), 1000 * spent.T))
 
@@ -64,10 +79,15 @@ def parts(folder, paths):
     return {
         "AKAZE at full size": [_best(alignment.looks, image, half=False) for image in images],
         "AKAZE at full and half size": [_best(alignment.looks, image) for image in images],
-        "aligning two pictures, one look": [_best(alignment.aligned_distance, *p) for p in zip(one, one[1:] + one[:1])],
-        "aligning two pictures, two looks": [_best(alignment.aligned_distance, *pair) for pair in pairs],
+        "aligning two pictures, one look": [
+            _best(alignment.aligned_distance, *p) for p in zip(one, one[1:] + one[:1])
+        ],
+        "aligning two pictures, two looks": [
+            _best(alignment.aligned_distance, *pair) for pair in pairs
+        ],
         "matching alone, two looks": [
-            _best(keypoints.ratio_matches, *(keypoints.Keypoints(*look[:4]) for look in pair), 0.85) for pair in pairs
+            _best(keypoints.ratio_matches, *(keypoints.Keypoints(*look[:4]) for look in pair), 0.85)
+            for pair in pairs
         ],
     }
 
@@ -84,12 +104,20 @@ def _best(function, *arguments, **options):
 def recall(folder, database, paths, half):
     """Share of hard copies that are found with and without the half-size look."""
     recipe = sl.Ensemble.load()
-    recipe.methods_ = [name if half or name != "aligned" else "aligned(half=False)" for name in recipe.methods_]
-    gallery, row = sl.Gallery(_table(folder, database), recipe, n_jobs=1, progress=False), {"half-size look": half}
+    recipe.methods_ = [
+        name if half or name != "aligned" else "aligned(half=False)" for name in recipe.methods_
+    ]
+    gallery, row = (
+        sl.Gallery(_table(folder, database), recipe, n_jobs=1, progress=False),
+        {"half-size look": half},
+    )
     for spec in HARD:
         images = [sl.perturb.apply(sl.read_image(f"{folder}/{path}"), spec) for path in paths]
         found = [gallery.query(image, top=1).iloc[0] for image in images]
-        hits = [best["file"] == path and best["distance"] <= DISTANCE for best, path in zip(found, paths)]
+        hits = [
+            best["file"] == path and best["distance"] <= DISTANCE
+            for best, path in zip(found, paths)
+        ]
         row[spec] = np.mean(hits)
     return row | {"n": len(paths)}
 
@@ -101,7 +129,9 @@ def _table(folder, paths):
 def _options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
-    parser.add_argument("--pictures", type=int, default=50, help="of which hard copies are looked for")
+    parser.add_argument(
+        "--pictures", type=int, default=50, help="of which hard copies are looked for"
+    )
     parser.add_argument("--out", default="query_cost.csv")
     return parser.parse_args()
 

@@ -35,9 +35,15 @@ def main() -> None:
 def study(n: int, step: float) -> pd.DataFrame:
     """Scores of n sources, each with an effect of its own on all its distances."""
     rng = np.random.default_rng(0)
-    effect, first, label = rng.normal(size=n), np.arange(1_000_000) % n, np.repeat([1, 0], [200_000, 800_000])
+    effect, first, label = (
+        rng.normal(size=n),
+        np.arange(1_000_000) % n,
+        np.repeat([1, 0], [200_000, 800_000]),
+    )
     second = np.where(label, first, (first + rng.integers(1, n, len(first))) % n)
-    distance = 3 * (effect[first] + effect[second]) + 5 * rng.normal(size=len(first)) + 32 - 20 * label
+    distance = (
+        3 * (effect[first] + effect[second]) + 5 * rng.normal(size=len(first)) + 32 - 20 * label
+    )
     distance = np.round(distance / step) * step if step else distance
     sides = {"source_reference": first, "source_query": second}
     return pd.DataFrame({"label": label, **sides, "no_evidence": "", "distance": distance})

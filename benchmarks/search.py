@@ -19,11 +19,25 @@ import simlab as sl
 from simlab.search import near_pairs
 
 PERTURBATIONS = [
-    "crop(area=0.5)", "crop(area=0.25)", "crop(area=0.15)", "crop(area=0.5)+recompress(quality=30)",
-    "rotate(degrees=5)", "rotate(degrees=20)", "rotate(degrees=90)", "mirror", "perspective", "shear(degrees=20)",
-    "text(length=20)", "text(length=50)", "border(width=0.1)", "embed", "screenshot", "brightness(factor=2)",
-    "resize(scale=0.4)", "recompress(quality=10)",
-]  # fmt: skip
+    "crop(area=0.5)",
+    "crop(area=0.25)",
+    "crop(area=0.15)",
+    "crop(area=0.5)+recompress(quality=30)",
+    "rotate(degrees=5)",
+    "rotate(degrees=20)",
+    "rotate(degrees=90)",
+    "mirror",
+    "perspective",
+    "shear(degrees=20)",
+    "text(length=20)",
+    "text(length=50)",
+    "border(width=0.1)",
+    "embed",
+    "screenshot",
+    "brightness(factor=2)",
+    "resize(scale=0.4)",
+    "recompress(quality=10)",
+]
 
 
 def main() -> None:
@@ -43,19 +57,25 @@ def quality(options: argparse.Namespace, folder: Path) -> None:
     same = np.equal(*(np.array(side, dtype=object) for side in sources))
     pairs = {frozenset(pair) for pair in zip(found["reference"], found["query"])}
     linked = {*found["reference"][same], *found["query"][same]}
-    planted["found"] = [frozenset(pair) in pairs for pair in zip(planted["source"], planted["file"])]
+    planted["found"] = [
+        frozenset(pair) in pairs for pair in zip(planted["source"], planted["file"])
+    ]
     planted["grouped"] = planted["file"].isin(linked)
     print(planted.groupby("perturbation")[["found", "grouped"]].mean().round(3).to_string())
     for column in ("found", "grouped"):
         by_source = planted.groupby("source")[column].mean().to_numpy()
         draws = np.random.default_rng(0).choice(by_source, (2000, len(by_source))).mean(axis=1)
         low, high = np.quantile(draws, [0.025, 0.975])
-        print(f"all {len(planted)}: {column} {by_source.mean():.3f} (95 % {low:.3f} to {high:.3f}, sources resampled)")
+        print(
+            f"all {len(planted)}: {column} {by_source.mean():.3f} (95 % {low:.3f} to {high:.3f}, sources resampled)"
+        )
     others = found[~same].assign(
         pair=[" | ".join(sorted(pair)) for pair in zip(*(np.array(s)[~same] for s in sources))]
     )
     n = len(found.attrs["pictures"]["file"])
-    print(f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; {len(others)} of them were not planted:")
+    print(
+        f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; {len(others)} of them were not planted:"
+    )
     print(others.groupby("pair")["probability"].agg(["size", "max"]).sort_values("max").to_string())
     truth = {file: source.get(file, file) for file in found.attrs["pictures"]["file"]}
     linkages = {name: sl.group(found, linkage=name) for name in ("single", "average", "complete")}
@@ -90,8 +110,12 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
             small_part(image, n).save(pictures / f"{n:04}.jpg", quality=90)
     search = {"cache": cache, "n_jobs": options.jobs, "progress": False}
     _timed("2,000 pictures, first time", lambda: sl.find_copies(pictures, options.recipe, **search))
-    _timed("2,000 pictures, from the cache", lambda: sl.find_copies(pictures, options.recipe, **search))
-    gallery = _timed("gallery of 2,000, from the cache", lambda: sl.Gallery(pictures, options.recipe, **search))
+    _timed(
+        "2,000 pictures, from the cache", lambda: sl.find_copies(pictures, options.recipe, **search)
+    )
+    gallery = _timed(
+        "gallery of 2,000, from the cache", lambda: sl.Gallery(pictures, options.recipe, **search)
+    )
     image = sl.read_image(pictures / "0007.jpg")
     gallery.query(image)
     _timed("20 queries", lambda: [gallery.query(image) for _ in range(20)])
@@ -110,15 +134,22 @@ def _timed(what: str, function):
     clock, process = time.perf_counter(), time.process_time()
     value = function()
     seconds = time.perf_counter() - clock, time.process_time() - process
-    print(f"{what}: {seconds[0]:.1f} s; of the processor in this process {seconds[1]:.1f} s", flush=True)
+    print(
+        f"{what}: {seconds[0]:.1f} s; of the processor in this process {seconds[1]:.1f} s",
+        flush=True,
+    )
     return value
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", help="folder of pictures")
-    parser.add_argument("--sources", type=int, default=60, help="pictures of which copies are planted (60)")
-    parser.add_argument("--recipe", help="as from simlab tune (default: the one that ships with simlab)")
+    parser.add_argument(
+        "--sources", type=int, default=60, help="pictures of which copies are planted (60)"
+    )
+    parser.add_argument(
+        "--recipe", help="as from simlab tune (default: the one that ships with simlab)"
+    )
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--cache", type=Path, help="features are kept here")
     parser.add_argument("--speed", action="store_true")

@@ -36,25 +36,60 @@ OTHERS = 4  # pictures that were no candidates, to train with
 PUBLISHED = pd.DataFrame(
     {
         "attack": [
-            "all", "crop .1", "crop .2", "crop .4", "crop .6", "text 10", "text 30", "text 50", "JPEG 10", "rotate 5",
-            "rotate 10", "noise .05", "median 7", "brightness 2",
+            "all",
+            "crop .1",
+            "crop .2",
+            "crop .4",
+            "crop .6",
+            "text 10",
+            "text 30",
+            "text 50",
+            "JPEG 10",
+            "rotate 5",
+            "rotate 10",
+            "noise .05",
+            "median 7",
+            "brightness 2",
         ],
         "spec": [
-            "all", 'crop(side=0.1, anchor="center", resize_back=True)',
-            'crop(side=0.2, anchor="center", resize_back=True)', 'crop(side=0.4, anchor="center", resize_back=True)',
-            'crop(side=0.6, anchor="center", resize_back=True)', "text(length=10)", "text(length=30)",
-            "text(length=50)", "recompress(quality=10)", "rotate(degrees=5, resize_back=True)",
-            "rotate(degrees=10, resize_back=True)", "noise(variance=0.05)", "median(kernel=7)",
+            "all",
+            'crop(side=0.1, anchor="center", resize_back=True)',
+            'crop(side=0.2, anchor="center", resize_back=True)',
+            'crop(side=0.4, anchor="center", resize_back=True)',
+            'crop(side=0.6, anchor="center", resize_back=True)',
+            "text(length=10)",
+            "text(length=30)",
+            "text(length=50)",
+            "recompress(quality=10)",
+            "rotate(degrees=5, resize_back=True)",
+            "rotate(degrees=10, resize_back=True)",
+            "noise(variance=0.05)",
+            "median(kernel=7)",
             "brightness(factor=2)",
         ],
-        "average_hash": [.718, .31, .05, 0, .02, .78, .33, .20, 1, .01, 0, .99, .99, .31],
-        "phash": [.826, .89, .15, .01, 0, .98, .87, .77, 1, .37, .05, 1, 1, .96],
-        "dhash": [.815, .59, .07, 0, 0, .99, .96, .85, 1, .22, .04, 1, 1, .91],
-        "whash": [.743, .36, .08, .02, .01, .90, .47, .27, 1, .02, 0, .99, .98, .61],
-        "ORB": [.847, .96, .99, .86, .42, .67, .31, .10, 1, .92, .96, .96, .98, .52],
-        "SimCLR": [.882, 1, 1, .98, .44, 1, .77, .45, .97, 1, .91, .71, .35, 1],
+        "average_hash": [
+            0.718,
+            0.31,
+            0.05,
+            0,
+            0.02,
+            0.78,
+            0.33,
+            0.20,
+            1,
+            0.01,
+            0,
+            0.99,
+            0.99,
+            0.31,
+        ],
+        "phash": [0.826, 0.89, 0.15, 0.01, 0, 0.98, 0.87, 0.77, 1, 0.37, 0.05, 1, 1, 0.96],
+        "dhash": [0.815, 0.59, 0.07, 0, 0, 0.99, 0.96, 0.85, 1, 0.22, 0.04, 1, 1, 0.91],
+        "whash": [0.743, 0.36, 0.08, 0.02, 0.01, 0.90, 0.47, 0.27, 1, 0.02, 0, 0.99, 0.98, 0.61],
+        "ORB": [0.847, 0.96, 0.99, 0.86, 0.42, 0.67, 0.31, 0.10, 1, 0.92, 0.96, 0.96, 0.98, 0.52],
+        "SimCLR": [0.882, 1, 1, 0.98, 0.44, 1, 0.77, 0.45, 0.97, 1, 0.91, 0.71, 0.35, 1],
     }
-)  # fmt: skip
+)
 """The published recall at FPR .005: the rows that the paper's repository gives in Results/Constant_FPR_BSDS500."""
 
 
@@ -62,7 +97,10 @@ class Searcher:
     """The database: a gallery, and the hashes of all its pictures for the rows that are compared with."""
 
     def __init__(self, root, paths, recipe, cache):
-        self.root, table = Path(root), sl.datasets.as_table(pd.DataFrame({"path": paths}), root=root)
+        self.root, table = (
+            Path(root),
+            sl.datasets.as_table(pd.DataFrame({"path": paths}), root=root),
+        )
         self.gallery = sl.Gallery(table, recipe, cache=cache, n_jobs=1, progress=False)
         self.hashes = [m for m in resolve(SINGLE) if m.compare_many]
         features = [self.extract(sl.read_image(self.root / path)) for path in table["path"]]
@@ -70,11 +108,18 @@ class Searcher:
 
     def extract(self, image):
         packed = extract_all(image, [m.feature for m in self.hashes])
-        return {m: m.restore(unpack(packed[m.feature.key])) for m in self.hashes if packed[m.feature.key]}
+        return {
+            m: m.restore(unpack(packed[m.feature.key]))
+            for m in self.hashes
+            if packed[m.feature.key]
+        }
 
     def query(self, path, spec, *, full):
         """One row: smallest distance by every hash and by the cascade, CPU seconds; where `full`, also by all steps."""
-        image, row = sl.perturb.apply(sl.read_image(self.root / path), spec), {"query": path, "perturbation": spec}
+        image, row = (
+            sl.perturb.apply(sl.read_image(self.root / path), spec),
+            {"query": path, "perturbation": spec},
+        )
         row |= {m.name: m.maximum for m in self.hashes}  # where the attacked picture is flat
         for method, mine in self.extract(image).items():
             stack = np.concatenate([self.stacks[method], mine[None]])
@@ -84,9 +129,18 @@ class Searcher:
         for step, found in enumerate(self.gallery.steps(image, top=1), 1):
             nearest, seconds = min(found["distance"], default=1), time.process_time() - start
             if "step" not in row and (nearest <= CLEAR or step == 3):
-                row |= {"step": step, "ensemble": nearest, "file": next(iter(found["file"]), ""), "s_cascade": seconds}
+                row |= {
+                    "step": step,
+                    "ensemble": nearest,
+                    "file": next(iter(found["file"]), ""),
+                    "s_cascade": seconds,
+                }
             if step == 3:
-                row |= {"full": nearest, "aligned": found["aligned"].fillna(1).min(), "s_full": seconds}
+                row |= {
+                    "full": nearest,
+                    "aligned": found["aligned"].fillna(1).min(),
+                    "s_full": seconds,
+                }
             elif "step" in row and not full:
                 break
         return row
@@ -101,13 +155,20 @@ def searched(searcher, queries, folder, n_jobs, n_full):
     Of the first `n_full` sources all steps are taken, of the others as many as the cascade takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [(*query, at < n_full) for at, query in enumerate(queries) if not _file(folder, query[0]).is_file()]
+    todo = [
+        (*query, at < n_full)
+        for at, query in enumerate(queries)
+        if not _file(folder, query[0]).is_file()
+    ]
     print(f"{folder.name}: {len(todo)} of {len(queries)} pictures to go", flush=True)
     _SHARED["searcher"] = searcher
     joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing", batch_size=1, verbose=5)(
         joblib.delayed(_search_source)(*task, folder) for task in todo
     )
-    tables = [pd.read_csv(_file(folder, path), keep_default_na=False, na_values=[""]) for path, _ in queries]
+    tables = [
+        pd.read_csv(_file(folder, path), keep_default_na=False, na_values=[""])
+        for path, _ in queries
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -137,10 +198,16 @@ def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
     for method in methods:
         hit, miss = (table_of(table, method)[attacks].to_numpy() for table in (queries, controls))
         values = _recalls(hit, miss, fpr)
-        draws = np.array([
-            _recalls(hit[rng.integers(len(hit), size=len(hit))], miss[rng.integers(len(miss), size=len(miss))], fpr)
-            for _ in range(n_resamples)
-        ])  # fmt: skip
+        draws = np.array(
+            [
+                _recalls(
+                    hit[rng.integers(len(hit), size=len(hit))],
+                    miss[rng.integers(len(miss), size=len(miss))],
+                    fpr,
+                )
+                for _ in range(n_resamples)
+            ]
+        )
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)
         rows += zip([method] * len(values), ["all", *attacks], values, low, high, strict=True)
     return pd.DataFrame(rows, columns=["method", "attack", "recall", "low", "high"])
@@ -171,7 +238,12 @@ def fit(folder, work, per_picture, n_jobs):
         training_pairs(work / "train", work, per_picture).to_csv(work / "pairs.csv", index=False)
     pairs = pd.read_csv(work / "pairs.csv", keep_default_na=False)
     methods = list(dict.fromkeys([*SINGLE, *RECIPE]))
-    search = {"root": work / "train", "cache": work / "train.sqlite", "n_jobs": n_jobs, "progress": False}
+    search = {
+        "root": work / "train",
+        "cache": work / "train.sqlite",
+        "n_jobs": n_jobs,
+        "progress": False,
+    }
     scores = sl.score_pairs(pairs, methods, **search)
     scores.to_csv(work / "scores.csv", index=False)
     return sl.Ensemble(RECIPE).fit(scores)
@@ -216,9 +288,17 @@ def main():
     database, attacked, unrelated = split(options.folder, options.attacked, options.seed)
     searcher = Searcher(options.folder, database, work / "recipe.json", work / "database.sqlite")
     specs = sl.perturb.resolve("attacks58")
-    for n in range(10, options.attacked + 10, 10):  # of both sides in turn, so that a run can be cut short
+    for n in range(
+        10, options.attacked + 10, 10
+    ):  # of both sides in turn, so that a run can be cut short
         found = [
-            searched(searcher, [(path, specs) for path in paths[:n]], work / name, options.jobs, options.full)
+            searched(
+                searcher,
+                [(path, specs) for path in paths[:n]],
+                work / name,
+                options.jobs,
+                options.full,
+            )
             for name, paths in (("database", attacked), ("controls", unrelated))
         ]
     report(transferred(ensemble, len(database)), *found, Path(options.out))
@@ -230,7 +310,11 @@ def transferred(ensemble, n):
     The ensemble's is the one that the search among `n` pictures would give.
     """
     rows = ensemble.out_of_fold_.query("label == 0 and weight == 1")
-    odds = logit(rows["ensemble"].clip(1e-300, 1 - 1e-16)) + logit(ensemble.prevalence_) - logit(1 / (n + 1))
+    odds = (
+        logit(rows["ensemble"].clip(1e-300, 1 - 1e-16))
+        + logit(ensemble.prevalence_)
+        - logit(1 / (n + 1))
+    )
     rows = rows.assign(ensemble=expit(odds), full=expit(odds))
     return rows.groupby(["query", "perturbation"])[["ensemble", "full", *SINGLE]].min()
 
@@ -246,7 +330,9 @@ def report(negatives, queries, controls, out):
     print(wide.round(3).to_string())
     print(summary(recalls, queries, controls, negatives).to_string(index=False))
     print(costs(queries, controls).to_string(index=False))
-    print(f"names the right picture: {(queries['file'] == queries['query']).mean():.4f} of all copies")
+    print(
+        f"names the right picture: {(queries['file'] == queries['query']).mean():.4f} of all copies"
+    )
     print(beside_published(recalls).to_string(index=False))
     recalls.round(4).to_csv(out / "yardstick.csv", index=False)
     draw(wide[methods], out / "figures" / "yardstick.png", n)
@@ -261,14 +347,25 @@ def summary(recalls, queries, controls, negatives):
         hit, miss = table_of(queries, method), table_of(controls, method)
         moved = threshold_at(negatives[method], FPR)
         strict = recall_table(queries, controls, [method], fpr=FPR / 10).iloc[0]
-        rows.append({
-            "method": method, "pictures": len(hit), "recall": total["recall"], "low": total["low"],
-            "high": total["high"], "worst": worst["recall"], "worst_attack": worst["attack"],
-            "threshold": (cut := threshold_at(miss, FPR)), "fpr": (miss <= cut).mean(axis=None),
-            "transferred": moved,
-            "transferred_recall": (hit <= moved).mean(axis=None), "transferred_fpr": (miss <= moved).mean(axis=None),
-            "recall@.0005": strict["recall"], "low@.0005": strict["low"], "high@.0005": strict["high"],
-        })  # fmt: skip
+        rows.append(
+            {
+                "method": method,
+                "pictures": len(hit),
+                "recall": total["recall"],
+                "low": total["low"],
+                "high": total["high"],
+                "worst": worst["recall"],
+                "worst_attack": worst["attack"],
+                "threshold": (cut := threshold_at(miss, FPR)),
+                "fpr": (miss <= cut).mean(axis=None),
+                "transferred": moved,
+                "transferred_recall": (hit <= moved).mean(axis=None),
+                "transferred_fpr": (miss <= moved).mean(axis=None),
+                "recall@.0005": strict["recall"],
+                "low@.0005": strict["low"],
+                "high@.0005": strict["high"],
+            }
+        )
     return pd.DataFrame(rows).round(4)
 
 
@@ -278,8 +375,12 @@ def costs(queries, controls):
     for name, table in (("copies", queries), ("controls", controls)):
         row = {"queries": name, "n": len(table)}
         for column in ("s_cascade", "s_full"):
-            row[f"{column} median"], row[f"{column} p95"] = 1000 * table[column].quantile([0.5, 0.95])
-        rows.append(row | {f"ended at step {step}": (table["step"] == step).mean() for step in (1, 2, 3)})
+            row[f"{column} median"], row[f"{column} p95"] = 1000 * table[column].quantile(
+                [0.5, 0.95]
+            )
+        rows.append(
+            row | {f"ended at step {step}": (table["step"] == step).mean() for step in (1, 2, 3)}
+        )
     return pd.DataFrame(rows).round(3)
 
 
@@ -300,24 +401,48 @@ def draw(wide, path, n):
     ax.imshow(wide.to_numpy(), cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         text = f"{value:.2f}".lstrip("0") if value < 0.995 else "1"
-        ax.text(column, row, text, ha="center", va="center", fontsize=6.5, color="black" if value > 0.5 else "white")
-    names = wide.index.str.replace(r'(, )?(anchor="center"|resize_back=True)', "", regex=True).str.replace("()", "")
+        ax.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            color="black" if value > 0.5 else "white",
+        )
+    names = wide.index.str.replace(
+        r'(, )?(anchor="center"|resize_back=True)', "", regex=True
+    ).str.replace("()", "")
     ax.set_yticks(range(len(names)), names, fontsize=7)
     ax.set_xticks(range(wide.shape[1]), wide.columns, rotation=30, ha="left", fontsize=8)
     ax.xaxis.tick_top()
-    ax.set_title(f"Recall at image-level FPR {FPR}: {n[0]} attacked pictures, {n[1]} controls", fontsize=10)
+    ax.set_title(
+        f"Recall at image-level FPR {FPR}: {n[0]} attacked pictures, {n[1]} controls", fontsize=10
+    )
     figure.savefig(path, dpi=90)
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder")
-    parser.add_argument("--train", required=True, help="folder of other pictures that weights are fitted to")
+    parser.add_argument(
+        "--train", required=True, help="folder of other pictures that weights are fitted to"
+    )
     parser.add_argument("--work", required=True, help="folder that keeps finished parts")
-    parser.add_argument("--out", default=".", help="folder for yardstick.csv and figures/yardstick.png")
-    parser.add_argument("--attacked", type=int, default=100, help="pictures of each side that are attacked")
-    parser.add_argument("--full", type=int, default=20, help="of these, so many for which all steps are taken")
-    parser.add_argument("--per-picture", type=int, default=4, help="attacks of each training picture")
+    parser.add_argument(
+        "--out", default=".", help="folder for yardstick.csv and figures/yardstick.png"
+    )
+    parser.add_argument(
+        "--attacked", type=int, default=100, help="pictures of each side that are attacked"
+    )
+    parser.add_argument(
+        "--full", type=int, default=20, help="of these, so many for which all steps are taken"
+    )
+    parser.add_argument(
+        "--per-picture", type=int, default=4, help="attacks of each training picture"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

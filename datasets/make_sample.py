@@ -26,7 +26,17 @@ from PIL import Image, ImageDraw, ImageOps
 HERE = Path(__file__).resolve().parent
 WHEEL = "scikit-image 0.26.0, skimage/data/"
 DRAWN = "drawn by datasets/make_sample.py"
-COLUMNS = ("path", "category", "look_alike", "description", "licence", "origin", "sha256", "width", "height")
+COLUMNS = (
+    "path",
+    "category",
+    "look_alike",
+    "description",
+    "licence",
+    "origin",
+    "sha256",
+    "width",
+    "height",
+)
 CLOSE = 2.0
 """Mean difference in grey levels up to which a rebuilt picture counts as the same one.
 
@@ -53,14 +63,24 @@ def from_wheel(name: str, side: int) -> Image.Image:
     folder = Path(find_spec("skimage").origin).parent / "data"
     with Image.open(folder / name) as image:
         if image.mode == "RGBA":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert(
+                "L"
+            )
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         return image.copy()
 
 
 def _photographs() -> list[Entry]:
     return [
-        Entry(path, category, shows, partial(from_wheel, name, side), "", licence, f"{WHEEL}{name}; {credit}")
+        Entry(
+            path,
+            category,
+            shows,
+            partial(from_wheel, name, side),
+            "",
+            licence,
+            f"{WHEEL}{name}; {credit}",
+        )
         for name, path, side, category, licence, credit, shows in PHOTOS
     ]
 
@@ -182,7 +202,14 @@ def write() -> None:
     for entry in sorted(ENTRIES, key=lambda entry: entry.path):
         data = encode(entry)
         (folder / entry.path).write_bytes(data)
-        known = (entry.path, entry.category, entry.look_alike, entry.description, entry.licence, entry.origin)
+        known = (
+            entry.path,
+            entry.category,
+            entry.look_alike,
+            entry.description,
+            entry.licence,
+            entry.origin,
+        )
         rows.append((*known, hashlib.sha256(data).hexdigest(), *Image.open(io.BytesIO(data)).size))
     with open(HERE / "sample.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
@@ -197,11 +224,15 @@ def contact_sheet() -> Image.Image:
     for number, entry in enumerate(ENTRIES):
         x, y = cell * (number % across), (cell + 18) * (number // across)
         with Image.open(HERE / "sample" / entry.path) as image:
-            small = ImageOps.contain(image.convert("RGB"), (cell - 10, cell - 10), Image.Resampling.LANCZOS)
+            small = ImageOps.contain(
+                image.convert("RGB"), (cell - 10, cell - 10), Image.Resampling.LANCZOS
+            )
         sheet.paste(small, (x + (cell - small.width) // 2, y + 6 + (cell - 10 - small.height) // 2))
         # DejaVu has no Japanese glyphs: such a picture is named by what it shows
         name = entry.path if entry.path.isascii() else f"({entry.description.split(';')[0]})"
-        draw.text((x + cell / 2, y + cell + 6), name, "#333333", font("DejaVuSans", 11), anchor="mm")
+        draw.text(
+            (x + cell / 2, y + cell + 6), name, "#333333", font("DejaVuSans", 11), anchor="mm"
+        )
     return sheet
 
 
@@ -212,7 +243,9 @@ def check() -> int:
         if entry.origin != DRAWN and find_spec("skimage") is None:
             print(f"left out   {entry.path} (scikit-image is not installed)")
             continue
-        there, made = (_pixels(source) for source in (HERE / "sample" / entry.path, io.BytesIO(encode(entry))))
+        there, made = (
+            _pixels(source) for source in (HERE / "sample" / entry.path, io.BytesIO(encode(entry)))
+        )
         gap = np.abs(there - made).mean() if there.shape == made.shape else np.inf
         word = "identical" if gap == 0 else "close" if gap <= CLOSE else "different"
         different += word == "different"
@@ -227,7 +260,11 @@ def _pixels(source) -> np.ndarray:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="compare a rebuild with the files instead of writing them")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare a rebuild with the files instead of writing them",
+    )
     # file names in any script, whatever the console's own encoding
     sys.stdout.reconfigure(encoding="utf-8")
     if parser.parse_args().check:

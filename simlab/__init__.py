@@ -9,10 +9,30 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "akaze", "audit", "cache", "comparison", "datasets", "ensemble", "evaluation", "features", "grouping", "hashes",
-    "images", "keypoints", "labelling", "methods", "pairs", "perturb", "plots", "report", "scoring", "search", "specs",
-    "tables", "widgets",
-)  # fmt: skip
+    "akaze",
+    "audit",
+    "cache",
+    "comparison",
+    "datasets",
+    "ensemble",
+    "evaluation",
+    "features",
+    "grouping",
+    "hashes",
+    "images",
+    "keypoints",
+    "labelling",
+    "methods",
+    "pairs",
+    "perturb",
+    "plots",
+    "report",
+    "scoring",
+    "search",
+    "specs",
+    "tables",
+    "widgets",
+)
 _NAMES = {
     "read_image": "images",
     "list_images": "images",

@@ -71,10 +71,14 @@ def uncorrelated_pairs(stack: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 
 @checked
 def looks(
-    image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 800,
-    threshold: Annotated[float, between(1e-6, 1)] = 0.0001, half: bool = True,
+    image,
+    *,
+    max_side: MaxSide = 800,
+    max_keypoints: Annotated[int, between(1, 100_000)] = 800,
+    threshold: Annotated[float, between(1e-6, 1)] = 0.0001,
+    half: bool = True,
     enlarge: Annotated[int, between(0, 100_000)] = 200,
-) -> Looks:  # fmt: skip
+) -> Looks:
     """Return AKAZE keypoints of two looks at a picture, as it is and at half size, with a small grey copy.
 
     The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
@@ -104,9 +108,12 @@ def looks(
 
 @checked
 def aligned_distance(
-    a: Looks, b: Looks, *, ratio: Annotated[float, between(0.01, 1)] = 0.85,
+    a: Looks,
+    b: Looks,
+    *,
+    ratio: Annotated[float, between(0.01, 1)] = 0.85,
     tolerance: Annotated[float, between(0.1, 1000)] = 6.0,
-) -> float:  # fmt: skip
+) -> float:
     """Return 1 - correlation of two pictures once one is laid on the other; 1 where nothing says how.
 
     An affine transform is fitted to the matches (Lowe's ratio test, RANSAC); then the pictures themselves decide, where
@@ -120,7 +127,9 @@ def aligned_distance(
     if len(left) < 4:
         return 1.0
     source, target = b.points[right], a.points[left]
-    affine, agree = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
+    affine, agree = cv2.estimateAffine2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance
+    )
     likeness = 0.0 if affine is None else _likeness(a, b, np.vstack([affine, [0, 0, 1]]))
     if likeness < PLAIN and agree is not None and agree.sum() >= MANY:
         homography, _ = cv2.findHomography(source, target, cv2.RANSAC, tolerance)
@@ -132,12 +141,16 @@ def _likeness(a: Looks, b: Looks, to_a: np.ndarray) -> float:
     """Correlation, 0 to 1, where the small pictures overlap, in the frame of the coarser: the finer is shrunk to it."""
     if not 1 / 400 < np.linalg.det(to_a[:2, :2] / to_a[2, 2]) < 400:
         return 0.0
-    to_a = np.diag([a.scale[0], a.scale[0], 1]) @ to_a @ np.diag([1 / b.scale[0], 1 / b.scale[0], 1])
+    to_a = (
+        np.diag([a.scale[0], a.scale[0], 1]) @ to_a @ np.diag([1 / b.scale[0], 1 / b.scale[0], 1])
+    )
     if np.linalg.det(to_a[:2, :2] / to_a[2, 2]) > 1:
         a, b, to_a = b, a, np.linalg.inv(to_a)
     size = a.grey.shape[::-1]
     laid = cv2.warpPerspective(b.grey.astype(np.float32), to_a, size)
-    mask = cv2.warpPerspective(np.ones(b.grey.shape, np.float32), to_a, size, flags=cv2.INTER_NEAREST)
+    mask = cv2.warpPerspective(
+        np.ones(b.grey.shape, np.float32), to_a, size, flags=cv2.INTER_NEAREST
+    )
     if mask.sum() < LEAST_OVERLAP:
         return 0.0
     first, second = (

@@ -43,31 +43,48 @@ def audit_sources(
         ValueError: a method that is not a hash, or one with ``mirror=True``.
     """
     table, resolved = as_table(images), registry.resolve(methods)
-    if others := [m.name for m in resolved if m.unit != "bits" or m.compare_many is None or m.mirrored]:
-        raise ValueError(f"an audit looks with hashes, of pictures as they are; {others[0]!r} is none")
+    if others := [
+        m.name for m in resolved if m.unit != "bits" or m.compare_many is None or m.mirrored
+    ]:
+        raise ValueError(
+            f"an audit looks with hashes, of pictures as they are; {others[0]!r} is none"
+        )
     variants = [Variant(path) for path in table["path"]]
     wanted = [(variant, method.feature) for variant in variants for method in resolved]
     with opened(cache) as kept:
         store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
         store.make(wanted)
         found = {pair: unpack(value)[0] for pair, value in store.get(wanted).items() if value}
-    usable = np.array([all((variant, method.feature) in found for method in resolved) for variant in variants])
+    usable = np.array(
+        [all((variant, method.feature) in found for method in resolved) for variant in variants]
+    )
     table, variants = table[usable], [variant for variant, use in zip(variants, usable) if use]
     none = np.zeros((0, 1), dtype=bool)
-    packed = [hashes.pack(np.array([found[v, method.feature] for v in variants] or none)) for method in resolved]
+    packed = [
+        hashes.pack(np.array([found[v, method.feature] for v in variants] or none))
+        for method in resolved
+    ]
     i, j = _near(packed, [NEAR * method.maximum for method in resolved], table["source"].to_numpy())
     paths = table["path"].to_numpy()
-    distances = {method.name: hashes.hamming_rows(bits[i], bits[j]) for method, bits in zip(resolved, packed)}
+    distances = {
+        method.name: hashes.hamming_rows(bits[i], bits[j]) for method, bits in zip(resolved, packed)
+    }
     audit = pd.DataFrame({"reference": paths[i], "query": paths[j], **distances})
-    return audit.iloc[audit[list(distances)].mean(axis=1).argsort(kind="stable")].reset_index(drop=True)
+    return audit.iloc[audit[list(distances)].mean(axis=1).argsort(kind="stable")].reset_index(
+        drop=True
+    )
 
 
-def _near(packed: list[np.ndarray], limits: list[float], sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _near(
+    packed: list[np.ndarray], limits: list[float], sources: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Indexes of pairs of different sources that enough of the hashes call near."""
     blocks = []
     for start in range(0, len(sources), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        near = (hashes.hamming_matrix(bits[rows], bits) < limit for bits, limit in zip(packed, limits))
+        near = (
+            hashes.hamming_matrix(bits[rows], bits) < limit for bits, limit in zip(packed, limits)
+        )
         votes = sum(matrix.view(np.uint8) for matrix in near)
         i, j = np.nonzero(votes >= min(2, len(packed)))
         blocks.append(np.stack([i + start, j]))

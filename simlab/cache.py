@@ -23,7 +23,13 @@ SCHEMA = 1
 _APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
 _BATCH = 900  # SQLite's limit of variables in one statement is 999 in old builds
 _TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
-_SUFFIXES = ("", ".sqlite", ".sqlite3", ".db", ".cache")  # of files that may be set aside: never somebody's picture
+_SUFFIXES = (
+    "",
+    ".sqlite",
+    ".sqlite3",
+    ".db",
+    ".cache",
+)  # of files that may be set aside: never somebody's picture
 _KINDS = "biuf"  # of arrays: booleans and numbers
 
 # a damaged name in SQLite's message need not be Unicode, which Python then trips over
@@ -49,7 +55,9 @@ def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
     arrays = [np.asarray(a) for a in (feature if isinstance(feature, tuple) else (feature,))]
     wrong = next((a.dtype for a in arrays if a.dtype.kind not in _KINDS), None)
     if wrong is not None:
-        raise ValueError(f"a feature is an array of numbers or booleans, or a tuple of them, not {wrong}")
+        raise ValueError(
+            f"a feature is an array of numbers or booleans, or a tuple of them, not {wrong}"
+        )
     header = json.dumps([[a.dtype.str, a.shape] for a in arrays]).encode()
     return header + b"\n" + b"".join(a.tobytes() for a in arrays)
 
@@ -135,7 +143,9 @@ class Cache:
                 with self._in_words():
                     self._insert(rows)
         if self.read_only and rows:
-            warnings.warn(f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2)
+            warnings.warn(
+                f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2
+            )
 
     def _parts(self, keys: Iterable[bytes]) -> Iterator[list[bytes]]:
         keys = list(keys)
@@ -147,7 +157,11 @@ class Cache:
         places = ("main", "temp") if self.read_only else ("main",)
         with self._lock:
             try:
-                return [row for place in places for row in self._connection.execute(query.format(place), keys)]
+                return [
+                    row
+                    for place in places
+                    for row in self._connection.execute(query.format(place), keys)
+                ]
             except _FAULTS as error:
                 self._begin_anew(error)
                 return []
@@ -174,7 +188,10 @@ class Cache:
 
     def _begin_anew(self, error: Exception) -> None:
         """Open an empty file in place of a damaged one; errors that lie not in the file are raised in words."""
-        refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY and not self.read_only
+        refused = (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+            and not self.read_only
+        )
         with contextlib.suppress(AttributeError):  # not opened yet
             self._connection.close()
         # where another process has begun anew already, its file is sound
@@ -212,7 +229,10 @@ def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
 def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
     connection.text_factory = bytes  # damage may turn bytes into a text, which need not be Unicode
     connection.execute("PRAGMA trusted_schema = OFF")
-    marks = tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    marks = tuple(
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("application_id", "user_version")
+    )
     if marks != (_APPLICATION_ID, SCHEMA):
         raise _ForeignFile("it belongs to another program or version")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -25,7 +25,9 @@ LINKAGES = ("single", "average", "complete")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files: no window, no display needed
-    if sys.stderr is None:  # closed: a file that is opened next would take what libraries write there
+    if (
+        sys.stderr is None
+    ):  # closed: a file that is opened next would take what libraries write there
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
@@ -46,7 +48,11 @@ def study(options: argparse.Namespace) -> None:
     out = _writable(options.out)
     images = _images(options)
     pairs = sl.make_pairs(
-        images, options.perturbations, negatives=options.negatives, design=options.design, seed=options.seed
+        images,
+        options.perturbations,
+        negatives=options.negatives,
+        design=options.design,
+        seed=options.seed,
     )
     names = [method.name for method in sl.methods.resolve(options.methods)]
     with sl.cache.Cache(options.cache) as cache:
@@ -80,13 +86,17 @@ def tune(options: argparse.Namespace) -> None:
 def find(options: argparse.Namespace) -> None:
     """List copies among pictures, or of `--query`, by a recipe: found.csv, groups.csv and a report in `--out`."""
     if options.methods:
-        raise ValueError("--methods: a search uses those of its recipe; simlab tune makes one of other methods")
+        raise ValueError(
+            "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
+        )
     out, recipe = _writable(options.out), sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
     found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
     groups = sl.group(found, linkage=options.linkage)
     report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
-    _say(f"{len(found):,} pairs of copies; {len(found.attrs['errors']):,} unreadable pictures; report: {report}")
+    _say(
+        f"{len(found):,} pairs of copies; {len(found.attrs['errors']):,} unreadable pictures; report: {report}"
+    )
 
 
 def features(options: argparse.Namespace) -> None:
@@ -94,22 +104,32 @@ def features(options: argparse.Namespace) -> None:
     target = Path(options.out)
     _writable(target.parent)
     methods = [method.name for method in sl.methods.resolve(options.methods)]
-    table = sl.features.describe(_images(options), methods, cache=options.cache, n_jobs=options.jobs)
+    table = sl.features.describe(
+        _images(options), methods, cache=options.cache, n_jobs=options.jobs
+    )
     with sl.report.whole(target.parent) as folder:
         sl.report.write_csv(table, folder / target.name)
-    _say(f"{len(table):,} pictures, {int(table['status'].eq('error').sum()):,} of them unreadable: {target}")
+    _say(
+        f"{len(table):,} pictures, {int(table['status'].eq('error').sum()):,} of them unreadable: {target}"
+    )
 
 
 def verify(options: argparse.Namespace) -> None:
     """Score a sample of a study again, and list what has drifted; the exit status is 1 if anything has."""
     drift = sl.report.verify(
-        options.study, root=options.root, n_pairs=options.pairs, seed=options.seed, n_jobs=options.jobs
+        options.study,
+        root=options.root,
+        n_pairs=options.pairs,
+        seed=options.seed,
+        n_jobs=options.jobs,
     )
     for row in drift.itertuples():
         _say(_printable(f"{row.what} {row.name}: {row.drift}"))
     if len(drift):
         raise ValueError(f"{options.study} no longer holds; see above")
-    _say(f"{options.study} holds: versions, pictures and distances of up to {options.pairs} pairs are as they were")
+    _say(
+        f"{options.study} holds: versions, pictures and distances of up to {options.pairs} pairs are as they were"
+    )
 
 
 def default_cache() -> Path:
@@ -121,68 +141,150 @@ def default_cache() -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="simlab", description="Find out which method finds copies of your pictures, and find them."
+        prog="simlab",
+        description="Find out which method finds copies of your pictures, and find them.",
     )
     parser.add_argument("--version", action="version", version=f"simlab {sl.__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-
-    verb = _verb(verbs, study, "compare methods on variants of pictures: tables, figures, a report")
-    verb.add_argument("images", nargs="?", metavar="IMAGES", help="folder of pictures (default: the built-in sample)")
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-    verb.add_argument("--perturbations", default="basic", metavar="SPECS", help="a preset or specs (default: basic)")
-    verb.add_argument("--negatives", type=int, default=3000, metavar="N", help="pairs of different pictures (3000)")
-    verb.add_argument("--design", default="original-variant", help="which pictures make a negative pair")
-    verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
-
-    for function, summary in (
-        (evaluate, "measure methods on labelled pairs: metrics, thresholds, a report"),
-        (tune, "fit an ensemble of methods on labelled pairs: a recipe, a report"),
-    ):
-        verb = _verb(verbs, function, summary)
-        verb.add_argument("labels", metavar="LABELS.csv", help="columns reference, query, label")
-        verb.add_argument("--root", metavar="DIR", help="folder that the paths are relative to (default: the CSV's)")
-        verb.add_argument("--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)")
-        verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-
-    verb = _verb(verbs, find, "list copies in a folder, or of a picture: tables of pairs and groups, a report")
-    verb.add_argument("images", metavar="IMAGES", help="folder of pictures; nothing in it is changed")
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-    verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
-    verb.add_argument("--recipe", metavar="FILE", help="from simlab tune (default: the one that ships with simlab)")
-    verb.add_argument("--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)")
-    verb.add_argument("--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)")
-    verb.set_defaults(sources=None)
-
-    verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
-    verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
-    verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
-    verb.add_argument("--sources", type=int, metavar="N", help="take N of the pictures, always the same for a seed")
-
+    _add_study(verbs)
+    _add_evaluate(verbs)
+    _add_tune(verbs)
+    _add_find(verbs)
+    _add_features(verbs)
     _add_verify(verbs)
     return parser
 
 
+def _add_study(verbs) -> None:
+    verb = _verb(verbs, study, "compare methods on variants of pictures: tables, figures, a report")
+    verb.add_argument(
+        "images",
+        nargs="?",
+        metavar="IMAGES",
+        help="folder of pictures (default: the built-in sample)",
+    )
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    verb.add_argument(
+        "--perturbations",
+        default="basic",
+        metavar="SPECS",
+        help="a preset or specs (default: basic)",
+    )
+    verb.add_argument(
+        "--negatives",
+        type=int,
+        default=3000,
+        metavar="N",
+        help="pairs of different pictures (3000)",
+    )
+    verb.add_argument(
+        "--design", default="original-variant", help="which pictures make a negative pair"
+    )
+    _add_sources(verb)
+
+
+def _add_evaluate(verbs) -> None:
+    summary = "measure methods on labelled pairs: metrics, thresholds, a report"
+    verb = _verb(verbs, evaluate, summary)
+    _add_labels(verb)
+
+
+def _add_tune(verbs) -> None:
+    summary = "fit an ensemble of methods on labelled pairs: a recipe, a report"
+    verb = _verb(verbs, tune, summary)
+    _add_labels(verb)
+
+
+def _add_find(verbs) -> None:
+    summary = "list copies in a folder, or of a picture: tables of pairs and groups, a report"
+    verb = _verb(verbs, find, summary)
+    verb.add_argument(
+        "images", metavar="IMAGES", help="folder of pictures; nothing in it is changed"
+    )
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
+    verb.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="from simlab tune (default: the one that ships with simlab)",
+    )
+    verb.add_argument(
+        "--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)"
+    )
+    verb.add_argument(
+        "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
+    )
+    verb.set_defaults(sources=None)
+
+
+def _add_features(verbs) -> None:
+    verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
+    verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
+    verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
+    _add_sources(verb)
+
+
+def _add_labels(verb) -> None:
+    verb.add_argument("labels", metavar="LABELS.csv", help="columns reference, query, label")
+    verb.add_argument(
+        "--root",
+        metavar="DIR",
+        help="folder that the paths are relative to (default: the CSV's)",
+    )
+    verb.add_argument(
+        "--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)"
+    )
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+
+
+def _add_sources(verb) -> None:
+    verb.add_argument(
+        "--sources",
+        type=int,
+        metavar="N",
+        help="take N of the pictures, always the same for a seed",
+    )
+
+
 def _add_verify(verbs) -> None:
     summary = "score a sample of a study again; exit status 1 if anything has drifted"
-    verb = verbs.add_parser("verify", help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    verb = verbs.add_parser(
+        "verify", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
     verb.set_defaults(verb=verify)
     verb.add_argument("study", metavar="DIR", help="folder that study, evaluate or tune wrote")
-    verb.add_argument("--root", metavar="DIR", help="folder that the pictures are in (default: as run.json says)")
-    verb.add_argument("--pairs", type=int, default=200, metavar="N", help="pairs that are scored again (200)")
+    verb.add_argument(
+        "--root", metavar="DIR", help="folder that the pictures are in (default: as run.json says)"
+    )
+    verb.add_argument(
+        "--pairs", type=int, default=200, metavar="N", help="pairs that are scored again (200)"
+    )
     _common(verb)
 
 
 def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(function.__name__, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    verb = verbs.add_parser(
+        function.__name__, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
     verb.set_defaults(verb=function)
-    verb.add_argument("--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'")
-    verb.add_argument("--cache", type=Path, default=None, metavar="FILE", help="where features are kept between runs")
+    verb.add_argument(
+        "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
+    )
+    verb.add_argument(
+        "--cache",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="where features are kept between runs",
+    )
     return _common(verb)
 
 
 def _common(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     verb.add_argument("--seed", type=int, default=0, metavar="S", help="of every random choice (0)")
-    verb.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core")
+    verb.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core"
+    )
     return verb
 
 
@@ -193,7 +295,9 @@ def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dic
     names = [method.name for method in sl.methods.resolve(options.methods)]
     pairs = sl.read_pairs(options.labels, root=options.root, encoding=options.encoding)
     _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
-    scores = sl.score_pairs(pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs)
+    scores = sl.score_pairs(
+        pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs
+    )
     files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})
     inputs = sl.features.digests(sl.datasets.as_table(files, root=pairs.attrs["root"]))
     return out, scores, _run(options, names) | {"inputs": inputs}
@@ -209,9 +313,18 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
 
 def _run(options: argparse.Namespace, methods: list[str]) -> dict:
     """What run.json says of how a result was made."""
-    arguments = {key: value for key, value in vars(options).items() if key not in ("verb", "command")}
-    plain = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in arguments.items()}
-    return {"command": options.command, "arguments": plain | {"methods": methods}, "seed": options.seed}
+    arguments = {
+        key: value for key, value in vars(options).items() if key not in ("verb", "command")
+    }
+    plain = {
+        key: os.fspath(value) if isinstance(value, Path) else value
+        for key, value in arguments.items()
+    }
+    return {
+        "command": options.command,
+        "arguments": plain | {"methods": methods},
+        "seed": options.seed,
+    }
 
 
 def _writable(folder: str | Path) -> Path:
@@ -230,7 +343,9 @@ def _writable(folder: str | Path) -> Path:
 def _stoppable() -> Iterator[None]:
     """A closed terminal and a polite kill do what Ctrl-C does: workers end, and nothing half-made stays."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    default = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]  # not under nohup
+    default = [
+        number for number in numbers if signal.getsignal(number) == signal.SIG_DFL
+    ]  # not under nohup
     try:
         for number in default:
             signal.signal(number, signal.default_int_handler)

@@ -54,10 +54,15 @@ class Comparison:
         self.reference, self.query, self.methods = reference, query, list(methods)
         same = reference.image.size == query.image.size and reference.content == query.content
         a, b = (
-            seen.values(feature for method in self.methods for feature in method.features(query=is_query))
+            seen.values(
+                feature for method in self.methods for feature in method.features(query=is_query)
+            )
             for seen, is_query in ((reference, False), (query, True))
         )
-        rows = [(*compare_features(method, a, b, same), method.maximum, method.unit) for method in self.methods]
+        rows = [
+            (*compare_features(method, a, b, same), method.maximum, method.unit)
+            for method in self.methods
+        ]
         names = pd.Index([method.name for method in self.methods], name="method")
         self.table = pd.DataFrame(rows, names, ["distance", "no_evidence", "maximum", "unit"])
 
@@ -71,7 +76,11 @@ class Comparison:
     def hashes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """The bits of both pictures by method, of those that are hashes; the first of several with the same bits."""
         first = {method.feature: method for method in reversed(self.methods)}
-        pairs = {method.name: self._features(method) for method in self.methods if first[method.feature] is method}
+        pairs = {
+            method.name: self._features(method)
+            for method in self.methods
+            if first[method.feature] is method
+        }
         return {name: pair for name, pair in pairs.items() if all(map(_is_hash, pair))}
 
     @functools.cached_property
@@ -85,7 +94,10 @@ class Comparison:
         return None
 
     def _features(self, method: Method) -> list[Any]:
-        packed = [seen.values([method.feature])[method.feature.key] for seen in (self.reference, self.query)]
+        packed = [
+            seen.values([method.feature])[method.feature.key]
+            for seen in (self.reference, self.query)
+        ]
         return [method.restore(unpack(value)) if value else None for value in packed]
 
 

@@ -50,7 +50,9 @@ def load_sample() -> pd.DataFrame:
     """
     sheet = DATA / "sample.csv"
     if not sheet.is_file():
-        raise ValueError(f"no sample at {str(sheet)!r}: install simlab from its clone (pip install -e .)")
+        raise ValueError(
+            f"no sample at {str(sheet)!r}: install simlab from its clone (pip install -e .)"
+        )
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
 
 
@@ -93,12 +95,16 @@ def as_table(
         return from_folder(images)
     table = images.copy() if isinstance(images, pd.DataFrame) else _from_paths(images)
     if "path" not in table:
-        raise ValueError(f"a table of images needs a column path; found: {', '.join(map(str, table))}")
+        raise ValueError(
+            f"a table of images needs a column path; found: {', '.join(map(str, table))}"
+        )
     if table.empty:
         raise ValueError("no images: the list or table is empty")
     twice = table["path"][table["path"].duplicated()]
     if not twice.empty:
-        raise ValueError(f"a path may stand in the images once; {twice.iloc[0]!r} stands there again")
+        raise ValueError(
+            f"a path may stand in the images once; {twice.iloc[0]!r} stands there again"
+        )
     given = table["source"] if "source" in table else table["path"]
     table["source"] = given.where(given.notna() & given.ne(""), table["path"])
     table = table[["path", "source", *(name for name in table if name not in ("path", "source"))]]
@@ -170,7 +176,9 @@ def _from_paths(paths: Iterable) -> pd.DataFrame:
     return table
 
 
-def _download(registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool) -> None:
+def _download(
+    registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
+) -> None:
     import pooch
     from tqdm.auto import tqdm
 

@@ -88,39 +88,51 @@ class Store:
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
         complete = self._chain(variant.perturbation)[1]
-        return key(self.contents[variant.path], complete, str(variant.seed), feature.key, versions())
+        return key(
+            self.contents[variant.path], complete, str(variant.seed), feature.key, versions()
+        )
 
     def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
         """Extract those features that the cache does not have; failures go to :attr:`errors`."""
         missing = self._missing(wanted)
         tasks = [(path, self._jobs(path, variants)) for path, variants in missing.items()]
         total = sum(len(jobs) for _, jobs in tasks)
-        with tqdm(desc="features", total=total, unit="picture", disable=not self.progress or not total) as bar:
+        with tqdm(
+            desc="features", total=total, unit="picture", disable=not self.progress or not total
+        ) as bar:
             arguments = self._arguments(tasks)
             with stopping(run(_extract_source, arguments, n_jobs=self.n_jobs)) as done:
                 for path, results in done:
                     self._keep(path, results)
                     bar.update(len(results) if isinstance(results, list) else 1)
 
-    def get(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[tuple[Variant, Feature], bytes]:
+    def get(
+        self, wanted: Iterable[tuple[Variant, Feature]]
+    ) -> dict[tuple[Variant, Feature], bytes]:
         """Return packed features; ``b""`` is no evidence. A row that the cache lost meanwhile is made again."""
         wanted = [pair for pair in wanted if not self.error(pair[0])]
         keys = [self.key(*pair) for pair in wanted]
         found = self.cache.get(keys)
         if lost := [pair for pair, k in zip(wanted, keys) if k not in found]:
             for path, variants in self._grouped(lost).items():
-                results = _extract_source(self.root / path, self.contents[path], self._jobs(path, variants))
+                results = _extract_source(
+                    self.root / path, self.contents[path], self._jobs(path, variants)
+                )
                 found.update(self._keep(path, results))
         return {pair: found[k] for pair, k in zip(wanted, keys) if k in found}
 
-    def _missing(self, wanted: Iterable[tuple[Variant, Feature]]) -> dict[str, dict[Variant, list[Feature]]]:
+    def _missing(
+        self, wanted: Iterable[tuple[Variant, Feature]]
+    ) -> dict[str, dict[Variant, list[Feature]]]:
         wanted = list(dict.fromkeys(wanted))
         self.read(dict.fromkeys(variant.path for variant, _ in wanted))
         keys = {self.key(*pair): pair for pair in wanted if not self.error(pair[0])}
         present = self.cache.present(keys)
         return self._grouped(pair for k, pair in keys.items() if k not in present)
 
-    def _grouped(self, pairs: Iterable[tuple[Variant, Feature]]) -> dict[str, dict[Variant, list[Feature]]]:
+    def _grouped(
+        self, pairs: Iterable[tuple[Variant, Feature]]
+    ) -> dict[str, dict[Variant, list[Feature]]]:
         grouped: dict[str, dict[Variant, list[Feature]]] = defaultdict(lambda: defaultdict(list))
         for variant, feature in pairs:
             grouped[variant.path][variant].append(feature)
@@ -141,14 +153,18 @@ class Store:
                 data = str(error)
             yield path, (data, self.contents[path], jobs)
 
-    def _keep(self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str) -> dict[bytes, bytes]:
+    def _keep(
+        self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str
+    ) -> dict[bytes, bytes]:
         if isinstance(results, str):
             # another file of the same content would end this process too, where its features are found lost
             same = [p for p, content in self.contents.items() if content == self.contents[path]]
             self.errors |= dict.fromkeys(same if isinstance(results, Died) else [path], results)
             return {}
         entries = {
-            self.key(variant, feature): value for variant, values, _ in results for feature, value in values.items()
+            self.key(variant, feature): value
+            for variant, values, _ in results
+            for feature, value in values.items()
         }
         self.errors.update((variant, error) for variant, _, error in results if error)
         self.cache.put(entries)
@@ -183,7 +199,9 @@ def describe(
         errors = [store.error(variant) for variant in variants]
         columns = {method.name: [_shown(store, v, method) for v in variants] for method in resolved}
     status = ["error" if error else "ok" for error in errors]
-    return pd.DataFrame({"file": table["path"].to_numpy(), "status": status, "error": errors, **columns})
+    return pd.DataFrame(
+        {"file": table["path"].to_numpy(), "status": status, "error": errors, **columns}
+    )
 
 
 def digests(images) -> dict[str, str]:
@@ -195,7 +213,9 @@ def digests(images) -> dict[str, str]:
     return store.contents
 
 
-def run(function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int) -> Iterator[tuple[Any, Any]]:
+def run(
+    function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int
+) -> Iterator[tuple[Any, Any]]:
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in parallel, in the order they end.
 
     A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`; the
@@ -207,7 +227,8 @@ def run(function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int) 
     while True:
         handed_out: dict[Any, tuple] = {}
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(
-            joblib.delayed(_named)(name, function, arguments) for name, arguments in _noted(tasks, handed_out)
+            joblib.delayed(_named)(name, function, arguments)
+            for name, arguments in _noted(tasks, handed_out)
         )
         try:
             with stopping(results):
@@ -241,10 +262,14 @@ def _shown(store: Store, variant: Variant, method: registry.Method) -> str:
     if not value:
         return ""
     arrays = unpack(value)
-    return np.packbits(arrays[0]).tobytes().hex() if arrays[0].dtype == bool else str(len(arrays[0]))
+    return (
+        np.packbits(arrays[0]).tobytes().hex() if arrays[0].dtype == bool else str(len(arrays[0]))
+    )
 
 
-def _noted(tasks: Iterator[tuple[Any, tuple]], handed_out: dict[Any, tuple]) -> Iterator[tuple[Any, tuple]]:
+def _noted(
+    tasks: Iterator[tuple[Any, tuple]], handed_out: dict[Any, tuple]
+) -> Iterator[tuple[Any, tuple]]:
     for name, arguments in tasks:
         handed_out[name] = arguments
         yield name, arguments
@@ -265,11 +290,17 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
         try:
             # two tasks, so that joblib does not run the only one in this process
             done = joblib.Parallel(n_jobs=2)(
-                joblib.delayed(_named)(*task) for task in ((name, function, arguments), (None, int, ()))
+                joblib.delayed(_named)(*task)
+                for task in ((name, function, arguments), (None, int, ()))
             )
             yield done[0]
         except TerminatedWorkerError:
-            yield name, Died("the process that worked on it died twice: a decoder crash, or not enough memory")
+            yield (
+                name,
+                Died(
+                    "the process that worked on it died twice: a decoder crash, or not enough memory"
+                ),
+            )
 
 
 def _extract_source(
@@ -300,7 +331,9 @@ def _extract_variant(image, digest: bytes, job: Job) -> tuple[Variant, dict[Feat
             pixels = perturb.content_digest(variant) if job.chain.steps else digest
             by_feature[PIXELS] = pack(np.frombuffer(pixels, dtype=np.uint8))
         return job.variant, by_feature, ""
-    except Exception as error:  # a user's own method or perturbation may raise anything: one row, not the run
+    except (
+        Exception
+    ) as error:  # a user's own method or perturbation may raise anything: one row, not the run
         return job.variant, {}, in_words(error)
 
 

@@ -16,8 +16,14 @@ MAX_LINKED = 15_000
 """Most pictures with a found pair that are clustered: the distances of all their pairs take 900 MB."""
 
 MEASURES = (
-    "pair_precision", "pair_recall", "pair_f1", "bcubed_precision", "bcubed_recall", "bcubed_f1", "adjusted_rand",
-)  # fmt: skip
+    "pair_precision",
+    "pair_recall",
+    "pair_f1",
+    "bcubed_precision",
+    "bcubed_recall",
+    "bcubed_f1",
+    "adjusted_rand",
+)
 """What :func:`quality` says of groups."""
 
 
@@ -61,9 +67,14 @@ def group(
     table = table.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
     table["group"] = pd.factorize(table["group"])[0]
     table["representative"] = table.groupby("group")["file"].transform("first")
-    known = {frozenset(pair): d for *pair, d in found[["reference", "query", "distance"]].itertuples(index=False)}
+    known = {
+        frozenset(pair): d
+        for *pair, d in found[["reference", "query", "distance"]].itertuples(index=False)
+    }
     pairs = zip(table["file"], table["representative"])
-    table["distance"] = [0.0 if file == first else known.get(frozenset((file, first)), 1.0) for file, first in pairs]
+    table["distance"] = [
+        0.0 if file == first else known.get(frozenset((file, first)), 1.0) for file, first in pairs
+    ]
     table["chained"] = _chained(found, table, threshold)
     return table[["file", "group", "size", "representative", "distance", "chained"]]
 
@@ -79,16 +90,26 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     if linkage not in get_args(Linkage):
         raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
     if missing := [name for name in ("reference", "query", "distance") if name not in found]:
-        raise ValueError(f"found needs the columns reference, query and distance; missing: {', '.join(missing)}")
+        raise ValueError(
+            f"found needs the columns reference, query and distance; missing: {', '.join(missing)}"
+        )
     if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
         raise ValueError("the distance of every found pair must lie in 0 to 1")
     pairs = zip(found["reference"], found["query"])
-    if wrong := [pair for pair in pairs if len({name for name in pair if isinstance(name, str)}) < 2]:
-        raise ValueError(f"reference and query must be two files, as text, in every row, not {wrong[0]}")
+    if wrong := [
+        pair for pair in pairs if len({name for name in pair if isinstance(name, str)}) < 2
+    ]:
+        raise ValueError(
+            f"reference and query must be two files, as text, in every row, not {wrong[0]}"
+        )
     files = sorted({*found["reference"], *found["query"]})
     if len(files) > MAX_LINKED:
-        raise ValueError(f"{len(files):,} pictures have copies, more than {MAX_LINKED:,}; take a lower threshold")
-    merges = hierarchy.linkage(_condensed(found, files), method=linkage) if files else np.zeros((0, 4))
+        raise ValueError(
+            f"{len(files):,} pictures have copies, more than {MAX_LINKED:,}; take a lower threshold"
+        )
+    merges = (
+        hierarchy.linkage(_condensed(found, files), method=linkage) if files else np.zeros((0, 4))
+    )
     table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
     table = table.astype({"left": int, "right": int, "size": int})
     table.attrs["files"] = files
@@ -119,14 +140,19 @@ def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd
     if known.empty:
         raise ValueError("truth must name files of the groups; it names none of them")
     cells = known.groupby(["group", "truth"]).size()
-    n, by_group, by_truth = len(known), *(cells.groupby(level=level).transform("sum") for level in (0, 1))
+    n, by_group, by_truth = (
+        len(known),
+        *(cells.groupby(level=level).transform("sum") for level in (0, 1)),
+    )
     counts = cells, *(known[side].value_counts() for side in ("group", "truth"))
     both, said, true = (float((count * (count - 1) / 2).sum()) for count in counts)
     precision, recall = (cells**2 / by_group).sum() / n, (cells**2 / by_truth).sum() / n
     chance = _ratio(said * true, n * (n - 1) / 2)
     rand = 1.0 if both == said == true else _ratio(both - chance, (said + true) / 2 - chance)
     pair = _ratio(both, said), _ratio(both, true), _ratio(2 * both, said + true)
-    return pd.Series([*pair, precision, recall, 2 / (1 / precision + 1 / recall), rand], index=MEASURES)
+    return pd.Series(
+        [*pair, precision, recall, 2 / (1 / precision + 1 / recall), rand], index=MEASURES
+    )
 
 
 def choose_cut(
@@ -157,21 +183,32 @@ def choose_cut(
     for linkage in linkages:
         merges = linkage_table(found, linkage=linkage)
         heights = merges["distance"][merges["distance"] < 1]
-        cuts = np.unique(np.quantile(heights, np.linspace(0, 1, steps), method="nearest")) if len(heights) else [0.5]
+        cuts = (
+            np.unique(np.quantile(heights, np.linspace(0, 1, steps), method="nearest"))
+            if len(heights)
+            else [0.5]
+        )
         for cut in cuts:
             groups = table.assign(group=_cut(merges, table["file"], cut))
             facts = {"linkage": linkage, "threshold": cut, "n_groups": groups["group"].nunique()}
             rows.append(facts | quality(groups, truth).to_dict())
     order = [measure, "threshold"]
-    return pd.DataFrame(rows).sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
+    return pd.DataFrame(rows).sort_values(
+        order, ascending=[False, True], kind="stable", ignore_index=True
+    )
 
 
 def _condensed(found: pd.DataFrame, files: list[str]) -> np.ndarray:
     """The distances of all pairs of files in scipy's order: 1 where no pair was found."""
     number = {file: n for n, file in enumerate(files)}
-    i, j = np.sort([found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")], axis=0)
+    i, j = np.sort(
+        [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")],
+        axis=0,
+    )
     distances = np.ones(len(files) * (len(files) - 1) // 2)
-    np.minimum.at(distances, len(files) * i - i * (i + 1) // 2 + j - i - 1, found["distance"].to_numpy(float))
+    np.minimum.at(
+        distances, len(files) * i - i * (i + 1) // 2 + j - i - 1, found["distance"].to_numpy(float)
+    )
     return distances
 
 
@@ -193,13 +230,19 @@ def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.S
     return n_near < table["size"] * (table["size"] - 1) / 2
 
 
-def _pictures(found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None) -> pd.DataFrame:
-    known = pd.DataFrame(found.attrs.get("pictures", {"file": []}) if pictures is None else pictures)
+def _pictures(
+    found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
+) -> pd.DataFrame:
+    known = pd.DataFrame(
+        found.attrs.get("pictures", {"file": []}) if pictures is None else pictures
+    )
     if "file" not in known or known["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
     others = sorted({*found["reference"], *found["query"]} - {*known["file"]})
     table = pd.concat([known, pd.DataFrame({"file": others})], ignore_index=True)
-    return table.reindex(columns=["file", "pixels", "sharpness"]).fillna({"pixels": 0, "sharpness": 0.0})
+    return table.reindex(columns=["file", "pixels", "sharpness"]).fillna(
+        {"pixels": 0, "sharpness": 0.0}
+    )
 
 
 def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -207,7 +250,9 @@ def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
         return dict(truth)
     file = "file" if "file" in truth else "path"
     if missing := [name for name in (file, "source") if name not in truth]:
-        raise ValueError(f"truth needs the columns file (or path) and source; missing: {', '.join(missing)}")
+        raise ValueError(
+            f"truth needs the columns file (or path) and source; missing: {', '.join(missing)}"
+        )
     return dict(zip(truth[file], truth["source"]))
 
 

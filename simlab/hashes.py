@@ -22,7 +22,9 @@ SEGMENTATION_SIDE = 300
 """Side in pixels of the copy in which crop_resistant_hash finds its segments."""
 
 HashSize = Annotated[int, between(2, 256)]
-PowerOfTwo = Annotated[int, Rule("a power of 2 from 2 to 256", [2**n for n in range(1, 9)].__contains__)]
+PowerOfTwo = Annotated[
+    int, Rule("a power of 2 from 2 to 256", [2**n for n in range(1, 9)].__contains__)
+]
 
 
 @checked
@@ -39,7 +41,9 @@ def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
 
 
 @checked
-def phash(image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(1, 16)] = 4) -> np.ndarray:
+def phash(
+    image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(1, 16)] = 4
+) -> np.ndarray:
     """Return hash_size² bits: the low frequencies of a discrete cosine transform that exceed their median.
 
     Args:
@@ -65,7 +69,9 @@ def dhash(image, *, hash_size: HashSize = 8) -> np.ndarray:
 
 
 @checked
-def phash_simple(image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(2, 16)] = 4) -> np.ndarray:
+def phash_simple(
+    image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(2, 16)] = 4
+) -> np.ndarray:
     """Return hash_size² bits: the low frequencies of a cosine transform of the rows that exceed their mean.
 
     Args:
@@ -125,10 +131,12 @@ def colorhash(image, *, binbits: Annotated[int, between(1, 16)] = 3) -> np.ndarr
 
 @checked
 def crop_resistant_hash(
-    image, *, limit_segments: Annotated[int, between(1, 1000)] | None = None,
+    image,
+    *,
+    limit_segments: Annotated[int, between(1, 1000)] | None = None,
     segment_threshold: Annotated[int, between(0, 255)] = 128,
     min_segment_size: Annotated[int, between(100, 50_000)] = 500,
-) -> np.ndarray | None:  # fmt: skip
+) -> np.ndarray | None:
     """Return a dhash of the box around each bright and each dark region: bool (segments, 64).
 
     Args:
@@ -142,11 +150,21 @@ def crop_resistant_hash(
     side = SEGMENTATION_SIDE
     small = grey.resize((side, side), Image.Resampling.LANCZOS)
     smooth = np.asarray(small.filter(ImageFilter.GaussianBlur()).filter(ImageFilter.MedianFilter()))
-    regions = _regions(smooth > segment_threshold, min_segment_size) or [(side * side, np.s_[:side, :side])]
-    regions = sorted(regions, key=lambda region: -region[0])[:limit_segments] if limit_segments else regions
+    regions = _regions(smooth > segment_threshold, min_segment_size) or [
+        (side * side, np.s_[:side, :side])
+    ]
+    regions = (
+        sorted(regions, key=lambda region: -region[0])[:limit_segments]
+        if limit_segments
+        else regions
+    )
     wide, high = (length / side for length in grey.size)
-    boxes = [(x.start * wide, y.start * high, x.stop * wide, y.stop * high) for _, (y, x) in regions]
-    segments = [segment for segment in map(grey.crop, boxes) if all(segment.size)]  # empty in a picture of few pixels
+    boxes = [
+        (x.start * wide, y.start * high, x.stop * wide, y.stop * high) for _, (y, x) in regions
+    ]
+    segments = [
+        segment for segment in map(grey.crop, boxes) if all(segment.size)
+    ]  # empty in a picture of few pixels
     return np.array([dhash(segment) for segment in segments]) if segments else None
 
 
@@ -156,7 +174,9 @@ def most_segments(limit_segments: int | None, min_segment_size: int) -> int:
     >>> most_segments(None, 500)
     179
     """
-    return min(limit_segments or SEGMENTATION_SIDE**2, SEGMENTATION_SIDE**2 // (min_segment_size + 1))
+    return min(
+        limit_segments or SEGMENTATION_SIDE**2, SEGMENTATION_SIDE**2 // (min_segment_size + 1)
+    )
 
 
 @checked
@@ -228,7 +248,9 @@ def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return all Hamming distances of packed hashes (n, words) and (m, words): uint16 (n, m), or uint32."""
-    distances = np.zeros((len(a), len(b)), dtype=np.uint16 if 64 * a.shape[1] < 2**16 else np.uint32)
+    distances = np.zeros(
+        (len(a), len(b)), dtype=np.uint16 if 64 * a.shape[1] < 2**16 else np.uint32
+    )
     for word in range(a.shape[1]):
         distances += np.bitwise_count(a[:, word, None] ^ b[None, :, word])
     return distances
@@ -283,7 +305,11 @@ def _regions(bright: np.ndarray, min_size: int) -> list[tuple[int, tuple[slice, 
 
 
 def _grey(image) -> Image.Image:
-    return image if isinstance(image, Image.Image) and image.mode == "L" else to_grey(read_image(image))
+    return (
+        image
+        if isinstance(image, Image.Image) and image.mode == "L"
+        else to_grey(read_image(image))
+    )
 
 
 def _small(image, width: int, height: int) -> np.ndarray:

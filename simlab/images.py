@@ -20,16 +20,41 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
 """Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
 
-SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
-    ".avif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif",
-})  # fmt: skip
+SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".jp2",
+        ".j2k",
+        ".jpx",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".heic",
+        ".heif",
+    }
+)
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
 MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
 """Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
 
-_HUNGRY = ("WEBP", "JPEG2000")  # their decoders take 20 bytes a pixel: two thirds of the limit are theirs
+_HUNGRY = (
+    "WEBP",
+    "JPEG2000",
+)  # their decoders take 20 bytes a pixel: two thirds of the limit are theirs
 
 MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
 """Largest file that is read. Both limits are raised by environment variables, which worker processes inherit."""
@@ -39,12 +64,20 @@ MAX_SCANS = 100
 
 WHITE = (255, 255, 255)
 
-_TURNS = dict(enumerate(
-    (
-        Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
-        Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
-    ), start=2,
-))  # fmt: skip
+_TURNS = dict(
+    enumerate(
+        (
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.ROTATE_180,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.TRANSPOSE,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.TRANSVERSE,
+            Image.Transpose.ROTATE_90,
+        ),
+        start=2,
+    )
+)
 """EXIF orientation → how the stored picture is set upright; 1 is upright."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
@@ -56,7 +89,9 @@ class ImageError(ValueError):
     """A picture that cannot be used; the message says why in words for the person who has the file."""
 
 
-def read_image(source, *, background: tuple[int, int, int] = WHITE, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read_image(
+    source, *, background: tuple[int, int, int] = WHITE, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Return a picture as upright RGB.
 
     The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on `background`,
@@ -78,7 +113,9 @@ def read_image(source, *, background: tuple[int, int, int] = WHITE, max_pixels: 
         return to_rgb(source, background=background)
     if isinstance(source, np.ndarray):
         return to_rgb(_from_array(source), background=background)
-    data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source)
+    data = (
+        bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source)
+    )
     return _decode(data, background, max_pixels)
 
 
@@ -90,7 +127,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     """
     try:
         # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         try:
             _check_file(os.fstat(descriptor))
             # closefd=False: where open() itself fails, it leaves the descriptor open
@@ -160,7 +199,9 @@ def _decode(data: bytes, background: tuple[int, int, int], max_pixels: int) -> I
     return _open(data, FORMATS, background, max_pixels)
 
 
-def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+def _open(
+    data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int
+) -> Image.Image:
     try:
         with _own_limits(max_pixels), Image.open(io.BytesIO(data), formats=formats) as image:
             check_pixels(image.size, max_pixels * 2 // 3 if image.format in _HUNGRY else max_pixels)
@@ -168,7 +209,9 @@ def _open(data: bytes, formats: list[str], background: tuple[int, int, int], max
             image.load()
             return to_rgb(image, background=background)
     except UnidentifiedImageError as error:
-        raise ImageError(f"not a picture, or damaged at its beginning; read are {', '.join(formats)}") from error
+        raise ImageError(
+            f"not a picture, or damaged at its beginning; read are {', '.join(formats)}"
+        ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"claims more pixels than the limit of {max_pixels:,}") from error
     except ImageError:
@@ -187,7 +230,9 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     """
     width, height = size
     if width * height > max_pixels:
-        raise ImageError(f"{width} x {height} pixels is over the limit of {max_pixels:,} (SIMLAB_MAX_PIXELS)")
+        raise ImageError(
+            f"{width} x {height} pixels is over the limit of {max_pixels:,} (SIMLAB_MAX_PIXELS)"
+        )
 
 
 @contextlib.contextmanager
@@ -195,7 +240,9 @@ def _own_limits(max_pixels: int) -> Iterator[None]:
     """Pillow with our limits instead of its own, and no half-decoded picture, whatever the session has set."""
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about odd metadata, and about pixels, which are checked here
+        warnings.simplefilter(
+            "ignore"
+        )  # about odd metadata, and about pixels, which are checked here
         if before[0] is not None and max_pixels > 2 * before[0]:
             Image.MAX_IMAGE_PIXELS = max_pixels
         ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -212,7 +259,9 @@ def _check_file(status: os.stat_result) -> None:
         raise ImageError("not a regular file")
     if status.st_size > MAX_BYTES:
         size = f"{status.st_size:,}"
-        raise ImageError(f"file of {size} bytes is larger than the limit of {MAX_BYTES:,} (SIMLAB_MAX_BYTES)")
+        raise ImageError(
+            f"file of {size} bytes is larger than the limit of {MAX_BYTES:,} (SIMLAB_MAX_BYTES)"
+        )
 
 
 def _check_form(image: Image.Image, data: bytes) -> None:
@@ -220,7 +269,9 @@ def _check_form(image: Image.Image, data: bytes) -> None:
     if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
         raise ImageError("damaged or truncated: its end is missing")
     if image.format == "JPEG" and _count_scans(data) > MAX_SCANS:
-        raise ImageError(f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time")
+        raise ImageError(
+            f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time"
+        )
 
 
 def _count_scans(data: bytes) -> int:
@@ -237,7 +288,9 @@ def _is_heif(data: bytes) -> bool:
         return False
     names = data[8 : min(256, int.from_bytes(data[:4], "big"))]
     brands = {names[i : i + 4] for i in range(0, len(names), 4)}
-    return not brands & {b"avif", b"avis"} and bool(brands & {b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"})
+    return not brands & {b"avif", b"avis"} and bool(
+        brands & {b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"}
+    )
 
 
 def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
@@ -252,7 +305,11 @@ def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] not in (3, 4))
+        or 0 in array.shape
+    ):
         raise ImageError(f"an array picture is (h, w), (h, w, 3) or (h, w, 4), not {array.shape}")
     if array.dtype == np.uint8:
         return Image.fromarray(np.ascontiguousarray(array))
@@ -268,7 +325,9 @@ def _full_scale(array: np.ndarray) -> float:
         return 1.0
     if np.issubdtype(array.dtype, np.uint16):
         return 65535.0
-    raise ImageError(f"an array picture is uint8, uint16, bool or floating point, not {array.dtype}")
+    raise ImageError(
+        f"an array picture is uint8, uint16, bool or floating point, not {array.dtype}"
+    )
 
 
 def _scale(array: np.ndarray, full: float) -> np.ndarray:
@@ -289,7 +348,9 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray(_scale(np.asarray(image), 65535.0))
     if image.mode == "F":
         array = np.asarray(image)
-        return Image.fromarray(_scale(array, 255.0 if np.any((array > 1) & (array < np.inf)) else 1.0))
+        return Image.fromarray(
+            _scale(array, 255.0 if np.any((array > 1) & (array < np.inf)) else 1.0)
+        )
     return image
 
 
@@ -308,7 +369,9 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         image = image.convert("RGB")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image  # a damaged profile, or one for another colour model: every viewer ignores it
     return converted if converted is not None else image
@@ -317,7 +380,9 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # a damaged block of metadata, on which the parser stumbles in many ways; viewers ignore it
+    except (
+        Exception
+    ):  # a damaged block of metadata, on which the parser stumbles in many ways; viewers ignore it
         turn = None
     return image if turn is None else image.transpose(turn)
 

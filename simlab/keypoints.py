@@ -47,9 +47,12 @@ class Keypoints(NamedTuple):
 
 @checked
 def akaze(
-    image, *, max_side: MaxSide = 800, max_keypoints: MaxKeypoints = 500,
+    image,
+    *,
+    max_side: MaxSide = 800,
+    max_keypoints: MaxKeypoints = 500,
     threshold: Annotated[float, between(1e-6, 1)] = 0.001,
-) -> Keypoints:  # fmt: skip
+) -> Keypoints:
     """Return the AKAZE keypoints of a picture; none for a flat picture or one with a side under 16 pixels.
 
     Args:
@@ -68,7 +71,9 @@ def akaze(
 
 
 @checked
-def orb(image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 500) -> Keypoints:
+def orb(
+    image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 500
+) -> Keypoints:
     """Return the ORB keypoints of a picture: 256 bits each; none in the outer 31 pixels, nor in a flat picture.
 
     Args:
@@ -82,9 +87,12 @@ def orb(image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between
 
 @checked
 def sift(
-    image, *, max_side: MaxSide = 800, max_keypoints: MaxKeypoints = 500,
+    image,
+    *,
+    max_side: MaxSide = 800,
+    max_keypoints: MaxKeypoints = 500,
     threshold: Annotated[float, between(0.001, 1)] = 0.04,
-) -> Keypoints:  # fmt: skip
+) -> Keypoints:
     """Return the SIFT keypoints of a picture: 128 numbers from 0 to 255 each, whole, as float16.
 
     Args:
@@ -95,7 +103,9 @@ def sift(
     """
     found = detect(image, cv2.SIFT_create(contrastThreshold=threshold), max_side)
     # half the bytes, and exact: whole numbers up to 2048 are
-    return strongest(found._replace(descriptors=found.descriptors.astype(np.float16)), max_keypoints)
+    return strongest(
+        found._replace(descriptors=found.descriptors.astype(np.float16)), max_keypoints
+    )
 
 
 def detect(image, detector: cv2.Feature2D, max_side: int | None) -> Keypoints:
@@ -106,7 +116,9 @@ def detect(image, detector: cv2.Feature2D, max_side: int | None) -> Keypoints:
         return _keypoints([], None, 1.0, detector)
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _keypoints(*detector.detectAndCompute(np.ascontiguousarray(pixels), None), scale, detector)
+    return _keypoints(
+        *detector.detectAndCompute(np.ascontiguousarray(pixels), None), scale, detector
+    )
 
 
 def strongest(keypoints: Keypoints, n: int | None) -> Keypoints:
@@ -125,7 +137,11 @@ def mean_distance(a: Keypoints, b: Keypoints) -> float:
     it is the largest possible: 486 for AKAZE, 256 for ORB, 733 for SIFT, infinite for other descriptors.
     """
     distances = match(a, b)[2]
-    return float(distances.mean()) if len(distances) else float(_MAXIMA.get(a.descriptors.shape[1], math.inf))
+    return (
+        float(distances.mean())
+        if len(distances)
+        else float(_MAXIMA.get(a.descriptors.shape[1], math.inf))
+    )
 
 
 def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,7 +150,9 @@ def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarra
     Each is the other's nearest neighbour; among equally near ones the first counts, as in OpenCV.
     """
     nearest, back = np.zeros(len(a.points), dtype=np.int64), np.zeros(len(b.points), dtype=np.int64)
-    closest = np.full(len(b.points), 2**30, dtype=np.int64 if a.descriptors.dtype == np.uint8 else np.float64)
+    closest = np.full(
+        len(b.points), 2**30, dtype=np.int64 if a.descriptors.dtype == np.uint8 else np.float64
+    )
     for rows, table in _tables(a, b):
         nearest[rows] = table.argmin(axis=1)
         first = table.argmin(axis=0)
@@ -149,9 +167,13 @@ def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 @checked
 def inlier_distance(
-    a: Keypoints, b: Keypoints, *, model: Model = "affine", ratio: Annotated[float, between(0.01, 1)] = 0.85,
+    a: Keypoints,
+    b: Keypoints,
+    *,
+    model: Model = "affine",
+    ratio: Annotated[float, between(0.01, 1)] = 0.85,
     tolerance: Annotated[float, between(0.0001, 1)] = 0.01,
-) -> float:  # fmt: skip
+) -> float:
     """Return 1 / (1 + support / 10): near 0 where many matches agree on one geometric transform, 1 where none does.
 
     The support is the number of matches that agree beyond the 3 (affine) or 4 (homography) that always do, times the
@@ -177,7 +199,12 @@ def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[np.ndarray, np.ndarr
 
 
 def verify(
-    a: Keypoints, b: Keypoints, *, model: Model = "affine", ratio: float = 0.85, tolerance: float = 0.01
+    a: Keypoints,
+    b: Keypoints,
+    *,
+    model: Model = "affine",
+    ratio: float = 0.85,
+    tolerance: float = 0.01,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the matches that pass the ratio test, indexes into `a` and into `b`, and which agree on one transform.
 
@@ -188,7 +215,9 @@ def verify(
     left, right = ratio_matches(a, b, ratio)
     agree = np.zeros(len(left), dtype=bool)
     if len(left) > _MINIMAL[model]:
-        reach = max(2.0, tolerance * float(np.ptp(a.points, axis=0).max()))  # detectors miss by a pixel or two
+        reach = max(
+            2.0, tolerance * float(np.ptp(a.points, axis=0).max())
+        )  # detectors miss by a pixel or two
         matrix, mask = _fit(b.points[right], a.points[left], model, reach)
         if matrix is not None and 1 / 400 < np.linalg.det(matrix[:2, :2]) < 400:
             agree = mask.ravel().astype(bool)
@@ -218,7 +247,9 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return all distances of descriptors (n, d) and (m, d): Hamming int32 for uint8 ones, else L2 float32."""
     if a.dtype == np.uint8:
         a, b, table = _padded(a), _padded(b), np.empty((len(a), len(b)), dtype=np.int32)
-        faiss.hammings(*map(faiss.swig_ptr, (a, b)), len(a), len(b), a.shape[1], faiss.swig_ptr(table))
+        faiss.hammings(
+            *map(faiss.swig_ptr, (a, b)), len(a), len(b), a.shape[1], faiss.swig_ptr(table)
+        )
         return table
     a, b = a.astype(np.float32), b.astype(np.float32)
     # exact for SIFT: every sum is a whole number under 2**24
@@ -235,7 +266,9 @@ def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _padded(descriptors: np.ndarray) -> np.ndarray:
-    padded = np.zeros((len(descriptors), -(-descriptors.shape[1] // 8) * 8), dtype=np.uint8)  # whole 64-bit words
+    padded = np.zeros(
+        (len(descriptors), -(-descriptors.shape[1] // 8) * 8), dtype=np.uint8
+    )  # whole 64-bit words
     padded[:, : descriptors.shape[1]] = descriptors
     return padded
 
@@ -256,10 +289,14 @@ def akaze_detector(threshold: float, **options) -> cv2.Feature2D:
     )
 
 
-def _keypoints(detected, descriptors: np.ndarray | None, scale: float, detector: cv2.Feature2D) -> Keypoints:
+def _keypoints(
+    detected, descriptors: np.ndarray | None, scale: float, detector: cv2.Feature2D
+) -> Keypoints:
     if descriptors is None:
         binary = detector.descriptorType() == cv2.CV_8U
-        descriptors = np.zeros((0, detector.descriptorSize()), dtype=np.uint8 if binary else np.float32)
+        descriptors = np.zeros(
+            (0, detector.descriptorSize()), dtype=np.uint8 if binary else np.float32
+        )
     points = np.array([point.pt for point in detected], dtype=np.float32).reshape(-1, 2)
     return Keypoints(
         points / np.float32(scale),

@@ -32,9 +32,15 @@ KEY = ("reference", "query", "perturbation_reference", "perturbation", "seed")
 """Columns that say which pair it is."""
 
 COLUMNS = (
-    *KEY, "label", "weight", "probability", "stratum",
-    "planned", "annotator", "time",
-)  # fmt: skip
+    *KEY,
+    "label",
+    "weight",
+    "probability",
+    "stratum",
+    "planned",
+    "annotator",
+    "time",
+)
 """Columns of a label file. The last ends in Z, so that a line that breaks off is told from a whole one."""
 
 NATS = (0, 1, 2, 3, 4, 6, 8, 12, np.inf)
@@ -48,7 +54,13 @@ _DEFAULTS = {"seed": 0, "weight": 1.0}
 
 
 def choose(
-    pairs: pd.DataFrame, n: int, *, by: str = "", order: str = "distance", strata: int = 10, seed: int = 0
+    pairs: pd.DataFrame,
+    n: int,
+    *,
+    by: str = "",
+    order: str = "distance",
+    strata: int = 10,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return `n` of the pairs, drawn by chance, in the order in which to label them; a label they have is dropped.
 
@@ -82,14 +94,22 @@ def choose(
         allowed = f"order must be one of {', '.join(ORDERS)}, n and strata 1 or more"
         raise ValueError(f"{allowed}; given {order!r}, {n!r}, {strata!r}")
     if order != "random" and by not in pairs:
-        raise ValueError(f"by must be a column of the pairs ({', '.join(map(str, pairs))}), not {by!r}")
+        raise ValueError(
+            f"by must be a column of the pairs ({', '.join(map(str, pairs))}), not {by!r}"
+        )
     known = pairs[by].notna().to_numpy() if by else np.ones(len(pairs), bool)
-    table = pairs[known].drop(columns=["label", "source_reference", "source_query"], errors="ignore")
+    table = pairs[known].drop(
+        columns=["label", "source_reference", "source_query"], errors="ignore"
+    )
     if table.empty:
         raise ValueError("pairs must hold one with a distance or more; there is none")
-    code, names = _strata(table[by].to_numpy(float) if by else np.zeros(len(table)), by, order, strata)
+    code, names = _strata(
+        table[by].to_numpy(float) if by else np.zeros(len(table)), by, order, strata
+    )
     if n < (n_strata := len(np.unique(code))):
-        raise ValueError(f"n must be at least the number of strata that hold pairs, {n_strata}, not {n}")
+        raise ValueError(
+            f"n must be at least the number of strata that hold pairs, {n_strata}, not {n}"
+        )
     # all strata have a pair in the first round; after that, who waits twice as long is asked half as often
     turn = (_turns(table, code, seed) - 1) * (2.0 ** (code / 2) if order == "uncertainty" else 1)
     first = np.lexsort([code, turn])[:n]
@@ -97,7 +117,9 @@ def choose(
     chosen, code = table.iloc[first], code[first]
     weight = np.asarray(chosen.get("weight", 1.0), float) * held[code] / planned[code]
     chosen = chosen.drop(columns="weight", errors="ignore").reset_index(drop=True)
-    return chosen.assign(weight=weight, probability=1 / weight, stratum=names[code], planned=planned[code])
+    return chosen.assign(
+        weight=weight, probability=1 / weight, stratum=names[code], planned=planned[code]
+    )
 
 
 class LabelFile:
@@ -122,9 +144,19 @@ class LabelFile:
     """
 
     def __init__(
-        self, path: str | Path, *, root: str | Path = ".", annotator: str = "", words: Mapping[str, Any] = tables.LABELS
+        self,
+        path: str | Path,
+        *,
+        root: str | Path = ".",
+        annotator: str = "",
+        words: Mapping[str, Any] = tables.LABELS,
     ):
-        self.path, self.root, self.annotator, self.words = Path(os.path.realpath(path)), root, annotator, words
+        self.path, self.root, self.annotator, self.words = (
+            Path(os.path.realpath(path)),
+            root,
+            annotator,
+            words,
+        )
         self.rows, self.repaired, self._size = {}, "", 0
         with self._named():
             data = self.path.read_bytes() if self.path.exists() else b""
@@ -141,7 +173,10 @@ class LabelFile:
                 full disk, or a file that another program has changed meanwhile.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        row = {name: cell(pair, name) for name in COLUMNS} | {"annotator": self.annotator, "time": now}
+        row = {name: cell(pair, name) for name in COLUMNS} | {
+            "annotator": self.annotator,
+            "time": now,
+        }
         if str(label).lower() not in self.words:
             raise ValueError(f"label must be one of {', '.join(self.words)}, not {label!r}")
         row["label"] = self.words[str(label).lower()]
@@ -149,9 +184,13 @@ class LabelFile:
             sides, _ = identity(pair)
             if len(sides) == 1:
                 raise ValueError(f"{row['reference']!r} is paired with itself")
-            tables.check_pairs(pd.DataFrame([row | {"label": 0}]))  # no row that the next reading would refuse
+            tables.check_pairs(
+                pd.DataFrame([row | {"label": 0}])
+            )  # no row that the next reading would refuse
             if identity(pair) in self.rows:
-                raise ValueError(f"the pair {row['reference']!r}, {row['query']!r} has a label; take that back first")
+                raise ValueError(
+                    f"the pair {row['reference']!r}, {row['query']!r} has a label; take that back first"
+                )
             for side in ("reference", "query"):
                 tables.check_path(_written(row[side]), self.root)
             self._append(_line(row))
@@ -165,7 +204,9 @@ class LabelFile:
         """
         with self._named():
             if identity(pair) not in self.rows:
-                raise ValueError(f"the pair {cell(pair, 'reference')!r}, {cell(pair, 'query')!r} has no label")
+                raise ValueError(
+                    f"the pair {cell(pair, 'reference')!r}, {cell(pair, 'query')!r} has no label"
+                )
             self._check_unchanged()
             rows = {key: row for key, row in self.rows.items() if key != identity(pair)}
             self._replace(rows)
@@ -203,7 +244,9 @@ class LabelFile:
         """The rows of a file, without a last line that breaks off."""
         if not data.startswith(_HEADER):
             if not _HEADER.startswith(data):
-                raise ValueError("not a label file of simlab, by its first line; it is left as it is")
+                raise ValueError(
+                    "not a label file of simlab, by its first line; it is left as it is"
+                )
             self.repaired = "its first line broke off and was completed" if data else ""
             return {}
         # lone surrogates stand for bytes that are no UTF-8: half a letter at the end, or damage
@@ -214,7 +257,10 @@ class LabelFile:
             if re.search(r"\.\d{3}Z\n", "".join(lines[-1])):
                 raise ValueError("damaged: a quotation mark is missing; the file is left as it is")
             what = "completed" if whole else "taken out, and its pair will be asked about again"
-            lines, self.repaired = lines[: len(lines) - (not whole)], f"its last line broke off and was {what}"
+            lines, self.repaired = (
+                lines[: len(lines) - (not whole)],
+                f"its last line broke off and was {what}",
+            )
         rows: dict[Hashable, dict] = {}
         for number, line in enumerate(lines, 2):
             row = self._row(line, number)
@@ -225,7 +271,11 @@ class LabelFile:
     def _row(self, line: list[str], number: int) -> dict[str, Any]:
         try:
             row = dict(zip(COLUMNS, line, strict=True))
-            row |= {"label": self.words[row["label"]], "seed": int(row["seed"]), "weight": float(row["weight"])}
+            row |= {
+                "label": self.words[row["label"]],
+                "seed": int(row["seed"]),
+                "weight": float(row["weight"]),
+            }
             row |= {side: row[side].removeprefix("./") for side in ("reference", "query")}
             _line(row)  # only text can be written
         except (KeyError, ValueError) as error:
@@ -238,9 +288,13 @@ class LabelFile:
         try:
             yield
         except UnicodeError as error:
-            raise ValueError(f"{self.path.name}: a name that is no UTF-8 text cannot be written") from error
+            raise ValueError(
+                f"{self.path.name}: a name that is no UTF-8 text cannot be written"
+            ) from error
         except (OSError, ValueError, csv.Error) as error:
-            raise ValueError(f"{self.path.name}: {getattr(error, 'strerror', None) or error}") from error
+            raise ValueError(
+                f"{self.path.name}: {getattr(error, 'strerror', None) or error}"
+            ) from error
 
 
 class Labels(NamedTuple):
@@ -274,12 +328,19 @@ def read_labels(*paths: str | Path, root: str | Path | None = None) -> Labels:
     names = [Path(path).stem for path in paths]
     names = names if len(set(names)) == len(names) else [str(path) for path in paths]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"paths must be one file or more, each once, not {', '.join(names) or 'none'}")
+        raise ValueError(
+            f"paths must be one file or more, each once, not {', '.join(names) or 'none'}"
+        )
     root, known = Path(paths[0]).parent if root is None else root, {}
-    rows = pd.concat([tables.read_pairs(path, root=root).assign(file=name) for path, name in zip(paths, names)])
+    rows = pd.concat(
+        [tables.read_pairs(path, root=root).assign(file=name) for path, name in zip(paths, names)]
+    )
     rows["pair"] = [known.setdefault(identity(row), len(known)) for row in rows.to_dict("records")]
     votes = rows.pivot(index="pair", columns="file", values="label")[names]
-    share, pairs = votes.mean(axis=1), rows.drop_duplicates("pair").set_index("pair").drop(columns="file")
+    share, pairs = (
+        votes.mean(axis=1),
+        rows.drop_duplicates("pair").set_index("pair").drop(columns="file"),
+    )
     pairs["label"] = share.round().where(share != 0.5)
     disputed = pairs[share % 1 > 0].join(votes.add_prefix("label_")).reset_index(drop=True)
     agreed = tables.with_sources(_weighed(pairs[share != 0.5].reset_index(drop=True)), root)
@@ -313,7 +374,9 @@ def _weighed(pairs: pd.DataFrame) -> pd.DataFrame:
     if not {"planned", "stratum"} <= set(pairs):
         return pairs
     planned = pd.to_numeric(pairs["planned"], errors="coerce")
-    weight = pairs["weight"] * (planned / pairs.groupby("stratum")["stratum"].transform("size")).fillna(1)
+    weight = pairs["weight"] * (
+        planned / pairs.groupby("stratum")["stratum"].transform("size")
+    ).fillna(1)
     return pairs.assign(weight=weight, probability=1 / weight)
 
 
@@ -327,14 +390,18 @@ def _agreement(votes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["first", "second", "n", "agreed", "kappa"])
 
 
-def _strata(distance: np.ndarray, by: str, order: str, strata: int) -> tuple[np.ndarray, np.ndarray]:
+def _strata(
+    distance: np.ndarray, by: str, order: str, strata: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The number of each pair's stratum, and the names of the strata."""
     if order == "random":
         return np.zeros(len(distance), int), np.array(["all"])
     edges, unit = np.linspace(distance.min(), distance.max(), strata + 1), ""
     if order == "uncertainty":
         if distance.min() < 0 or distance.max() > 1:
-            raise ValueError(f"order 'uncertainty' needs a column of 1 - probability, in [0, 1]; {by!r} is none")
+            raise ValueError(
+                f"order 'uncertainty' needs a column of 1 - probability, in [0, 1]; {by!r} is none"
+            )
         edges, unit, distance = np.array(NATS), " nats from even", np.abs(logit(distance))
     # numbered, so that no two names are the same
     ranges = enumerate(itertools.pairwise(edges.round(9)), 1)

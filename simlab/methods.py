@@ -118,11 +118,15 @@ class Kind:
         """
         functions = (self.extract, self.distance, _mirror)
         allowed = [name for function in functions for name in specs.defaults_of(function)]
-        extract, distance, mirror = (specs.bind(call, function, allowed, "method") for function in functions)
+        extract, distance, mirror = (
+            specs.bind(call, function, allowed, "method") for function in functions
+        )
         arguments = extract | distance | mirror
         plain = Feature(self._feature_key(extract), self.extract, extract, self.grey)
         name = specs.canonical(self.name, arguments, *functions)
-        maximum = specs.call_named(self.maximum, arguments) if callable(self.maximum) else self.maximum
+        maximum = (
+            specs.call_named(self.maximum, arguments) if callable(self.maximum) else self.maximum
+        )
         return Method(
             name=name,
             key=specs.complete(self.name, arguments) + specs.code_digest(self.distance),
@@ -133,14 +137,17 @@ class Kind:
             maximum=maximum,
             unit=self.unit,
             compare=functools.partial(self.distance, **distance),
-            compare_many=self.compare_many and functools.partial(_compare_many, self.compare_many, maximum, name),
+            compare_many=self.compare_many
+            and functools.partial(_compare_many, self.compare_many, maximum, name),
             restore=self.restore,
             symmetric=self.symmetric and not mirror["mirror"],
         )
 
     def _feature_key(self, arguments: dict[str, Any]) -> str:
         drawn_on = specs.call_named(self.resources, arguments)
-        return f"{specs.complete(self.feature, arguments)}{drawn_on}{specs.code_digest(self.extract)}"
+        return (
+            f"{specs.complete(self.feature, arguments)}{drawn_on}{specs.code_digest(self.extract)}"
+        )
 
 
 REGISTRY: dict[str, Kind] = {}
@@ -191,15 +198,30 @@ def register(
     >>> del REGISTRY["mean_colour"]
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name in SCORE_COLUMNS:
-        raise ValueError(f"name must be a Python identifier and no column of the score table, not {name!r}")
-    if name in REGISTRY and not replace and specs.origin(REGISTRY[name].extract) != specs.origin(extract):
+        raise ValueError(
+            f"name must be a Python identifier and no column of the score table, not {name!r}"
+        )
+    if (
+        name in REGISTRY
+        and not replace
+        and specs.origin(REGISTRY[name].extract) != specs.origin(extract)
+    ):
         raise ValueError(f"the method {name!r} exists; choose another name or say replace=True")
     for function in (extract, distance):
         specs.defaults_of(function)
     REGISTRY[name] = Kind(
-        name, extract, distance, maximum, unit, grey, compare_many, restore or _single, feature or name, symmetric,
+        name,
+        extract,
+        distance,
+        maximum,
+        unit,
+        grey,
+        compare_many,
+        restore or _single,
+        feature or name,
+        symmetric,
         resources,
-    )  # fmt: skip
+    )
 
 
 def get(spec: str) -> Method:
@@ -246,7 +268,12 @@ def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, by
 def versions() -> str:
     """Return the versions that decide what a feature is, as one text: part of every cache key."""
     modules = {"pillow": PIL, "opencv": cv2, "imagehash": imagehash, "numpy": np, "scipy": scipy}
-    return " ".join([f"extractor={EXTRACTOR}", *(f"{name}={module.__version__}" for name, module in modules.items())])
+    return " ".join(
+        [
+            f"extractor={EXTRACTOR}",
+            *(f"{name}={module.__version__}" for name, module in modules.items()),
+        ]
+    )
 
 
 def hamming_pairs(bits: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -274,48 +301,92 @@ def _within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
     return inside
 
 
-def _compare_many(compare: Callable, maximum: float, name: str, stack: np.ndarray, i: np.ndarray, j: np.ndarray):
+def _compare_many(
+    compare: Callable, maximum: float, name: str, stack: np.ndarray, i: np.ndarray, j: np.ndarray
+):
     return _within(compare(stack, i, j), maximum, name)
 
 
 def _register_hash(extract: Callable, maximum: int | Callable[..., int], **options) -> None:
     register(
-        extract.__name__, extract, distance=hashes.hamming, maximum=maximum, unit="bits", compare_many=hamming_pairs,
+        extract.__name__,
+        extract,
+        distance=hashes.hamming,
+        maximum=maximum,
+        unit="bits",
+        compare_many=hamming_pairs,
         **options,
-    )  # fmt: skip
+    )
 
 
 for _extract in (
-    hashes.phash, hashes.dhash, hashes.average_hash, hashes.phash_simple, hashes.dhash_vertical
-):  # fmt: skip
+    hashes.phash,
+    hashes.dhash,
+    hashes.average_hash,
+    hashes.phash_simple,
+    hashes.dhash_vertical,
+):
     _register_hash(_extract, lambda hash_size: hash_size**2, grey=True)
-_register_hash(hashes.whash, lambda hash_size, mode: (hash_size + 6 * (mode == "db4")) ** 2, grey=True)
+_register_hash(
+    hashes.whash, lambda hash_size, mode: (hash_size + 6 * (mode == "db4")) ** 2, grey=True
+)
 _register_hash(hashes.colorhash, lambda binbits: 14 * binbits)
 _register_hash(hashes.pdq, 256, resources=hashes.pdq_version)
 register(
-    "crop_resistant_hash", hashes.crop_resistant_hash, distance=hashes.crop_resistant_distance,
-    maximum=hashes.most_segments, unit="segments", grey=True, symmetric=False,
-)  # fmt: skip
+    "crop_resistant_hash",
+    hashes.crop_resistant_hash,
+    distance=hashes.crop_resistant_distance,
+    maximum=hashes.most_segments,
+    unit="segments",
+    grey=True,
+    symmetric=False,
+)
 register(
-    "crop_resistant_closest", hashes.crop_resistant_hash, distance=hashes.closest_segments, maximum=64, unit="bits",
-    grey=True, feature="crop_resistant_hash",
-)  # fmt: skip
+    "crop_resistant_closest",
+    hashes.crop_resistant_hash,
+    distance=hashes.closest_segments,
+    maximum=64,
+    unit="bits",
+    grey=True,
+    feature="crop_resistant_hash",
+)
 for _extract, _maximum, _unit in (
     (keypoints.akaze, keypoints.AKAZE_BITS, "bits"),
     (keypoints.orb, keypoints.ORB_BITS, "bits"),
     (keypoints.sift, keypoints.SIFT_MAXIMUM, "L2"),
 ):
     _name, _restore = _extract.__name__, keypoints.Keypoints._make
-    register(_name, _extract, distance=keypoints.mean_distance, maximum=_maximum, unit=_unit, restore=_restore)
     register(
-        f"{_name}_inliers", _extract, distance=keypoints.inlier_distance, maximum=1.0, restore=_restore,
-        feature=_name, symmetric=False,
-    )  # fmt: skip
+        _name,
+        _extract,
+        distance=keypoints.mean_distance,
+        maximum=_maximum,
+        unit=_unit,
+        restore=_restore,
+    )
+    register(
+        f"{_name}_inliers",
+        _extract,
+        distance=keypoints.inlier_distance,
+        maximum=1.0,
+        restore=_restore,
+        feature=_name,
+        symmetric=False,
+    )
 register(
-    "correlation", alignment.correlation, distance=alignment.uncorrelated, maximum=2.0, grey=True,
+    "correlation",
+    alignment.correlation,
+    distance=alignment.uncorrelated,
+    maximum=2.0,
+    grey=True,
     compare_many=alignment.uncorrelated_pairs,
-)  # fmt: skip
+)
 register(
-    "aligned", alignment.looks, distance=alignment.aligned_distance, maximum=1.0, restore=alignment.Looks._make,
-    feature="looks", symmetric=False,
-)  # fmt: skip
+    "aligned",
+    alignment.looks,
+    distance=alignment.aligned_distance,
+    maximum=1.0,
+    restore=alignment.Looks._make,
+    feature="looks",
+    symmetric=False,
+)

@@ -50,16 +50,22 @@ def make_pairs(
     table = as_table(images).sort_values("path", ignore_index=True)
     specs = perturb.resolve(perturbations)
     if negatives and not specs and design != "original-original":
-        raise ValueError(f"negative pairs of design {design!r} need a perturbation; '' is the picture as it is")
+        raise ValueError(
+            f"negative pairs of design {design!r} need a perturbation; '' is the picture as it is"
+        )
     if negatives and table["source"].nunique() < 2:
-        raise ValueError("negative pairs need two sources or more; there is one (negatives=0 makes copies only)")
+        raise ValueError(
+            "negative pairs need two sources or more; there is one (negatives=0 makes copies only)"
+        )
     parts = [
         _variants(table, specs, seed),
         _known_copies(table),
         _negatives(table, specs, negatives, design, seed),
     ]
     if not any(map(len, parts)):
-        raise ValueError("no pairs: there is no perturbation, no source of several files, and no negative is asked for")
+        raise ValueError(
+            "no pairs: there is no perturbation, no source of several files, and no negative is asked for"
+        )
     pairs = check_pairs(pd.concat([part for part in parts if len(part)], ignore_index=True))
     pairs.attrs["root"] = table.attrs["root"]
     return pairs
@@ -77,15 +83,25 @@ def _known_copies(table: pd.DataFrame) -> pd.DataFrame:
     return _rows(table, i, j, label=1)
 
 
-def _negatives(table: pd.DataFrame, specs: list[str], n: int, design: str, seed: int) -> pd.DataFrame:
-    drawn = _draw(table["source"].to_numpy(), n, 1 if design == "original-original" else len(specs), design, seed)
+def _negatives(
+    table: pd.DataFrame, specs: list[str], n: int, design: str, seed: int
+) -> pd.DataFrame:
+    drawn = _draw(
+        table["source"].to_numpy(),
+        n,
+        1 if design == "original-original" else len(specs),
+        design,
+        seed,
+    )
     i, j, k = np.array(drawn, dtype=int).reshape(-1, 3).T
     chosen = np.array(["", *specs], dtype=object)[0 * k if design == "original-original" else k + 1]
     first = chosen if design == "variant-variant" else ""
     return _rows(table, i, j, label=0, perturbation=chosen, perturbation_reference=first, seed=seed)
 
 
-def _draw(sources: np.ndarray, n: int, n_specs: int, design: str, seed: int) -> list[tuple[int, int, int]]:
+def _draw(
+    sources: np.ndarray, n: int, n_specs: int, design: str, seed: int
+) -> list[tuple[int, int, int]]:
     """Distinct (reference, query, spec) of different sources; where both are treated alike, order does not count."""
     ordered = design == "original-variant"
     sizes = np.unique(sources, return_counts=True)[1]

@@ -45,7 +45,9 @@ def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> p
     b = extract_all(image_b, {f for method in resolved for f in method.features(query=True)})
     results = {method.name: compare_features(method, a, b, same) for method in resolved}
     row = {name: [distance] for name, (distance, _) in results.items()}
-    return pd.DataFrame({**row, "no_evidence": ";".join(name for name, (_, absent) in results.items() if absent)})
+    return pd.DataFrame(
+        {**row, "no_evidence": ";".join(name for name, (_, absent) in results.items() if absent)}
+    )
 
 
 def score_pairs(
@@ -90,9 +92,15 @@ def score_pairs(
 
 
 def score_designs(
-    images, perturbations: str | Iterable[str] = "basic", methods: str | Iterable[str] | None = None, *,
-    negatives: int = NEGATIVES, seed: int = 0, cache: Cache | str | Path | None = None, **options,
-) -> dict[str, pd.DataFrame]:  # fmt: skip
+    images,
+    perturbations: str | Iterable[str] = "basic",
+    methods: str | Iterable[str] | None = None,
+    *,
+    negatives: int = NEGATIVES,
+    seed: int = 0,
+    cache: Cache | str | Path | None = None,
+    **options,
+) -> dict[str, pd.DataFrame]:
     """Return a score table for each design of negatives, by its name, for :func:`simlab.evaluation.compare_designs`.
 
     Args:
@@ -103,9 +111,14 @@ def score_designs(
         ValueError: what the two functions raise.
     """
     drawn = {"negatives": negatives, "seed": seed}
-    pairs = {design: make_pairs(images, perturbations, design=design, **drawn) for design in DESIGNS}
+    pairs = {
+        design: make_pairs(images, perturbations, design=design, **drawn) for design in DESIGNS
+    }
     with opened(cache) as kept:
-        return {design: score_pairs(table, methods, cache=kept, **options) for design, table in pairs.items()}
+        return {
+            design: score_pairs(table, methods, cache=kept, **options)
+            for design, table in pairs.items()
+        }
 
 
 def preview(
@@ -121,10 +134,14 @@ def preview(
     """
     resolved = registry.resolve(methods)
     root = Path(pairs.attrs.get("root", ".") if root is None else root)
-    variants = {variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side}
+    variants = {
+        variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side
+    }
     sample = next((root / v.path for v in sorted(variants) if (root / v.path).is_file()), None)
     # where that picture crashes its decoder, only a worker ends
-    ((_, seconds),) = run(_seconds, [("", (sample, resolved, len(variants), len(pairs)))], n_jobs=n_jobs)
+    ((_, seconds),) = run(
+        _seconds, [("", (sample, resolved, len(variants), len(pairs)))], n_jobs=n_jobs
+    )
     seconds = 0 if isinstance(seconds, str) else seconds / joblib.effective_n_jobs(n_jobs)
     text = (
         f"{seconds:.0f} s"
@@ -144,7 +161,9 @@ class _Scorer:
         sides = _sides(table)
         self.variants = list(dict.fromkeys(sides[0] + sides[1]))
         index = {variant: i for i, variant in enumerate(self.variants)}
-        self.reference, self.query = (np.array([index[v] for v in side], dtype=int) for side in sides)
+        self.reference, self.query = (
+            np.array([index[v] for v in side], dtype=int) for side in sides
+        )
         self.values = np.full((len(table), len(methods)), np.nan)
         self.absent = np.zeros((len(table), len(methods)), dtype=bool)
         self.failed = np.full(len(table), "", dtype=object)
@@ -168,7 +187,9 @@ class _Scorer:
                     each.append(column)
                 else:
                     self._match_stacked(column)
-            except Exception:  # a user's own function may raise anything; pair by pair, it costs single rows
+            except (
+                Exception
+            ):  # a user's own function may raise anything; pair by pair, it costs single rows
                 each.append(column)
         self._match_each(each)
 
@@ -187,13 +208,17 @@ class _Scorer:
         """Why each pair cannot be scored, as far as it is known; "" where it can."""
         words = np.array([self.store.error(variant) for variant in self.variants], dtype=object)
         first, second = words[self.reference], words[self.query]
-        files = np.where(first != "", "reference: " + first, np.where(second != "", "query: " + second, ""))
+        files = np.where(
+            first != "", "reference: " + first, np.where(second != "", "query: " + second, "")
+        )
         return np.where(files != "", files, self.failed)
 
     def _find_equal(self) -> None:
         pixels = self.store.get((variant, PIXELS) for variant in self.variants)
         codes = pd.factorize(
-            np.array([pixels.get((v, PIXELS), str(i)) for i, v in enumerate(self.variants)], dtype=object)
+            np.array(
+                [pixels.get((v, PIXELS), str(i)) for i, v in enumerate(self.variants)], dtype=object
+            )
         )[0]
         self.equal = codes[self.reference] == codes[self.query]
         self.values[self.equal], self.absent[self.equal] = 0.0, False
@@ -206,7 +231,10 @@ class _Scorer:
             method, rows = self.methods[column], self._unknown(column)
             for side, is_query in ((self.reference, False), (self.query, True)):
                 for variant in np.unique(side[rows]):
-                    yield from ((self.variants[variant], feature) for feature in method.features(query=is_query))
+                    yield from (
+                        (self.variants[variant], feature)
+                        for feature in method.features(query=is_query)
+                    )
 
     def _match_stacked(self, column: int) -> None:
         """All pairs of a method that compares stacked features, in one call."""
@@ -223,7 +251,9 @@ class _Scorer:
             left, right = self._places(place, i, method.feature), self._places(place, j, feature)
             both = (left >= 0) & (right >= 0)
             if both.any():
-                smallest[both] = np.minimum(smallest[both], method.compare_many(stack, left[both], right[both]))
+                smallest[both] = np.minimum(
+                    smallest[both], method.compare_many(stack, left[both], right[both])
+                )
         self.absent[rows, column] = np.isinf(smallest)
         self.values[rows, column] = np.where(np.isinf(smallest), method.maximum, smallest)
 
@@ -237,7 +267,11 @@ class _Scorer:
             (self.variants[self.query[row]], method.features(query=True)),
         )
         return key(
-            *(self.store.key(variant, feature).hex() for variant, features in sides for feature in features),
+            *(
+                self.store.key(variant, feature).hex()
+                for variant, features in sides
+                for feature in features
+            ),
             method.key,
         )
 
@@ -256,7 +290,12 @@ class _Scorer:
             for c in columns
             for row in sorted(self._unknown(c), key=lambda r: (self.reference[r], self.query[r]))
         ]
-        with tqdm(desc="matches", total=len(work), unit="pair", disable=not self.store.progress or not work) as bar:
+        with tqdm(
+            desc="matches",
+            total=len(work),
+            unit="pair",
+            disable=not self.store.progress or not work,
+        ) as bar:
             for size in (CHUNK, 1):  # of a chunk whose process died, each pair by itself
                 work = self._match(list(chunked(work, size)), bar, again=size == 1)
 
@@ -276,7 +315,10 @@ class _Scorer:
     def _chunk(self, part: tuple[tuple[int, int], ...]) -> tuple[list[Method], list[tuple], dict]:
         """What a worker needs to match a part: methods, which features make each pair, and the features."""
         needed: dict[tuple[Variant, Feature], int] = {}
-        place = lambda variant, feature: needed.setdefault((self.variants[variant], feature), len(needed))  # noqa: E731
+
+        def place(variant: int, feature: Feature) -> int:
+            return needed.setdefault((self.variants[variant], feature), len(needed))
+
         rows = []
         for column, row in part:
             method = self.methods[column]
@@ -288,7 +330,9 @@ class _Scorer:
         found = self.store.get(needed)
         return self.methods, rows, {n: found.get(pair) for pair, n in needed.items()}
 
-    def _keep(self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool] | str]) -> None:
+    def _keep(
+        self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool] | str]
+    ) -> None:
         entries = {}
         for (column, row), result in zip(part, results):
             if isinstance(result, str):
@@ -303,7 +347,10 @@ def _match_chunk(
     methods: list[Method], rows: list[tuple[int, list[int]]], features: dict[int, bytes | None]
 ) -> list[tuple[float, bool] | str]:
     """For each pair its distance and whether there was no evidence, or in words why it has none."""
-    return [_match_pair(methods[column], *(features[place] for place in places)) for column, places in rows]
+    return [
+        _match_pair(methods[column], *(features[place] for place in places))
+        for column, places in rows
+    ]
 
 
 def _match_pair(method: Method, *sides: bytes | None) -> tuple[float, bool] | str:
@@ -315,8 +362,12 @@ def _match_pair(method: Method, *sides: bytes | None) -> tuple[float, bool] | st
         return in_words(error)
 
 
-def _distance(method: Method, reference: bytes, query: bytes, *mirrored: bytes) -> tuple[float, bool]:
-    return method.distance(reference, query, *mirrored), not reference or not (query or any(mirrored))
+def _distance(
+    method: Method, reference: bytes, query: bytes, *mirrored: bytes
+) -> tuple[float, bool]:
+    return method.distance(reference, query, *mirrored), not reference or not (
+        query or any(mirrored)
+    )
 
 
 def compare_features(
@@ -330,7 +381,9 @@ def compare_features(
     """
     if same:
         return 0.0, False
-    return _distance(method, a[method.feature.key], *(b[feature.key] for feature in method.features(query=True)))
+    return _distance(
+        method, a[method.feature.key], *(b[feature.key] for feature in method.features(query=True))
+    )
 
 
 def _sides(table: pd.DataFrame) -> list[list[Variant]]:
@@ -338,14 +391,24 @@ def _sides(table: pd.DataFrame) -> list[list[Variant]]:
     seeds = table["seed"].tolist()
     # the draw of an unperturbed picture is no draw: seed 0, so that it is one variant
     return [
-        [Variant(path, spec, seed if spec else 0) for path, spec, seed in zip(table[side], table[spec_column], seeds)]
-        for side, spec_column in (("reference", "perturbation_reference"), ("query", "perturbation"))
+        [
+            Variant(path, spec, seed if spec else 0)
+            for path, spec, seed in zip(table[side], table[spec_column], seeds)
+        ]
+        for side, spec_column in (
+            ("reference", "perturbation_reference"),
+            ("query", "perturbation"),
+        )
     ]
 
 
 def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
     for column in ("perturbation_reference", "perturbation"):
-        pairs[column] = pairs[column].map({spec: canonical(spec) for spec in pairs[column].unique()}).astype(object)
+        pairs[column] = (
+            pairs[column]
+            .map({spec: canonical(spec) for spec in pairs[column].unique()})
+            .astype(object)
+        )
     return pairs
 
 

@@ -110,7 +110,12 @@ def find_copies(
         # whoever is linked by others must be compared: a chain a~b~c says nothing about a and c
         more = _uncompared(found[found["distance"] <= threshold], pairs, library.looks)
         found = pd.concat([found, library.judged(more, recipe, prior)]) if more else found
-    facts = {**library.facts(), "prior": prior, "threshold": threshold, "n_candidates": len(pairs) + len(more)}
+    facts = {
+        **library.facts(),
+        "prior": prior,
+        "threshold": threshold,
+        "n_candidates": len(pairs) + len(more),
+    }
     return _listed(found[found["distance"] <= threshold], facts)
 
 
@@ -134,7 +139,10 @@ class Gallery:
         with opened(cache) as kept:
             library = _Library(as_table(images), self.recipe, kept, n_jobs, progress)
             self.errors, self._library, self._paths = library.errors, library, library.paths
-            self._packed = {f: library.packed(f) for f in (PIXELS, *(method.feature for method in library.methods))}
+            self._packed = {
+                f: library.packed(f)
+                for f in (PIXELS, *(method.feature for method in library.methods))
+            }
         self._indexes = _indexes(library.methods, self._packed.__getitem__)
 
     def query(self, image, *, top: int = 5, prior: float | None = None) -> pd.DataFrame:
@@ -169,7 +177,9 @@ class Gallery:
             raise ValueError(f"top must be 1 or more, not {top!r}")
         asked, n, methods = _Asked(image), max(BEST, top), self._library.methods
         prior = _prior(prior, len(self._paths) + 1)
-        rows = self._compared(asked, self._proposed(asked, n, cheap=True), [m for m in methods if m.compare_many])
+        rows = self._compared(
+            asked, self._proposed(asked, n, cheap=True), [m for m in methods if m.compare_many]
+        )
         found = self._judged(rows, asked, prior)
         yield _listed(found, {"prior": prior})
         doubtful = found.index[found["distance"] < DOUBT]
@@ -180,14 +190,20 @@ class Gallery:
 
     def _proposed(self, asked: "_Asked", n: int, *, cheap: bool) -> list[int]:
         """Numbers of pictures: with equal pixels, near hashes, or most votes first."""
-        found = [number for number, pixels in enumerate(self._packed[PIXELS]) if cheap and pixels == asked[PIXELS]]
+        found = [
+            number
+            for number, pixels in enumerate(self._packed[PIXELS])
+            if cheap and pixels == asked[PIXELS]
+        ]
         for method, index in self._indexes:
             if bool(method.compare_many) == cheap:
                 for feature in method.features(query=True):
                     found += index.best([asked[feature]], n=n)[1].tolist()
         return list(dict.fromkeys(found))
 
-    def _compared(self, asked: "_Asked", numbers: Iterable[int], methods: list[Method]) -> dict[int, dict]:
+    def _compared(
+        self, asked: "_Asked", numbers: Iterable[int], methods: list[Method]
+    ) -> dict[int, dict]:
         asked.make([LOOK, *_features(methods)])
         return {number: self._row(number, asked, methods) for number in numbers}
 
@@ -204,13 +220,28 @@ class Gallery:
         return row
 
     def _judged(self, rows: Mapping[int, dict], asked: "_Asked", prior: float) -> pd.DataFrame:
-        contents, poor, vague = self._library.store.contents, self._library.poor, _is_poor(asked[LOOK])
-        names, each = list(self.recipe.methods_), [(n, file) for n in rows for file in self._library.alike[n]]
-        distances = np.array([[rows[n].get(name, np.nan) for name in names] for n, _ in each], dtype=float)
-        scores = pd.DataFrame(distances.reshape(-1, len(names)), index=[n for n, _ in each], columns=names)
-        scores.insert(0, "no_evidence", np.array([rows[n]["no_evidence"] for n, _ in each], dtype=object))
+        contents, poor, vague = (
+            self._library.store.contents,
+            self._library.poor,
+            _is_poor(asked[LOOK]),
+        )
+        names, each = (
+            list(self.recipe.methods_),
+            [(n, file) for n in rows for file in self._library.alike[n]],
+        )
+        distances = np.array(
+            [[rows[n].get(name, np.nan) for name in names] for n, _ in each], dtype=float
+        )
+        scores = pd.DataFrame(
+            distances.reshape(-1, len(names)), index=[n for n, _ in each], columns=names
+        )
+        scores.insert(
+            0, "no_evidence", np.array([rows[n]["no_evidence"] for n, _ in each], dtype=object)
+        )
         scores.insert(0, "file", np.array([file for _, file in each], dtype=object))
-        identical = np.array([contents[file] == asked.content for file in scores["file"]], dtype=bool)
+        identical = np.array(
+            [contents[file] == asked.content for file in scores["file"]], dtype=bool
+        )
         low = np.array([vague or file in poor for file in scores["file"]], dtype=bool)
         return _judge(scores, ["file"], self.recipe, prior, identical, low)
 
@@ -234,7 +265,9 @@ class _Asked:
         return self._values[feature.key]
 
 
-def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior: float | None) -> pd.DataFrame:
+def _find_queries(
+    gallery: Gallery, queries: list[str], threshold: float, prior: float | None
+) -> pd.DataFrame:
     """Return the copies of each query; one that cannot be read is listed, and stops nothing."""
     facts, found = gallery._library.facts(), []
     for query in queries:
@@ -244,22 +277,40 @@ def _find_queries(gallery: Gallery, queries: list[str], threshold: float, prior:
         except ImageError as error:
             facts["errors"][query] = str(error)
     if not found:
-        raise ValueError(f"no query could be read; the first, {queries[0]!r}: {facts['errors'][queries[0]]}")
-    facts |= {"prior": found[0].attrs["prior"], "threshold": threshold, "n_candidates": sum(map(len, found))}
+        raise ValueError(
+            f"no query could be read; the first, {queries[0]!r}: {facts['errors'][queries[0]]}"
+        )
+    facts |= {
+        "prior": found[0].attrs["prior"],
+        "threshold": threshold,
+        "n_candidates": sum(map(len, found)),
+    }
     table = pd.concat(found).rename(columns={"file": "reference"})
-    table = table[["reference", "query", *(name for name in table if name not in ("reference", "query"))]]
+    table = table[
+        ["reference", "query", *(name for name in table if name not in ("reference", "query"))]
+    ]
     return _listed(table[table["distance"] <= threshold], facts)
 
 
 class _Library:
     """The readable pictures of a table, `paths` one of those with equal pixels, and what is known of them."""
 
-    def __init__(self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, n_jobs: int, progress: bool):
-        self.methods, self.options = registry.resolve(recipe.methods_), {"n_jobs": n_jobs, "progress": progress}
+    def __init__(
+        self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, n_jobs: int, progress: bool
+    ):
+        self.methods, self.options = (
+            registry.resolve(recipe.methods_),
+            {"n_jobs": n_jobs, "progress": progress},
+        )
         self.store = Store(table.attrs["root"], cache, **self.options)
-        variants, features = [Variant(path) for path in table["path"]], [PIXELS, LOOK, *_features(self.methods)]
+        variants, features = (
+            [Variant(path) for path in table["path"]],
+            [PIXELS, LOOK, *_features(self.methods)],
+        )
         self.store.make(itertools.product(variants, features))
-        self.errors = {variant.path: error for variant in variants if (error := self.store.error(variant))}
+        self.errors = {
+            variant.path: error for variant in variants if (error := self.store.error(variant))
+        }
         self.paths = [path for path in table["path"] if path not in self.errors]
         self.looks = dict(zip(self.paths, self.packed(LOOK)))
         self.poor = {path for path, look in self.looks.items() if _is_poor(look)}
@@ -278,7 +329,9 @@ class _Library:
 
     def facts(self) -> dict:
         """Return what a table of found pairs says beside its columns."""
-        looks = np.array([unpack(look)[0] if look else np.zeros(4) for look in self.looks.values()]).reshape(-1, 4)
+        looks = np.array(
+            [unpack(look)[0] if look else np.zeros(4) for look in self.looks.values()]
+        ).reshape(-1, 4)
         pictures = {
             "file": list(self.looks),
             "pixels": (looks[:, 0] * looks[:, 1]).astype(int).tolist(),
@@ -289,8 +342,17 @@ class _Library:
 
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, keypoints that vote for each other."""
-        features = [self.store.key(Variant(path), f).hex() for path in self.paths for f in _features(self.methods)]
-        name = key("candidates", faiss.__version__, str((NEAR, BEST, _NEIGHBOURS, _FLAT, _PROBES)), *features)
+        features = [
+            self.store.key(Variant(path), f).hex()
+            for path in self.paths
+            for f in _features(self.methods)
+        ]
+        name = key(
+            "candidates",
+            faiss.__version__,
+            str((NEAR, BEST, _NEIGHBOURS, _FLAT, _PROBES)),
+            *features,
+        )
         if not (kept := self.store.cache.get([name])):
             kept = {name: pack(self._propose())}
             self.store.cache.put(kept)
@@ -301,15 +363,27 @@ class _Library:
         found = [np.zeros((2, 0), dtype=np.int64)]
         for method, index in _indexes(self.methods, self.packed):
             for feature in method.features(query=True):
-                found.append(np.sort(index.best(self.packed(feature), n=BEST + 1, near=NEAR), axis=0))  # itself is one
+                found.append(
+                    np.sort(index.best(self.packed(feature), n=BEST + 1, near=NEAR), axis=0)
+                )  # itself is one
         i, j = np.unique(np.concatenate(found, axis=1), axis=1)
         return np.stack([i, j], axis=1)[i < j]
 
-    def judged(self, pairs: Sequence[tuple[str, str]], recipe: Ensemble, prior: float) -> pd.DataFrame:
+    def judged(
+        self, pairs: Sequence[tuple[str, str]], recipe: Ensemble, prior: float
+    ) -> pd.DataFrame:
         """Return the pairs with their distances by every method and what the recipe makes of them."""
         table = pd.DataFrame(pairs, columns=["reference", "query"]).astype(object)
-        table = table.assign(label=0, source_reference=table["reference"], source_query=table["query"])
-        scores = score_pairs(table, list(recipe.methods_), root=self.store.root, cache=self.store.cache, **self.options)
+        table = table.assign(
+            label=0, source_reference=table["reference"], source_query=table["query"]
+        )
+        scores = score_pairs(
+            table,
+            list(recipe.methods_),
+            root=self.store.root,
+            cache=self.store.cache,
+            **self.options,
+        )
         sides, contents = (scores["reference"], scores["query"]), self.store.contents
         identical = np.array([contents[a] == contents[b] for a, b in zip(*sides)], dtype=bool)
         low = np.array([a in self.poor or b in self.poor for a, b in zip(*sides)], dtype=bool)
@@ -322,7 +396,9 @@ class _Hashes:
     def __init__(self, packed: Sequence[bytes]):
         self.numbers, self.bits = _stacked(packed)
 
-    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def best(
+        self, queries: Sequence[bytes], *, n: int, near: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest pictures, at most n for each query, within a share of the bits: queries, pictures."""
         there, bits = _stacked(queries)
         if not len(there):
@@ -339,7 +415,9 @@ class _Correlations:
         self.index = faiss.IndexFlatIP(vectors.shape[1])
         self.index.add(vectors.astype(np.float32))
 
-    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def best(
+        self, queries: Sequence[bytes], *, n: int, near: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest pictures, at most n for each query, within a share of the largest distance."""
         there, vectors = _stacked(queries)
         if not len(there):
@@ -360,24 +438,37 @@ class _Votes:
         self.owner, codes = _descriptors(packed)
         self.index, self.n = _keypoint_index(codes), len(packed)
 
-    def best(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def best(
+        self, queries: Sequence[bytes], *, n: int, near: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the pictures with most votes, at most n for each query: numbers of queries and of pictures."""
-        parts = [self._best(queries[at : at + _BALLOT], n) for at in range(0, len(queries), _BALLOT)]
-        return tuple(np.concatenate(part) for part in zip(*((q + at * _BALLOT, p) for at, (q, p) in enumerate(parts))))
+        parts = [
+            self._best(queries[at : at + _BALLOT], n) for at in range(0, len(queries), _BALLOT)
+        ]
+        return tuple(
+            np.concatenate(part)
+            for part in zip(*((q + at * _BALLOT, p) for at, (q, p) in enumerate(parts)))
+        )
 
     def _best(self, queries: Sequence[bytes], n: int) -> tuple[np.ndarray, np.ndarray]:
         voter, codes = _descriptors(queries)
         if not len(voter):
             return voter, voter
         distances, nearest = self.index.search(codes, _NEIGHBOURS)
-        margin = np.where(nearest < 0, 0, distances.max(axis=1, keepdims=True) - distances).astype(float)
-        ballots, place = np.unique(voter[:, None] * self.n + self.owner[nearest], return_inverse=True)
+        margin = np.where(nearest < 0, 0, distances.max(axis=1, keepdims=True) - distances).astype(
+            float
+        )
+        ballots, place = np.unique(
+            voter[:, None] * self.n + self.owner[nearest], return_inverse=True
+        )
         votes = np.bincount(place.ravel(), margin.ravel() ** 2)
         ballots, votes = ballots[votes > 0], votes[votes > 0]
         return _top(*divmod(ballots, self.n), votes, n)
 
 
-def near_pairs(bits: np.ndarray, queries: np.ndarray, *, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_pairs(
+    bits: np.ndarray, queries: np.ndarray, *, radius: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return all pairs of hashes within `radius` bits: rows of `bits`, rows of `queries` (ascending), distances.
 
     Args:
@@ -391,7 +482,9 @@ def near_pairs(bits: np.ndarray, queries: np.ndarray, *, radius: int) -> tuple[n
     index.add(codes)
     found = [np.zeros((3, 0), dtype=np.int64)]
     for start in range(0, len(asked), _BLOCK):
-        limits, distances, rows = index.range_search(asked[start : start + _BLOCK], radius + 1)  # it wants less than
+        limits, distances, rows = index.range_search(
+            asked[start : start + _BLOCK], radius + 1
+        )  # it wants less than
         query = np.repeat(np.arange(len(limits) - 1) + start, np.diff(limits.astype(np.int64)))
         found.append(np.stack([rows, query, distances.astype(np.int64)]))
     rows, query, distances = np.concatenate(found, axis=1)
@@ -412,7 +505,12 @@ LOOK = Feature("look", look, {}, grey=True)
 
 
 def _judge(
-    scores: pd.DataFrame, names: list[str], recipe: Ensemble, prior: float, identical: np.ndarray, low: np.ndarray
+    scores: pd.DataFrame,
+    names: list[str],
+    recipe: Ensemble,
+    prior: float,
+    identical: np.ndarray,
+    low: np.ndarray,
 ) -> pd.DataFrame:
     methods = list(recipe.methods_)
     evidence = recipe.evidence(scores).to_numpy() if len(scores) else np.zeros((0, len(methods)))
@@ -421,9 +519,13 @@ def _judge(
     most = np.where(low & ~identical, CAUTION, 1.0)
     columns = {
         "identical": identical,
-        "distance": np.maximum(np.where(same, 0.0, expit(-odds)), 1 - most),  # 1 - p would round 1e-17 to 0
+        "distance": np.maximum(
+            np.where(same, 0.0, expit(-odds)), 1 - most
+        ),  # 1 - p would round 1e-17 to 0
         "probability": np.minimum(np.where(same, 1.0, expit(odds)), most),
-        "agreed": [";".join(np.array(methods, dtype=object)[row]) for row in (evidence > 0) | same[:, None]],
+        "agreed": [
+            ";".join(np.array(methods, dtype=object)[row]) for row in (evidence > 0) | same[:, None]
+        ],
         "low_information": low,
     }
     columns = {name: scores[name].array for name in names} | columns
@@ -441,20 +543,29 @@ def _listed(found: pd.DataFrame, facts: dict) -> pd.DataFrame:
     return found
 
 
-def _uncompared(found: pd.DataFrame, pairs: Sequence[tuple[str, str]], paths: Iterable[str]) -> list[tuple[str, str]]:
+def _uncompared(
+    found: pd.DataFrame, pairs: Sequence[tuple[str, str]], paths: Iterable[str]
+) -> list[tuple[str, str]]:
     """Pairs of pictures that are linked by others but were no candidates, where not too many are linked."""
     place, seen, linked = {path: n for n, path in enumerate(paths)}, set(pairs), defaultdict(set)
     names = connected_sources(found.assign(label=1))["source_reference"] if len(found) else []
     for name, *pair in zip(names, found["reference"], found["query"]):
         linked[name].update(pair)
     groups = (sorted(group, key=place.get) for group in linked.values() if len(group) <= _CLOSED)
-    return [pair for group in groups for pair in itertools.combinations(group, 2) if pair not in seen]
+    return [
+        pair for group in groups for pair in itertools.combinations(group, 2) if pair not in seen
+    ]
 
 
-def _indexes(methods: Iterable[Method], packed: Callable[[Feature], list[bytes]]) -> list[tuple[Method, Any]]:
+def _indexes(
+    methods: Iterable[Method], packed: Callable[[Feature], list[bytes]]
+) -> list[tuple[Method, Any]]:
     """An index of each feature that is a hash or binary keypoints."""
     # the one with a mirrored feature stands for all that share its plain one
-    by_feature = {method.feature: method for method in sorted(methods, key=lambda method: bool(method.mirrored))}
+    by_feature = {
+        method.feature: method
+        for method in sorted(methods, key=lambda method: bool(method.mirrored))
+    }
     values = {feature: packed(feature) for feature in by_feature}
     kinds = {feature: _kind(method, values[feature]) for feature, method in by_feature.items()}
     if not any(kinds.values()) and any(itertools.chain(*values.values())):
@@ -473,13 +584,19 @@ def _kind(method: Method, packed: Sequence[bytes]) -> type | None:
         return _Votes if feature.descriptors.dtype == np.uint8 else None
     if sample and method.feature.function is alignment.correlation:
         return _Correlations
-    return _Hashes if isinstance(feature, np.ndarray) and feature.dtype == bool and feature.ndim == 1 else None
+    return (
+        _Hashes
+        if isinstance(feature, np.ndarray) and feature.dtype == bool and feature.ndim == 1
+        else None
+    )
 
 
 def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """Which of the pictures have a hash or vector, and these."""
     there = [number for number, value in enumerate(packed) if value]
-    return np.array(there, dtype=np.int64), np.array([unpack(packed[number])[0] for number in there])
+    return np.array(there, dtype=np.int64), np.array(
+        [unpack(packed[number])[0] for number in there]
+    )
 
 
 def _descriptors(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
@@ -505,7 +622,9 @@ def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:
     return index
 
 
-def _top(query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _top(
+    query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((picture, -score, query))
     query, picture = query[order], picture[order]
     rank = np.arange(len(query)) - np.searchsorted(query, query)
@@ -513,7 +632,9 @@ def _top(query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int) -> t
 
 
 def _features(methods: Iterable[Method]) -> list[Feature]:
-    return list(dict.fromkeys(feature for method in methods for feature in method.features(query=True)))
+    return list(
+        dict.fromkeys(feature for method in methods for feature in method.features(query=True))
+    )
 
 
 def _is_poor(packed: bytes) -> bool:

@@ -21,7 +21,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 MAX_LENGTH = 2000
 """Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is untrusted."""
 
-_TOKEN = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL)  # a quoted text, or one character
+_TOKEN = re.compile(
+    r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL
+)  # a quoted text, or one character
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def parse(text: str) -> tuple[Call, ...]:
     if not text.strip():
         return ()
     calls = tuple(_steps(_expression(text), text))
-    _check_length("+".join(complete(call.name, call.arguments).removesuffix("()") for call in calls))
+    _check_length(
+        "+".join(complete(call.name, call.arguments).removesuffix("()") for call in calls)
+    )
     return calls
 
 
@@ -96,8 +100,14 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
     'crop(anchor="center")'
     """
-    defaults = {key: value for function in functions for key, value in defaults_of(function).items()}
-    changed = [f"{key}={_literal(arguments[key])}" for key in defaults if not _same(arguments[key], defaults[key])]
+    defaults = {
+        key: value for function in functions for key, value in defaults_of(function).items()
+    }
+    changed = [
+        f"{key}={_literal(arguments[key])}"
+        for key in defaults
+        if not _same(arguments[key], defaults[key])
+    ]
     return f"{name}({', '.join(changed)})" if changed else name
 
 
@@ -110,7 +120,9 @@ def complete(name: str, arguments: Mapping[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={_literal(value)}' for key, value in arguments.items())})"
 
 
-def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = "perturbation") -> dict[str, Any]:
+def bind(
+    call: Call, function: Callable, known: Iterable[str] = (), what: str = "perturbation"
+) -> dict[str, Any]:
     """Return all keyword arguments of `function` as `call` sets them, defaults filled in.
 
     A value must be of its default's type and fit the annotation: ``Annotated[float, between(0, 1)]``,
@@ -128,7 +140,9 @@ def bind(call: Call, function: Callable, known: Iterable[str] = (), what: str = 
     if unknown:
         allowed = ", ".join(dict.fromkeys([*defaults, *known])) or "none"
         raise ValueError(f"{what} {call.name!r} has no argument {unknown[0]!r}; allowed: {allowed}")
-    arguments = {key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()}
+    arguments = {
+        key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()
+    }
     for key, value in arguments.items():
         _check_type(call.name, key, value, defaults[key], nullable(function, key))
         _check_rules(call.name, key, value, _rules(function, key))
@@ -141,7 +155,13 @@ def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
     >>> call_named(lambda hash_size: hash_size**2, {"hash_size": 8, "other": 1})
     64
     """
-    return function(**{key: value for key, value in arguments.items() if key in inspect.signature(function).parameters})
+    return function(
+        **{
+            key: value
+            for key, value in arguments.items()
+            if key in inspect.signature(function).parameters
+        }
+    )
 
 
 def code_digest(function: Callable) -> str:
@@ -212,7 +232,11 @@ def nullable(function: Callable, key: str) -> bool:
     parameter = _parameters(function)[key]
     hint = parameter.annotation
     # a hint is text under `from __future__ import annotations`
-    return parameter.default is None or types.NoneType in get_args(hint) or (isinstance(hint, str) and "None" in hint)
+    return (
+        parameter.default is None
+        or types.NoneType in get_args(hint)
+        or (isinstance(hint, str) and "None" in hint)
+    )
 
 
 @functools.cache
@@ -226,7 +250,9 @@ def _rule(option: Any) -> Rule:
     if option is types.NoneType:
         return Rule("None", lambda value: value is None)
     if get_origin(option) is Literal:
-        return Rule("one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__)
+        return Rule(
+            "one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__
+        )
     stated = [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
     return stated[0] if stated else Rule("anything", lambda value: True)
 
@@ -245,7 +271,11 @@ def _sources(function: Callable, seen: set[Callable]) -> Iterator[str]:
             yield f"{name}={value!r}"
         elif callable(getattr(value, "tobytes", None)):  # an array, a picture
             yield f"{name}={getattr(value, 'shape', None)} {hashlib.sha256(value.tobytes()).hexdigest()}"
-        elif inspect.isfunction(value) and value.__module__ == function.__module__ and value not in seen:
+        elif (
+            inspect.isfunction(value)
+            and value.__module__ == function.__module__
+            and value not in seen
+        ):
             yield from _sources(value, seen)
 
 
@@ -261,7 +291,12 @@ def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
     """The values outside a function that its code names, as far as they are known now."""
     if not codes:
         return {}
-    outside = {name: function.__globals__[name] for c in codes for name in c.co_names if name in function.__globals__}
+    outside = {
+        name: function.__globals__[name]
+        for c in codes
+        for name in c.co_names
+        if name in function.__globals__
+    }
     cells = zip(function.__code__.co_freevars, function.__closure__ or ())
     return outside | {name: cell.cell_contents for name, cell in cells}
 
@@ -273,7 +308,9 @@ def _expression(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # of odd escapes
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"cannot read the spec {_short(text)!r}; write it like 'crop(area=0.5)+mirror'") from error
+        raise ValueError(
+            f"cannot read the spec {_short(text)!r}; write it like 'crop(area=0.5)+mirror'"
+        ) from error
     if any(token[0] == "#" for token in _TOKEN.finditer(text)):
         raise ValueError(f"the spec {_short(text)!r} has a comment, which would go unseen")
     return tree.body
@@ -297,11 +334,17 @@ def _call(node: ast.expr, text: str) -> Call:
     if isinstance(node, ast.Name):
         return Call(node.id)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        raise ValueError(f"the spec {_short(text)!r} may hold only names and calls such as 'crop(area=0.5)'")
+        raise ValueError(
+            f"the spec {_short(text)!r} may hold only names and calls such as 'crop(area=0.5)'"
+        )
     names = [keyword.arg for keyword in node.keywords]
     if node.args or None in names or len(set(names)) < len(names):
-        raise ValueError(f"arguments in the spec {_short(text)!r} are given by name, each once: 'crop(area=0.5)'")
-    return Call(node.func.id, {keyword.arg: _value(keyword.value, text) for keyword in node.keywords})
+        raise ValueError(
+            f"arguments in the spec {_short(text)!r} are given by name, each once: 'crop(area=0.5)'"
+        )
+    return Call(
+        node.func.id, {keyword.arg: _value(keyword.value, text) for keyword in node.keywords}
+    )
 
 
 def _value(node: ast.expr, text: str) -> Any:
@@ -320,7 +363,9 @@ def _allowed(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_allowed(item) and not isinstance(item, tuple) for item in value)
     if isinstance(value, str):
-        return not any("\ud800" <= char <= "\udfff" for char in value)  # no Unicode, and so in no file
+        return not any(
+            "\ud800" <= char <= "\udfff" for char in value
+        )  # no Unicode, and so in no file
     if isinstance(value, int | float):
         return abs(value) < 2**63  # and so neither infinite nor not-a-number
     return value is None

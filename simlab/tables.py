@@ -15,9 +15,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 PAIR_COLUMNS = (
-    "reference", "query", "perturbation_reference", "perturbation", "seed", "label",
-    "source_reference", "source_query", "weight",
-)  # fmt: skip
+    "reference",
+    "query",
+    "perturbation_reference",
+    "perturbation",
+    "seed",
+    "label",
+    "source_reference",
+    "source_query",
+    "weight",
+)
 """Columns of a pair table, in order; other columns pass through."""
 
 SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
@@ -30,7 +37,14 @@ LABELS = {
 """What a label cell may say (letter case and surrounding blanks aside). Anything else is refused, never guessed."""
 
 _DEFAULTS = {"perturbation_reference": "", "perturbation": "", "seed": 0, "weight": 1.0}
-_TEXT = ("reference", "query", "perturbation_reference", "perturbation", "source_reference", "source_query")
+_TEXT = (
+    "reference",
+    "query",
+    "perturbation_reference",
+    "perturbation",
+    "source_reference",
+    "source_query",
+)
 
 
 def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -43,13 +57,17 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     pairs = pairs.copy()
     missing = [name for name in ("reference", "query", "label") if name not in pairs]
     if missing:
-        raise ValueError(f"a pair table needs the columns reference, query and label; missing: {', '.join(missing)}")
+        raise ValueError(
+            f"a pair table needs the columns reference, query and label; missing: {', '.join(missing)}"
+        )
     for name, value in _DEFAULTS.items():
         pairs[name] = value if name not in pairs else pairs[name].fillna(value)
     _check_values(pairs)
     if not _has_sources(pairs):
         pairs[["source_reference", "source_query"]] = connected_sources(pairs)
-    pairs = pairs.astype({**dict.fromkeys(_TEXT, object), "seed": np.int64, "label": np.int64, "weight": np.float64})
+    pairs = pairs.astype(
+        {**dict.fromkeys(_TEXT, object), "seed": np.int64, "label": np.int64, "weight": np.float64}
+    )
     return pairs[[*PAIR_COLUMNS, *(name for name in pairs if name not in PAIR_COLUMNS)]]
 
 
@@ -60,8 +78,16 @@ def method_columns(scores: pd.DataFrame) -> list[str]:
     floating-point columns that follow ``no_evidence``.
     """
     noted = [name for name in scores.attrs.get("methods", ()) if name in scores]
-    added = scores.columns[scores.columns.get_loc("no_evidence") + 1 :] if "no_evidence" in scores else scores.columns
-    rest = (n for n in added if n not in SCORE_COLUMNS and n not in noted and pd.api.types.is_float_dtype(scores[n]))
+    added = (
+        scores.columns[scores.columns.get_loc("no_evidence") + 1 :]
+        if "no_evidence" in scores
+        else scores.columns
+    )
+    rest = (
+        n
+        for n in added
+        if n not in SCORE_COLUMNS and n not in noted and pd.api.types.is_float_dtype(scores[n])
+    )
     return [*noted, *rest]
 
 
@@ -77,13 +103,18 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         # as text: pandas 2's own reading of numbers is off in the last digit
         distances = names[names.index("no_evidence") + 1 :] if "no_evidence" in names else []
         scores = pd.read_csv(
-            path, dtype=dict.fromkeys([*text, *distances], object), keep_default_na=False, na_values={}
+            path,
+            dtype=dict.fromkeys([*text, *distances], object),
+            keep_default_na=False,
+            na_values={},
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the score table {str(path)!r}: {error}") from error
     missing = [name for name in SCORE_COLUMNS if name not in names]
     if missing:
-        raise ValueError(f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}")
+        raise ValueError(
+            f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}"
+        )
     for name in text:  # the apostrophe that keeps spreadsheets from taking a name for a formula
         scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
     for name in distances:
@@ -102,14 +133,21 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
     files = pd.unique(pd.concat([pairs["reference"], pairs["query"]]))
     index = {file: i for i, file in enumerate(files)}
     copies = pairs[pairs["label"] == 1]
-    edges = [(index[a], index[b]) for a, b in zip(copies["reference"], copies["query"], strict=True)]
+    edges = [
+        (index[a], index[b]) for a, b in zip(copies["reference"], copies["query"], strict=True)
+    ]
     first: dict[str, int] = {}
-    edges += [(first.setdefault(digest, index[f]), index[f]) for f, digest in (contents or {}).items() if f in index]
+    edges += [
+        (first.setdefault(digest, index[f]), index[f])
+        for f, digest in (contents or {}).items()
+        if f in index
+    ]
     rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(files),) * 2)
     names = _component_names(files, connected_components(graph, directed=False)[1])
     return pd.DataFrame(
-        {f"source_{side}": pairs[side].map(names) for side in ("reference", "query")}, index=pairs.index
+        {f"source_{side}": pairs[side].map(names) for side in ("reference", "query")},
+        index=pairs.index,
     )
 
 
@@ -120,7 +158,9 @@ def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
     return pairs.assign(**sources)
 
 
-def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split_by_source(
+    pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return two tables without a common source; pairs that join the two sides belong to neither.
 
     Args:
@@ -131,7 +171,9 @@ def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -
     """
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share!r}")
-    sources = rank_by_hash(pd.unique(pd.concat([pairs["source_reference"], pairs["source_query"]])), seed)
+    sources = rank_by_hash(
+        pd.unique(pd.concat([pairs["source_reference"], pairs["source_query"]])), seed
+    )
     first = set(sources[: round(share * len(sources))])
     if not first or len(first) == len(sources):
         raise ValueError(f"{len(sources)} sources cannot be split into two sides at share={share}")
@@ -141,10 +183,17 @@ def split_by_source(pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0) -
 
 def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
     """Return the names in the order of SHA-256 of (seed, name): a shuffle that does not depend on their order."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest())
+    return sorted(
+        names,
+        key=lambda name: hashlib.sha256(
+            f"{seed}\0{name}".encode("utf-8", "surrogatepass")
+        ).digest(),
+    )
 
 
-def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: str | None = None) -> pd.DataFrame:
+def read_pairs(
+    path: str | Path, *, root: str | Path | None = None, encoding: str | None = None
+) -> pd.DataFrame:
     """Return the labelled pairs of a CSV file as a pair table; paths are relative to `root`.
 
     The file has a header with at least ``reference``, ``query`` and ``label``; commas or semicolons separate.
@@ -171,7 +220,10 @@ def read_pairs(path: str | Path, *, root: str | Path | None = None, encoding: st
         ]
     for name, kind in (("seed", int), ("weight", float)):
         if name in table:
-            table[name] = [_number(text, name, kind, line) for text, line in zip(table[name], lines, strict=True)]
+            table[name] = [
+                _number(text, name, kind, line)
+                for text, line in zip(table[name], lines, strict=True)
+            ]
     if not _has_sources(table):
         table = with_sources(table, root)
     table = check_pairs(table)
@@ -206,7 +258,9 @@ def _has_sources(pairs: pd.DataFrame) -> bool:
     """Whether the pairs come with their sources: both columns, without gaps."""
     given = [name for name in ("source_reference", "source_query") if name in pairs]
     if len(given) == 1 or any((pairs[name].isna() | pairs[name].eq("")).any() for name in given):
-        raise ValueError("source_reference and source_query must both be there and name a source in every row, or none")
+        raise ValueError(
+            "source_reference and source_query must both be there and name a source in every row, or none"
+        )
     return bool(given)
 
 
@@ -299,7 +353,9 @@ def check_path(text: str, root: str | Path) -> str:
     """
     root, parts = Path(root), PurePosixPath(text.replace("\\", "/")).parts
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]", text) or "$" in text or ".." in parts:
-        raise ValueError(f"{text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive")
+        raise ValueError(
+            f"{text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive"
+        )
     path = root / text.replace("\\", "/")
     # os.path, as pathlib raises where a name is too long
     if not text.strip() or not os.path.isfile(path):
@@ -309,7 +365,9 @@ def check_path(text: str, root: str | Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def pair_identity(reference: str, query: str, perturbation_reference: str, perturbation: str, seed: int) -> tuple:
+def pair_identity(
+    reference: str, query: str, perturbation_reference: str, perturbation: str, seed: int
+) -> tuple:
     """Return what is alike in two rows of the same pair: the order does not count, nor a seed that draws nothing."""
     sides = frozenset([(reference, perturbation_reference), (query, perturbation)])
     return sides, seed if perturbation_reference or perturbation else 0
@@ -325,10 +383,14 @@ def _relative(text: str, root: Path, line: int) -> str:
 def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
     seen: dict[tuple, tuple[int, int]] = {}
     for line, row in zip(lines, table.itertuples(), strict=True):
-        key = pair_identity(row.reference, row.query, row.perturbation_reference, row.perturbation, row.seed)
+        key = pair_identity(
+            row.reference, row.query, row.perturbation_reference, row.perturbation, row.seed
+        )
         if len(key[0]) == 1:
             raise ValueError(f"line {line}: {row.reference!r} is paired with itself")
         first, label = seen.setdefault(key, (line, row.label))
         if first != line:
             words = "is repeated" if label == row.label else "has the other label"
-            raise ValueError(f"line {line}: the pair {row.reference!r}, {row.query!r} of line {first} {words}")
+            raise ValueError(
+                f"line {line}: the pair {row.reference!r}, {row.query!r} of line {first} {words}"
+            )

@@ -17,7 +17,9 @@ WIDTH, HEIGHT = 64, 48
 def textured(seed=0, width=240, height=160):
     """A picture with corners and blobs everywhere: dozens of keypoints, and a hash of its own for every seed."""
     rng = np.random.default_rng(seed)
-    ground = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((width, height))
+    ground = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
+        (width, height)
+    )
     draw = ImageDraw.Draw(ground)
     for _ in range(60):
         x, y = rng.integers(0, (width, height)).tolist()
@@ -69,8 +71,12 @@ def odd_pictures():
         "black": flat(0),
         "white": flat(255),
         "grey": flat(128),
-        "one dot": Image.fromarray(np.pad([[[255, 255, 255]]], ((60, 39), (20, 79), (0, 0))).astype(np.uint8)),
-        "halves": Image.fromarray(np.repeat([[0, 255]], 100, axis=0).repeat(50, axis=1).astype(np.uint8)),
+        "one dot": Image.fromarray(
+            np.pad([[[255, 255, 255]]], ((60, 39), (20, 79), (0, 0))).astype(np.uint8)
+        ),
+        "halves": Image.fromarray(
+            np.repeat([[0, 255]], 100, axis=0).repeat(50, axis=1).astype(np.uint8)
+        ),
         "board": Image.fromarray(board.astype(np.uint8)),
         "stripes": Image.fromarray(stripes.astype(np.uint8)),
         "almost flat": Image.fromarray(rng.integers(127, 129, (64, 64), dtype=np.uint8)),
@@ -97,7 +103,12 @@ def encoded(image, form, **options):
 def chunk(kind, data, *, checksum=None, length=None):
     """A chunk of a PNG, with a false checksum or length where asked for."""
     checksum = zlib.crc32(kind + data) if checksum is None else checksum
-    return struct.pack(">I", len(data) if length is None else length) + kind + data + struct.pack(">I", checksum)
+    return (
+        struct.pack(">I", len(data) if length is None else length)
+        + kind
+        + data
+        + struct.pack(">I", checksum)
+    )
 
 
 def png(width, height, *, bits=8, colour=2, rows=(), extra=b"", data=None):
@@ -145,7 +156,11 @@ def in_every_format():
 
 def truncated():
     """Those files cut at many lengths; of an animation, within its first frame."""
-    whole = {name: data for name, data in in_every_format().items() if name not in ("animated.png", "animated.gif")}
+    whole = {
+        name: data
+        for name, data in in_every_format().items()
+        if name not in ("animated.png", "animated.gif")
+    }
     shares = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 0.97)
     tile = b"\xff\x90"  # the marker before each tile: a decoder may take what stops there for a whole picture
     between = {
@@ -194,7 +209,9 @@ def broken_pngs():
     bomb = zlib.compress(bytes(80_000_000), 1)
     return {
         "checksum of header": good[:29] + b"\0\0\0\0" + good[33:],
-        "flipped byte in data": good[: place + 9] + bytes([good[place + 9] ^ 1]) + good[place + 10 :],
+        "flipped byte in data": good[: place + 9]
+        + bytes([good[place + 9] ^ 1])
+        + good[place + 10 :],
         "no data": good[: place - 4] + chunk(b"IEND", b""),
         "not zlib": png(WIDTH, HEIGHT, data=b"not compressed at all"),
         "no rows": png(WIDTH, HEIGHT, rows=[]),
@@ -216,7 +233,9 @@ def broken_others():
     tiff = encoded(ramp(), "TIFF")
     scans = encoded(ramp(), "JPEG", progressive=True)
     return {
-        "jpeg of 1,000 scans": scans[:-2] + scans[scans.rindex(b"\xff\xda") : -2] * 1000 + scans[-2:],
+        "jpeg of 1,000 scans": scans[:-2]
+        + scans[scans.rindex(b"\xff\xda") : -2] * 1000
+        + scans[-2:],
         "jpeg without tables": jpeg[:2] + jpeg[frame - 5 :],
         "jpeg of markers": b"\xff\xd8" + b"\xff\xe0\x00\x02" * 500,
         "jpeg of no size": jpeg[:frame] + bytes(4) + jpeg[frame + 4 :],
@@ -230,7 +249,8 @@ def broken_others():
         "webp with another length": b"RIFF\xff\xff\xff\x7fWEBPVP8 " + bytes(50),
         "webp without a picture": b"RIFF\x04\0\0\0WEBP",
         "avif without a picture": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(60),
-        "jpeg 2000 without a picture": b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + bytes(60),
+        "jpeg 2000 without a picture": b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 "
+        + bytes(60),
         "ppm without pixels": b"P6 64 48 255\n",
         "ppm of negative size": b"P6 -64 48 255\n" + bytes(9216),
         "ppm with maximum 0": b"P6 64 48 0\n" + bytes(9216),
@@ -303,12 +323,36 @@ def special_files(folder: Path):
 
 
 NAMES = (
-    "日本語.png", "写真 (1).png", "صورة.png", "תמונה.png", "Ωμέγα.png", "naïve café.png", "😀👨‍👩‍👧.png",
-    "-rf.png", "--help.png",
-    "a\nb.png", " leading and trailing .png", "'quoted'.png", '"double".png', "<img src=x onerror=alert(1)>.png",
-    "=HYPERLINK(1).png", "%00%2e.png", "$HOME.png", "~.png", "back\\slash.png", "semi;colon,comma.png", "e\u0301.png",
-    "tab\there.png", "\u202eright-to-left.png", "NULL.png", "NA.png", "nan.png", "001.png", "1e5.png", "True.png",
-)  # fmt: skip
+    "日本語.png",
+    "写真 (1).png",
+    "صورة.png",
+    "תמונה.png",
+    "Ωμέγα.png",
+    "naïve café.png",
+    "😀👨‍👩‍👧.png",
+    "-rf.png",
+    "--help.png",
+    "a\nb.png",
+    " leading and trailing .png",
+    "'quoted'.png",
+    '"double".png',
+    "<img src=x onerror=alert(1)>.png",
+    "=HYPERLINK(1).png",
+    "%00%2e.png",
+    "$HOME.png",
+    "~.png",
+    "back\\slash.png",
+    "semi;colon,comma.png",
+    "e\u0301.png",
+    "tab\there.png",
+    "\u202eright-to-left.png",
+    "NULL.png",
+    "NA.png",
+    "nan.png",
+    "001.png",
+    "1e5.png",
+    "True.png",
+)
 """File names that a picture may have on Linux."""
 
 
@@ -323,7 +367,12 @@ def scored_pairs(root):
         textured(seed).save(root / name)
     pairs = sl.make_pairs(root, ["crop(area=0.5)", "crop(area=0.3)", "text"], negatives=150, seed=0)
     copy, rng = pairs["label"].eq(1).to_numpy(), np.random.default_rng(3)
-    columns = {"weight": rng.integers(1, 4, len(pairs)).astype(float), "status": "ok", "error": "", "no_evidence": ""}
+    columns = {
+        "weight": rng.integers(1, 4, len(pairs)).astype(float),
+        "status": "ok",
+        "error": "",
+        "no_evidence": "",
+    }
     columns["phash"] = rng.normal(np.where(copy, 14, 30), 7).round().clip(0)
     columns["akaze"] = rng.normal(np.where(copy, 60, 130), 30)
     scores = pairs.assign(**columns)

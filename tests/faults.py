@@ -22,7 +22,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from simlab import audit, cli, ensemble, features, grouping, labelling, plots, report, scoring, search  # noqa: F401
+from simlab import (
+    cli,
+    labelling,
+    plots,
+    report,
+)
 
 SHIM = ctypes.CDLL(None)
 DIED, REFUSED, TRACEBACK = -signal.SIGKILL, 1, 70
@@ -91,7 +96,9 @@ def files(folder):
 
 def is_whole(name, data, expected):
     """A label file grows line by line; every other file is there as a whole."""
-    return data == expected.get(name) or (name.endswith("labels.csv") and expected[name].startswith(data))
+    return data == expected.get(name) or (
+        name.endswith("labels.csv") and expected[name].startswith(data)
+    )
 
 
 def fresh(folder):
@@ -115,7 +122,12 @@ def main(pictures, work, kind, step, *verb):
         fresh(folder)
         status, said, _ = run(verb, n, error)
         found = files(folder / "out")
-        assert all(is_whole(name, data, expected) for name, data in found.items()), (n, status, said, list(found))
+        assert all(is_whole(name, data, expected) for name, data in found.items()), (
+            n,
+            status,
+            said,
+            list(found),
+        )
         if status == 0:
             assert found == expected, (n, said)
         else:

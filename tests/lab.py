@@ -30,13 +30,21 @@ from playwright.sync_api import expect, sync_playwright
 from tools.notebooks import METADATA
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 PATIENCE = 90_000  # ms: far above what anything takes, for slow machines
 WIDTH, HEIGHT = 1280, 1000
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--no-first-run",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 QUIET = {"fetchNews": "false", "checkForUpdates": False}  # no question about news over the page
 ALL_RAN = """() => {
     const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(p => p.textContent.trim());
@@ -47,7 +55,9 @@ BROKEN = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="app
 
 def made(name):
     """What the Makefile says of a name."""
-    return re.search(rf"^{name} := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    return re.search(
+        rf"^{name} := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )[1]
 
 
 @contextlib.contextmanager
@@ -80,13 +90,25 @@ class Lab:
         self.log = (self.home / "lab.log").open("w")
         self.server = subprocess.Popen(
             [
-                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-                f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
-                f"--ServerApp.root_dir={self.folder}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--ip=127.0.0.1",
+                f"--port={self.port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={self.token}",
+                f"--ServerApp.root_dir={self.folder}",
+                "--LabApp.news_url=None",
+                "--LabApp.extension_manager=readonly",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             ],
-            stdout=self.log, stderr=subprocess.STDOUT, env=self._environment(), start_new_session=True,
-        )  # fmt: skip
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+            start_new_session=True,
+        )
         try:
             self._wait()
         except BaseException:
@@ -95,7 +117,10 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        for kill in (signal.SIGTERM, signal.SIGKILL):  # of the server and its kernels: a process group of their own
+        for kill in (
+            signal.SIGTERM,
+            signal.SIGKILL,
+        ):  # of the server and its kernels: a process group of their own
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(self.server.pid, kill)
                 self.server.wait(15)
@@ -114,12 +139,16 @@ class Lab:
     @contextlib.contextmanager
     def open(self, browser, name):
         """The notebook in a page of its own, once its kernel is there; the kernel is ended at the end."""
-        with contextlib.closing(browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})) as page:
+        with contextlib.closing(
+            browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        ) as page:
             page.set_default_timeout(PATIENCE)
             expect.set_options(timeout=PATIENCE)
             notebook = Notebook(page)
             # single-document mode: no file browser, no tabs of earlier; reset: no layout of earlier
-            page.goto(self.url(f"doc/workspaces/test/tree/{name}?reset"), wait_until="domcontentloaded")
+            page.goto(
+                self.url(f"doc/workspaces/test/tree/{name}?reset"), wait_until="domcontentloaded"
+            )
             notebook.wait_for_kernel()
             try:
                 yield notebook
@@ -131,21 +160,35 @@ class Lab:
 
     def end_kernels(self):
         """Ends what runs, as closing a page does not."""
-        for kernel in json.loads(urllib.request.urlopen(self.url("api/kernels"), timeout=60).read()):
-            request = urllib.request.Request(self.url(f"api/kernels/{kernel['id']}"), method="DELETE")
+        for kernel in json.loads(
+            urllib.request.urlopen(self.url("api/kernels"), timeout=60).read()
+        ):
+            request = urllib.request.Request(
+                self.url(f"api/kernels/{kernel['id']}"), method="DELETE"
+            )
             with contextlib.suppress(OSError):  # one that a test killed
                 urllib.request.urlopen(request, timeout=60).close()
 
     def _environment(self):
         own = {
-            "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
-            "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTERLAB_SETTINGS_DIR": "settings",
-            "IPYTHONDIR": "ipython", "SIMLAB_CACHE": "cache",
-        }  # fmt: skip
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "IPYTHONDIR": "ipython",
+            "SIMLAB_CACHE": "cache",
+        }
         ours = {name: str(self.home / folder) for name, folder in own.items()}
         inline = "module://matplotlib_inline.backend_inline"
         ours["JUPYTER_CONFIG_PATH"] = str(ROOT / made("LAB_CONFIG"))
-        return {**os.environ, **ours, "PYTHONPATH": str(ROOT), "MPLBACKEND": inline, "TQDM_DISABLE": "1"}
+        return {
+            **os.environ,
+            **ours,
+            "PYTHONPATH": str(ROOT),
+            "MPLBACKEND": inline,
+            "TQDM_DISABLE": "1",
+        }
 
     def _wait(self):
         for _ in range(480):
@@ -180,7 +223,9 @@ class Notebook:
     def wait_for_idle(self):
         # the notebook's own sign says "idle" before a kernel is there; the status bar names the kernel only then
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
-        expect(self.panel.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
+        expect(self.panel.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+            "data-status", "idle"
+        )
 
     def wait_for_widget(self, name):
         """The widget with the class ``simlab-NAME``, once its slow work is done."""
@@ -214,7 +259,9 @@ class Notebook:
     def restart_kernel(self):
         """Restarts the kernel as a person does, through the menu and its question."""
         self.command("Kernel", "kernelmenu:restart")
-        self.page.locator(".jp-Dialog button.jp-mod-warn, .jp-Dialog button.jp-mod-accept").last.click()
+        self.page.locator(
+            ".jp-Dialog button.jp-mod-warn, .jp-Dialog button.jp-mod-accept"
+        ).last.click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
         self.wait_for_kernel()
 
@@ -227,11 +274,16 @@ class Notebook:
         devtools = self.page.context.new_cdp_session(self.page)
         # fewer and larger pixels, and for a part that would scroll many of them
         size = {"width": round(WIDTH / zoom), "height": 4000 if part else round(HEIGHT / zoom)}
-        devtools.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": zoom, "mobile": False})
+        devtools.send(
+            "Emulation.setDeviceMetricsOverride",
+            {**size, "deviceScaleFactor": zoom, "mobile": False},
+        )
         self.page.wait_for_timeout(700)  # JupyterLab lays itself out anew
         place = part.bounding_box() if part else {"x": 0, "y": 0, **size}
         # Playwright's own screenshot would set the size of the window anew
-        data = devtools.send("Page.captureScreenshot", {"format": "png", "clip": {**place, "scale": 1}})["data"]
+        data = devtools.send(
+            "Page.captureScreenshot", {"format": "png", "clip": {**place, "scale": 1}}
+        )["data"]
         (folder / f"{name}.png").write_bytes(base64.b64decode(data))
         devtools.send("Emulation.clearDeviceMetricsOverride")
         devtools.detach()

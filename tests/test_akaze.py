@@ -33,7 +33,9 @@ def both(image):
     """Keypoints by the plain recipe and by ours, which must agree."""
     _, descriptors = classic(image)
     found = akaze.extract(image, **CLASSIC)
-    assert np.array_equal(found.descriptors, descriptors) if len(found.points) else descriptors is None
+    assert (
+        np.array_equal(found.descriptors, descriptors) if len(found.points) else descriptors is None
+    )
     return found
 
 
@@ -53,7 +55,11 @@ def compare(a, b):
 
 def test_the_classic_recipe_is_opencvs_on_textured_pictures():
     pictures = [textured(n, 300, 220) for n in range(4)]
-    variants = [pictures[0].rotate(10), pictures[1].resize((200, 150)), pictures[2].crop((20, 20, 250, 200))]
+    variants = [
+        pictures[0].rotate(10),
+        pictures[1].resize((200, 150)),
+        pictures[2].crop((20, 20, 250, 200)),
+    ]
     found = [both(picture) for picture in pictures]
     far = [compare(found[n], found[n + 1]) for n in range(3)]
     near = [compare(found[n], both(variant)) for n, variant in enumerate(variants)]
@@ -69,14 +75,22 @@ def test_the_classic_recipe_is_opencvs_on_repeated_patterns():
             tiled.paste(tile, (x, y))
     turned = tiled.transpose(Image.Transpose.ROTATE_180)
     found = both(tiled)
-    assert compare(found, both(turned)) >= 0 and compare(found, both(textured(6))) > 0 and compare(found, found) == 0
+    assert (
+        compare(found, both(turned)) >= 0
+        and compare(found, both(textured(6))) > 0
+        and compare(found, found) == 0
+    )
 
 
 def test_the_classic_recipe_is_opencvs_on_shared_pictures(shared_pictures):
     with (shared_pictures / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["width"]) * int(row["height"]) < 450_000]
+        rows = [
+            row for row in csv.DictReader(file) if int(row["width"]) * int(row["height"]) < 450_000
+        ]
     documents = [row["path"] for row in rows if row["path"].startswith("document_pages")][:12]
-    others = [row["path"] for row in rows if not row["path"].startswith(("document_pages", "wallpapers"))][::20]
+    others = [
+        row["path"] for row in rows if not row["path"].startswith(("document_pages", "wallpapers"))
+    ][::20]
     paths = documents + others[: 30 - len(documents)]
     assert len(paths) == 30
     found = [both(shared_pictures / path) for path in paths]
@@ -91,7 +105,10 @@ def test_the_classic_recipe_is_opencvs_on_shared_pictures(shared_pictures):
 def test_any_descriptors_match_as_in_opencv(seed, n, m, width):
     """Few bits in use: many ties."""
     rng = np.random.default_rng(seed)
-    a, b = (np.pad(rng.integers(0, 4, (k, width), dtype=np.uint8), ((0, 0), (0, 61 - width))) for k in (n, m))
+    a, b = (
+        np.pad(rng.integers(0, 4, (k, width), dtype=np.uint8), ((0, 0), (0, 61 - width)))
+        for k in (n, m)
+    )
     found = akaze.match(*(bare(descriptors) for descriptors in (a, b)))
     expected = sorted((x.queryIdx, x.trainIdx, int(x.distance)) for x in MATCHER.match(a, b))
     assert sorted(zip(*(column.tolist() for column in found))) == expected
@@ -100,7 +117,9 @@ def test_any_descriptors_match_as_in_opencv(seed, n, m, width):
 
 def bare(descriptors):
     n = len(descriptors)
-    return akaze.Keypoints(np.zeros((n, 2), np.float32), descriptors, np.ones(n, np.float32), np.ones(n, np.float32))
+    return akaze.Keypoints(
+        np.zeros((n, 2), np.float32), descriptors, np.ones(n, np.float32), np.ones(n, np.float32)
+    )
 
 
 # --- what comes back
@@ -111,7 +130,11 @@ def test_keypoints_are_arrays_of_one_length():
     n = len(found.points)
     assert 30 < n <= 500
     assert found.points.dtype == found.sizes.dtype == found.responses.dtype == np.float32
-    assert found.points.shape == (n, 2) and found.descriptors.shape == (n, 61) and found.descriptors.dtype == np.uint8
+    assert (
+        found.points.shape == (n, 2)
+        and found.descriptors.shape == (n, 61)
+        and found.descriptors.dtype == np.uint8
+    )
     assert found.sizes.shape == found.responses.shape == (n,) and (found.sizes > 0).all()
     width, height = textured().size
     assert (found.points >= 0).all() and (found.points < [width, height]).all()
@@ -122,7 +145,12 @@ def test_the_same_picture_is_at_0_in_every_form(tmp_path):
     image = textured(2)
     image.save(tmp_path / "picture.png")
     first = akaze.extract(image)
-    for again in (image, np.asarray(image), tmp_path / "picture.png", (tmp_path / "picture.png").read_bytes()):
+    for again in (
+        image,
+        np.asarray(image),
+        tmp_path / "picture.png",
+        (tmp_path / "picture.png").read_bytes(),
+    ):
         assert akaze.mean_distance(first, akaze.extract(again)) == 0
 
 
@@ -131,13 +159,22 @@ def test_twice_is_the_same_to_the_bit():
     assert all(np.array_equal(a, b) for a, b in zip(one, two))
     other = akaze.extract(textured(4))
     assert akaze.inlier_distance(one, other) == akaze.inlier_distance(two, other)
-    assert all(np.array_equal(a, b) for a, b in zip(akaze.inliers(one, two), akaze.inliers(one, two)))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(akaze.inliers(one, two), akaze.inliers(one, two))
+    )
 
 
 def test_no_keypoints_are_the_maximum_on_either_side():
     some, none = akaze.extract(textured()), akaze.extract(flat())
-    assert len(none.points) == 0 and none.points.shape == (0, 2) and none.descriptors.shape == (0, 61)
-    assert akaze.mean_distance(some, none) == akaze.mean_distance(none, some) == akaze.mean_distance(none, none) == 486
+    assert (
+        len(none.points) == 0 and none.points.shape == (0, 2) and none.descriptors.shape == (0, 61)
+    )
+    assert (
+        akaze.mean_distance(some, none)
+        == akaze.mean_distance(none, some)
+        == akaze.mean_distance(none, none)
+        == 486
+    )
     assert akaze.inlier_distance(some, none) == akaze.inlier_distance(none, some) == 1
     assert all(len(column) == 0 for column in (*akaze.match(some, none), *akaze.match(none, some)))
     one = akaze.Keypoints(*(column[:1] for column in some))
@@ -148,7 +185,18 @@ def test_no_keypoints_are_the_maximum_on_either_side():
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 1), (1, 100), (100, 1), (15, 300), (300, 15), (2, 17), (15, 15), (10_000, 3), (16_000, 250)]
+    "size",
+    [
+        (1, 1),
+        (1, 100),
+        (100, 1),
+        (15, 300),
+        (300, 15),
+        (2, 17),
+        (15, 15),
+        (10_000, 3),
+        (16_000, 250),
+    ],
 )
 def test_narrow_pictures_never_reach_opencv(size, monkeypatch):
     """OpenCV aborts the whole process on some of them. The last is narrow once it is scaled down."""
@@ -215,7 +263,9 @@ def test_points_of_a_scaled_picture_lie_on_the_picture_that_was_given():
 
 def test_a_smaller_picture_is_not_scaled():
     image = textured(2)
-    assert np.array_equal(akaze.extract(image).descriptors, akaze.extract(image, max_side=10_000).descriptors)
+    assert np.array_equal(
+        akaze.extract(image).descriptors, akaze.extract(image, max_side=10_000).descriptors
+    )
 
 
 @pytest.mark.parametrize(
@@ -251,7 +301,9 @@ def test_akaze_of_opencv_5_contrib_is_found(monkeypatch):
     expected = akaze.extract(textured())
     create = cv2.AKAZE_create
     monkeypatch.delattr(cv2, "AKAZE_create")
-    monkeypatch.setattr(cv2, "xfeatures2d", types.SimpleNamespace(AKAZE_create=create), raising=False)
+    monkeypatch.setattr(
+        cv2, "xfeatures2d", types.SimpleNamespace(AKAZE_create=create), raising=False
+    )
     assert np.array_equal(akaze.extract(textured()).descriptors, expected.descriptors)
 
 
@@ -261,14 +313,20 @@ def test_an_opencv_without_akaze_says_what_to_install(monkeypatch):
     with pytest.raises(ValueError) as caught:
         akaze.extract(textured())
     words = str(caught.value)
-    assert "has no AKAZE; install opencv-python-headless>=4.12,<5" in words and "contrib" in words and "\n" not in words
+    assert (
+        "has no AKAZE; install opencv-python-headless>=4.12,<5" in words
+        and "contrib" in words
+        and "\n" not in words
+    )
 
 
 # --- geometry
 
 
 def warped(image, matrix):
-    return Image.fromarray(cv2.warpPerspective(np.asarray(image), matrix, image.size, flags=cv2.INTER_CUBIC))
+    return Image.fromarray(
+        cv2.warpPerspective(np.asarray(image), matrix, image.size, flags=cv2.INTER_CUBIC)
+    )
 
 
 @pytest.mark.parametrize("model", ["homography", "affine"])
@@ -283,7 +341,11 @@ def test_inliers_of_a_known_transform_lie_where_it_puts_them(model):
     missed = np.linalg.norm(placed - b.points[i], axis=1)
     assert len(i) == len(j) == len(set(i.tolist())) > 40
     assert np.mean(missed < 4) > 0.9 and np.median(missed) < 1.5
-    assert akaze.inlier_distance(a, b, model=model) < 0.25 < akaze.inlier_distance(a, akaze.extract(textured(8)))
+    assert (
+        akaze.inlier_distance(a, b, model=model)
+        < 0.25
+        < akaze.inlier_distance(a, akaze.extract(textured(8)))
+    )
 
 
 def test_inliers_survive_a_crop():
@@ -303,11 +365,17 @@ def test_a_mirror_image_is_no_inlier():
 
 def test_inlier_distance_is_from_0_to_1():
     for n in range(6):
-        assert 0 < akaze.inlier_distance(akaze.extract(textured(n)), akaze.extract(textured(n + 1))) <= 1
+        assert (
+            0
+            < akaze.inlier_distance(akaze.extract(textured(n)), akaze.extract(textured(n + 1)))
+            <= 1
+        )
     assert akaze.inlier_distance(akaze.extract(textured(0)), akaze.extract(textured(0))) < 0.2
 
 
-@pytest.mark.parametrize("options", [{"model": "rigid"}, {"ratio": 0}, {"ratio": 1.5}, {"tolerance": 0}, {"tol": 1}])
+@pytest.mark.parametrize(
+    "options", [{"model": "rigid"}, {"ratio": 0}, {"ratio": 1.5}, {"tolerance": 0}, {"tol": 1}]
+)
 def test_other_options_of_inliers_are_refused(options):
     found = akaze.extract(textured())
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -17,22 +17,31 @@ def picture():
 
 
 @pytest.mark.parametrize(
-    "spec", ["text(length=50)", "brightness(factor=1.5)", "recompress(quality=10)", "blur(kernel=7)"]
+    "spec",
+    ["text(length=50)", "brightness(factor=1.5)", "recompress(quality=10)", "blur(kernel=7)"],
 )
 def test_correlation_survives_what_stays_in_place(picture, spec):
     mine = alignment.correlation(picture)
     copy = alignment.correlation(perturb.apply(picture, spec))
-    others = [alignment.uncorrelated(mine, alignment.correlation(textured(seed, **SIZE))) for seed in (1, 2, 3)]
+    others = [
+        alignment.uncorrelated(mine, alignment.correlation(textured(seed, **SIZE)))
+        for seed in (1, 2, 3)
+    ]
     assert alignment.uncorrelated(mine, copy) < 0.4 < min(others)
 
 
 @pytest.mark.parametrize(
     "spec",
     [
-        'crop(side=0.4, anchor="center", resize_back=True)', "rotate(degrees=40)", "shear(degrees=10)",
-        "resize(scale=0.5)", "embed", "crop(area=0.3)", "perspective(amount=0.3)",
+        'crop(side=0.4, anchor="center", resize_back=True)',
+        "rotate(degrees=40)",
+        "shear(degrees=10)",
+        "resize(scale=0.5)",
+        "embed",
+        "crop(area=0.3)",
+        "perspective(amount=0.3)",
     ],
-)  # fmt: skip
+)
 def test_aligned_finds_what_has_moved(picture, spec):
     mine, copy = alignment.looks(picture), alignment.looks(perturb.apply(picture, spec))
     assert alignment.aligned_distance(mine, copy) < 0.35
@@ -41,7 +50,12 @@ def test_aligned_finds_what_has_moved(picture, spec):
 
 
 def test_mirror_image_is_no_alignment(picture):
-    assert alignment.aligned_distance(alignment.looks(picture), alignment.looks(ImageOps.mirror(picture))) > 0.5
+    assert (
+        alignment.aligned_distance(
+            alignment.looks(picture), alignment.looks(ImageOps.mirror(picture))
+        )
+        > 0.5
+    )
 
 
 def test_half_size_look_finds_what_was_enlarged(picture):
@@ -57,18 +71,28 @@ def test_double_size_look_finds_what_was_shrunk(picture):
     plain, enlarged = (alignment.looks(small, enlarge=side) for side in (0, 200))
     whole = alignment.looks(picture)
     assert len(enlarged.points) > 3 * len(plain.points) and (enlarged.points < small.size).all()
-    assert alignment.aligned_distance(whole, enlarged) < 0.35 < alignment.aligned_distance(whole, plain)
+    assert (
+        alignment.aligned_distance(whole, enlarged)
+        < 0.35
+        < alignment.aligned_distance(whole, plain)
+    )
     assert min(alignment.aligned_distance(other, enlarged) for other in OTHERS) > 0.5
-    assert len(alignment.looks(picture, enlarge=200).points) == len(alignment.looks(picture, enlarge=0).points)
+    assert len(alignment.looks(picture, enlarge=200).points) == len(
+        alignment.looks(picture, enlarge=0).points
+    )
 
 
 def test_negative_of_a_picture_is_the_farthest(picture):
-    distance = alignment.uncorrelated(alignment.correlation(picture), alignment.correlation(ImageOps.invert(picture)))
+    distance = alignment.uncorrelated(
+        alignment.correlation(picture), alignment.correlation(ImageOps.invert(picture))
+    )
     assert distance == pytest.approx(2, abs=1e-3)
 
 
 def test_pairs_are_compared_as_single_ones():
-    stack = np.stack([alignment.correlation(textured(seed, width=90, height=60)) for seed in range(5)])
+    stack = np.stack(
+        [alignment.correlation(textured(seed, width=90, height=60)) for seed in range(5)]
+    )
     i, j = np.triu_indices(5)
     singly = [alignment.uncorrelated(stack[a], stack[b]) for a, b in zip(i, j)]
     np.testing.assert_array_equal(alignment.uncorrelated_pairs(stack, i, j), singly)

@@ -33,8 +33,10 @@ def test_planted_duplicates_are_found_nearest_first_and_nothing_else(folder):
     assert found.loc[0, ["reference", "query"]].tolist() == ["0 again.bmp", "0.png"]
     assert found.loc[0, ["phash", "dhash", "average_hash"]].tolist() == [0, 0, 0]
     assert {frozenset(pair) for pair in found[["reference", "query"]].values.tolist()} == {
-        frozenset({"0 again.bmp", "0.png"}), frozenset({"1 worse.jpg", "1.png"}), frozenset({"2 smaller.png", "2.png"}),
-    }  # fmt: skip
+        frozenset({"0 again.bmp", "0.png"}),
+        frozenset({"1 worse.jpg", "1.png"}),
+        frozenset({"2 smaller.png", "2.png"}),
+    }
     means = found[["phash", "dhash", "average_hash"]].mean(axis=1)
     assert means.is_monotonic_increasing and found.index.tolist() == [0, 1, 2]
 
@@ -48,13 +50,17 @@ def test_distances_are_those_of_the_hashes(folder):
 
 def test_known_copies_are_not_listed(folder):
     table = sl.datasets.from_folder(folder)
-    table["source"] = table["path"].str[0].where(~table["path"].str.startswith(("flat", "text")), table["path"])
+    table["source"] = (
+        table["path"].str[0].where(~table["path"].str.startswith(("flat", "text")), table["path"])
+    )
     assert len(look(table)) == 0
     table.loc[table["path"] == "1 worse.jpg", "source"] = "other"
     assert look(table)[["reference", "query"]].values.tolist() == [["1 worse.jpg", "1.png"]]
 
 
-@pytest.mark.parametrize("methods", ["phash", "phash, dhash", "phash(hash_size=16), whash, average_hash", "colorhash"])
+@pytest.mark.parametrize(
+    "methods", ["phash", "phash, dhash", "phash(hash_size=16), whash, average_hash", "colorhash"]
+)
 def test_other_hashes(methods, folder):
     found = look(folder, methods)
     assert found.columns[2:].tolist() == sl.methods.specs.split(methods)
@@ -65,8 +71,14 @@ def test_two_of_several_hashes_must_agree(folder, monkeypatch):
     """A single near hash is chance among many pairs."""
     methods = sl.methods
     monkeypatch.setattr(methods, "REGISTRY", dict(methods.REGISTRY))
-    methods.register("same", lambda image: np.zeros(64, bool), distance=hashes.hamming, maximum=64, unit="bits",
-                     compare_many=methods.hamming_pairs)  # fmt: skip
+    methods.register(
+        "same",
+        lambda image: np.zeros(64, bool),
+        distance=hashes.hamming,
+        maximum=64,
+        unit="bits",
+        compare_many=methods.hamming_pairs,
+    )
     assert len(look(folder, "same")) == 11 * 10 / 2
     assert len(look(folder, "same, phash, dhash")) == len(look(folder, "phash"))
 
@@ -77,10 +89,18 @@ def test_only_hashes_can_look(methods, folder):
         look(folder, methods)
 
 
-@pytest.mark.parametrize("paths", [["flat 0.png", "flat 255.png"], ["text.jpg"], ["text.jpg", "0.png"], ["0.png"]])
+@pytest.mark.parametrize(
+    "paths", [["flat 0.png", "flat 255.png"], ["text.jpg"], ["text.jpg", "0.png"], ["0.png"]]
+)
 def test_nothing_to_compare_is_an_empty_table(paths, folder):
     found = look([folder / path for path in paths])
-    assert len(found) == 0 and list(found) == ["reference", "query", "phash", "dhash", "average_hash"]
+    assert len(found) == 0 and list(found) == [
+        "reference",
+        "query",
+        "phash",
+        "dhash",
+        "average_hash",
+    ]
 
 
 def test_order_blocks_and_workers_change_nothing(folder, monkeypatch):

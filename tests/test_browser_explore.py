@@ -34,7 +34,9 @@ def test_explorer(lab, browser):
 
         # the last cell of the notebook compares two invoices; back to a variant of the first picture
         widget.scroll_into_view_if_needed()
-        expect(widget.locator(".simlab-pictures figcaption").last).to_contain_text("invoice_0582.png")
+        expect(widget.locator(".simlab-pictures figcaption").last).to_contain_text(
+            "invoice_0582.png"
+        )
         named("radio", "a variant of it").check()
         named("listbox", "Picture").select_option("cat.jpg")
         named("combobox", "Kind").select_option("crop")
@@ -74,7 +76,9 @@ def test_explorer(lab, browser):
         named("radio", "another picture").check()
         expect(named("listbox", "Second")).to_be_visible()
         widget.get_by_role("textbox", name="Search").last.fill("page_2")
-        expect(named("listbox", "Second").get_by_role("option")).to_have_count(2)  # it, and the one that is chosen
+        expect(named("listbox", "Second").get_by_role("option")).to_have_count(
+            2
+        )  # it, and the one that is chosen
         named("listbox", "Second").select_option("page_23.png")
         apart = settled(notebook, widget, "page_23.png")
         expect(widget.locator(".simlab-badge")).to_have_text("No copy")

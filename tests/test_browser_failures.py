@@ -54,7 +54,9 @@ def test_a_point_a_bin_and_a_cell_lead_to_their_pairs(notebook):
     roc.click(position={"x": 0.14 * box["width"], "y": 0.14 * box["height"]})
     settle(notebook, widget)
     assert "akaze at FPR 0.0005" in words(widget) and len(titles(widget)) == 6
-    expect(roc).to_have_attribute("aria-valuetext", re.compile(r"^akaze: false positive rate 0\.0005, true positive"))
+    expect(roc).to_have_attribute(
+        "aria-valuetext", re.compile(r"^akaze: false positive rate 0\.0005, true positive")
+    )
     notebook.screenshot("failures_point")
 
     bins = widget.get_by_role("slider", name="Distances")
@@ -67,7 +69,9 @@ def test_a_point_a_bin_and_a_cell_lead_to_their_pairs(notebook):
     widget.get_by_role("button", name="phash, crop: 0").click()
     settle(notebook, widget)
     assert "phash at FPR" in words(widget) and words(widget).endswith("missed, crop.")
-    assert widget.get_by_role("button", name="phash, crop: 0").get_attribute("aria-pressed") == "true"
+    assert (
+        widget.get_by_role("button", name="phash, crop: 0").get_attribute("aria-pressed") == "true"
+    )
     notebook.screenshot("failures_cell", widget)
     notebook.screenshot("failures_zoom", widget, zoom=1.5)
 

@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_harness_runs_restarts_and_sees_failures(lab, browser):
-    with lab.open(browser, lab.write("mine.ipynb", "import simlab; simlab.__file__", "undefined")) as notebook:
+    with lab.open(
+        browser, lab.write("mine.ipynb", "import simlab; simlab.__file__", "undefined")
+    ) as notebook:
         for _ in range(2):
             with pytest.raises(AssertionError, match="NameError"):
                 notebook.run_all()
@@ -30,5 +32,7 @@ def test_make_lab_opens_a_list_of_the_notebooks(lab, browser):
         expect(row.get_by_role("cell").last).to_have_text(re.compile(r"^\d+$"))
         Notebook(page).screenshot("start")
         row.get_by_role("link").click()
-        expect(page.locator(".jp-Notebook")).to_contain_text("The widget is drawn here when you run the cell")
+        expect(page.locator(".jp-Notebook")).to_contain_text(
+            "The widget is drawn here when you run the cell"
+        )
     lab.end_kernels()

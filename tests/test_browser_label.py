@@ -14,13 +14,20 @@ NOTEBOOK = "12_label_your_own.ipynb"
 def labels_in(path):
     """What each row of a label file says: (reference, query, perturbation, label), whole rows only."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [(row["reference"], row["query"], row["perturbation"], row["label"]) for row in csv.DictReader(lines)]
+    return [
+        (row["reference"], row["query"], row["perturbation"], row["label"])
+        for row in csv.DictReader(lines)
+    ]
 
 
 def kill_kernel(lab):
     """kill -9, as the system does when memory runs out."""
     psutil = pytest.importorskip("psutil")
-    kernels = [child for child in psutil.Process(lab.server.pid).children() if "ipykernel" in str(child.cmdline())]
+    kernels = [
+        child
+        for child in psutil.Process(lab.server.pid).children()
+        if "ipykernel" in str(child.cmdline())
+    ]
     for kernel in kernels:
         os.kill(kernel.pid, signal.SIGKILL)
     assert len(kernels) == 1
@@ -52,15 +59,25 @@ def test_label_by_click_and_key_undo_and_go_on_after_kill_9(lab, browser):
         expect(count).to_have_text("3 of 200 labelled: 1 same, 2 different, 1 skipped")
         assert len(labels_in(path)) == 3
         assert len((lab.folder / "my_labels.skipped.csv").read_text().splitlines()) == 2
-        for said in ("3 of 200 labelled: 1 same, 2 different", "2 of 200 labelled: 1 same, 1 different"):
+        for said in (
+            "3 of 200 labelled: 1 same, 2 different",
+            "2 of 200 labelled: 1 same, 1 different",
+        ):
             page.keyboard.press("u")
             expect(count).to_have_text(said)
         assert [row[-1] for row in labels_in(path)] == ["1", "0"]
         assert notebook.panel.locator(".jp-Cell").count() == cells
 
-        for key, name in (("3", "Difference"), ("2", "Flicker"), ("1", "Side by side"), ("m", "Matches")):
+        for key, name in (
+            ("3", "Difference"),
+            ("2", "Flicker"),
+            ("1", "Side by side"),
+            ("m", "Matches"),
+        ):
             page.keyboard.press(key)
-            expect(widget.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+            expect(widget.get_by_role("button", name=name)).to_have_attribute(
+                "aria-pressed", "true"
+            )
             notebook.screenshot(f"label-{name}")
         expect(widget.locator("line").first).to_be_attached()
         expect(widget.locator(".simlab-status")).to_contain_text("agree on one geometry")

@@ -10,17 +10,24 @@ from PIL import Image
 from simlab import report
 
 EVIL = '<img src=x onerror="document.title=1">'
-TABLE = pd.DataFrame({
-    "name": ["b10", "b9", EVIL, "日本", ""],
-    "share": [0.25, np.nan, 1234.5, -3.0, 1e-9],
-    "in words": ["0.9 [0.8, 1.0]", "n/a", "10 [9, 11]", "1,000 [1, 2]", "2"],
-})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "name": ["b10", "b9", EVIL, "日本", ""],
+        "share": [0.25, np.nan, 1234.5, -3.0, 1e-9],
+        "in words": ["0.9 [0.8, 1.0]", "n/a", "10 [9, 11]", "1,000 [1, 2]", "2"],
+    }
+)
 ORDERS = {  # of the rows above, ascending and descending
     "name": (["b9", "b10", "日本"], ["日本", "b10", "b9"]),
-    "share": (["-3", "0.000", "0.250", "1,234.5", "n/a"], ["1,234.5", "0.250", "0.000", "-3", "n/a"]),
-    "in words": (["0.9 [0.8, 1.0]", "2", "10 [9, 11]", "1,000 [1, 2]", "n/a"],
-                 ["1,000 [1, 2]", "10 [9, 11]", "2", "0.9 [0.8, 1.0]", "n/a"]),
-}  # fmt: skip
+    "share": (
+        ["-3", "0.000", "0.250", "1,234.5", "n/a"],
+        ["1,234.5", "0.250", "0.000", "-3", "n/a"],
+    ),
+    "in words": (
+        ["0.9 [0.8, 1.0]", "2", "10 [9, 11]", "1,000 [1, 2]", "n/a"],
+        ["1,000 [1, 2]", "10 [9, 11]", "2", "0.9 [0.8, 1.0]", "n/a"],
+    ),
+}
 
 
 def png(seed):
@@ -33,10 +40,14 @@ def png(seed):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    figures = [report.Figure(png(seed), f"figure {seed}", f"{EVIL} {seed}", width=300) for seed in (0, 1)]
+    figures = [
+        report.Figure(png(seed), f"figure {seed}", f"{EVIL} {seed}", width=300) for seed in (0, 1)
+    ]
     sections = [report.Section(EVIL, EVIL, figures, [(TABLE, EVIL), (TABLE[:1], "one row")])]
     path = tmp_path_factory.mktemp("report") / "報告.html"
-    return report.write_report(path, title="Title", lead=EVIL, sections=sections, run={"command": EVIL}).as_uri()
+    return report.write_report(
+        path, title="Title", lead=EVIL, sections=sections, run={"command": EVIL}
+    ).as_uri()
 
 
 @pytest.fixture
@@ -45,7 +56,10 @@ def page(browser, address):
     page, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith("data:") else None)
+    page.on(
+        "request",
+        lambda request: wrong.append(request.url) if not request.url.startswith("data:") else None,
+    )
     page.goto(address)
     assert wrong.pop(0) == page.url
     yield page

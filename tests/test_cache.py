@@ -25,9 +25,14 @@ from simlab.cache import Cache, key, opened, pack, unpack
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = {key(str(i)): np.random.default_rng(i).bytes(5 + 13 * i) for i in range(150)}
 KINDS = st.one_of(
-    arrays.boolean_dtypes(), arrays.integer_dtypes(), arrays.unsigned_integer_dtypes(), arrays.floating_dtypes()
+    arrays.boolean_dtypes(),
+    arrays.integer_dtypes(),
+    arrays.unsigned_integer_dtypes(),
+    arrays.floating_dtypes(),
 )
-ARRAYS = KINDS.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0, max_side=5)))
+ARRAYS = KINDS.flatmap(
+    lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0, max_side=5))
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +89,9 @@ def test_an_array_that_is_a_slice_survives():
     assert identical(back, array)
 
 
-@pytest.mark.parametrize("feature", ["text", b"bytes", None, np.array([None]), np.array(["a"]), {"a": 1}, 1j])
+@pytest.mark.parametrize(
+    "feature", ["text", b"bytes", None, np.array([None]), np.array(["a"]), {"a": 1}, 1j]
+)
 def test_only_numbers_and_booleans_are_packed(feature):
     with pytest.raises(ValueError, match="numbers or booleans"):
         pack(feature)
@@ -93,11 +100,17 @@ def test_only_numbers_and_booleans_are_packed(feature):
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\n", b"x\nyz", b'[["O", [1]]]\n12345678', b'[["<U1", [1]]]\nabcd', b'[["<i8", [9]]]\n12345678',
-        b'[["V4", [1]]]\nabcd', json.dumps([[[["f", "O"]], [1]]]).encode() + b"\n12345678",
+        b"",
+        b"\n",
+        b"x\nyz",
+        b'[["O", [1]]]\n12345678',
+        b'[["<U1", [1]]]\nabcd',
+        b'[["<i8", [9]]]\n12345678',
+        b'[["V4", [1]]]\nabcd',
+        json.dumps([[[["f", "O"]], [1]]]).encode() + b"\n12345678",
         pickle.dumps(np.arange(3)),
     ],
-)  # fmt: skip
+)
 def test_other_bytes_are_refused(data):
     with pytest.raises((ValueError, TypeError)):
         unpack(data)
@@ -209,7 +222,9 @@ DAMAGE = {
     "one byte": lambda path: path.write_bytes(b"S"),
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
     "first page zero": lambda path: path.write_bytes(bytes(4096) + path.read_bytes()[4096:]),
-    "name of the table": lambda path: path.write_bytes(path.read_bytes().replace(b"entries", b"entr\xefes")),
+    "name of the table": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"entries", b"entr\xefes")
+    ),
     "garbage": lambda path: path.write_bytes(np.random.default_rng(1).bytes(20_000)),
     "text": lambda path: path.write_text("reference,query,label\na.jpg,b.jpg,1\n" * 200),
     "another program's": lambda path: (path.unlink(), another_program(path)),
@@ -222,7 +237,10 @@ DAMAGE = {
 def test_a_damaged_file_is_set_aside_and_begun_anew(kind, path):
     DAMAGE[kind](path)
     damaged = path.read_bytes()
-    with pytest.warns(UserWarning, match=r"kept as 'cache.sqlite.damaged-1' and begun anew"), Cache(path) as kept:
+    with (
+        pytest.warns(UserWarning, match=r"kept as 'cache.sqlite.damaged-1' and begun anew"),
+        Cache(path) as kept,
+    ):
         found = kept.get(ENTRIES)
         assert found.items() <= ENTRIES.items()
         kept.put(ENTRIES)
@@ -322,9 +340,13 @@ def test_no_damage_gives_a_wrong_value_or_an_error(tmp_path_factory, content, da
     folder = tmp_path_factory.mktemp("damage")
     damaged = bytearray(content)
     places = st.one_of(st.integers(0, 4096 + 100), st.integers(0, len(damaged) - 1))
-    for place, value in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=40)):
+    for place, value in data.draw(
+        st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=40)
+    ):
         damaged[place] = value
-    (folder / "cache.sqlite").write_bytes(damaged[: data.draw(st.integers(len(damaged) // 8, 8 * len(damaged)))])
+    (folder / "cache.sqlite").write_bytes(
+        damaged[: data.draw(st.integers(len(damaged) // 8, 8 * len(damaged)))]
+    )
     with silence(), Cache(folder / "cache.sqlite") as kept:
         for _ in range(2):
             found = kept.get(ENTRIES)
@@ -339,13 +361,18 @@ def test_no_damage_gives_a_wrong_value_or_an_error(tmp_path_factory, content, da
 def forbid_writing(monkeypatch, *paths):
     """As if another user owned them; tests may run as root, who may write everything."""
     access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) not in paths and access(path, mode))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) not in paths and access(path, mode)
+    )
 
 
 @pytest.mark.parametrize("what", ["the file", "the folder", "both"])
 def test_a_read_only_cache_is_used_and_what_is_added_goes_when_closed(what, path, monkeypatch):
     before = path.read_bytes()
-    forbid_writing(monkeypatch, *{"the file": [path], "the folder": [path.parent], "both": [path, path.parent]}[what])
+    forbid_writing(
+        monkeypatch,
+        *{"the file": [path], "the folder": [path.parent], "both": [path, path.parent]}[what],
+    )
     added = {key("new"): b"new", key("3"): b"changed"}
     with Cache(path) as kept:
         assert kept.read_only and kept.get(ENTRIES) == ENTRIES
@@ -359,7 +386,9 @@ def test_a_read_only_cache_is_used_and_what_is_added_goes_when_closed(what, path
         assert kept.get([*ENTRIES, *added]) == ENTRIES
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everything")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everything"
+)
 @pytest.mark.parametrize("folder_too", [False, True])
 def test_a_cache_without_permission_to_write(folder_too, path):
     path.chmod(0o444)
@@ -373,10 +402,15 @@ def test_a_cache_without_permission_to_write(folder_too, path):
 
 def test_a_cache_that_turns_out_read_only_is_used_as_one(path):
     with Cache(path) as kept:
-        kept._connection.execute("PRAGMA query_only = ON")  # SQLite then refuses to write, as on a disk mounted so
+        kept._connection.execute(
+            "PRAGMA query_only = ON"
+        )  # SQLite then refuses to write, as on a disk mounted so
         with pytest.warns(UserWarning, match="read-only"):
             kept.put({key("new"): b"new"})
-        assert kept.read_only and kept.get([key("new"), key("3")]) == {key("new"): b"new", key("3"): ENTRIES[key("3")]}
+        assert kept.read_only and kept.get([key("new"), key("3")]) == {
+            key("new"): b"new",
+            key("3"): ENTRIES[key("3")],
+        }
     with Cache(path) as kept:
         assert kept.get([*ENTRIES, key("new")]) == ENTRIES
 
@@ -442,10 +476,14 @@ def test_three_processes_at_once(damaged, tmp_path):
     path = tmp_path / "cache.sqlite"
     if damaged:
         path.write_bytes(b"garbage" * 1000)
-    start = subprocess.run([sys.executable, "-c", "import time, numpy; print(time.time())"], capture_output=True)
+    start = subprocess.run(
+        [sys.executable, "-c", "import time, numpy; print(time.time())"], capture_output=True
+    )
     start = str(float(start.stdout) + 1.5)
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, path, name, start], cwd=ROOT, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, path, name, start], cwd=ROOT, stderr=subprocess.PIPE
+        )
         for name in "abc"
     ]
     errors = [worker.communicate(timeout=120)[1].decode() for worker in workers]
@@ -468,7 +506,9 @@ def test_a_killed_process_loses_no_finished_work(tmp_path):
     )
     subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
     with Cache(path) as kept:
-        assert kept.get([key(str(i)) for i in range(10)]) == {key(str(i)): b"%d" % i for i in range(10)}
+        assert kept.get([key(str(i)) for i in range(10)]) == {
+            key(str(i)): b"%d" % i for i in range(10)
+        }
 
 
 # --- nothing runs
@@ -502,7 +542,9 @@ def test_a_view_in_place_of_the_table_runs_nothing(expression, tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as other, other:
         other.execute(f"PRAGMA application_id = {cache._APPLICATION_ID}")
         other.execute(f"PRAGMA user_version = {cache.SCHEMA}")
-        other.execute(f"CREATE VIEW entries AS SELECT {expression.format(canary)} AS key, x'00' AS value, 1 AS sum")
+        other.execute(
+            f"CREATE VIEW entries AS SELECT {expression.format(canary)} AS key, x'00' AS value, 1 AS sum"
+        )
     with pytest.warns(UserWarning, match="begun anew"), Cache(path) as kept:
         kept.put(ENTRIES)
         assert kept.get(ENTRIES) == ENTRIES
@@ -513,6 +555,9 @@ def test_a_picture_named_by_mistake_is_left_alone(tmp_path):
     path = tmp_path / "holiday.jpg"
     path.write_bytes(b"\xff\xd8\xff" + bytes(5000))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"'.*holiday.jpg' is something else .*; name another, such as cache.sqlite"):
+    with pytest.raises(
+        ValueError,
+        match=r"'.*holiday.jpg' is something else .*; name another, such as cache.sqlite",
+    ):
         Cache(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

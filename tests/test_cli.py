@@ -28,20 +28,38 @@ def folder(tmp_path):
     return target
 
 
-def test_study_writes_tables_figures_and_a_report_and_goes_on_past_a_broken_file(folder, tmp_path, capsys):
+def test_study_writes_tables_figures_and_a_report_and_goes_on_past_a_broken_file(
+    folder, tmp_path, capsys
+):
     out = tmp_path / "out"
-    arguments = ["study", str(folder), "--out", str(out), "--negatives", "60", "--cache", str(tmp_path / "c"), *QUICK]
+    arguments = [
+        "study",
+        str(folder),
+        "--out",
+        str(out),
+        "--negatives",
+        "60",
+        "--cache",
+        str(tmp_path / "c"),
+        *QUICK,
+    ]
     assert main(arguments) == 0
     assert str(out / "report.html") in capsys.readouterr().err
     scores = sl.tables.read_scores(out / "scores.csv")
     assert len(scores) == 5 * 9 + 60
     failed = scores[scores["status"] == "error"]
-    assert failed["error"].str.fullmatch(r"(reference|query): damaged or truncated: .*truncated.*").all()
+    assert (
+        failed["error"]
+        .str.fullmatch(r"(reference|query): damaged or truncated: .*truncated.*")
+        .all()
+    )
     assert (failed["reference"].eq("broken.jpg") | failed["query"].eq("broken.jpg")).all()
     assert scores.loc[scores["status"] == "ok", ["phash", "akaze"]].notna().all(axis=None)
     assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
     run = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    assert run["seed"] == 0 and run["command"].startswith("simlab study") and "海.jpg" in run["inputs"]
+    assert (
+        run["seed"] == 0 and run["command"].startswith("simlab study") and "海.jpg" in run["inputs"]
+    )
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "海.jpg" in report and "broken.jpg" in report
 
@@ -82,8 +100,14 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
     recipe = sl.Ensemble.load(tmp_path / "tune" / "recipe.json")
     assert recipe.methods_ == ["phash", "akaze"]
     assert "best single method" in capsys.readouterr().err
-    pages = [(tmp_path / verb / "report.html").read_text(encoding="utf-8") for verb in ("evaluate", "tune")]
-    for heading in ("Is the ensemble better than the best method", "How much each method is trusted"):
+    pages = [
+        (tmp_path / verb / "report.html").read_text(encoding="utf-8")
+        for verb in ("evaluate", "tune")
+    ]
+    for heading in (
+        "Is the ensemble better than the best method",
+        "How much each method is trusted",
+    ):
         assert [f">{heading}<" in page for page in pages] == [False, True]
 
 
@@ -92,22 +116,44 @@ def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys):
     shutil.move(tmp_path / "copy_0.png", tmp_path / "海_0.png")
     other = tmp_path / "sjis.csv"
     other.write_bytes(table.to_csv(index=False, sep=";", lineterminator="\r\n").encode("shift_jis"))
-    arguments = ["evaluate", str(other), "--out", str(tmp_path / "o"), "--cache", str(tmp_path / "c"), *QUICK]
+    arguments = [
+        "evaluate",
+        str(other),
+        "--out",
+        str(tmp_path / "o"),
+        "--cache",
+        str(tmp_path / "c"),
+        *QUICK,
+    ]
     assert main(arguments) == 1
-    assert "sjis.csv, line 2: not utf-8 text; name the encoding (--encoding)" in capsys.readouterr().err
+    assert (
+        "sjis.csv, line 2: not utf-8 text; name the encoding (--encoding)"
+        in capsys.readouterr().err
+    )
     assert main([*arguments, "--encoding", "shift_jis"]) == 0
     scores = sl.tables.read_scores(tmp_path / "o" / "scores.csv")
     assert "海_0.png" in set(scores["query"])
-    assert {"label_audit.csv", "complementarity.csv", "ranking.csv"} <= {p.name for p in (tmp_path / "o").iterdir()}
+    assert {"label_audit.csv", "complementarity.csv", "ranking.csv"} <= {
+        p.name for p in (tmp_path / "o").iterdir()
+    }
 
 
 def test_features_writes_a_row_for_every_file(folder, tmp_path):
     target = tmp_path / "f.csv"
-    assert main(["features", str(folder), "--out", str(target), "--cache", str(tmp_path / "c"), *QUICK]) == 0
+    assert (
+        main(
+            ["features", str(folder), "--out", str(target), "--cache", str(tmp_path / "c"), *QUICK]
+        )
+        == 0
+    )
     table = pd.read_csv(target, dtype=str, keep_default_na=False).set_index("file")
     assert table["status"].to_dict() == {
-        "broken.jpg": "error", "cat.jpg": "ok", "coffee.jpg": "ok", "rocket.jpg": "ok", "海.jpg": "ok",
-    }  # fmt: skip
+        "broken.jpg": "error",
+        "cat.jpg": "ok",
+        "coffee.jpg": "ok",
+        "rocket.jpg": "ok",
+        "海.jpg": "ok",
+    }
     expected = sl.hashes.to_imagehash(sl.hashes.phash(folder / "cat.jpg"))
     assert table.loc["cat.jpg", "phash"] == str(expected)
     assert int(table.loc["cat.jpg", "akaze"]) > 100 and table.loc["broken.jpg", "phash"] == ""
@@ -130,13 +176,17 @@ def test_features_writes_a_row_for_every_file(folder, tmp_path):
         (["features", "EMPTY", "--out", "f.csv"], "no pictures"),
     ],
 )
-def test_a_wrong_use_gives_one_line_and_no_traceback(arguments, words, tmp_path, monkeypatch, capsys):
+def test_a_wrong_use_gives_one_line_and_no_traceback(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "FILE").write_text("a file")
     assert main(arguments) == 1
     captured = capsys.readouterr()
-    assert words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    assert (
+        words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    )
 
 
 def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
@@ -161,6 +211,8 @@ def test_no_verb_and_help_show_the_verbs(capsys):
 
 def test_help_loads_nothing_heavy():
     code = "import sys, simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     loaded = printed.rsplit("[", 1)[1].replace("'", "").split(", ")
     assert not {"numpy", "pandas", "cv2", "matplotlib", "sklearn"} & set(loaded)

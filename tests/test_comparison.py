@@ -30,7 +30,9 @@ def test_distances_bits_and_matches_belong_together():
     a, b = found.hashes["dhash"]
     assert (a != b).sum() == found.table["distance"]["dhash"]
     plain = (found.hashes["phash(mirror=True)"][0] != found.hashes["phash(mirror=True)"][1]).sum()
-    assert found.table["distance"]["phash(mirror=True)"] < plain  # the mirror image is nearer than what is shown
+    assert (
+        found.table["distance"]["phash(mirror=True)"] < plain
+    )  # the mirror image is nearer than what is shown
     assert found.matches.method == "akaze"
     assert len(found.matches.first) == len(found.matches.second) == len(found.matches.agree)
 
@@ -45,7 +47,10 @@ def test_matches_that_agree_lie_where_the_perturbation_put_them():
 
 def test_methods_that_share_their_bits_are_shown_once():
     methods = ["phash(mirror=True)", "whash", "phash"]
-    assert list(compared(photo("cat.jpg"), photo("coffee.jpg"), methods).hashes) == ["phash(mirror=True)", "whash"]
+    assert list(compared(photo("cat.jpg"), photo("coffee.jpg"), methods).hashes) == [
+        "phash(mirror=True)",
+        "whash",
+    ]
 
 
 def test_flat_and_equal_pictures():

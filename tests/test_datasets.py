@@ -81,8 +81,11 @@ def test_look_alikes_come_in_pairs(sample):
 def test_the_script_rebuilds_the_sample(sample):
     run = subprocess.run(
         [sys.executable, REPO / "datasets" / "make_sample.py", "--check"],
-        capture_output=True, check=False, encoding="utf-8", timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=300,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     words = [line.split()[0] for line in run.stdout.splitlines()]
     assert len(words) == len(sample)
@@ -111,7 +114,10 @@ def test_a_folder_becomes_a_table(tmp_path):
     _png(tmp_path / "b" / "写真.png")
     _png(tmp_path / "a.png")
     table = datasets.as_table(tmp_path)
-    assert table.to_dict("list") == {"path": ["a.png", "b/写真.png"], "source": ["a.png", "b/写真.png"]}
+    assert table.to_dict("list") == {
+        "path": ["a.png", "b/写真.png"],
+        "source": ["a.png", "b/写真.png"],
+    }
     assert table.attrs["root"] == str(tmp_path)
 
 
@@ -120,15 +126,20 @@ def test_sub_folders_are_sources_of_known_copies(tmp_path):
         _png(tmp_path / name)
     table = datasets.from_folder(tmp_path, sources="subfolder").set_index("path")["source"]
     assert table.to_dict() == {
-        "alone.png": "alone.png", "cat/1.png": "cat", "cat/deep/2.png": "cat", "dog/1.png": "dog",
-    }  # fmt: skip
+        "alone.png": "alone.png",
+        "cat/1.png": "cat",
+        "cat/deep/2.png": "cat",
+        "dog/1.png": "dog",
+    }
 
 
 def test_a_list_keeps_its_order_and_finds_its_root(tmp_path):
     paths = [_png(tmp_path / "b" / "1.png"), str(_png(tmp_path / "a.png"))]
     table = datasets.as_table(iter(paths))
     assert table["path"].tolist() == ["b/1.png", "a.png"]
-    assert [Path(table.attrs["root"], path) for path in table["path"]] == [Path(path) for path in paths]
+    assert [Path(table.attrs["root"], path) for path in table["path"]] == [
+        Path(path) for path in paths
+    ]
 
 
 def test_a_table_keeps_its_columns_and_is_not_changed():
@@ -193,7 +204,9 @@ def test_sampling_takes_whole_sources():
 
 def test_a_new_file_changes_at_most_one_choice(sample):
     more = datasets.as_table(pd.concat([sample, pd.DataFrame({"path": ["new.png"]})]))
-    lost = set(datasets.sample_sources(sample, 9)["path"]) - set(datasets.sample_sources(more, 9)["path"])
+    lost = set(datasets.sample_sources(sample, 9)["path"]) - set(
+        datasets.sample_sources(more, 9)["path"]
+    )
     assert len(lost) <= 1
 
 
@@ -207,10 +220,17 @@ TOY = ("t/1.png", "t/2.png", "v/3.png")
 def served(tmp_path, monkeypatch):
     """A local server of three files, their registry, and the paths that were asked for."""
     asked, folder, data = [], tmp_path / "served", tmp_path / "data"
-    files = [_png(folder / name, colour) for name, colour in zip(TOY, ("red", "blue", "tan"), strict=True)]
+    files = [
+        _png(folder / name, colour)
+        for name, colour in zip(TOY, ("red", "blue", "tan"), strict=True)
+    ]
     data.mkdir()
     rows = [
-        (file.relative_to(folder).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size)
+        (
+            file.relative_to(folder).as_posix(),
+            hashlib.sha256(file.read_bytes()).hexdigest(),
+            file.stat().st_size,
+        )
         for file in files
     ]
     pd.DataFrame(rows, columns=["path", "sha256", "bytes"]).to_csv(data / "toy.csv", index=False)
@@ -257,7 +277,9 @@ def test_fetch_goes_where_it_is_told(served, tmp_path, monkeypatch):
 def test_a_file_with_another_sha256_is_refused_and_not_kept(served):
     folder, data, _ = served
     _png(folder / "t" / "2.png", "green")
-    with pytest.raises(ValueError, match=r"toy is not complete in .*: a file differs from its sha256"):
+    with pytest.raises(
+        ValueError, match=r"toy is not complete in .*: a file differs from its sha256"
+    ):
         fetch_toy()
     assert not (data / "downloads" / "toy" / "t" / "2.png").exists()
     assert not list((data / "downloads").rglob("tmp*"))
@@ -281,7 +303,9 @@ def test_a_missing_file_says_what_the_server_answered(served):
 
 
 def test_offline_says_in_one_line_what_to_do(served):
-    with pytest.raises(ValueError, match=r"no connection .*Go online and call again.*base_url=.*by hand") as caught:
+    with pytest.raises(
+        ValueError, match=r"no connection .*Go online and call again.*base_url=.*by hand"
+    ) as caught:
         fetch_toy(base_url="http://127.0.0.1:9")
     assert "\n" not in str(caught.value)
 
@@ -293,7 +317,9 @@ def test_offline_is_no_matter_when_everything_is_there(served):
 
 def test_a_mirror_serves_the_same_files(served, monkeypatch):
     url = datasets.DOWNLOADS["toy"].base_url
-    monkeypatch.setitem(datasets.DOWNLOADS, "toy", datasets.Download("http://127.0.0.1:9/", "toy.csv"))
+    monkeypatch.setitem(
+        datasets.DOWNLOADS, "toy", datasets.Download("http://127.0.0.1:9/", "toy.csv")
+    )
     assert len(fetch_toy(base_url=url.rstrip("/"))) == 3
 
 
@@ -310,6 +336,10 @@ def test_unknown_downloads_are_named():
 
 def test_the_registry_of_bsds500_is_whole():
     registry = pd.read_csv(REPO / "datasets" / datasets.DOWNLOADS["bsds500"].registry)
-    assert registry["path"].str.split("/").str[0].value_counts().to_dict() == {"test": 200, "train": 200, "val": 100}
+    assert registry["path"].str.split("/").str[0].value_counts().to_dict() == {
+        "test": 200,
+        "train": 200,
+        "val": 100,
+    }
     assert registry["path"].is_unique and registry["sha256"].is_unique
     assert registry["sha256"].str.fullmatch("[0-9a-f]{64}").all()

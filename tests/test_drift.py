@@ -27,7 +27,10 @@ def original(tmp_path_factory):
     scores = sl.score_pairs(pairs, "phash, akaze", n_jobs=1, progress=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sl.plots, "save", lambda ax, path, **_: path.write_bytes(b"figure") and path)
-        run = {"arguments": {"methods": ["phash", "akaze"]}, "inputs": sl.features.digests(root / "pictures")}
+        run = {
+            "arguments": {"methods": ["phash", "akaze"]},
+            "inputs": sl.features.digests(root / "pictures"),
+        }
         sl.report.study(scores, root / "study", run=run)
     return root
 
@@ -44,17 +47,24 @@ def drift(study, **options):
 
 
 def change(path, **parts):
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | parts), encoding="utf-8")
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | parts), encoding="utf-8"
+    )
 
 
 def cut(path, lines, **parts):
-    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]), encoding="utf-8")
+    path.write_text(
+        "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]),
+        encoding="utf-8",
+    )
     change(path.with_name("run.json"), **parts)
 
 
 def test_a_study_that_still_holds_has_no_drift(original):
     for options in ({}, {"n_pairs": 3, "seed": 5}):
-        found = verify(original / "study", n_jobs=1, progress=False, **options)  # with the root of run.json
+        found = verify(
+            original / "study", n_jobs=1, progress=False, **options
+        )  # with the root of run.json
         assert list(found) == ["what", "name", "drift"] and found.empty
 
 
@@ -112,18 +122,29 @@ def test_a_distance_that_is_gone_is_drift(study):
     sl.report.write_csv(scores, study[0] / "scores.csv")
     change(study[0] / "run.json", root=[])  # of no use, but another is given
     (row,) = drift(study).itertuples()
-    assert row.name == "akaze" and row.drift.startswith(f"1 of {len(scores)} differ") and "nan then" in row.drift
+    assert (
+        row.name == "akaze"
+        and row.drift.startswith(f"1 of {len(scores)} differ")
+        and "nan then" in row.drift
+    )
 
 
 def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
     command = ["verify", str(study[0]), "--root", str(study[1]), "--jobs", "1"]
-    assert main(command) == 0 and "holds: versions, pictures and distances" in capsys.readouterr().err
+    assert (
+        main(command) == 0 and "holds: versions, pictures and distances" in capsys.readouterr().err
+    )
     (study[1] / "0.png").unlink()
     change(study[0] / "run.json", versions={"simlab\x1b[2J": "0"})
     assert main([*command, "--pairs", "40"]) == 1
     said = capsys.readouterr().err
-    assert "\npicture 0.png: can no longer be read\n" in said and "\nversion simlab?[2J: 0 then, none now\n" in said
-    assert said.endswith(f"simlab: {study[0]} no longer holds; see above\n") and "\x1b[2J" not in said
+    assert (
+        "\npicture 0.png: can no longer be read\n" in said
+        and "\nversion simlab?[2J: 0 then, none now\n" in said
+    )
+    assert (
+        said.endswith(f"simlab: {study[0]} no longer holds; see above\n") and "\x1b[2J" not in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,13 +155,25 @@ def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
         (lambda folder: (folder / "run.json").write_text("[" * 100_000), "is no JSON text"),
         (lambda folder: (folder / "run.json").write_text("[]"), "does not tell how"),
         (lambda folder: change(folder / "run.json", inputs=[]), "does not tell how"),
-        (lambda folder: change(folder / "run.json", arguments={"methods": ["theirs"]}), "unknown method 'theirs'"),
+        (
+            lambda folder: change(folder / "run.json", arguments={"methods": ["theirs"]}),
+            "unknown method 'theirs'",
+        ),
         (lambda folder: (folder / "scores.csv").unlink(), "cannot read the score table"),
         (lambda folder: (folder / "scores.csv").write_text("a,b\n1,2\n"), "is not a score table"),
         (lambda folder: cut(folder / "scores.csv", lines=5), "it had .* pairs and has 4"),
-        (lambda folder: cut(folder / "scores.csv", lines=1, n_pairs=0), "it had some pairs and has 0"),
-        (lambda folder: change(folder / "run.json", arguments={"methods": ["phash", "dhash"]}), "no column dhash"),
-        (lambda folder: change(folder / "run.json", arguments={"methods": 5}), "methods must be a list, not 5"),
+        (
+            lambda folder: cut(folder / "scores.csv", lines=1, n_pairs=0),
+            "it had some pairs and has 0",
+        ),
+        (
+            lambda folder: change(folder / "run.json", arguments={"methods": ["phash", "dhash"]}),
+            "no column dhash",
+        ),
+        (
+            lambda folder: change(folder / "run.json", arguments={"methods": 5}),
+            "methods must be a list, not 5",
+        ),
     ],
 )
 def test_what_is_no_study_is_refused_in_one_line(damage, words, study):
@@ -152,10 +185,14 @@ def test_what_is_no_study_is_refused_in_one_line(damage, words, study):
 
 def test_evaluate_and_its_subfolders_can_be_verified(original, tmp_path, monkeypatch):
     """The digests in run.json go by the same paths as the scores, wherever the labels lie."""
-    monkeypatch.setattr(sl.plots, "save", lambda ax, path, **_: path.write_bytes(b"figure") and path)
+    monkeypatch.setattr(
+        sl.plots, "save", lambda ax, path, **_: path.write_bytes(b"figure") and path
+    )
     shutil.copytree(original / "pictures", tmp_path / "a" / "b")
     rows = [(f"a/b/{i}.png", f"a/b/{j}.png", int(i + j == 3)) for i in range(4) for j in range(i)]
-    pd.DataFrame(rows, columns=["reference", "query", "label"]).to_csv(tmp_path / "labels.csv", index=False)
+    pd.DataFrame(rows, columns=["reference", "query", "label"]).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
     command = ["evaluate", str(tmp_path / "labels.csv"), "--out", str(tmp_path / "out"), *QUICK]
     assert main([*command, "--cache", str(tmp_path / "c")]) == 0
     textured(7).save(tmp_path / "a" / "b" / "3.png")

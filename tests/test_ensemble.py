@@ -29,11 +29,22 @@ def study(n_sources=N_SOURCES, copies=6, others=20, seed=0, **changes):
     j = np.where(label == 1, i, (i + rng.integers(1, n_sources, len(i))) % n_sources)
     name = lambda k: f"図{k}.png"  # noqa: E731
     columns = dict.fromkeys(("perturbation_reference", "error", "no_evidence"), "")
-    columns |= {"reference": [name(k) for k in i], "query": [name(k) for k in j], "seed": 0, "label": label}
-    columns |= {"source_reference": columns["reference"], "source_query": columns["query"], "weight": 1.0}
+    columns |= {
+        "reference": [name(k) for k in i],
+        "query": [name(k) for k in j],
+        "seed": 0,
+        "label": label,
+    }
+    columns |= {
+        "source_reference": columns["reference"],
+        "source_query": columns["query"],
+        "weight": 1.0,
+    }
     columns["perturbation"] = np.where(np.arange(len(i)) % 2 == 0, "crop", "text")
     strong = np.where(label == 1, rng.gamma(2, 6, len(i)), 30 + rng.gamma(6, 4, len(i)))
-    weak = np.round(np.where(label == 1, rng.normal(20, 8, len(i)), rng.normal(30, 6, len(i))).clip(0, 64))
+    weak = np.round(
+        np.where(label == 1, rng.normal(20, 8, len(i)), rng.normal(30, 6, len(i))).clip(0, 64)
+    )
     columns |= {"status": "ok", "strong": strong, "weak": weak, "useless": rng.random(len(i))}
     return pd.DataFrame({**columns, **changes})
 
@@ -54,7 +65,9 @@ def test_core_is_a_scikit_learn_estimator(estimator, check):
 
 
 labelled_distances = st.lists(
-    st.tuples(st.integers(0, 1), st.floats(0, 500, allow_nan=False), st.integers(0, 64)), min_size=4, max_size=60
+    st.tuples(st.integers(0, 1), st.floats(0, 500, allow_nan=False), st.integers(0, 64)),
+    min_size=4,
+    max_size=60,
 ).filter(lambda rows: {label for label, *_ in rows} == {0, 1})
 
 
@@ -88,8 +101,12 @@ def test_calibration_finds_the_true_evidence():
     label = rng.random(40_000) < 0.5
     distance = np.where(label, rng.normal(10, 5, 40_000), rng.normal(20, 5, 40_000))
     grid = np.linspace(4, 26, 12)
-    true = -((grid - 10) ** 2 - (grid - 20) ** 2) / 50  # log of the ratio of the two normal densities
-    np.testing.assert_allclose(fit_calibration(distance, label, np.ones(40_000))(grid), true, atol=0.25)
+    true = (
+        -((grid - 10) ** 2 - (grid - 20) ** 2) / 50
+    )  # log of the ratio of the two normal densities
+    np.testing.assert_allclose(
+        fit_calibration(distance, label, np.ones(40_000))(grid), true, atol=0.25
+    )
 
 
 def test_evidence_does_not_depend_on_the_share_of_copies():
@@ -104,7 +121,9 @@ def test_evidence_does_not_depend_on_the_share_of_copies():
 def test_weights_are_shares_and_trust_follows_merit(fitted):
     weights = fitted.weights_.set_index("method")
     assert weights["share"].sum() == pytest.approx(1)
-    assert (weights["low"] <= weights["share"]).all() and (weights["share"] <= weights["high"]).all()
+    assert (weights["low"] <= weights["share"]).all() and (
+        weights["share"] <= weights["high"]
+    ).all()
     # useless evidence is about 0 whatever its weight: what counts is what it says
     said = fitted.evidence(fitted.out_of_fold_).std()
     assert said["strong"] > said["weak"] > 3 * said["useless"]
@@ -131,12 +150,16 @@ def test_every_pair_is_scored_without_its_sources(scores):
         train = [not folds & set(pair) for pair in data.folds.T]
         model = CopyClassifier().fit(data.X[train], data.label[train])
         odds = model.evidence(data.X[[row]]).sum() + logit(ensemble.prevalence_)
-        assert ensemble.out_of_fold_["ensemble"].iloc[row] == pytest.approx(1 / (1 + np.exp(odds)), rel=1e-6)
+        assert ensemble.out_of_fold_["ensemble"].iloc[row] == pytest.approx(
+            1 / (1 + np.exp(odds)), rel=1e-6
+        )
 
 
 def test_pure_noise_is_no_better_than_chance_out_of_fold():
     rng = np.random.default_rng(5)
-    noise = study(seed=3).assign(**{name: rng.random(520) for name in ("strong", "weak", "useless")})
+    noise = study(seed=3).assign(
+        **{name: rng.random(520) for name in ("strong", "weak", "useless")}
+    )
     found = Ensemble(n_resamples=2).fit(noise).out_of_fold_
     assert 0.38 < roc_auc_score(noise["label"], -found["ensemble"]) < 0.62
 
@@ -159,7 +182,9 @@ def test_default_recipe_knows_a_crop_and_a_rotation():
     default = Ensemble.load()
     for spec in ("crop(area=0.5)", "rotate(degrees=20)", "text(length=40)"):
         copy = perturb.apply(picture, spec)
-        rows = pd.concat([distances(a, copy, default.methods_) for a in (picture, other)], ignore_index=True)
+        rows = pd.concat(
+            [distances(a, copy, default.methods_) for a in (picture, other)], ignore_index=True
+        )
         probability = default.probability(rows, prior=0.001)
         assert probability[0] > 0.5 > probability[1], spec
 
@@ -180,7 +205,9 @@ def test_error_rows_have_no_distance(fitted, scores):
 def test_prior_shifts_the_probability(fitted, scores):
     usual, rare = fitted.probability(scores), fitted.probability(scores, prior=1e-6)
     assert (rare < usual).all()
-    np.testing.assert_allclose(logit(usual) - logit(rare), logit(fitted.prevalence_) - logit(1e-6), atol=1e-6)
+    np.testing.assert_allclose(
+        logit(usual) - logit(rare), logit(fitted.prevalence_) - logit(1e-6), atol=1e-6
+    )
     with pytest.raises(ValueError, match="prior must be between 0 and 1, not 0"):
         fitted.probability(scores, prior=0)
 
@@ -216,7 +243,9 @@ def test_weights_set_by_hand_are_applied_saved_and_taken_back(fitted, scores, tm
     table = scores.assign(ensemble=tuned.distance(scores))
     assert not np.allclose(table["ensemble"], fitted.distance(scores))
     assert tuned.evidence(scores)["strong"].eq(0).all()
-    np.testing.assert_allclose(tuned.evidence(scores)["useless"], fitted.evidence(scores)["useless"])
+    np.testing.assert_allclose(
+        tuned.evidence(scores)["useless"], fitted.evidence(scores)["useless"]
+    )
     called = (table["label"] == 0) & (table["ensemble"] <= tuned.thresholds_["0.01"])
     assert called.sum() <= 0.01 * (table["label"] == 0).sum()
     tuned.save(tmp_path / "recipe.json")
@@ -227,16 +256,22 @@ def test_weights_set_by_hand_are_applied_saved_and_taken_back(fitted, scores, tm
     np.testing.assert_array_equal(back.distance(scores), fitted.distance(scores))
 
 
-@pytest.mark.parametrize("weights", [{"strange": 1.0}, {"weak": -0.1}, {"weak": np.inf}, {"weak": np.nan}])
+@pytest.mark.parametrize(
+    "weights", [{"strange": 1.0}, {"weak": -0.1}, {"weak": np.inf}, {"weak": np.nan}]
+)
 def test_weights_that_cannot_be_are_refused(fitted, scores, weights):
-    with pytest.raises(ValueError, match="weights must be 0 or more and finite, for strong, weak, useless; given"):
+    with pytest.raises(
+        ValueError, match="weights must be 0 or more and finite, for strong, weak, useless; given"
+    ):
         fitted.reweighed(weights, scores)
 
 
 def test_saved_and_loaded_it_is_the_same(fitted, scores, tmp_path):
     fitted.save(tmp_path / "recipe.json")
     loaded = Ensemble.load(tmp_path / "recipe.json")
-    pd.testing.assert_series_equal(loaded.distance(scores), fitted.distance(scores), check_exact=True)
+    pd.testing.assert_series_equal(
+        loaded.distance(scores), fitted.distance(scores), check_exact=True
+    )
     pd.testing.assert_frame_equal(loaded.weights_, fitted.weights_)
     assert loaded.thresholds_ == fitted.thresholds_ and loaded.training_["n_sources"] == N_SOURCES
     content = json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))
@@ -251,7 +286,10 @@ def test_saved_and_loaded_it_is_the_same(fitted, scores, tmp_path):
         (lambda text: text[: len(text) // 2], "is not a recipe, or is damaged"),
         (lambda text: '{"a": 1}', "is not a recipe of simlab"),
         (lambda text: "[]", "is not a recipe of simlab"),
-        (lambda text: text.replace('"simlab_recipe": 1', '"simlab_recipe": 2'), "of format 2; this simlab reads 1"),
+        (
+            lambda text: text.replace('"simlab_recipe": 1', '"simlab_recipe": 2'),
+            "of format 2; this simlab reads 1",
+        ),
         (lambda text: text.replace('"weight": ', '"weight": 1', 1), "is damaged or was edited"),
     ],
 )
@@ -265,7 +303,8 @@ def test_recipe_that_does_not_fit_is_refused_in_one_line(fitted, tmp_path, chang
 
 
 @pytest.mark.parametrize(
-    ("weight", "words"), [(-1.0, "weights and slopes 0 or more"), (10**400, "is damaged"), ({}, "is damaged")]
+    ("weight", "words"),
+    [(-1.0, "weights and slopes 0 or more"), (10**400, "is damaged"), ({}, "is damaged")],
 )
 def test_recipe_that_rises_or_cannot_be_computed_is_refused(fitted, tmp_path, weight, words):
     from simlab.ensemble import recipe
@@ -282,7 +321,10 @@ def test_recipe_of_other_versions_is_loaded_with_a_word(fitted, tmp_path):
     from simlab.ensemble import recipe
 
     fitted.save(tmp_path / "recipe.json")
-    recipe.write(tmp_path / "recipe.json", recipe.read(tmp_path / "recipe.json") | {"versions": "extractor=0"})
+    recipe.write(
+        tmp_path / "recipe.json",
+        recipe.read(tmp_path / "recipe.json") | {"versions": "extractor=0"},
+    )
     with pytest.warns(UserWarning, match="fitted with extractor=0"):
         Ensemble.load(tmp_path / "recipe.json")
 
@@ -318,14 +360,22 @@ def cascaded(scores):
 
 def as_study(scores):
     phash = (scores["weak"] - 12 * scores["label"]).clip(lower=0)
-    return scores.assign(phash=phash).rename(columns={"strong": "akaze"}).drop(columns=["weak", "useless"])
+    return (
+        scores.assign(phash=phash)
+        .rename(columns={"strong": "akaze"})
+        .drop(columns=["weak", "useless"])
+    )
 
 
 def test_cascade_keeps_its_recall_and_says_what_it_saves(cascaded):
     found = cascaded.cascade_
     assert found["full"] - found["cascade"] <= ALLOWED_LOSS
-    assert found["copies"] < 0.9 and found["others"] > 0.95, "hashes know copies, and turn nobody away"
-    assert f"Cascade: hashes alone decide {1 - found['copies']:.0%} of the copies" in cascaded.report_
+    assert found["copies"] < 0.9 and found["others"] > 0.95, (
+        "hashes know copies, and turn nobody away"
+    )
+    assert (
+        f"Cascade: hashes alone decide {1 - found['copies']:.0%} of the copies" in cascaded.report_
+    )
 
 
 def test_cascade_asks_keypoints_only_about_the_undecided(cascaded, scores):
@@ -333,7 +383,9 @@ def test_cascade_asks_keypoints_only_about_the_undecided(cascaded, scores):
     asked = cascaded.undecided(rows)
     assert 0 < asked.mean() < 1
     whole, blind = as_study(scores), rows.assign(akaze=np.nan)
-    np.testing.assert_array_equal(cascaded.distance(whole)[~asked], cascaded.distance(blind)[~asked])
+    np.testing.assert_array_equal(
+        cascaded.distance(whole)[~asked], cascaded.distance(blind)[~asked]
+    )
     assert (cascaded.evidence(whole).loc[~asked, "akaze"] == 0).all()
 
 
@@ -342,12 +394,18 @@ def test_cascade_lets_hashes_decide_nothing_where_they_take_strangers_for_copies
     ensemble = Ensemble(cascade=True, n_resamples=2).fit(
         as_study(scores.assign(weak=scores["weak"].mask(strangers, 0)))
     )
-    assert ensemble.cascade_["share"] == 1 and ensemble.cascade_["full"] == ensemble.cascade_["cascade"]
+    assert (
+        ensemble.cascade_["share"] == 1
+        and ensemble.cascade_["full"] == ensemble.cascade_["cascade"]
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"far": -3.0}, "turns pairs away for their far hashes; fit it again"), ({"cheap": [True]}, "for other methods")],
+    [
+        ({"far": -3.0}, "turns pairs away for their far hashes; fit it again"),
+        ({"cheap": [True]}, "for other methods"),
+    ],
 )
 def test_gate_that_does_not_fit_is_refused(cascaded, tmp_path, change, message):
     from simlab.ensemble import recipe
@@ -363,7 +421,9 @@ def test_gate_that_does_not_fit_is_refused(cascaded, tmp_path, change, message):
 def test_cascade_is_saved(cascaded, scores, tmp_path):
     cascaded.save(tmp_path / "recipe.json")
     loaded = Ensemble.load(tmp_path / "recipe.json")
-    np.testing.assert_array_equal(loaded.distance(as_study(scores)), cascaded.distance(as_study(scores)))
+    np.testing.assert_array_equal(
+        loaded.distance(as_study(scores)), cascaded.distance(as_study(scores))
+    )
     assert loaded.undecided(as_study(scores)).equals(cascaded.undecided(as_study(scores)))
 
 
@@ -388,9 +448,14 @@ def test_missing_column_when_applied(fitted, scores):
 
 def test_order_of_rows_and_scale_of_weights_do_not_matter(scores):
     shuffled = scores.sample(frac=1, random_state=1).assign(weight=2.0)
-    first, second = (Ensemble(n_resamples=2).fit(s).weights_["share"] for s in (scores.assign(weight=2.0), shuffled))
+    first, second = (
+        Ensemble(n_resamples=2).fit(s).weights_["share"]
+        for s in (scores.assign(weight=2.0), shuffled)
+    )
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
 def test_calibration_without_knots_says_nothing():
-    np.testing.assert_array_equal(Calibration(np.zeros(0), np.zeros(0), 0.0)(np.array([1.0, 2.0])), [0, 0])
+    np.testing.assert_array_equal(
+        Calibration(np.zeros(0), np.zeros(0), 0.0)(np.array([1.0, 2.0])), [0, 0]
+    )

@@ -63,7 +63,9 @@ def test_the_lock_file_pins_what_pyproject_asks_for(extra):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
     for requirement in map(Requirement, listed):
-        assert pins()[canonicalize_name(requirement.name)] in requirement.specifier, "run: make lock"
+        assert pins()[canonicalize_name(requirement.name)] in requirement.specifier, (
+            "run: make lock"
+        )
 
 
 def test_the_lock_file_has_hashes_and_no_addresses():

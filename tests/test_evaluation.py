@@ -17,9 +17,16 @@ def table(labels, sources=None, **distances):
     query = [f"{i}{'a' if label else 'b'}" for i, label in enumerate(labels)]
     reference, query = sources or (reference, query)
     columns = dict.fromkeys(("perturbation_reference", "perturbation", "error", "no_evidence"), "")
-    columns |= {"reference": reference, "query": query, "source_reference": reference, "source_query": query}
+    columns |= {
+        "reference": reference,
+        "query": query,
+        "source_reference": reference,
+        "source_query": query,
+    }
     columns |= {"seed": 0, "label": labels, "weight": 1.0, "status": "ok"}
-    return pd.DataFrame({**columns, **{name: np.asarray(d, float) for name, d in distances.items()}})
+    return pd.DataFrame(
+        {**columns, **{name: np.asarray(d, float) for name, d in distances.items()}}
+    )
 
 
 def naive_roc_auc(label, distance):
@@ -42,13 +49,18 @@ def naive_average_precision(label, distance):
 def naive_micro_average_precision(label, distance):
     """Mean precision where each copy comes in a list of all pairs, non-copies first among equal distances."""
     ranked = [label for _, label in sorted(zip(distance, label))]
-    return float(np.mean([sum(ranked[: at + 1]) / (at + 1) for at in range(len(ranked)) if ranked[at]]))
+    return float(
+        np.mean([sum(ranked[: at + 1]) / (at + 1) for at in range(len(ranked)) if ranked[at]])
+    )
 
 
 def naive_equal_error_rate(label, distance):
     """Try every threshold, and none, and take the mean of both rates where they are closest."""
     label, distance = np.asarray(label), np.asarray(distance)
-    called = [distance < distance.min(), *(distance <= threshold for threshold in np.unique(distance))]
+    called = [
+        distance < distance.min(),
+        *(distance <= threshold for threshold in np.unique(distance)),
+    ]
     rates = [((~which)[label == 1].mean(), which[label == 0].mean()) for which in called]
     gap = min(abs(miss - false) for miss, false in rates)
     return [(miss + false) / 2 for miss, false in rates if abs(miss - false) <= gap + 1e-12]
@@ -68,9 +80,9 @@ def value(metrics, name, method="m", group="all"):
     return chosen["value"].item()
 
 
-labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=60).filter(
-    lambda rows: {label for label, _ in rows} == {0, 1}
-)
+labelled = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=60
+).filter(lambda rows: {label for label, _ in rows} == {0, 1})
 
 
 @given(labelled)
@@ -80,13 +92,19 @@ def test_metrics_equal_the_naive_ones(rows):
     wanted = [*FOUR, "equal_error_rate", "recall@precision=0.6"]
     metrics = evaluation.evaluate(table(label, m=distance), metrics=wanted, n_resamples=0)
     assert value(metrics, "roc_auc") == pytest.approx(naive_roc_auc(label, distance))
-    assert value(metrics, "micro_average_precision") == pytest.approx(naive_micro_average_precision(label, distance))
+    assert value(metrics, "micro_average_precision") == pytest.approx(
+        naive_micro_average_precision(label, distance)
+    )
     rate = value(metrics, "equal_error_rate")
-    assert any(rate == pytest.approx(allowed) for allowed in naive_equal_error_rate(label, distance))
+    assert any(
+        rate == pytest.approx(allowed) for allowed in naive_equal_error_rate(label, distance)
+    )
     called = [np.array(label)[np.array(distance) <= threshold] for threshold in np.unique(distance)]
     recalls = [each.sum() / sum(label) for each in called if each.mean() >= 0.6]
     assert value(metrics, "recall@precision=0.6") == pytest.approx(max(recalls, default=0))
-    assert value(metrics, "average_precision") == pytest.approx(naive_average_precision(label, distance))
+    assert value(metrics, "average_precision") == pytest.approx(
+        naive_average_precision(label, distance)
+    )
     if label.count(0) >= 4:
         row = metrics[metrics["metric"] == "tpr@fpr=0.3"].iloc[0]
         expected = naive_tpr_at_fpr(label, distance, 0.3)
@@ -99,8 +117,12 @@ def test_rescaling_order_and_labels(rows, seed):
     label, distance = map(np.array, zip(*rows))
     scores = table(label, m=distance)
     metrics = evaluation.evaluate(scores, metrics=FOUR, n_resamples=0)
-    shuffled = evaluation.evaluate(scores.sample(frac=1, random_state=seed), metrics=FOUR, n_resamples=0)
-    rescaled = evaluation.evaluate(scores.assign(m=np.exp(scores["m"] / 3)), metrics=FOUR, n_resamples=0)
+    shuffled = evaluation.evaluate(
+        scores.sample(frac=1, random_state=seed), metrics=FOUR, n_resamples=0
+    )
+    rescaled = evaluation.evaluate(
+        scores.assign(m=np.exp(scores["m"] / 3)), metrics=FOUR, n_resamples=0
+    )
     pd.testing.assert_frame_equal(metrics, shuffled)
     pd.testing.assert_series_equal(metrics["value"], rescaled["value"])
     swapped = evaluation.evaluate(scores.assign(label=1 - label))
@@ -111,7 +133,9 @@ def test_rescaling_order_and_labels(rows, seed):
 @settings(max_examples=20, deadline=None)
 def test_curves_hold_one_row_per_observed_distance(rows):
     label, distance = map(np.array, zip(*rows))
-    roc, pr = (curve(table(label, m=distance)) for curve in (evaluation.roc_curve, evaluation.pr_curve))
+    roc, pr = (
+        curve(table(label, m=distance)) for curve in (evaluation.roc_curve, evaluation.pr_curve)
+    )
     for curve in (roc, pr):
         assert curve["threshold"].tolist() == np.unique(distance).tolist()
     called = distance[:, None] <= np.unique(distance)
@@ -122,7 +146,9 @@ def test_curves_hold_one_row_per_observed_distance(rows):
 
 
 def test_groups_share_the_negatives_or_have_their_own():
-    scores = table([1, 1, 0, 0], m=[1, 5, 3, 7]).assign(source="x", perturbation=["a", "b", "a", "b"])
+    scores = table([1, 1, 0, 0], m=[1, 5, 3, 7]).assign(
+        source="x", perturbation=["a", "b", "a", "b"]
+    )
     shared = evaluation.evaluate(scores, by="perturbation")
     own = evaluation.evaluate(scores, by="perturbation", negatives="same")
     assert [value(shared, "roc_auc", group=g) for g in ("all", "a", "b")] == [0.75, 1.0, 0.5]
@@ -137,15 +163,24 @@ def weighted_and_repeated(n=60, seed=0):
     rng = np.random.default_rng(seed)
     query = rng.integers(0, 6, n)
     sources = [f"s{i}" for i in rng.integers(0, 6, n)], [f"s{i}" for i in query]
-    scores = table(rng.integers(0, 2, n), sources, m=rng.integers(0, 12, n), other=rng.integers(0, 12, n))
+    scores = table(
+        rng.integers(0, 2, n), sources, m=rng.integers(0, 12, n), other=rng.integers(0, 12, n)
+    )
     scores = scores.assign(weight=rng.integers(0, 4, n).astype(float))
     return scores, scores.loc[scores.index.repeat(scores["weight"].astype(int))].assign(weight=1.0)
 
 
 WEIGHTED = {
     "metrics": lambda t: evaluation.evaluate(
-        t, n_resamples=0,
-        metrics=["roc_auc", "average_precision", "tpr@fpr=0.3", "recall@precision=0.3", "equal_error_rate"],
+        t,
+        n_resamples=0,
+        metrics=[
+            "roc_auc",
+            "average_precision",
+            "tpr@fpr=0.3",
+            "recall@precision=0.3",
+            "equal_error_rate",
+        ],
     )[["value", "threshold"]],
     "ROC": lambda t: evaluation.roc_curve(t)[["threshold", "fpr", "tpr"]],
     "precision and recall": lambda t: evaluation.pr_curve(t)[["threshold", "precision", "recall"]],
@@ -153,9 +188,11 @@ WEIGHTED = {
     "mean over queries": lambda t: evaluation.query_average_precision(t, n_resamples=0)["value"],
     "complementarity": lambda t: evaluation.complementarity(t, fpr=0.3, n_resamples=0)["share"],
     "audit": lambda t: evaluation.label_audit(t, least=0)["strength"].groupby(level=0).first(),
-    "threshold": lambda t: evaluation.choose_threshold(t, "m", min_precision=0.4, n_resamples=0)["threshold"],
+    "threshold": lambda t: evaluation.choose_threshold(t, "m", min_precision=0.4, n_resamples=0)[
+        "threshold"
+    ],
     "threshold given": lambda t: evaluation.at_threshold(t, "m", 5, n_resamples=0)[["tpr", "fpr"]],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", WEIGHTED)
@@ -206,7 +243,9 @@ def test_one_class_is_undefined(labels, note):
 
 
 def test_error_rows_are_dropped_and_counted():
-    scores = table([1, 0, 1, 0], m=[1, 2, np.nan, np.nan]).assign(status=["ok", "ok", "error", "error"])
+    scores = table([1, 0, 1, 0], m=[1, 2, np.nan, np.nan]).assign(
+        status=["ok", "ok", "error", "error"]
+    )
     metrics = evaluation.evaluate(scores)
     assert set(metrics["n_positive"]) == set(metrics["n_negative"]) == {1}
     for function in (evaluation.evaluate, evaluation.roc_curve, evaluation.distance_histogram):
@@ -219,7 +258,9 @@ def test_sources_are_counted_on_both_sides():
 
 
 def test_histogram_bins_are_whole_for_whole_distances():
-    table_ = evaluation.distance_histogram(table([1, 0] * 20, m=range(40), f=np.arange(40) / 7), bins=15)
+    table_ = evaluation.distance_histogram(
+        table([1, 0] * 20, m=range(40), f=np.arange(40) / 7), bins=15
+    )
     whole = table_[table_["method"] == "m"]
     assert set(whole["right"] - whole["left"]) == {3.0}
     assert table_.groupby(["method", "label"])["share"].sum().tolist() == pytest.approx([1.0] * 4)

@@ -15,7 +15,10 @@ def scores():
     rng, n = np.random.default_rng(5), 36 * 6
     query, label = np.repeat(np.arange(36), 6), np.tile([1, 0, 0, 0, 0, 0], 36)
     reference = np.where(label == 1, query % 12, (query + rng.integers(1, 12, n)) % 12)
-    names, columns = (lambda numbers: [f"図{i}.png" for i in numbers]), {"no_evidence": "", "status": "ok", "seed": 0}
+    names, columns = (
+        (lambda numbers: [f"図{i}.png" for i in numbers]),
+        {"no_evidence": "", "status": "ok", "seed": 0},
+    )
     columns |= {"reference": names(reference), "query": names(query % 12), "label": label}
     columns |= {"source_reference": names(reference), "source_query": names(query % 12)}
     columns["perturbation"] = np.array(["crop", "text(length=20)", "crop(area=0.25)"])[query // 12]
@@ -32,11 +35,17 @@ def test_judging_is_what_the_metrics_say(scores, fpr):
     right, good = evaluation.judge(scores, fpr=fpr), scores[scores["status"] == "ok"]
     metrics = evaluation.evaluate(scores, metrics=[f"tpr@fpr={fpr}"], by="kind", n_resamples=0)
     for row in metrics.itertuples():
-        of = good["label"].eq(1) & (good["perturbation"].str.startswith(row.group) | (row.group == "all"))
-        assert row.value == pytest.approx(np.average(right.loc[of, row.method], weights=good.loc[of, "weight"]))
+        of = good["label"].eq(1) & (
+            good["perturbation"].str.startswith(row.group) | (row.group == "all")
+        )
+        assert row.value == pytest.approx(
+            np.average(right.loc[of, row.method], weights=good.loc[of, "weight"])
+        )
         assert right.attrs["thresholds"][row.method] == row.threshold
     others = good["label"].eq(0)
-    assert (np.average(~right[others], axis=0, weights=good.loc[others, "weight"]) <= fpr * (1 + 1e-9)).all()
+    assert (
+        np.average(~right[others], axis=0, weights=good.loc[others, "weight"]) <= fpr * (1 + 1e-9)
+    ).all()
     assert right.index.equals(good.index)
 
 
@@ -52,7 +61,11 @@ def test_below_what_can_be_measured_nothing_is_called_a_copy(scores):
 def test_rivals_are_the_nearest_of_the_other_label(scores, method):
     found, good = evaluation.rivals(scores, method), scores[scores["status"] == "ok"]
     for pair in good.itertuples():
-        same = good["query"].eq(pair.query) & good["perturbation"].eq(pair.perturbation) & good["label"].ne(pair.label)
+        same = (
+            good["query"].eq(pair.query)
+            & good["perturbation"].eq(pair.perturbation)
+            & good["label"].ne(pair.label)
+        )
         if same.any():
             assert found.loc[pair.Index, "distance"] == good.loc[same, method].min()
             assert good.loc[found.loc[pair.Index, "rival"], method] == good.loc[same, method].min()
@@ -64,10 +77,15 @@ def test_rivals_are_the_nearest_of_the_other_label(scores, method):
 
 @pytest.mark.parametrize("threshold", [-1, 0, 17, 17.5, 1000])
 def test_a_threshold_says_what_it_does(scores, threshold):
-    row, good = evaluation.at_threshold(scores, "first", threshold, n_resamples=60).iloc[0], scores.dropna()
+    row, good = (
+        evaluation.at_threshold(scores, "first", threshold, n_resamples=60).iloc[0],
+        scores.dropna(),
+    )
     called, copy, weight = good["first"] <= threshold, good["label"] == 1, good["weight"]
     counts = [called & copy, ~called & copy, called & ~copy, ~called & ~copy]
-    assert list(row[["found", "missed", "false_alarms", "rejected"]]) == [rows.sum() for rows in counts]
+    assert list(row[["found", "missed", "false_alarms", "rejected"]]) == [
+        rows.sum() for rows in counts
+    ]
     assert row["tpr"] == pytest.approx(weight[called & copy].sum() / weight[copy].sum())
     assert row["fpr"] == pytest.approx(weight[called & ~copy].sum() / weight[~copy].sum())
     for rate in ("tpr", "fpr"):

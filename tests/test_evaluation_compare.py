@@ -13,13 +13,18 @@ def rivals(noise=1.5, **options):
     """A study of x, of y that is x with noise added, and of z that is nearly x."""
     scores, rng = study(methods=("x",), **options), np.random.default_rng(9)
     return scores.assign(
-        **{name: scores["x"] + s * rng.normal(size=len(scores)) for name, s in (("y", noise), ("z", 0.05))}
+        **{
+            name: scores["x"] + s * rng.normal(size=len(scores))
+            for name, s in (("y", noise), ("z", 0.05))
+        }
     )
 
 
 def test_comparison_turns_its_sign_with_the_order():
     scores = rivals()
-    forth, back = (evaluation.compare(scores, *pair, by="perturbation") for pair in (("x", "y"), ("y", "x")))
+    forth, back = (
+        evaluation.compare(scores, *pair, by="perturbation") for pair in (("x", "y"), ("y", "x"))
+    )
     assert forth["difference"].to_numpy() == pytest.approx(-back["difference"])
     assert forth["low"].to_numpy() == pytest.approx(-back["high"])
     assert forth["verdict"].tolist() == back["verdict"].tolist()
@@ -50,12 +55,17 @@ def test_difference_without_spread_is_still_decided():
 def test_verdict_names_the_better_method_and_the_groups():
     scores = rivals(noise=6)
     assert (
-        evaluation.compare(scores, "y", "x", by="perturbation").attrs["verdict"].endswith("x leads on crop, text, blur")
+        evaluation.compare(scores, "y", "x", by="perturbation")
+        .attrs["verdict"]
+        .endswith("x leads on crop, text, blur")
     )
     close = evaluation.compare(scores, "x", "z", by="perturbation", metric="roc_auc")
     assert close.attrs["verdict"] == "undecided; undecided on crop, text, blur"
     errors = evaluation.compare(scores, "y", "x", by="perturbation", metric="equal_error_rate")
-    assert errors.attrs["verdict"].startswith("y is 0.") and "; x leads on crop" in errors.attrs["verdict"]
+    assert (
+        errors.attrs["verdict"].startswith("y is 0.")
+        and "; x leads on crop" in errors.attrs["verdict"]
+    )
     few = evaluation.compare(scores.head(300), "x", "y", metric="tpr@fpr=0.001")
     assert few["verdict"].tolist() == ["not measurable with 60 negatives"]
 
@@ -71,7 +81,10 @@ def test_equal_methods_are_rarely_told_apart():
     for seed in range(40):
         scores = study(n=30, methods=("x", "y"), seed=seed)
         decided += (
-            evaluation.compare(scores, "x", "y", metric="roc_auc", n_resamples=200).loc[0, "verdict"] != "undecided"
+            evaluation.compare(scores, "x", "y", metric="roc_auc", n_resamples=200).loc[
+                0, "verdict"
+            ]
+            != "undecided"
         )
     assert decided <= 6  # 2 expected of 40
 
@@ -114,7 +127,9 @@ def test_a_flip_between_designs_warns():
     scores = rivals(noise=3)
     swapped = scores.rename(columns={"x": "y", "y": "x"})
     with pytest.warns(UserWarning, match="which of x and y is better depends on the design"):
-        table = evaluation.compare_designs({"one": scores, "other": swapped}, ["x", "y"], metric="roc_auc")
+        table = evaluation.compare_designs(
+            {"one": scores, "other": swapped}, ["x", "y"], metric="roc_auc"
+        )
     assert table["flips"].tolist() == ["y", "x", "x", "y"]
     assert not evaluation.compare_designs({"one": scores, "same": scores}).flips.any()
 

@@ -28,7 +28,10 @@ def test_equals_the_enumerated_pairs(bits):
     met = table.iloc[roc["threshold"].astype(int)]
     assert met["tpr"].to_numpy() == pytest.approx(roc["tpr"].to_numpy())
     assert met["fpr"].to_numpy() == pytest.approx(roc["fpr"].to_numpy())
-    assert (table["n_positive"][0], table["n_negative"][0]) == (roc["n_positive"][0], roc["n_negative"][0])
+    assert (table["n_positive"][0], table["n_negative"][0]) == (
+        roc["n_positive"][0],
+        roc["n_negative"][0],
+    )
     assert len(table) == bits + 1
 
 
@@ -81,6 +84,10 @@ def test_hashes_must_match():
 def test_intervals_are_no_wider_than_needed_where_sources_have_no_effect():
     kinds = {"n": 40, "variants": 1, "spread": 1e6}
     tables = [evaluation.exhaustive_histogram(*hashes_of(seed=seed, **kinds)) for seed in range(80)]
-    rate, low, high = np.array([table.loc[26, ["fpr", "fpr_low", "fpr_high"]] for table in tables]).T
+    rate, low, high = np.array(
+        [table.loc[26, ["fpr", "fpr_low", "fpr_high"]] for table in tables]
+    ).T
     needed = 2 * 1.96 * rate.std()
-    assert 0.9 < (high - low).mean() / needed < 1.35  # 1.5 if a pair's own noise counted with both of its sources
+    assert (
+        0.9 < (high - low).mean() / needed < 1.35
+    )  # 1.5 if a pair's own noise counted with both of its sources

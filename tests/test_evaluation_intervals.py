@@ -25,7 +25,11 @@ def study(n=60, copies=4, others=8, effect=0.7, apart=3.0, seed=0, step=None, me
     scores["perturbation"] = np.resize(["crop", "text", "blur"], len(scores))
     for method in methods:
         source = effect * rng.normal(size=n)
-        distance = (source[sides[0]] + source[sides[1]]) / 2 + rng.normal(size=len(label)) + apart * (1 - label)
+        distance = (
+            (source[sides[0]] + source[sides[1]]) / 2
+            + rng.normal(size=len(label))
+            + apart * (1 - label)
+        )
         scores[method] = np.round(distance / step) * step if step else distance
     return scores.assign(no_evidence="")[[*scores.columns[:4], "no_evidence", *methods]]
 
@@ -50,12 +54,18 @@ def test_replicate_statistics_equal_scikit_learn_with_weights():
     sample = read(scores)
     resampler = Resampler.draw(sample, 3, 0)
     counts = next(resampler.counts("m", [(sample.label, ~sample.label)], kappa=1.0))
-    auc, average = (evaluation.metrics.STATISTICS[name](counts) for name in ("roc_auc", "average_precision"))
+    auc, average = (
+        evaluation.metrics.STATISTICS[name](counts) for name in ("roc_auc", "average_precision")
+    )
     for resample in range(1, 4):
         w = resampler.weights[:, resample]
         first, second = sample.sources
-        weighted = scores.assign(weight=np.where(sample.label, w[first], w[first] * w[second]).astype(float))
-        exact = evaluation.evaluate(weighted, metrics=["roc_auc", "average_precision"], n_resamples=0)["value"]
+        weighted = scores.assign(
+            weight=np.where(sample.label, w[first], w[first] * w[second]).astype(float)
+        )
+        exact = evaluation.evaluate(
+            weighted, metrics=["roc_auc", "average_precision"], n_resamples=0
+        )["value"]
         assert [auc[resample], average[resample]] == pytest.approx(exact.tolist(), abs=1e-6)
 
 
@@ -64,7 +74,10 @@ def test_intervals_cover_the_truth_where_pairs_alone_do_not():
     for seed in range(40):
         scores = study(n=40, effect=2.0, copies=12, others=12, apart=4.0, seed=seed)
         alone = scores.assign(source_reference=scores.index, source_query=scores.index)
-        tables = [evaluation.evaluate(s, metrics=metrics, n_resamples=200, seed=seed) for s in (scores, alone)]
+        tables = [
+            evaluation.evaluate(s, metrics=metrics, n_resamples=200, seed=seed)
+            for s in (scores, alone)
+        ]
         found.append([table.loc[0, ["value", "low", "high"]].tolist() for table in tables])
     value, low, high = np.moveaxis(np.array(found), 2, 0)
     covered = ((low <= value.mean()) & (value.mean() <= high)).mean(axis=0)
@@ -83,7 +96,9 @@ def test_seeded_and_independent_of_the_order_of_methods():
 
 def test_every_value_lies_in_its_interval():
     scores = study(n=30)
-    table = evaluation.evaluate(scores, by="perturbation", metrics=[*evaluation.METRICS, "recall@precision=0.9"])
+    table = evaluation.evaluate(
+        scores, by="perturbation", metrics=[*evaluation.METRICS, "recall@precision=0.9"]
+    )
     measured = table[table["value"].notna()]
     assert (measured["low"] <= measured["value"]).all()
     assert (measured["value"] <= measured["high"]).all()
@@ -129,10 +144,14 @@ def test_thinned_resamples_give_nearly_the_interval_of_all_distances(monkeypatch
 
 def test_pairs_as_their_own_sources_keep_the_weights_spread():
     sources = np.array([np.arange(50), np.arange(50)])
-    assert calibrate([np.random.default_rng(0).normal(size=50)], sources, np.ones(50)) == pytest.approx(1)
+    assert calibrate(
+        [np.random.default_rng(0).normal(size=50)], sources, np.ones(50)
+    ) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("curve, rate", [(evaluation.roc_curve, "tpr"), (evaluation.pr_curve, "precision")])
+@pytest.mark.parametrize(
+    "curve, rate", [(evaluation.roc_curve, "tpr"), (evaluation.pr_curve, "precision")]
+)
 def test_bands_hold_the_curve_and_agree_with_the_metric(curve, rate):
     scores = study(n=50, step=0.25)
     table = curve(scores, n_resamples=300)
@@ -145,12 +164,16 @@ def test_bands_hold_the_curve_and_agree_with_the_metric(curve, rate):
         row = evaluation.evaluate(scores, metrics=["tpr@fpr=0.01"], n_resamples=300).iloc[0]
         band = table[table["fpr"] <= 0.01].iloc[-1]
         assert band["tpr"] == row["value"]
-        assert band[["low", "high"]].tolist() == pytest.approx(row[["low", "high"]].tolist(), abs=0.05)
+        assert band[["low", "high"]].tolist() == pytest.approx(
+            row[["low", "high"]].tolist(), abs=0.05
+        )
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_handful_of_sources_never_crashes(n):
-    table = evaluation.evaluate(study(n=n, copies=2, others=3) if n > 1 else study(n=2).iloc[:4], by="perturbation")
+    table = evaluation.evaluate(
+        study(n=n, copies=2, others=3) if n > 1 else study(n=2).iloc[:4], by="perturbation"
+    )
     assert table[["low", "high"]].stack().dropna().between(0, 1).all()
 
 
@@ -160,6 +183,8 @@ def test_the_docs_show_what_was_measured_and_it_keeps_the_promise():
     assert coverage.in_markdown(measured) in shown
     cases = set(measured[list(coverage.Case._fields)].itertuples(index=False, name=None))
     assert cases == set(coverage.CASES)
-    usual = measured[(measured["apart"] == 3) & (measured["step"] == 0) & (measured["sources"] >= 100)]
+    usual = measured[
+        (measured["apart"] == 3) & (measured["step"] == 0) & (measured["sources"] >= 100)
+    ]
     assert usual["coverage"].min() >= 0.92
     assert usual["width / oracle"].max() <= 1.3

@@ -7,7 +7,12 @@ from test_evaluation_intervals import study
 
 from simlab import evaluation
 
-AREAS = {"crop(area=0.9)": -3.0, "crop(area=0.7)": -2.0, "crop(area=0.4)": 1.0, "crop(area=0.2)": 3.0}
+AREAS = {
+    "crop(area=0.9)": -3.0,
+    "crop(area=0.7)": -2.0,
+    "crop(area=0.4)": 1.0,
+    "crop(area=0.2)": 3.0,
+}
 
 
 def cropped(n=60, methods=("m",), **options):
@@ -21,7 +26,11 @@ def cropped(n=60, methods=("m",), **options):
 def test_break_point_lies_where_the_curve_crosses():
     scores = cropped()
     row = evaluation.break_points(scores, target=0.8).iloc[0]
-    curve = evaluation.evaluate(scores, by="perturbation", metrics=["tpr@fpr=0.01"]).iloc[1:].sort_values("severity")
+    curve = (
+        evaluation.evaluate(scores, by="perturbation", metrics=["tpr@fpr=0.01"])
+        .iloc[1:]
+        .sort_values("severity")
+    )
     expected = np.interp(-0.8, -curve["value"], curve["severity"])
     assert (row["kind"], row["n_severities"], row["strongest"]) == ("crop", 4, pytest.approx(0.8))
     assert row["break_point"] == pytest.approx(expected)
@@ -34,7 +43,8 @@ def test_a_method_that_never_breaks_and_one_that_cannot_be_measured():
     assert easy[["break_point", "low", "high"]].isna().all()
     assert easy["note"] == "0.95 or more up to the strongest"
     assert (
-        evaluation.break_points(scores, metric="tpr@fpr=0.0001")["note"].item() == "not measurable with 480 negatives"
+        evaluation.break_points(scores, metric="tpr@fpr=0.0001")["note"].item()
+        == "not measurable with 480 negatives"
     )
     assert evaluation.break_points(scores.assign(perturbation="crop(area=0.5)+mirror")).empty
     alone = evaluation.break_points(scores.assign(perturbation="crop(area=0.5)")).iloc[0]
@@ -86,7 +96,9 @@ def test_audit_finds_planted_wrong_labels():
     assert set(found.loc[wrong, "finding"]) == {"copy unlike its reference", "non-copy like a copy"}
     assert found["strength"].is_monotonic_decreasing
     one_disagrees = scores.assign(b=np.where(scores.index == 3, 100.0, scores["b"]))
-    assert evaluation.label_audit(one_disagrees, least=0.5).index.intersection(wrong).tolist() == [200]
+    assert evaluation.label_audit(one_disagrees, least=0.5).index.intersection(wrong).tolist() == [
+        200
+    ]
 
 
 @pytest.mark.parametrize(

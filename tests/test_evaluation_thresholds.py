@@ -19,7 +19,10 @@ def test_threshold_is_the_largest_that_keeps_the_fpr(step):
     larger = scores.loc[scores["m"] > row["threshold"], "m"].min()
     assert (others <= row["threshold"]).mean() <= 0.01 < (others <= larger).mean()
     assert row["low"] <= row["threshold"] <= row["high"]
-    assert row["threshold"] == evaluation.evaluate(scores, metrics=["tpr@fpr=0.01"])["threshold"].item()
+    assert (
+        row["threshold"]
+        == evaluation.evaluate(scores, metrics=["tpr@fpr=0.01"])["threshold"].item()
+    )
 
 
 def test_held_out_rates_lie_in_their_intervals_and_near_the_truth():
@@ -35,7 +38,11 @@ def test_held_out_rates_lie_in_their_intervals_and_near_the_truth():
 def test_tuning_on_few_sources_shows_in_the_held_out_precision():
     studies = (study(n=40, others=20, effect=1.5, seed=seed) for seed in range(12))
     rows = [chosen(scores, min_precision=0.9, prevalence=0.05, n_resamples=0) for scores in studies]
-    kept = [row["tpr"] * 0.05 / (row["tpr"] * 0.05 + row["fpr"] * 0.95) for row in rows if not row["note"]]
+    kept = [
+        row["tpr"] * 0.05 / (row["tpr"] * 0.05 + row["fpr"] * 0.95)
+        for row in rows
+        if not row["note"]
+    ]
     assert len(kept) > 6
     assert np.mean(kept) < 0.8  # .9 on the pairs it was chosen on
 
@@ -58,7 +65,9 @@ def test_targets_that_the_pairs_cannot_answer():
     assert chosen(scores, max_fpr=0.1, n_resamples=0)[["low", "tpr_low"]].isna().all()
 
 
-@pytest.mark.parametrize("target", [{}, {"max_fpr": 0.1, "min_precision": 0.9}, {"max_fpr": 1.0}, {"max_fpr": 0}])
+@pytest.mark.parametrize(
+    "target", [{}, {"max_fpr": 0.1, "min_precision": 0.9}, {"max_fpr": 1.0}, {"max_fpr": 0}]
+)
 def test_one_target_between_0_and_1(target):
     with pytest.raises(ValueError, match="either max_fpr or min_precision"):
         chosen(study(n=5), **target)
@@ -88,5 +97,7 @@ def test_collection_counts_every_two_pictures():
     row = evaluation.choose_threshold(study(n=80), "m", max_fpr=0.05)
     table = evaluation.collection_table(row, n_pictures=[2, 2000])
     assert table["n_pairs"].tolist() == [1, 1999000]
-    assert table["false_alarms"].to_numpy() == pytest.approx(row["fpr"].item() * np.array([1, 1999000]))
+    assert table["false_alarms"].to_numpy() == pytest.approx(
+        row["fpr"].item() * np.array([1, 1999000])
+    )
     assert table["per_query"].to_numpy() == pytest.approx(row["fpr"].item() * np.array([2, 2000]))

@@ -17,11 +17,21 @@ HERE = Path(__file__).parent
 ONE = ["--jobs", "1", "--cache", "WORK/cache/c.sqlite", "--out"]
 VERBS = {
     "features": ["features", "PICTURES", *ONE, "WORK/out/f.csv", "--methods", "phash, akaze"],
-    "study": ["study", "PICTURES", *ONE, "WORK/out", "--methods", "phash, dhash", "--negatives", "9",
-              "--perturbations", "crop"],
+    "study": [
+        "study",
+        "PICTURES",
+        *ONE,
+        "WORK/out",
+        "--methods",
+        "phash, dhash",
+        "--negatives",
+        "9",
+        "--perturbations",
+        "crop",
+    ],
     "find": ["find", "PICTURES", *ONE, "WORK/out"],
     "label": ["label", "PICTURES", "WORK/out/labels.csv"],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +41,9 @@ def shim(tmp_path_factory):
     if not compiler or not sys.platform.startswith("linux"):
         pytest.skip("needs Linux and a C compiler")
     library = tmp_path_factory.mktemp("shim") / "faults.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, HERE / "faults.c", "-ldl"], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", library, HERE / "faults.c", "-ldl"], check=True
+    )
     return library
 
 
@@ -59,9 +71,21 @@ def pictures(tmp_path_factory):
         ("label", "kill", "", 1, 9),
     ],
 )
-def test_whichever_operation_fails_nothing_is_lost(verb, kind, below, step, least, shim, pictures, tmp_path):
+def test_whichever_operation_fails_nothing_is_lost(
+    verb, kind, below, step, least, shim, pictures, tmp_path
+):
     environment = {**os.environ, "LD_PRELOAD": str(shim), "FAULTS_BELOW": f"{tmp_path}/run{below}"}
-    command = [sys.executable, HERE / "faults.py", pictures, tmp_path, kind, str(step), *VERBS[verb]]
-    run = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        HERE / "faults.py",
+        pictures,
+        tmp_path,
+        kind,
+        str(step),
+        *VERBS[verb],
+    ]
+    run = subprocess.run(
+        command, cwd=HERE.parent, env=environment, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     assert int(run.stdout.split()[0]) >= least

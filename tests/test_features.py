@@ -81,7 +81,9 @@ def test_run_yields_every_task(n_jobs):
     assert list(run(double, [("one", (1,))], n_jobs=n_jobs)) == [("one", 2)]
 
 
-@pytest.mark.parametrize("how", [0, signal.SIGABRT, signal.SIGKILL], ids=["exit", "crash", "out of memory"])
+@pytest.mark.parametrize(
+    "how", [0, signal.SIGABRT, signal.SIGKILL], ids=["exit", "crash", "out of memory"]
+)
 @pytest.mark.parametrize("tasks", [range(12), [3]], ids=["many", "alone"])
 def test_a_process_that_dies_costs_its_own_task(tasks, how):
     found = dict(run(die_for_3, ((n, (n, how)) for n in tasks), n_jobs=2))
@@ -122,7 +124,10 @@ def test_a_caller_who_stops_early_stops_the_workers():
             yield n, (n,)
 
     start = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt), features.stopping(run(slow, tasks(), n_jobs=2)) as results:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        features.stopping(run(slow, tasks(), n_jobs=2)) as results,
+    ):
         for _ in results:
             raise KeyboardInterrupt
     n = len(handed_out)
@@ -152,11 +157,15 @@ def test_features_are_those_of_the_methods(folder):
 
 def test_pixels_tell_equal_pictures_from_others(folder):
     (folder / "copy.bmp").write_bytes(encoded(textured(0), "BMP"))
-    variants = [Variant(path) for path in ("0.png", "copy.bmp", "1.png")] + [Variant("0.png", "mirror+mirror")]
+    variants = [Variant(path) for path in ("0.png", "copy.bmp", "1.png")] + [
+        Variant("0.png", "mirror+mirror")
+    ]
     with store_of(folder) as store:
         store.make((variant, PIXELS) for variant in variants)
         found = store.get((variant, PIXELS) for variant in variants)
-    first, copy, other, twice = (unpack(found[variant, PIXELS])[0].tobytes() for variant in variants)
+    first, copy, other, twice = (
+        unpack(found[variant, PIXELS])[0].tobytes() for variant in variants
+    )
     assert first == copy == twice != other
 
 
@@ -231,7 +240,9 @@ def test_rows_that_the_cache_lost_are_made_again(folder, monkeypatch):
         found = store.get(wanted)
         lost = [store.key(*pair) for pair in wanted[1:3]]
         store.cache.put(dict.fromkeys(lost, b"other"))  # replaced, then damaged
-        store.cache._connection.execute("UPDATE entries SET sum = sum + 1 WHERE value = ?", (b"other",))
+        store.cache._connection.execute(
+            "UPDATE entries SET sum = sum + 1 WHERE value = ?", (b"other",)
+        )
         made = counted(monkeypatch)
         assert store.get(wanted) == found and len(made) == 2
         assert store.get(wanted) == found and len(made) == 2
@@ -242,13 +253,21 @@ def test_errors_name_the_reason_and_are_not_kept(folder):
     paths = ["text.jpg", "absent.png", *special]
     with store_of(folder, folder / "c.sqlite") as store:
         store.make([(Variant(path), PHASH) for path in ["0.png", *paths]])
-        assert store.error(Variant("0.png")) == "" and store.error(Variant("absent.png", "mirror")) == "no such file"
+        assert (
+            store.error(Variant("0.png")) == ""
+            and store.error(Variant("absent.png", "mirror")) == "no such file"
+        )
         assert all(store.error(Variant(path)) for path in paths)
-        assert set(store.get([(Variant(path), PHASH) for path in ["0.png", *paths]])) == {(Variant("0.png"), PHASH)}
+        assert set(store.get([(Variant(path), PHASH) for path in ["0.png", *paths]])) == {
+            (Variant("0.png"), PHASH)
+        }
     (folder / "text.jpg").write_bytes(encoded(textured(5), "PNG"))
     with store_of(folder, folder / "c.sqlite") as store:
         store.make([(Variant("text.jpg"), PHASH)])
-        assert store.error(Variant("text.jpg")) == "" and len(store.get([(Variant("text.jpg"), PHASH)])) == 1
+        assert (
+            store.error(Variant("text.jpg")) == ""
+            and len(store.get([(Variant("text.jpg"), PHASH)])) == 1
+        )
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -287,7 +306,9 @@ def test_too_little_memory_costs_the_picture(folder, monkeypatch):
 
 
 def test_workers_give_the_same_bytes(folder):
-    wanted = [(Variant(f"{n}.png", spec, 3), AKAZE) for n in range(4) for spec in ("", "crop", "noise")]
+    wanted = [
+        (Variant(f"{n}.png", spec, 3), AKAZE) for n in range(4) for spec in ("", "crop", "noise")
+    ]
     found = []
     for n_jobs in (1, 2):
         with store_of(folder, n_jobs=n_jobs) as store:
@@ -315,9 +336,19 @@ def test_a_task_holds_a_file_at_a_time(folder, monkeypatch):
 
 def test_describe_has_a_row_for_every_picture(folder):
     table = describe(folder, "phash, akaze, dhash(hash_size=16)", n_jobs=1, progress=False)
-    assert table.columns.tolist() == ["file", "status", "error", "phash", "akaze", "dhash(hash_size=16)"]
+    assert table.columns.tolist() == [
+        "file",
+        "status",
+        "error",
+        "phash",
+        "akaze",
+        "dhash(hash_size=16)",
+    ]
     assert table["file"].tolist() == ["0.png", "1.png", "2.png", "3.png", "black.png", "text.jpg"]
-    assert table["status"].tolist() == ["ok"] * 5 + ["error"] and "not a picture" in table["error"].iloc[-1]
+    assert (
+        table["status"].tolist() == ["ok"] * 5 + ["error"]
+        and "not a picture" in table["error"].iloc[-1]
+    )
     first = table.iloc[0]
     assert first["phash"] == np.packbits(methods.hashes.phash(textured(0))).tobytes().hex()
     assert len(first["dhash(hash_size=16)"]) == 64 and int(first["akaze"]) > 10

@@ -21,9 +21,42 @@ fuzzed = settings(max_examples=int(MORE or 250), derandomize=not MORE)
 FILES = {**corpus.in_every_format(), **corpus.doubtful_files()}
 MARKS = [b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\xff\xd8", b"\xff\xda"]
 HEADER = "reference,query,label\n"
-WORDS = ["reference", "query", "label", "seed", "weight", "perturbation", "source_query", "a.jpg", "b.jpg", "./a.jpg",
-         "1", "0", "same", "NaN", "1e999", "-1", "\ufeff", '"', '""', ",", ";", "\n", "\r\n", "\r", "\0", "..", "/",
-         "\\", "crop", "crop(area=2)", "=1+1", "9" * 400, "日本", "\udcff"]  # fmt: skip
+WORDS = [
+    "reference",
+    "query",
+    "label",
+    "seed",
+    "weight",
+    "perturbation",
+    "source_query",
+    "a.jpg",
+    "b.jpg",
+    "./a.jpg",
+    "1",
+    "0",
+    "same",
+    "NaN",
+    "1e999",
+    "-1",
+    "\ufeff",
+    '"',
+    '""',
+    ",",
+    ";",
+    "\n",
+    "\r\n",
+    "\r",
+    "\0",
+    "..",
+    "/",
+    "\\",
+    "crop",
+    "crop(area=2)",
+    "=1+1",
+    "9" * 400,
+    "日本",
+    "\udcff",
+]
 
 
 @st.composite
@@ -32,9 +65,15 @@ def damaged(draw, files):
     data = bytearray(files[draw(st.sampled_from(sorted(files)))])
     for _ in range(draw(st.integers(1, 5))):
         end = max(0, len(data) - 1)
-        at = draw(st.one_of(st.integers(0, min(150, end)), st.integers(0, end)))  # headers lie at the beginning
+        at = draw(
+            st.one_of(st.integers(0, min(150, end)), st.integers(0, end))
+        )  # headers lie at the beginning
         to = min(len(data), at + draw(st.integers(1, 64)))
-        match draw(st.sampled_from(["change", "change", "change", "cut", "drop", "double", "insert", "join"])):
+        match draw(
+            st.sampled_from(
+                ["change", "change", "change", "cut", "drop", "double", "insert", "join"]
+            )
+        ):
             case "change":
                 data[at : at + 1] = draw(st.binary(min_size=1, max_size=4))
             case "cut":
@@ -69,8 +108,12 @@ def folder(tmp_path_factory):
 
 TABLES = st.one_of(
     st.binary(max_size=200),
-    st.lists(st.sampled_from(WORDS), max_size=30).map(lambda words: (HEADER + "".join(words)).encode(errors="replace")),
-    st.lists(st.sampled_from(WORDS), max_size=30).map(lambda words: ",".join(words).encode(errors="surrogatepass")),
+    st.lists(st.sampled_from(WORDS), max_size=30).map(
+        lambda words: (HEADER + "".join(words)).encode(errors="replace")
+    ),
+    st.lists(st.sampled_from(WORDS), max_size=30).map(
+        lambda words: ",".join(words).encode(errors="surrogatepass")
+    ),
 )
 
 
@@ -87,7 +130,11 @@ def test_any_file_is_a_table_of_labels_or_one_error_in_words(folder, content):
 
 
 @fuzzed
-@given(content=st.one_of(st.just(recipe.DEFAULT.read_bytes()).flatmap(lambda data: damaged({"recipe": data})), TABLES))
+@given(
+    content=st.one_of(
+        st.just(recipe.DEFAULT.read_bytes()).flatmap(lambda data: damaged({"recipe": data})), TABLES
+    )
+)
 def test_any_file_is_a_recipe_or_one_error_in_words(folder, content):
     (folder / "recipe.json").write_bytes(content)
     try:

@@ -48,18 +48,33 @@ def test_a_closed_triangle_is_no_chain():
 
 
 def test_threshold_cuts():
-    assert sets_of(sl.group(CHAIN, threshold=0.1)) == {frozenset("ab"), frozenset("c"), frozenset("xy")}
+    assert sets_of(sl.group(CHAIN, threshold=0.1)) == {
+        frozenset("ab"),
+        frozenset("c"),
+        frozenset("xy"),
+    }
     assert sets_of(sl.group(CHAIN, threshold=0.0)) == {frozenset(name) for name in "abcxy"}
     noted = table(("a", "b", 0.3), threshold=0.2)
     assert len(sets_of(sl.group(noted))) == 2  # the threshold of the search
 
 
 def test_representative_is_the_largest_then_the_sharpest():
-    pictures = {"file": list("abcxyz"), "pixels": [5, 9, 9, 1, 1, 7], "sharpness": [9, 1, 2, 3, 3, 0]}
+    pictures = {
+        "file": list("abcxyz"),
+        "pixels": [5, 9, 9, 1, 1, 7],
+        "sharpness": [9, 1, 2, 3, 3, 0],
+    }
     groups = sl.group(table(*CHAIN.itertuples(index=False), pictures=pictures))
     assert groups["file"].tolist() == ["c", "b", "a", "x", "y", "z"]
     assert groups["representative"].tolist() == ["c", "c", "c", "x", "x", "z"]
-    assert groups["group"].tolist() == [0, 0, 0, 1, 1, 2] and groups["size"].tolist() == [3, 3, 3, 2, 2, 1]
+    assert groups["group"].tolist() == [0, 0, 0, 1, 1, 2] and groups["size"].tolist() == [
+        3,
+        3,
+        3,
+        2,
+        2,
+        1,
+    ]
     assert groups.set_index("file")["distance"]["a"] == 1  # joined through b, no copy of c
 
 
@@ -70,7 +85,9 @@ def test_the_order_of_pairs_does_not_matter():
 
 def test_linkage_table_is_scipys():
     merges = grouping.linkage_table(CHAIN)
-    assert list(merges) == ["left", "right", "distance", "size"] and merges.attrs["files"] == list("abcxy")
+    assert list(merges) == ["left", "right", "distance", "size"] and merges.attrs["files"] == list(
+        "abcxy"
+    )
     assert hierarchy.is_valid_linkage(merges.to_numpy(float))
     assert merges["distance"].tolist() == pytest.approx([0.05, 0.1, 0.2, 1.0])
 
@@ -102,18 +119,27 @@ def naive(groups, truth):
 def test_quality_agrees_with_its_definitions(labels):
     groups = {f"f{n}": g for n, (g, _) in enumerate(labels)}
     truth = {f"f{n}": t for n, (_, t) in enumerate(labels)}
-    found = grouping.quality(pd.DataFrame({"file": list(groups), "group": list(groups.values())}), truth)
+    found = grouping.quality(
+        pd.DataFrame({"file": list(groups), "group": list(groups.values())}), truth
+    )
     np.testing.assert_allclose(found[list(grouping.MEASURES)], naive(groups, truth), atol=1e-12)
 
 
 def test_a_truth_without_its_columns_is_refused():
-    with pytest.raises(ValueError, match=r"truth needs the columns file \(or path\) and source; missing: source"):
+    with pytest.raises(
+        ValueError, match=r"truth needs the columns file \(or path\) and source; missing: source"
+    ):
         grouping.quality(sl.group(table(("a", "b", 0.1))), pd.DataFrame({"file": ["a"]}))
 
 
 def test_quality_takes_a_table_and_skips_what_has_no_truth():
     groups = pd.DataFrame({"file": ["a", "b", "c"], "group": [0, 0, 0]})
-    assert grouping.quality(groups, pd.DataFrame({"path": ["a", "b"], "source": ["s", "s"]}))["pair_precision"] == 1
+    assert (
+        grouping.quality(groups, pd.DataFrame({"path": ["a", "b"], "source": ["s", "s"]}))[
+            "pair_precision"
+        ]
+        == 1
+    )
     with pytest.raises(ValueError, match="names none of them"):
         grouping.quality(groups, {"z": 1})
 
@@ -130,7 +156,10 @@ def test_the_best_cut_is_chosen():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"linkage": "ward"}, "linkage must be one of single"), ({"threshold": 1}, "threshold must be at least 0")],
+    [
+        ({"linkage": "ward"}, "linkage must be one of single"),
+        ({"threshold": 1}, "threshold must be at least 0"),
+    ],
 )
 def test_bad_options(options, words):
     with pytest.raises(ValueError, match=words):
@@ -144,7 +173,11 @@ def test_bad_tables(monkeypatch):
         sl.group(table(("a", "b", 12.0)))
     with pytest.raises(ValueError, match="must lie in 0 to 1"):
         sl.group(table(("a", "b", "near")))
-    for pair in (("a", "a"), ("a", None), (1, "b")):  # a pair with itself once changed another pair's distance
+    for pair in (
+        ("a", "a"),
+        ("a", None),
+        (1, "b"),
+    ):  # a pair with itself once changed another pair's distance
         with pytest.raises(ValueError, match="must be two files"):
             sl.group(table(("a", "b", 0.4), (*pair, 0.1)))
     for pictures in ({"file": ["a", "a"]}, {"path": ["a"]}):

@@ -56,9 +56,9 @@ def test_pictures_of_few_levels_hash_as_in_imagehash(levels, size):
     """Few levels make ties, which the rounding of the wavelet transform decides."""
     image = read_image(levels)
     for name in NAMES:
-        assert np.array_equal(getattr(hashes, name)(image, hash_size=size), reference(name, image, hash_size=size)), (
-            name
-        )
+        assert np.array_equal(
+            getattr(hashes, name)(image, hash_size=size), reference(name, image, hash_size=size)
+        ), name
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,11 @@ def test_all_shared_pictures_hash_as_in_imagehash(shared):
         for name in NAMES[:4]:
             for size in (8, 16) if n % 3 == 0 else (8,):
                 bits = getattr(hashes, name)(image, hash_size=size)
-                assert np.array_equal(bits, reference(name, image, hash_size=size)), (path.name, name, size)
+                assert np.array_equal(bits, reference(name, image, hash_size=size)), (
+                    path.name,
+                    name,
+                    size,
+                )
 
 
 def test_the_grey_picture_may_be_handed_over():
@@ -139,7 +143,10 @@ def test_average_hash_by_hand():
 
 def test_dhash_by_hand():
     rising = Image.fromarray(np.tile(np.arange(0, 250, 10, dtype=np.uint8), (30, 1)))
-    assert hashes.dhash(rising).all() and not hashes.dhash(rising.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).any()
+    assert (
+        hashes.dhash(rising).all()
+        and not hashes.dhash(rising.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).any()
+    )
     assert not hashes.dhash(flat(9)).any() and not hashes.dhash_vertical(rising).any()
     assert hashes.dhash_vertical(rising.transpose(Image.Transpose.ROTATE_270)).all()
 
@@ -172,7 +179,9 @@ def test_packed_distances_are_those_of_a_slow_count(bits):
 
 
 def test_distances_of_the_longest_hash_do_not_wrap_around():
-    rising = Image.fromarray(np.tile(np.linspace(0, 255, 600), (10, 1)).astype(np.uint8)).resize((60_000, 10))
+    rising = Image.fromarray(np.tile(np.linspace(0, 255, 600), (10, 1)).astype(np.uint8)).resize(
+        (60_000, 10)
+    )
     ones, zeros = np.ones(256 * 256, dtype=bool), np.zeros(256 * 256, dtype=bool)
     packed = hashes.pack(np.array([ones, zeros]))
     assert hashes.hamming_matrix(packed, packed).tolist() == [[0, 65536], [65536, 0]]
@@ -195,7 +204,9 @@ def test_to_and_from_imagehash(name):
     image = textured(2)
     bits = getattr(hashes, name)(image)
     value = hashes.to_imagehash(bits)
-    assert value == getattr(imagehash, name)(image) and np.array_equal(hashes.from_imagehash(value), bits)
+    assert value == getattr(imagehash, name)(image) and np.array_equal(
+        hashes.from_imagehash(value), bits
+    )
     other = getattr(hashes, name)(textured(3))
     assert value - hashes.to_imagehash(other) == hashes.hamming(bits, other)
 

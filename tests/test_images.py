@@ -18,12 +18,25 @@ from simlab import images
 from simlab.images import ImageError, list_images, read_image
 
 ROOT = Path(__file__).resolve().parents[1]
-LOSSLESS = ("plain.png", "plain.bmp", "plain.tif", "lzw.tif", "plain.ppm", "lossless.webp", "plain.jp2")
+LOSSLESS = (
+    "plain.png",
+    "plain.bmp",
+    "plain.tif",
+    "lzw.tif",
+    "plain.ppm",
+    "lossless.webp",
+    "plain.jp2",
+)
 TURNS = {
-    1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
-}  # fmt: skip
+}
 BROKEN = corpus.broken_files()
 
 
@@ -63,7 +76,9 @@ def test_every_format_gives_the_same_picture_from_path_and_from_bytes(name, tmp_
     path.write_bytes(data)
     first = read_image(path)
     assert first.mode == "RGB" and first.size == (corpus.WIDTH, corpus.HEIGHT)
-    assert difference(first, corpus.ramp()) < 25  # the block of noise suffers most, in palettes and strong compression
+    assert (
+        difference(first, corpus.ramp()) < 25
+    )  # the block of noise suffers most, in palettes and strong compression
     assert same(first, read_image(str(path))) and same(first, read_image(data))
     assert same(first, read_image(bytearray(data))) and same(first, read_image(memoryview(data)))
 
@@ -72,7 +87,9 @@ def test_every_format_gives_the_same_picture_from_path_and_from_bytes(name, tmp_
 @pytest.mark.parametrize("orientation", TURNS)
 def test_orientations_of_one_picture_are_equal(form, orientation):
     options = {"lossless": True} if form == "WEBP" else {}
-    file = corpus.encoded(stored(corpus.ramp(), orientation), form, exif=corpus.exif(orientation), **options)
+    file = corpus.encoded(
+        stored(corpus.ramp(), orientation), form, exif=corpus.exif(orientation), **options
+    )
     assert same(read_image(file), corpus.ramp())
 
 
@@ -80,7 +97,9 @@ def test_orientations_of_one_picture_are_equal(form, orientation):
 @pytest.mark.parametrize("orientation", TURNS)
 def test_orientations_of_compressed_pictures_are_near(form, orientation):
     soft = corpus.ramp().resize((128, 96)).resize((64, 48))
-    file = corpus.encoded(stored(soft, orientation), form, quality=95, exif=corpus.exif(orientation))
+    file = corpus.encoded(
+        stored(soft, orientation), form, quality=95, exif=corpus.exif(orientation)
+    )
     assert difference(read_image(file), soft) < 8
 
 
@@ -107,12 +126,15 @@ def test_a_picture_set_upright_is_not_turned_again():
     assert same(read_image(once), once) and same(read_image(corpus.encoded(once, "PNG")), once)
 
 
-@pytest.mark.parametrize("block", [b"garbage!", b"II*\0", bytes(40), b"II*\0\x08\0\0\0\xff\xff" + bytes(9)])
+@pytest.mark.parametrize(
+    "block", [b"garbage!", b"II*\0", bytes(40), b"II*\0\x08\0\0\0\xff\xff" + bytes(9)]
+)
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_damaged_metadata_is_ignored(form, block):
     options = {"lossless": True} if form == "WEBP" else {}
     plain, damaged = (
-        corpus.encoded(corpus.ramp(), form, **options, **extra) for extra in ({}, {"exif": b"Exif\0\0" + block})
+        corpus.encoded(corpus.ramp(), form, **options, **extra)
+        for extra in ({}, {"exif": b"Exif\0\0" + block})
     )
     assert damaged != plain and same(read_image(damaged), read_image(plain))
 
@@ -127,7 +149,9 @@ def logo(left, hidden=0):
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
 def test_transparency_shows_the_background(form):
     options = {"lossless": True, "exact": True} if form == "WEBP" else {}
-    files = [corpus.encoded(logo(*arguments), form, **options) for arguments in ((1, 0), (1, 90), (0, 0))]
+    files = [
+        corpus.encoded(logo(*arguments), form, **options) for arguments in ((1, 0), (1, 90), (0, 0))
+    ]
     picture, other_hidden, other_logo = map(read_image, files)
     assert picture.getpixel((0, 0)) == (200, 0, 0) and picture.getpixel((59, 0)) == (255, 255, 255)
     assert files[0] != files[1] and same(picture, other_hidden)
@@ -158,14 +182,20 @@ def test_palette_with_transparency():
     holed = read_image(corpus.encoded(palette, "PNG", transparency=index))
     assert same(whole, palette.convert("RGB"))
     gone = np.asarray(palette) == index
-    assert (np.asarray(holed)[gone] == 255).all() and (np.asarray(holed) == np.asarray(whole))[~gone].all()
+    assert (np.asarray(holed)[gone] == 255).all() and (np.asarray(holed) == np.asarray(whole))[
+        ~gone
+    ].all()
     assert same(read_image(corpus.encoded(palette, "GIF", transparency=index)), holed)
 
 
 def test_one_transparent_grey_or_colour():
-    grey = read_image(corpus.encoded(Image.linear_gradient("L"), "PNG", transparency=0), background=(9, 9, 9))
+    grey = read_image(
+        corpus.encoded(Image.linear_gradient("L"), "PNG", transparency=0), background=(9, 9, 9)
+    )
     assert grey.getpixel((0, 0)) == (9, 9, 9) and grey.getpixel((0, 200)) == (200, 200, 200)
-    colour = read_image(corpus.encoded(corpus.ramp(), "PNG", transparency=corpus.ramp().getpixel((63, 47))))
+    colour = read_image(
+        corpus.encoded(corpus.ramp(), "PNG", transparency=corpus.ramp().getpixel((63, 47)))
+    )
     assert colour.getpixel((63, 47)) == (255, 255, 255)
 
 
@@ -183,7 +213,9 @@ def sixteen_bit_files(levels):
     return {
         "png": corpus.png(width, height, bits=16, colour=0, rows=rows),
         "tiff": corpus.encoded(Image.fromarray(levels), "TIFF"),
-        "big-endian tiff": corpus.encoded(Image.frombytes("I;16B", (width, height), b"".join(rows)), "TIFF"),
+        "big-endian tiff": corpus.encoded(
+            Image.frombytes("I;16B", (width, height), b"".join(rows)), "TIFF"
+        ),
         "pgm": b"P5 %d %d 65535\n" % (width, height) + b"".join(rows),
     }
 
@@ -198,13 +230,19 @@ def test_16_bits_are_scaled_not_clipped(form):
 def test_16_bits_of_a_dim_scene_are_near_the_8_bit_picture():
     levels = (grey16(corpus.textured()) * 0.4 + 123).astype(np.uint16)
     dim = Image.fromarray(np.rint(levels / 257).astype(np.uint8)).convert("RGB")
-    assert all(difference(read_image(file), dim) < 0.5 for file in sixteen_bit_files(levels).values())
+    assert all(
+        difference(read_image(file), dim) < 0.5 for file in sixteen_bit_files(levels).values()
+    )
 
 
 def test_ten_bit_pgm_is_scaled():
     rows = np.tile(np.arange(1024, dtype=">u2"), (2, 1)).tobytes()
     picture = np.asarray(read_image(b"P5 1024 2 1023\n" + rows))
-    assert picture[0, 0, 0] == 0 and picture[0, -1, 0] == 255 and abs(int(picture[0, 512, 0]) - 128) <= 1
+    assert (
+        picture[0, 0, 0] == 0
+        and picture[0, -1, 0] == 255
+        and abs(int(picture[0, 512, 0]) - 128) <= 1
+    )
 
 
 def test_floating_point_grey():
@@ -222,14 +260,20 @@ def test_32_bit_grey_is_taken_as_16_bit():
     assert np.asarray(read_image(wide))[0, :, 0].tolist() == [0, 0, 128, 255, 255]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "HSV", "YCbCr", "LAB", "RGBX", "I", "F", "I;16", "I;16B", "I;16L"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "HSV", "YCbCr", "LAB", "RGBX", "I", "F", "I;16", "I;16B", "I;16L"]
+)
 def test_every_mode_becomes_rgb(mode):
     assert read_image(Image.new(mode, (5, 4))).mode == "RGB"
 
 
 @pytest.mark.parametrize("name", ["animated.png", "animated.webp", "animated.gif", "pages.tif"])
 def test_first_frame_of_an_animation(name):
-    single = {"animated.png": "plain.png", "animated.webp": "plain.webp", "animated.gif": "plain.gif"}
+    single = {
+        "animated.png": "plain.png",
+        "animated.webp": "plain.webp",
+        "animated.gif": "plain.gif",
+    }
     files = corpus.in_every_format()
     assert difference(read_image(files[name]), read_image(files[single.get(name, "plain.tif")])) < 3
 
@@ -257,7 +301,9 @@ def test_colour_profile_is_converted_to_srgb(form):
 
 
 def test_a_converted_profile_is_not_converted_again():
-    seen = read_image(corpus.encoded(Image.new("RGB", (4, 4), (55,) * 3), "PNG", icc_profile=gamma_profile()))
+    seen = read_image(
+        corpus.encoded(Image.new("RGB", (4, 4), (55,) * 3), "PNG", icc_profile=gamma_profile())
+    )
     assert same(read_image(seen), seen) and same(read_image(corpus.encoded(seen, "PNG")), seen)
 
 
@@ -372,7 +418,9 @@ def test_bombs_are_named_as_such(name):
         read_image(corpus.bombs()[name])
 
 
-@pytest.mark.parametrize("name", ["plain.png", "progressive.jpg", "plain.gif", "plain.bmp", "plain.tif", "plain.ppm"])
+@pytest.mark.parametrize(
+    "name", ["plain.png", "progressive.jpg", "plain.gif", "plain.bmp", "plain.tif", "plain.ppm"]
+)
 def test_a_half_decoded_picture_is_an_error_even_where_the_session_allows_it(name, monkeypatch):
     data = corpus.in_every_format()[name]
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
@@ -385,7 +433,9 @@ def test_a_half_decoded_picture_is_an_error_even_where_the_session_allows_it(nam
 def test_pixels_are_limited_before_decoding(monkeypatch):
     file = corpus.png(300, 200, rows=[bytes(900)] * 200)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded"))
-    with pytest.raises(ImageError, match=r"300 x 200 pixels is over the limit of 59,999 \(SIMLAB_MAX_PIXELS\)"):
+    with pytest.raises(
+        ImageError, match=r"300 x 200 pixels is over the limit of 59,999 \(SIMLAB_MAX_PIXELS\)"
+    ):
         read_image(file, max_pixels=59_999)
 
 
@@ -398,7 +448,10 @@ def test_decoders_that_need_more_memory_get_fewer_pixels(name):
 
 
 def test_pixels_at_the_limit_are_read():
-    assert read_image(corpus.png(300, 200, rows=[bytes(900)] * 200), max_pixels=60_000).size == (300, 200)
+    assert read_image(corpus.png(300, 200, rows=[bytes(900)] * 200), max_pixels=60_000).size == (
+        300,
+        200,
+    )
 
 
 def test_the_limit_can_be_raised_above_pillows_own(monkeypatch):
@@ -458,7 +511,9 @@ def test_names_in_any_script(name, tmp_path, monkeypatch):
     (tmp_path / "plain.png").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert list_images(".") == [name]
-    assert same(read_image(name), corpus.ramp()) and same(read_image(tmp_path / name), corpus.ramp())
+    assert same(read_image(name), corpus.ramp()) and same(
+        read_image(tmp_path / name), corpus.ramp()
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="such names are Linux's")
@@ -467,7 +522,9 @@ def test_a_name_that_is_not_unicode(tmp_path):
     with open(path, "wb") as file:
         file.write(corpus.encoded(corpus.ramp(), "PNG"))
     (name,) = list_images(tmp_path)
-    assert os.fsencode(name) == b"latin-\xe9.png" and same(read_image(tmp_path / name), corpus.ramp())
+    assert os.fsencode(name) == b"latin-\xe9.png" and same(
+        read_image(tmp_path / name), corpus.ramp()
+    )
 
 
 def within(seconds, function):
@@ -495,7 +552,9 @@ def test_pipes_devices_folders_and_loops_are_refused_without_waiting(tmp_path):
     assert str(words["folder.jpg"]) == str(words["ring.png"]) == "a folder, not a picture"
     assert str(words["loop.jpg"]) == "a link that leads in a circle"
     assert str(words["dangling.jpg"]) == "no such file"
-    assert {str(words[name]) for name in names if name.startswith(("fifo", "zero", "null"))} <= {"not a regular file"}
+    assert {str(words[name]) for name in names if name.startswith(("fifo", "zero", "null"))} <= {
+        "not a regular file"
+    }
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files in /proc")
@@ -509,7 +568,9 @@ def test_no_file_stays_open(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("name", ["absent.png", "a" * 300 + ".png", "text.txt/picture.png", "zero\0byte.png"])
+@pytest.mark.parametrize(
+    "name", ["absent.png", "a" * 300 + ".png", "text.txt/picture.png", "zero\0byte.png"]
+)
 def test_paths_that_lead_nowhere(name, tmp_path):
     (tmp_path / "text.txt").write_text("text")
     with pytest.raises(ImageError):
@@ -563,7 +624,9 @@ def test_list_images_follows_no_link_to_a_folder_and_keeps_what_is_named_like_a_
     (elsewhere / "again").symlink_to("..")
     (tmp_path / "linked").symlink_to("elsewhere")
     (tmp_path / "file.png").symlink_to("elsewhere/one.png")
-    assert within(10, lambda: list_images(tmp_path)) == sorted([*names, "elsewhere/one.png", "file.png"])
+    assert within(10, lambda: list_images(tmp_path)) == sorted(
+        [*names, "elsewhere/one.png", "file.png"]
+    )
 
 
 @pytest.mark.parametrize("name", ["empty", "absent", "file.png"])
@@ -597,7 +660,9 @@ def test_is_flat(image, expected):
 def test_flat_in_two_channels_is_not_flat():
     levels = np.zeros((10, 10, 3), np.uint8)
     levels[0, 0, 2] = 5
-    assert not images.is_flat(Image.fromarray(levels)) and images.is_flat(Image.fromarray(levels), tolerance=5)
+    assert not images.is_flat(Image.fromarray(levels)) and images.is_flat(
+        Image.fromarray(levels), tolerance=5
+    )
 
 
 def test_grey_is_pillows_luma():
@@ -616,7 +681,8 @@ def test_read_bytes_returns_the_file(tmp_path):
 def test_pictures_in_memory_are_read_in_several_threads():
     file, expected = corpus.in_every_format()["plain.jpg"], []
     threads = [
-        threading.Thread(target=lambda: expected.append(read_image(io.BytesIO(file).getvalue()))) for _ in "1234"
+        threading.Thread(target=lambda: expected.append(read_image(io.BytesIO(file).getvalue())))
+        for _ in "1234"
     ]
     for thread in threads:
         thread.start()
@@ -643,28 +709,40 @@ print(before, peak())
 
 def peak_of(path, *perturbation):
     """Memory of a process of its own before and at most: where the picture is read, and a variant's features made."""
-    run = subprocess.run([sys.executable, "-c", PEAK, path, *perturbation], cwd=ROOT, capture_output=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, path, *perturbation], cwd=ROOT, capture_output=True, check=True
+    )
     return [int(number) for number in run.stdout.split()]
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells the peak of memory there")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="Linux tells the peak of memory there"
+)
 @pytest.mark.parametrize(
     "name", ["alpha.png", "16 bits.png", "float.tif", "progressive.jpg", "alpha.webp", "plain.jp2"]
 )
 def test_no_kind_of_picture_takes_more_than_2_gb_at_the_limit(name, tmp_path):
     """At a tenth of the limit: the peak is counted in bytes per pixel."""
-    mode, size = {"alpha": "RGBA", "16 bits": "I;16", "float": "F"}.get(name.split(".")[0], "RGB"), (4000, 3000)
+    mode, size = (
+        {"alpha": "RGBA", "16 bits": "I;16", "float": "F"}.get(name.split(".")[0], "RGB"),
+        (4000, 3000),
+    )
     options = {
-        "png": {"compress_level": 1}, "tif": {"compression": "tiff_lzw"}, "jpg": {"progressive": True},
-        "webp": {"lossless": True, "method": 0}, "jp2": {},
-    }  # fmt: skip
+        "png": {"compress_level": 1},
+        "tif": {"compression": "tiff_lzw"},
+        "jpg": {"progressive": True},
+        "webp": {"lossless": True, "method": 0},
+        "jp2": {},
+    }
     Image.new(mode, size).save(tmp_path / name, **options[name.split(".")[1]])
     before, peak = peak_of(tmp_path / name)
     pixels = images.MAX_PIXELS * (2 / 3 if name.endswith(("webp", "jp2")) else 1)
     assert (peak - before) / (size[0] * size[1]) * pixels < 1.8e9  # 0.2 GB are a worker's own
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells the peak of memory there")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="Linux tells the peak of memory there"
+)
 def test_48_megapixels_with_noise_and_their_features_take_less_than_2_gb(tmp_path):
     corpus.textured().resize((8000, 6000)).save(tmp_path / "large.jpg")
     assert 8000 * 6000 * 4 < peak_of(tmp_path / "large.jpg", "noise")[1] < 2e9
@@ -673,7 +751,10 @@ def test_48_megapixels_with_noise_and_their_features_take_less_than_2_gb(tmp_pat
 def test_limits_are_raised_by_the_environment(tmp_path):
     (tmp_path / "large.png").write_bytes(corpus.bombs()["just over the limit.png"])
     script = "import sys, simlab as sl; sl.read_image(sys.argv[1])"
-    for limit, words in (("130000000", b"damaged or truncated"), ("120000000", b"over the limit of 120,000,000")):
+    for limit, words in (
+        ("130000000", b"damaged or truncated"),
+        ("120000000", b"over the limit of 120,000,000"),
+    ):
         environment = {**os.environ, "SIMLAB_MAX_PIXELS": limit}
         command = [sys.executable, "-c", script, tmp_path / "large.png"]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, env=environment, check=False)
@@ -682,7 +763,10 @@ def test_limits_are_raised_by_the_environment(tmp_path):
 
 def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused():
     whole = corpus.in_every_format()["progressive.jpg"]
-    assert 8 < images._count_scans(whole) < 12 and images._count_scans(corpus.in_every_format()["plain.jpg"]) == 1
+    assert (
+        8 < images._count_scans(whole) < 12
+        and images._count_scans(corpus.in_every_format()["plain.jpg"]) == 1
+    )
     with pytest.raises(ImageError, match="more than 100 times"):
         read_image(corpus.broken_others()["jpeg of 1,000 scans"])
     # bytes like those of a scan, in what follows the picture (a film, say) and before it (a preview), count nothing

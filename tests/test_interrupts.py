@@ -28,8 +28,23 @@ def folder(tmp_path):
 
 
 def command(folder):
-    places = [str(folder / "pictures"), "--out", str(folder / "out"), "--cache", str(folder / "c.sqlite")]
-    return ["study", *places, "--perturbations", "attacks58", "--methods", "phash, akaze", "--jobs", "2"]
+    places = [
+        str(folder / "pictures"),
+        "--out",
+        str(folder / "out"),
+        "--cache",
+        str(folder / "c.sqlite"),
+    ]
+    return [
+        "study",
+        *places,
+        "--perturbations",
+        "attacks58",
+        "--methods",
+        "phash, akaze",
+        "--jobs",
+        "2",
+    ]
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGHUP])
@@ -42,7 +57,10 @@ def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
     )
     with open(folder / "said", "wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *command(folder)], cwd=ROOT, stderr=said, start_new_session=True
+            [sys.executable, "-c", code, *command(folder)],
+            cwd=ROOT,
+            stderr=said,
+            start_new_session=True,
         )
     try:
         until(lambda: rows_of(folder / "c.sqlite") > 20, 120)
@@ -54,14 +72,19 @@ def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
         for left in members(process.pid):
             os.kill(left, signal.SIGKILL)
     lines = (folder / "said").read_text().splitlines()
-    assert lines[-1] == "stopped; what is finished is in the cache, the same command goes on from there"
+    assert (
+        lines[-1]
+        == "stopped; what is finished is in the cache, the same command goes on from there"
+    )
     assert "Traceback" not in "".join(lines) and list((folder / "out").iterdir()) == []
     before = rows_of(folder / "c.sqlite")
     assert 20 < before < 6 * 59 * 3  # stopped on the way, and what was done is kept
 
 
 def test_a_polite_kill_is_a_ctrl_c(folder, monkeypatch, capsys):
-    monkeypatch.setattr("simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGTERM) or 1 / 0)
+    monkeypatch.setattr(
+        "simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGTERM) or 1 / 0
+    )
     assert main(command(folder)) == 130 and "stopped; what is finished" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -69,7 +92,9 @@ def test_a_polite_kill_is_a_ctrl_c(folder, monkeypatch, capsys):
 def test_under_nohup_a_closed_terminal_stops_nothing(folder, monkeypatch, capsys):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        monkeypatch.setattr("simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGHUP) or 1 / 0)
+        monkeypatch.setattr(
+            "simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGHUP) or 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             main(command(folder))
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
@@ -80,7 +105,16 @@ def test_under_nohup_a_closed_terminal_stops_nothing(folder, monkeypatch, capsys
 def test_closed_standard_error_stops_nothing(folder):
     """A scheduler may start it so: no file that is opened may then take the place of the terminal."""
     target = folder / "f.csv"
-    verb = ["features", str(folder / "pictures"), "--out", str(target), "--jobs", "1", "--cache", str(folder / "c")]
+    verb = [
+        "features",
+        str(folder / "pictures"),
+        "--out",
+        str(target),
+        "--jobs",
+        "1",
+        "--cache",
+        str(folder / "c"),
+    ]
     line = f"{sys.executable} -m simlab {' '.join(verb)} --methods phash 2>&-"
     assert subprocess.run(line, cwd=ROOT, shell=True, check=False).returncode == 0
     assert len(target.read_text().splitlines()) == 7
@@ -106,11 +140,16 @@ SLOW = textwrap.dedent("""
 
 def test_a_notebooks_stop_button(folder):
     """The cell ends, the kernel lives, its workers go, and the cell run again goes on."""
-    manager, client = start_new_kernel(kernel_name="python3", env={**os.environ, "PYTHONPATH": str(ROOT)})
+    manager, client = start_new_kernel(
+        kernel_name="python3", env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     try:
         pid, cache = manager.provisioner.process.pid, folder / "c.sqlite"
         code = SLOW.format(pictures=str(folder / "pictures"), cache=str(cache))
-        assert client.execute_interactive(code, timeout=120, output_hook=print)["content"]["status"] == "ok"
+        assert (
+            client.execute_interactive(code, timeout=120, output_hook=print)["content"]["status"]
+            == "ok"
+        )
         # else the kernel drops what it is sent just after an error
         sent = client.execute("score()", stop_on_error=False)
         until(lambda: rows_of(cache) > 3, 60)
@@ -119,9 +158,21 @@ def test_a_notebooks_stop_button(folder):
         reply = client.get_shell_msg(timeout=30)
         assert reply["parent_header"]["msg_id"] == sent and time.perf_counter() - start < 10
         assert reply["content"]["ename"] == "KeyboardInterrupt"
-        until(lambda: not [p for p in processes(lambda parent, session: parent == pid) if "Loky" in told(p)], 10)
+        until(
+            lambda: (
+                not [
+                    p for p in processes(lambda parent, session: parent == pid) if "Loky" in told(p)
+                ]
+            ),
+            10,
+        )
         assert 3 < rows_of(cache) < 18
-        assert client.execute_interactive("assert score().slow.notna().all()", timeout=120)["content"]["status"] == "ok"
+        assert (
+            client.execute_interactive("assert score().slow.notna().all()", timeout=120)["content"][
+                "status"
+            ]
+            == "ok"
+        )
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -15,7 +15,16 @@ import simlab as sl
 from simlab import labelling
 from simlab.labelling import LabelFile, choose, read_labels
 
-NAMES = ("a.png", "b.png", "c.png", "=1+1.png", "~d.png", '日本, "é".png', "two\nlines.png", "e:f.png")
+NAMES = (
+    "a.png",
+    "b.png",
+    "c.png",
+    "=1+1.png",
+    "~d.png",
+    '日本, "é".png',
+    "two\nlines.png",
+    "e:f.png",
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +57,30 @@ def population():
     """5,000 pairs, one in ten a copy; a copy is near, another pair far, and the two overlap."""
     rng = np.random.default_rng(0)
     label = (np.arange(5000) % 10 == 0).astype(int)
-    distance = np.where(label, rng.gamma(2, 4, len(label)), rng.normal(32, 6, len(label))).clip(0, 64).round()
-    table = pd.DataFrame({"reference": "a", "query": np.arange(len(label)).astype(str), "phash": distance})
+    distance = (
+        np.where(label, rng.gamma(2, 4, len(label)), rng.normal(32, 6, len(label)))
+        .clip(0, 64)
+        .round()
+    )
+    table = pd.DataFrame(
+        {"reference": "a", "query": np.arange(len(label)).astype(str), "phash": distance}
+    )
     return table.assign(ensemble=1 / (1 + np.exp((18 - distance) / 3)), label=label)
 
 
 def answered(chosen, population):
     label = population.set_index("query")["label"][chosen["query"]].to_numpy()
-    return chosen.assign(label=label, source_reference=chosen["query"], source_query=chosen["query"])
+    return chosen.assign(
+        label=label, source_reference=chosen["query"], source_query=chosen["query"]
+    )
 
 
 def measured(table):
     """ROC AUC, TPR and FPR at a threshold, by evaluation; shares of copies and of false alarms, counted by hand."""
     auc = sl.evaluate(table, ["phash"], metrics=["roc_auc"], n_resamples=0)["value"][0]
-    rates = sl.evaluation.roc_curve(table, ["phash"]).query("threshold <= 18").iloc[-1][["tpr", "fpr"]]
+    rates = (
+        sl.evaluation.roc_curve(table, ["phash"]).query("threshold <= 18").iloc[-1][["tpr", "fpr"]]
+    )
     weight = table.get("weight", pd.Series(1.0, table.index))
     copy, called = table["label"] == 1, table["phash"] <= 18
     counts = [weight[rows].sum() / weight.sum() for rows in (copy, ~copy & called)]
@@ -70,12 +89,18 @@ def measured(table):
 
 @pytest.mark.parametrize(("order", "by"), [("distance", "phash"), ("uncertainty", "ensemble")])
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_weighted_numbers_are_those_of_all_pairs_and_unweighted_ones_are_not(population, order, by, share):
-    truth = measured(population.assign(source_reference=population["query"], source_query=population["query"]))
+def test_weighted_numbers_are_those_of_all_pairs_and_unweighted_ones_are_not(
+    population, order, by, share
+):
+    truth = measured(
+        population.assign(source_reference=population["query"], source_query=population["query"])
+    )
     found, plain = [], []
     for seed in range(40):
         chosen = answered(choose(population, 400, by=by, order=order, seed=seed), population)
-        chosen = labelling._weighed(chosen.head(int(share * len(chosen))))  # as where a person stopped early
+        chosen = labelling._weighed(
+            chosen.head(int(share * len(chosen)))
+        )  # as where a person stopped early
         found.append(measured(chosen))
         plain.append(measured(chosen.drop(columns="weight")))
     error = np.std(found, axis=0) / np.sqrt(len(found))
@@ -88,9 +113,13 @@ def test_weights_count_the_population_and_a_draw_does_not_depend_on_the_order_of
     counts = population.groupby(
         pd.cut(population["phash"], np.linspace(0, population["phash"].max(), 11)), observed=True
     )
-    assert chosen["weight"].sum() == pytest.approx(counts.size().sum() + (population["phash"] == 0).sum())
+    assert chosen["weight"].sum() == pytest.approx(
+        counts.size().sum() + (population["phash"] == 0).sum()
+    )
     assert (chosen["weight"] * chosen["probability"]).to_numpy() == pytest.approx(1)
-    pd.testing.assert_frame_equal(choose(population.sample(frac=1, random_state=1), 300, by="phash"), chosen)
+    pd.testing.assert_frame_equal(
+        choose(population.sample(frac=1, random_state=1), 300, by="phash"), chosen
+    )
     assert chosen["query"].tolist() != choose(population, 300, by="phash", seed=1)["query"].tolist()
     assert "label" not in chosen
 
@@ -109,7 +138,8 @@ def test_the_first_round_asks_about_every_stratum_and_fewer_pairs_are_refused(po
         assert first["stratum"].is_unique and n > 5
         assert first["weight"].sum() == pytest.approx(len(population))
         with pytest.raises(
-            ValueError, match=f"n must be at least the number of strata that hold pairs, {n}, not {n - 1}"
+            ValueError,
+            match=f"n must be at least the number of strata that hold pairs, {n}, not {n - 1}",
         ):
             choose(population, n - 1, by=by, order=order)
 
@@ -163,9 +193,13 @@ def test_every_label_is_a_row_that_read_pairs_reads(tmp_path, root):
     file = LabelFile(path, root=root, annotator='海, "K"')
     assert not path.exists()
     for n, row in enumerate(ALL):
-        file.add(row | {"weight": 2.5, "stratum": "s", "planned": 9}, ["same", "different", 1, 0][n % 4])
+        file.add(
+            row | {"weight": 2.5, "stratum": "s", "planned": 9}, ["same", "different", 1, 0][n % 4]
+        )
         pairs = sl.read_pairs(path, root=root)
-        assert pairs[["reference", "query"]].values.tolist() == [[p["reference"], p["query"]] for p in ALL[: n + 1]]
+        assert pairs[["reference", "query"]].values.tolist() == [
+            [p["reference"], p["query"]] for p in ALL[: n + 1]
+        ]
     assert pairs["label"].tolist() == [[1, 0, 1, 0][n % 4] for n in range(len(ALL))]
     assert set(pairs["weight"]) == {2.5}
     assert set(pairs["annotator"]) == {'海, "K"'}
@@ -181,7 +215,9 @@ def test_perturbed_pairs_come_back_as_they_were(tmp_path, root):
         ["crop(area=0.5)", 0, 1],
         ["crop(area=0.5)", 1, 1],
     ]
-    assert set(LabelFile(tmp_path / "labels.csv", root=root).rows) == {labelling.identity(row) for row in rows}
+    assert set(LabelFile(tmp_path / "labels.csv", root=root).rows) == {
+        labelling.identity(row) for row in rows
+    }
 
 
 def test_a_file_is_gone_on_with(tmp_path, root):
@@ -190,7 +226,9 @@ def test_a_file_is_gone_on_with(tmp_path, root):
     assert file.repaired == ""
     assert list(file.rows) == [labelling.identity(row) for row in ALL[:3]]
     file.add(ALL[3], "different")
-    assert [row["label"] for row in LabelFile(tmp_path / "labels.csv", root=root).rows.values()] == [1, 0, 1, 0]
+    assert [
+        row["label"] for row in LabelFile(tmp_path / "labels.csv", root=root).rows.values()
+    ] == [1, 0, 1, 0]
 
 
 def test_a_label_is_taken_back(tmp_path, root):
@@ -199,7 +237,9 @@ def test_a_label_is_taken_back(tmp_path, root):
     file.remove(ALL[1])
     assert (tmp_path / "labels.csv").read_bytes() == b"".join(before[:2] + before[3:])
     file.add(ALL[1], 1)
-    assert [row["label"] for row in LabelFile(tmp_path / "labels.csv", root=root).rows.values()] == [1, 1, 1]
+    assert [
+        row["label"] for row in LabelFile(tmp_path / "labels.csv", root=root).rows.values()
+    ] == [1, 1, 1]
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
     with pytest.raises(ValueError, match=r"labels.csv: the pair .* has no label"):
         file.remove(ALL[9])
@@ -246,7 +286,9 @@ def test_a_killed_process_loses_nothing_that_was_answered(tmp_path, root):
     assert len(sl.read_pairs(tmp_path / "labels.csv", root=root)) == len(rows)
 
 
-@pytest.mark.parametrize("content", [b"reference,query,label\na.png,b.png,1\n", b"\x89PNG\r\n\x1a\n\0\0", b"my notes"])
+@pytest.mark.parametrize(
+    "content", [b"reference,query,label\na.png,b.png,1\n", b"\x89PNG\r\n\x1a\n\0\0", b"my notes"]
+)
 def test_a_foreign_file_is_refused_by_name_and_left_alone(tmp_path, content):
     (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(ValueError, match=r"^labels.csv: not a label file of simlab[^\n]*$"):
@@ -273,7 +315,9 @@ def test_a_damaged_row_is_refused_by_name_and_left_alone(tmp_path, root, damage)
     lines = path.read_bytes().splitlines(keepends=True)
     content = b"".join([*lines[:2], damage(lines[2]), lines[3]])
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^labels.csv: (damaged|its row 4 repeats)[^\n]*left as it is$"):
+    with pytest.raises(
+        ValueError, match=r"^labels.csv: (damaged|its row 4 repeats)[^\n]*left as it is$"
+    ):
         LabelFile(path, root=root)
     assert path.read_bytes() == content
 
@@ -321,11 +365,19 @@ def test_every_row_is_synced_before_the_call_returns(tmp_path, root, monkeypatch
     [
         (pair(), "perhaps", "label must be one of"),
         (pair(), "", "label must be one of"),
-        (pair(query="absent.png"), 1, "labels.csv: no file './absent.png'|labels.csv: no file 'absent.png'"),
+        (
+            pair(query="absent.png"),
+            1,
+            "labels.csv: no file './absent.png'|labels.csv: no file 'absent.png'",
+        ),
         (pair(query="../a.png"), 1, "labels.csv: .* must be a path inside"),
         (pair("b.png", "a.png"), 1, "labels.csv: the pair 'b.png', 'a.png' has a label"),
         (pair("a.png", "a.png"), 1, "labels.csv: 'a.png' is paired with itself"),
-        (pair("a.png", "c.png") | {"weight": "much"}, 1, "labels.csv: weight must be a finite number"),
+        (
+            pair("a.png", "c.png") | {"weight": "much"},
+            1,
+            "labels.csv: weight must be a finite number",
+        ),
         (pair("a.png", "c.png") | {"weight": -1}, 1, "labels.csv: weight must be a finite number"),
         (pair("a.png", "c.png") | {"seed": "x"}, 1, "labels.csv: seed must be a whole number"),
     ],
@@ -343,7 +395,9 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
     textured(0).save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / name)
     with pytest.raises(ValueError, match=r"labels.csv: a name that is no UTF-8"):
-        LabelFile(tmp_path / "labels.csv", root=tmp_path).add(pair(name, name, perturbation="mirror"), 1)
+        LabelFile(tmp_path / "labels.csv", root=tmp_path).add(
+            pair(name, name, perturbation="mirror"), 1
+        )
 
 
 def test_a_folder_or_no_folder_is_one_clear_line(tmp_path, root):
@@ -360,7 +414,9 @@ def test_a_folder_or_no_folder_is_one_clear_line(tmp_path, root):
 def test_two_files_merge_and_disputes_are_listed(tmp_path, root):
     labelled(tmp_path / "mine.csv", [1, 0, 0, 1, 0, 1], root, annotator="m")
     labelled(tmp_path / "hers.csv", [1, 1, 0, 0, 0], root, [*ALL[:4], ALL[6]], annotator="h")
-    pairs, disputed, agreement = read_labels(tmp_path / "mine.csv", tmp_path / "hers.csv", root=root)
+    pairs, disputed, agreement = read_labels(
+        tmp_path / "mine.csv", tmp_path / "hers.csv", root=root
+    )
     assert agreement.round(3).values.tolist() == [["mine", "hers", 4, 0.5, 0.0]]
     assert disputed[["reference", "query", "label_mine", "label_hers"]].values.tolist() == [
         [*ALL[1].values(), 0, 1],
@@ -386,7 +442,9 @@ def test_kappa_by_hand_and_the_order_of_sides_does_not_count(tmp_path, root):
 def test_a_third_person_decides(tmp_path, root):
     for name, labels in {"a": [1, 0], "b": [0, 0], "c": [1, 1]}.items():
         labelled(tmp_path / f"{name}.csv", labels, root)
-    pairs, disputed, agreement = read_labels(*(tmp_path / f"{name}.csv" for name in "abc"), root=root)
+    pairs, disputed, agreement = read_labels(
+        *(tmp_path / f"{name}.csv" for name in "abc"), root=root
+    )
     assert pairs["label"].tolist() == [1, 0]
     assert disputed["label"].tolist() == [1, 0]
     assert len(agreement) == 3
@@ -407,11 +465,16 @@ def test_weights_fit_the_answers_there_are(tmp_path, root):
     pairs = read_labels(tmp_path / "labels.csv", root=root).pairs
     assert pairs["weight"].tolist() == [4.0] * 2 + [100.0] * 3
     assert pairs["weight"].sum() == 4 * 2 + 6 * 50
-    assert sl.read_pairs(tmp_path / "labels.csv", root=root)["weight"].tolist() == [2.0] * 2 + [50.0] * 3
+    assert (
+        sl.read_pairs(tmp_path / "labels.csv", root=root)["weight"].tolist()
+        == [2.0] * 2 + [50.0] * 3
+    )
 
 
 def test_a_plain_csv_is_read_as_well(tmp_path, root):
-    (tmp_path / "labels.csv").write_text("reference,query,label\na.png,b.png,same\na.png,c.png,different\n")
+    (tmp_path / "labels.csv").write_text(
+        "reference,query,label\na.png,b.png,same\na.png,c.png,different\n"
+    )
     assert read_labels(tmp_path / "labels.csv", root=root).pairs["weight"].tolist() == [1, 1]
 
 

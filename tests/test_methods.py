@@ -27,14 +27,21 @@ from simlab.cache import unpack
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "datasets" / "sample"
 NUMBERS = (-1, 0, 0.25, 0.5, 1, 2, 3, 7, 8, 50, 200, 300, 1000, 10**5, 10**9)
-OTHERS = ("whash(mode='db4')", "crop_resistant_hash(limit_segments=3)", "phash(mirror=True)", "akaze(mirror=True)")
+OTHERS = (
+    "whash(mode='db4')",
+    "crop_resistant_hash(limit_segments=3)",
+    "phash(mirror=True)",
+    "akaze(mirror=True)",
+)
 
 
 def installed(name):
     try:
         methods.get(name)
     except ValueError:
-        return pytest.param(name, marks=pytest.mark.skip(reason=f"{name} needs a package that is not installed"))
+        return pytest.param(
+            name, marks=pytest.mark.skip(reason=f"{name} needs a package that is not installed")
+        )
     return name
 
 
@@ -49,7 +56,9 @@ def registry(monkeypatch):
 
 
 def features(method, image, query=False):
-    return [packed(image.size, image.tobytes(), feature) for feature in method.features(query=query)]
+    return [
+        packed(image.size, image.tobytes(), feature) for feature in method.features(query=query)
+    ]
 
 
 @functools.cache
@@ -76,8 +85,14 @@ def annotated_numbers(name):
         for argument, default in specs.defaults_of(function).items():
             options = [hints[argument], *get_args(hints[argument])]
             rules = [rule for option in options for rule in getattr(option, "__metadata__", ())]
-            whole = [value for value in NUMBERS if isinstance(default, float) or isinstance(value, int)]
-            yield from ((argument, value, any(rule.allows(value) for rule in rules)) for value in whole if rules)
+            whole = [
+                value for value in NUMBERS if isinstance(default, float) or isinstance(value, int)
+            ]
+            yield from (
+                (argument, value, any(rule.allows(value) for rule in rules))
+                for value in whole
+                if rules
+            )
 
 
 # The contract, for every entry of the registry --------------------------------------------------------------
@@ -104,13 +119,21 @@ def test_distance_is_symmetric_where_stated(spec):
 def test_features_are_the_same_in_another_process_with_another_hash_seed():
     names = [name for name in NAMES if isinstance(name, str)]
     code = f"import json, test_methods as t; print(json.dumps([t.digest_of_features(n) for n in {names}]))"
-    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    fresh = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = {
+        "PYTHONHASHSEED": "7",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "OMP_NUM_THREADS": "1",
+    }
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert json.loads(fresh.stdout) == [digest_of_features(name) for name in names]
 
 
 @pytest.mark.parametrize("spec", METHODS)
-@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 300), (16, 16), (17, 15), (40, 31), (2000, 3), (20, 1500)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (2, 1), (1, 300), (16, 16), (17, 15), (40, 31), (2000, 3), (20, 1500)]
+)
 def test_survives_any_size(spec, size):
     method, image = methods.get(spec), textured().resize(size)
     assert 0 <= distance(spec, image, textured()) <= method.maximum
@@ -128,7 +151,9 @@ def test_a_flat_picture_is_no_evidence_and_so_the_maximum(spec):
 @pytest.mark.parametrize("spec", METHODS)
 def test_packing_changes_no_bit_of_the_distance(spec):
     method = methods.get(spec)
-    a, b = (image.convert("L") if method.feature.grey else image for image in (textured(), textured(1)))
+    a, b = (
+        image.convert("L") if method.feature.grey else image for image in (textured(), textured(1))
+    )
     plain = [method.feature.function(image, **method.feature.arguments) for image in (a, b)]
     packed = [method.feature.extract(image) for image in (a, b)]
     assert method.distance(*packed) == method.compare(*plain)
@@ -143,9 +168,14 @@ def test_canonical_name_names_the_same_method(spec):
     method = methods.get(spec)
     again = methods.get(method.name)
     assert (again.name, again.key, again.feature, again.mirrored) == (
-        method.name, method.key, method.feature, method.mirrored,
-    )  # fmt: skip
-    assert method.feature.key.startswith(specs.complete(methods.REGISTRY[spec.split("(")[0]].feature, {})[:-1])
+        method.name,
+        method.key,
+        method.feature,
+        method.mirrored,
+    )
+    assert method.feature.key.startswith(
+        specs.complete(methods.REGISTRY[spec.split("(")[0]].feature, {})[:-1]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -211,7 +241,9 @@ def test_hash_equals_imagehash(path, name, arguments):
     assert getattr(hashes, name)(image, **arguments).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("options", [{}, {"limit_segments": 2}, {"min_segment_size": 150, "segment_threshold": 90}])
+@pytest.mark.parametrize(
+    "options", [{}, {"limit_segments": 2}, {"min_segment_size": 150, "segment_threshold": 90}]
+)
 def test_crop_resistant_hash_equals_imagehash(options):
     pictures = [textured(), textured(1, 90, 400), sl.read_image(SAMPLE / "coins.jpg")]
     expected = [imagehash.crop_resistant_hash(picture, **options) for picture in pictures]
@@ -231,12 +263,17 @@ def test_crop_resistant_hash_leaves_out_the_last_dark_regions_as_imagehash_does(
     levels[20:90, 30:200] = 20
     levels[260:290, 250:285] = 20
     image = Image.fromarray(levels)
-    assert len(hashes.crop_resistant_hash(image)) == len(imagehash.crop_resistant_hash(image).segment_hashes) == 2
+    assert (
+        len(hashes.crop_resistant_hash(image))
+        == len(imagehash.crop_resistant_hash(image).segment_hashes)
+        == 2
+    )
 
 
 def test_small_pictures_have_db4_hashes_of_the_same_length():
     lengths = {
-        hashes.whash(textured().resize(size), mode="db4").size for size in [(1, 1), (30, 90), (64, 64), (300, 200)]
+        hashes.whash(textured().resize(size), mode="db4").size
+        for size in [(1, 1), (30, 90), (64, 64), (300, 200)]
     }
     assert lengths == {methods.get("whash(mode='db4')").maximum} == {196}
 
@@ -258,9 +295,15 @@ def test_pdq_below_the_asked_quality_is_no_evidence():
 
 def classic(detector, norm, images):
     """The plain recipe, and what it does without."""
-    found = [detector.detectAndCompute(np.asarray(image)[:, :, ::-1].copy(), None) for image in images]
+    found = [
+        detector.detectAndCompute(np.asarray(image)[:, :, ::-1].copy(), None) for image in images
+    ]
     matches = cv2.BFMatcher(norm, crossCheck=True).match(found[0][1], found[1][1])
-    return found[0], [(m.queryIdx, m.trainIdx) for m in matches], float(np.mean([m.distance for m in matches]))
+    return (
+        found[0],
+        [(m.queryIdx, m.trainIdx) for m in matches],
+        float(np.mean([m.distance for m in matches])),
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +328,9 @@ def test_without_limits_keypoints_are_opencvs(name, detector, norm, monkeypatch)
         assert keypoints.mean_distance(a, b) == mean
         left, right = keypoints.ratio_matches(a, b, 0.8)
         pairs = cv2.BFMatcher(norm).knnMatch(descriptors_of(b, norm), descriptors_of(a, norm), k=2)
-        passed = {first.queryIdx for first, second in pairs if first.distance < 0.8 * second.distance}
+        passed = {
+            first.queryIdx for first, second in pairs if first.distance < 0.8 * second.distance
+        }
         assert set(right.tolist()) <= passed
         assert len(left) == len({first.trainIdx for first, _ in pairs if first.queryIdx in passed})
 
@@ -298,7 +343,10 @@ def test_ties_between_descriptors_are_settled_as_opencv_does():
     rng = np.random.default_rng(0)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     for _ in range(50):
-        a, b = (rng.integers(0, 2, (n, 61), dtype=np.uint8) * (np.arange(61) < 3) for n in rng.integers(1, 30, 2))
+        a, b = (
+            rng.integers(0, 2, (n, 61), dtype=np.uint8) * (np.arange(61) < 3)
+            for n in rng.integers(1, 30, 2)
+        )
         i, j, distances = keypoints.match(*(bare(descriptors) for descriptors in (a, b)))
         expected = [(m.queryIdx, m.trainIdx, m.distance) for m in matcher.match(a, b)]
         assert list(zip(i.tolist(), j.tolist(), distances.tolist())) == expected
@@ -341,7 +389,9 @@ def test_inliers_are_where_the_transform_says(model):
     assert len(i) > 30
     assert np.median(np.hypot(*missed.T)) < 2
     assert (
-        keypoints.inlier_distance(a, b, model=model) < 0.3 < keypoints.inlier_distance(a, keypoints.akaze(textured(5)))
+        keypoints.inlier_distance(a, b, model=model)
+        < 0.3
+        < keypoints.inlier_distance(a, keypoints.akaze(textured(5)))
     )
 
 
@@ -386,13 +436,24 @@ def test_own_method_works_in_workers_and_from_the_cache(registry, tmp_path):
     from scipy.spatial.distance import cosine
 
     methods.register("hog", hog, distance=cosine, maximum=1.0)
-    methods.register("brightest", lambda image: np.float32(np.asarray(image).max()), distance=lambda a, b: abs(a - b),
-                     maximum=255, unit="levels")  # fmt: skip
+    methods.register(
+        "brightest",
+        lambda image: np.float32(np.asarray(image).max()),
+        distance=lambda a, b: abs(a - b),
+        maximum=255,
+        unit="levels",
+    )
     for seed in range(3):
         textured(seed).save(tmp_path / f"{seed}.png")
     pairs = sl.make_pairs(tmp_path, ["crop", "mirror"], negatives=4)
     runs = [
-        sl.score_pairs(pairs, "hog, brightest, hog(mirror=True)", cache=tmp_path / "c.sqlite", n_jobs=n, progress=False)
+        sl.score_pairs(
+            pairs,
+            "hog, brightest, hog(mirror=True)",
+            cache=tmp_path / "c.sqlite",
+            n_jobs=n,
+            progress=False,
+        )
         for n in (2, 1)
     ]
     assert (runs[0]["status"] == "ok").all()
@@ -406,7 +467,10 @@ def test_changed_code_changes_the_keys(registry):
     keys = []
     for body in ("np.mean", "np.max"):
         scope = {"np": np}
-        exec(f"def own(image): return helper(image)\ndef helper(image): return {body}(np.asarray(image))", scope)
+        exec(
+            f"def own(image): return helper(image)\ndef helper(image): return {body}(np.asarray(image))",
+            scope,
+        )
         methods.register("own", scope["own"], distance=farthest, maximum=255, replace=True)
         keys.append(methods.get("own").feature.key)
         scope["helper"].__module__ = scope["own"].__module__
@@ -423,7 +487,9 @@ def test_packages_own_functions_have_no_code_digest():
 
 
 def test_names_are_taken_once(own):
-    methods.register("mean_colour", mean_colour, distance=farthest, maximum=2.0)  # the cell run again
+    methods.register(
+        "mean_colour", mean_colour, distance=farthest, maximum=2.0
+    )  # the cell run again
     assert methods.get("mean_colour").maximum == 2
     with pytest.raises(ValueError, match="'phash' exists"):
         methods.register("phash", mean_colour, distance=farthest, maximum=1.0)
@@ -444,8 +510,13 @@ def test_rounding_may_step_over_the_ends(registry, value, given):
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
 def test_impossible_distances_are_refused(registry, value):
     methods.register("own", mean_colour, distance=lambda a, b: value, maximum=1.0)
-    methods.register("many", mean_colour, distance=farthest, maximum=1.0,
-                     compare_many=lambda stack, i, j: np.full(len(i), value))  # fmt: skip
+    methods.register(
+        "many",
+        mean_colour,
+        distance=farthest,
+        maximum=1.0,
+        compare_many=lambda stack, i, j: np.full(len(i), value),
+    )
     with pytest.raises(ValueError, match=r"own gave the distance .* must lie in 0 to 1"):
         distance("own", textured(), textured(1))
     with pytest.raises(ValueError, match="many gave the distance"):
@@ -458,7 +529,13 @@ def test_resources_are_part_of_the_key_and_may_refuse(registry, tmp_path):
             raise ValueError(f"no such file: {weights!r}")
         return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
 
-    methods.register("net", lambda image, *, weights="": None, distance=farthest, maximum=1, resources=weights_digest)
+    methods.register(
+        "net",
+        lambda image, *, weights="": None,
+        distance=farthest,
+        maximum=1,
+        resources=weights_digest,
+    )
     with pytest.raises(ValueError, match="no such file"):
         methods.get("net(weights='absent.onnx')")
     path = tmp_path / "net.onnx"
@@ -474,15 +551,23 @@ def test_resources_are_part_of_the_key_and_may_refuse(registry, tmp_path):
 
 def documented(name, folder):
     """The module that the documentation tells to write, saved and imported."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"), re.DOTALL)
-    (folder / f"{name}.py").write_text(next(block for block in blocks if f"def {name}(" in block), encoding="utf-8")
+    blocks = re.findall(
+        r"```python\n(.*?)```",
+        (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    (folder / f"{name}.py").write_text(
+        next(block for block in blocks if f"def {name}(" in block), encoding="utf-8"
+    )
     return importlib.import_module(name)
 
 
 def protobuf(*fields):
     """Bytes of a protobuf message: (number, whole number | bytes | text), values under 128 and short texts only."""
     parts = [
-        bytes([number << 3, value]) if isinstance(value, int) else bytes([number << 3 | 2, len(value)]) + value
+        bytes([number << 3, value])
+        if isinstance(value, int)
+        else bytes([number << 3 | 2, len(value)]) + value
         for number, value in ((n, v.encode() if isinstance(v, str) else v) for n, v in fields)
     ]
     return b"".join(parts)
@@ -496,7 +581,9 @@ def mean_network(side):
         return protobuf((1, name), (2, protobuf((1, protobuf((1, 1), (2, dimensions))))))
 
     node = protobuf((1, "x"), (2, "y"), (4, "GlobalAveragePool"))
-    graph = protobuf((1, node), (2, "g"), (11, info("x", 1, 3, side, side)), (12, info("y", 1, 3, 1, 1)))
+    graph = protobuf(
+        (1, node), (2, "g"), (11, info("x", 1, 3, side, side)), (12, info("y", 1, 3, 1, 1))
+    )
     return protobuf((1, 6), (7, graph), (8, protobuf((1, ""), (2, 11))))
 
 
@@ -516,21 +603,36 @@ def test_documented_network_in_workers(registry, tmp_path, monkeypatch):
     weights.write_bytes(mean_network(32))
     spec = f"embedding(weights={json.dumps(weights.as_posix())}, side=32)"
     image = Image.linear_gradient("L").convert("RGB")
-    assert module.embedding(image, weights=str(weights), side=32) == pytest.approx([0.14, 0.42, 0.9], abs=0.02)
+    assert module.embedding(image, weights=str(weights), side=32) == pytest.approx(
+        [0.14, 0.42, 0.9], abs=0.02
+    )
     for seed in range(2):
         textured(seed).save(tmp_path / f"{seed}.png")
-    scores = sl.score_pairs(sl.make_pairs(tmp_path, "mirror", negatives=2), spec, n_jobs=2, progress=False)
+    scores = sl.score_pairs(
+        sl.make_pairs(tmp_path, "mirror", negatives=2), spec, n_jobs=2, progress=False
+    )
     assert (scores["error"] == "").all()
     name = methods.get(spec).name
-    assert scores.loc[scores["label"] == 1, name].max() < 0.01 < scores.loc[scores["label"] == 0, name].min()
+    assert (
+        scores.loc[scores["label"] == 1, name].max()
+        < 0.01
+        < scores.loc[scores["label"] == 0, name].min()
+    )
     with pytest.raises(ValueError, match="no such file: 'absent"):
         methods.get('embedding(weights="absent.onnx")')
 
 
 def test_resolve_names_what_is_allowed():
-    assert [method.name for method in methods.resolve("phash, phash(hash_size=8), dhash")] == ["phash", "dhash"]
+    assert [method.name for method in methods.resolve("phash, phash(hash_size=8), dhash")] == [
+        "phash",
+        "dhash",
+    ]
     assert [method.name for method in methods.resolve()] == list(methods.DEFAULT)
-    for spec, words in [("akze", "did you mean 'akaze'"), ("", "no method is named"), ("phash+dhash", "one method")]:
+    for spec, words in [
+        ("akze", "did you mean 'akaze'"),
+        ("", "no method is named"),
+        ("phash+dhash", "one method"),
+    ]:
         with pytest.raises(ValueError, match=words):
             methods.resolve(spec)
 

@@ -27,7 +27,9 @@ def test_notebook_runs(path, tmp_path):
     nbformat.validate(fresh)
     changed = notebooks.changed_cells(nbformat.read(path, as_version=4), fresh)
     if changed:  # last digits may differ on another kind of processor: a note, not a failure
-        warnings.warn(f"{path.name} prints something new in cells {changed}: make notebooks", stacklevel=1)
+        warnings.warn(
+            f"{path.name} prints something new in cells {changed}: make notebooks", stacklevel=1
+        )
 
 
 def test_two_runs_save_the_same_bytes_and_check_sees_a_change(tmp_path):
@@ -65,7 +67,9 @@ def test_a_failing_cell_is_an_error_and_changes_no_file(tmp_path):
 
 def test_clean_leaves_no_trace_of_one_run():
     output = new_output("display_data", {"text/plain": "x"})
-    cell = new_code_cell("x", id="random", metadata={"execution": {"iopub.status": "…"}, "tags": ["kept"]})
+    cell = new_code_cell(
+        "x", id="random", metadata={"execution": {"iopub.status": "…"}, "tags": ["kept"]}
+    )
     cell.outputs = [output, new_output("stream", name="stderr", text="100%")]
     notebook = new_notebook(
         cells=[new_markdown_cell("text", id="other"), cell], metadata={"widgets": {"state": {}}}

@@ -25,7 +25,9 @@ def sources(n, files=1):
 
 
 def identity(pairs):
-    return pairs[["reference", "query", "perturbation_reference", "perturbation", "seed"]].apply(tuple, axis=1)
+    return pairs[["reference", "query", "perturbation_reference", "perturbation", "seed"]].apply(
+        tuple, axis=1
+    )
 
 
 def test_columns_labels_and_sources():
@@ -48,9 +50,13 @@ def test_every_source_meets_each_of_its_variants():
 def test_specs_presets_and_lists():
     one = make_pairs(sources(3), "mirror, crop(area=0.50)", negatives=4)
     assert sorted(one["perturbation"].unique()) == ["crop", "mirror"]
-    pd.testing.assert_frame_equal(one, make_pairs(sources(3), ["mirror", "crop", "mirror()"], negatives=4))
+    pd.testing.assert_frame_equal(
+        one, make_pairs(sources(3), ["mirror", "crop", "mirror()"], negatives=4)
+    )
     basic = make_pairs(sources(2), negatives=2)
-    assert basic.loc[basic["label"] == 1, "perturbation"].nunique() == len(sl.perturb.PRESETS["basic"])
+    assert basic.loc[basic["label"] == 1, "perturbation"].nunique() == len(
+        sl.perturb.PRESETS["basic"]
+    )
 
 
 def test_files_of_one_source_are_copies_as_they_are():
@@ -82,14 +88,24 @@ def test_perturbations_take_turns_among_negatives():
 
 
 @settings(max_examples=40)
-@given(st.integers(2, 6), st.integers(1, 3), st.integers(0, 400), st.sampled_from(DESIGNS), st.integers(0, 3))
+@given(
+    st.integers(2, 6),
+    st.integers(1, 3),
+    st.integers(0, 400),
+    st.sampled_from(DESIGNS),
+    st.integers(0, 3),
+)
 def test_no_pair_twice_and_as_many_as_there_are(n, files, negatives, design, seed):
     table = sources(n, files)
     pairs = make_pairs(table, SPECS, negatives=negatives, design=design, seed=seed)
     assert identity(pairs).is_unique
     found = pairs[pairs["label"] == 0]
     ordered = (n * files) ** 2 - n * files**2
-    possible = {"original-variant": 3 * ordered, "variant-variant": 3 * ordered // 2, "original-original": ordered // 2}
+    possible = {
+        "original-variant": 3 * ordered,
+        "variant-variant": 3 * ordered // 2,
+        "original-original": ordered // 2,
+    }
     assert len(found) == min(negatives, possible[design])
     if design != "original-variant":  # both sides alike: turned round it is the same pair
         turned = [(frozenset(row[:2]), *row[2:]) for row in identity(found)]
@@ -98,7 +114,9 @@ def test_no_pair_twice_and_as_many_as_there_are(n, files, negatives, design, see
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_more_negatives_begin_with_the_same_ones(design):
-    few, many = (make_pairs(sources(40), SPECS, negatives=n, design=design, seed=2) for n in (50, 300))
+    few, many = (
+        make_pairs(sources(40), SPECS, negatives=n, design=design, seed=2) for n in (50, 300)
+    )
     few, many = (pairs[pairs["label"] == 0].reset_index(drop=True) for pairs in (few, many))
     pd.testing.assert_frame_equal(few, many.iloc[:50])
 
@@ -130,11 +148,15 @@ def test_the_same_in_every_process():
     )
     runs = {
         subprocess.run(
-            [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True, text=True, check=True,
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert runs == {FROZEN}
 
 
@@ -153,9 +175,13 @@ def test_lists_and_folders(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     by_folder = make_pairs(tmp_path, "mirror", negatives=4)
-    by_list = make_pairs([tmp_path / "sub/c.png", tmp_path / "a.png", tmp_path / "b.png"], "mirror", negatives=4)
+    by_list = make_pairs(
+        [tmp_path / "sub/c.png", tmp_path / "a.png", tmp_path / "b.png"], "mirror", negatives=4
+    )
     pd.testing.assert_frame_equal(by_folder, by_list)
-    assert by_folder.attrs["root"] == str(tmp_path) and by_folder["reference"].unique()[0] == "a.png"
+    assert (
+        by_folder.attrs["root"] == str(tmp_path) and by_folder["reference"].unique()[0] == "a.png"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +190,10 @@ def test_lists_and_folders(tmp_path):
         ({"negatives": -1}, "negatives must be a whole number, 0 or more, not -1"),
         ({"negatives": 2.5}, "negatives must be a whole number, 0 or more, not 2.5"),
         ({"negatives": "5"}, "negatives must be a whole number"),
-        ({"design": "all"}, "design must be one of original-variant, variant-variant, original-original, not 'all'"),
+        (
+            {"design": "all"},
+            "design must be one of original-variant, variant-variant, original-original, not 'all'",
+        ),
         ({"perturbations": "krop"}, "did you mean 'crop'"),
         ({"perturbations": ["crop", 5]}, "perturbations are texts"),
         ({"perturbations": []}, "negative pairs of design 'original-variant' need a perturbation"),

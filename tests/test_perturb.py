@@ -25,7 +25,9 @@ from simlab.perturb import fonts, geometry, pasting
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = sorted(perturb.REGISTRY)
 PRESET_SPECS = sorted({spec for specs_ in perturb.PRESETS.values() for spec in specs_})
-NUMBERS = sorted({*range(-180, 181, 20), *range(12), *np.linspace(0, 1, 11).tolist(), 0.001, 0.5, 1.5})
+NUMBERS = sorted(
+    {*range(-180, 181, 20), *range(12), *np.linspace(0, 1, 11).tolist(), 0.001, 0.5, 1.5}
+)
 
 
 def picture(width=120, height=80):
@@ -56,7 +58,9 @@ def hints_of(kind):
 def allowed_values(kind, argument):
     """Values of an argument that its annotation allows; none where anything goes."""
     options = [option for hint in (hints_of(kind)[argument],) for option in (hint, *get_args(hint))]
-    choices = [value for option in options if get_origin(option) is Literal for value in get_args(option)]
+    choices = [
+        value for option in options if get_origin(option) is Literal for value in get_args(option)
+    ]
     rules = [rule for option in options for rule in getattr(option, "__metadata__", ())]
     numbers = [value for value in NUMBERS if any(rule.allows(value) for rule in rules)]
     return choices + numbers + [True, False] * (hints_of(kind)[argument] is bool)
@@ -68,7 +72,11 @@ def spec_of(kind, /, **arguments):
     try:
         return perturb.canonical(text.replace("true", "True").replace("false", "False"))
     except ValueError as error:
-        if "must be a whole number" in str(error) or "not both" in str(error) or "takes" in str(error):
+        if (
+            "must be a whole number" in str(error)
+            or "not both" in str(error)
+            or "takes" in str(error)
+        ):
             return None
         raise
 
@@ -76,8 +84,14 @@ def spec_of(kind, /, **arguments):
 def sweeps(kind):
     """(argument, [spec, …] along its allowed numbers) for each number that the kind takes."""
     for argument in specs.defaults_of(perturb.REGISTRY[kind].function):
-        numbers = [v for v in allowed_values(kind, argument) if isinstance(v, int | float) and not isinstance(v, bool)]
-        found = [spec for value in numbers if (spec := spec_of(kind, **{argument: value})) is not None]
+        numbers = [
+            v
+            for v in allowed_values(kind, argument)
+            if isinstance(v, int | float) and not isinstance(v, bool)
+        ]
+        found = [
+            spec for value in numbers if (spec := spec_of(kind, **{argument: value})) is not None
+        ]
         if len(found) > 1:
             yield argument, found
 
@@ -110,10 +124,16 @@ def test_same_bytes_in_another_process_with_another_hash_seed():
         "print(json.dumps({k: t.digest(t.perturb.apply(t.picture(), k, seed=1)) for k in t.KINDS}))"
     )
     fresh = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert json.loads(fresh.stdout) == {k: digest(perturb.apply(picture(), k, seed=1)) for k in KINDS}
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(fresh.stdout) == {
+        k: digest(perturb.apply(picture(), k, seed=1)) for k in KINDS
+    }
 
 
 def test_same_bytes_whatever_the_number_of_threads():
@@ -168,13 +188,17 @@ def test_extremes_survive(kind):
 @given(st.data())
 def test_canonical_form_says_the_same_as_what_was_written(data):
     kind = data.draw(st.sampled_from(KINDS))
-    choices = {key: allowed_values(kind, key) for key in specs.defaults_of(perturb.REGISTRY[kind].function)}
+    choices = {
+        key: allowed_values(kind, key) for key in specs.defaults_of(perturb.REGISTRY[kind].function)
+    }
     given_ = {key: data.draw(st.sampled_from(values)) for key, values in choices.items() if values}
     some = {key: value for key, value in given_.items() if data.draw(st.booleans())}
     spec = spec_of(kind, **some)
     if spec is not None:
         assert perturb.canonical(spec) == spec
-        assert {**perturb.parse(kind).steps[0].arguments, **some} == perturb.parse(spec).steps[0].arguments
+        assert {**perturb.parse(kind).steps[0].arguments, **some} == perturb.parse(spec).steps[
+            0
+        ].arguments
         assert perturb.kind(spec) == kind
         assert 0 <= perturb.severity(spec) < math.inf
 
@@ -230,13 +254,17 @@ def test_wrong_specs_are_refused_before_anything_runs(spec, says):
 
 
 def test_resolve():
-    assert perturb.resolve("basic") == [perturb.canonical(spec) for spec in perturb.PRESETS["basic"]]
+    assert perturb.resolve("basic") == [
+        perturb.canonical(spec) for spec in perturb.PRESETS["basic"]
+    ]
     assert perturb.resolve("text(length=20, size=0.1), crop") == ["text(size=0.1)", "crop"]
     assert perturb.resolve(["crop(area=0.5)", "crop", "mirror, crop"]) == ["crop", "mirror"]
     assert perturb.resolve(["", "crop+mirror"]) == ["", "crop+mirror"]
     with pytest.raises(ValueError, match=r"texts such as 'crop\(area=0.5\)'"):
         perturb.resolve(["crop", 5])
-    with pytest.raises(ValueError, match=r"did you mean 'standard'.*allowed: basic, standard, attacks58, crop"):
+    with pytest.raises(
+        ValueError, match=r"did you mean 'standard'.*allowed: basic, standard, attacks58, crop"
+    ):
         perturb.resolve("standart")
 
 
@@ -251,9 +279,20 @@ def test_attacks58_is_the_published_list():
         counts[perturb.kind(spec)] = counts.get(perturb.kind(spec), 0) + 1
     assert sum(counts.values()) == 58
     assert counts == {
-        "noise": 9, "blur": 3, "median": 3, "recompress": 3, "resize": 4, "crop": 5, "rotate": 5, "shear": 5,
-        "contrast": 4, "saturation": 4, "brightness": 4, "sharpness": 4, "text": 5,
-    }  # fmt: skip
+        "noise": 9,
+        "blur": 3,
+        "median": 3,
+        "recompress": 3,
+        "resize": 4,
+        "crop": 5,
+        "rotate": 5,
+        "shear": 5,
+        "contrast": 4,
+        "saturation": 4,
+        "brightness": 4,
+        "sharpness": 4,
+        "text": 5,
+    }
 
 
 def test_kind_and_severity():
@@ -281,12 +320,17 @@ def test_chain():
 
 def test_draws_depend_on_seed_content_and_place_in_the_chain():
     image, other = flat(100), flat(101)
-    assert same(perturb.apply(image, "noise", seed=1), perturb.apply(image, "noise", seed=np.float64(1)))
+    assert same(
+        perturb.apply(image, "noise", seed=1), perturb.apply(image, "noise", seed=np.float64(1))
+    )
     assert not same(perturb.apply(image, "noise", seed=1), perturb.apply(image, "noise", seed=2))
     shifted = ImageChops.add(perturb.apply(image, "noise"), flat(1))
     assert not same(shifted, perturb.apply(other, "noise"))
     once = np.asarray(perturb.apply(image, "noise(variance=0.001)"), dtype=int) - 100
-    twice = np.asarray(perturb.apply(image, "noise(variance=0.001)+noise(variance=0.001)"), dtype=int) - 100
+    twice = (
+        np.asarray(perturb.apply(image, "noise(variance=0.001)+noise(variance=0.001)"), dtype=int)
+        - 100
+    )
     assert np.corrcoef(once.ravel(), (twice - once).ravel())[0, 1] < 0.1
 
 
@@ -355,7 +399,9 @@ def test_wrong_shapes_are_refused_when_registered(own_registry):
         perturb.register(severity=lambda: 1)(no_rng)
     with pytest.raises(ValueError, match="needs a default"):
         perturb.register(severity=lambda: 1)(no_default)
-    with pytest.raises(ValueError, match=r"severity of 'fade' uses \['power'\]; allowed: \['strength', 'to'\]"):
+    with pytest.raises(
+        ValueError, match=r"severity of 'fade' uses \['power'\]; allowed: \['strength', 'to'\]"
+    ):
         perturb.register(severity=lambda power: power)(fade)
 
 
@@ -368,7 +414,9 @@ def test_wrong_results_are_refused(own_registry):
 
     perturb.register(severity=lambda: 1)(to_array)
     perturb.register(severity=lambda level: level)(to_grey)
-    with pytest.raises(ValueError, match="'to_array' must return a PIL picture of mode RGB, not ndarray"):
+    with pytest.raises(
+        ValueError, match="'to_array' must return a PIL picture of mode RGB, not ndarray"
+    ):
         perturb.apply(picture(), "to_array")
     with pytest.raises(ValueError, match="not one of mode L"):
         perturb.apply(picture(), "to_grey")
@@ -378,7 +426,10 @@ def test_wrong_results_are_refused(own_registry):
 
 def test_a_worker_needs_no_registration(own_registry):
     scope = {"__name__": "__main__"}  # as in a notebook
-    exec("def invert(image, rng, *, times=1):\n    return image.point(lambda level: 255 - level)", scope)
+    exec(
+        "def invert(image, rng, *, times=1):\n    return image.point(lambda level: 255 - level)",
+        scope,
+    )
     perturb.register(severity=lambda times: times)(scope["invert"])
     chain, image = perturb.parse("invert+mirror"), picture()
     made = joblib.Parallel(n_jobs=2)(joblib.delayed(chain.apply)(image, seed) for seed in (0, 1))
@@ -394,7 +445,9 @@ def map_of(width=255, height=255):
     return Image.fromarray(np.stack([x, y, 0 * x], axis=-1).astype(np.uint8))
 
 
-@pytest.mark.parametrize(("spec", "size"), [("crop(area=0.25)", (100, 50)), ("crop(side=0.2)", (160, 80))])
+@pytest.mark.parametrize(
+    ("spec", "size"), [("crop(area=0.25)", (100, 50)), ("crop(side=0.2)", (160, 80))]
+)
 def test_crop_keeps_share_and_proportions(spec, size):
     image = map_of(200, 100)
     part = perturb.apply(image, spec)
@@ -413,12 +466,19 @@ def test_crop_moves_one_thing_along_its_severity():
 
 
 def test_crop_anchors():
-    corners = {"top-left": (0, 0), "center": (50, 25), "bottom-right": (100, 50), "right": (100, 25)}
+    corners = {
+        "top-left": (0, 0),
+        "center": (50, 25),
+        "bottom-right": (100, 50),
+        "right": (100, 25),
+    }
     for anchor, corner in corners.items():
         part = perturb.apply(map_of(200, 100), f"crop(area=0.25, anchor='{anchor}')")
         assert part.getpixel((0, 0))[:2] == corner, anchor
     for seed in range(6):
-        x, y, _ = perturb.apply(map_of(200, 100), "crop(area=0.25, anchor='edge')", seed=seed).getpixel((0, 0))
+        x, y, _ = perturb.apply(
+            map_of(200, 100), "crop(area=0.25, anchor='edge')", seed=seed
+        ).getpixel((0, 0))
         assert x in (0, 100) or y in (0, 50)
 
 
@@ -432,20 +492,37 @@ def test_crop_resized_back():
 def test_sizes():
     image = picture(120, 80)
     sizes = {
-        "resize(scale=0.4)": (48, 32), "resize(scale=1.6)": (192, 128), "aspect(ratio=4)": (240, 40),
-        "rotate(degrees=90)": (80, 120), "rotate(degrees=30)": (144, 129), "rotate(expand=False)": (120, 80),
-        "rotate(degrees=30, resize_back=True)": (120, 80), "border(width=0.1)": (136, 96),
-        "caption(height=0.25)": (120, 100), "screenshot(frame=0.5)": (120, 120), "text": (120, 80),
-        "shear": (120, 80), "perspective": (120, 80), "embed": (120, 80), "recompress": (120, 80),
-    }  # fmt: skip
+        "resize(scale=0.4)": (48, 32),
+        "resize(scale=1.6)": (192, 128),
+        "aspect(ratio=4)": (240, 40),
+        "rotate(degrees=90)": (80, 120),
+        "rotate(degrees=30)": (144, 129),
+        "rotate(expand=False)": (120, 80),
+        "rotate(degrees=30, resize_back=True)": (120, 80),
+        "border(width=0.1)": (136, 96),
+        "caption(height=0.25)": (120, 100),
+        "screenshot(frame=0.5)": (120, 120),
+        "text": (120, 80),
+        "shear": (120, 80),
+        "perspective": (120, 80),
+        "embed": (120, 80),
+        "recompress": (120, 80),
+    }
     assert {spec: perturb.apply(image, spec).size for spec in sizes} == sizes
 
 
 def test_right_angles_lose_nothing():
     image = picture()
-    assert same(perturb.apply(image, "rotate(degrees=90)"), image.transpose(Image.Transpose.ROTATE_90))
-    assert same(perturb.apply(image, "rotate(degrees=180)"), image.transpose(Image.Transpose.ROTATE_180))
-    assert same(perturb.apply(image, "mirror(axis='vertical')"), image.transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+    assert same(
+        perturb.apply(image, "rotate(degrees=90)"), image.transpose(Image.Transpose.ROTATE_90)
+    )
+    assert same(
+        perturb.apply(image, "rotate(degrees=180)"), image.transpose(Image.Transpose.ROTATE_180)
+    )
+    assert same(
+        perturb.apply(image, "mirror(axis='vertical')"),
+        image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    )
 
 
 def smooth_picture():
@@ -460,7 +537,9 @@ def difference(a, b):
 def test_rotation_is_pillows(degrees):
     image = smooth_picture()
     expected = image.rotate(degrees, Image.Resampling.BICUBIC)
-    assert difference(perturb.apply(image, f"rotate(degrees={degrees}, expand=False)"), expected) < 1
+    assert (
+        difference(perturb.apply(image, f"rotate(degrees={degrees}, expand=False)"), expected) < 1
+    )
     assert difference(image, expected) > 5
 
 
@@ -470,13 +549,18 @@ def test_shear_is_the_published_one():
     t = math.tan(math.radians(10))
     x, y = image.width / 2, image.height / 2
     inverse = [1 + t * t, -t, x - (1 + t * t) * x + t * y, -t, 1, y + t * x - y]
-    expected = image.transform(image.size, Image.Transform.AFFINE, inverse, Image.Resampling.BICUBIC)
+    expected = image.transform(
+        image.size, Image.Transform.AFFINE, inverse, Image.Resampling.BICUBIC
+    )
     assert difference(perturb.apply(image, "shear(degrees=10)"), expected) < 1
 
 
 def test_perspective_moves_corners_inwards_in_proportion():
     white = flat(255, (200, 200))
-    shares = [np.asarray(perturb.apply(white, f"perspective(amount={a})")).mean() / 255 for a in (0.05, 0.1, 0.4)]
+    shares = [
+        np.asarray(perturb.apply(white, f"perspective(amount={a})")).mean() / 255
+        for a in (0.05, 0.1, 0.4)
+    ]
     assert 1 > shares[0] > shares[1] > shares[2] > 0.04
 
 
@@ -502,7 +586,9 @@ def test_recompress_with_newer_codecs(codec):
     if not features.check(codec):
         pytest.skip(f"this Pillow has no {codec}")
     spec = f"recompress(format='{codec}', quality={{}})"
-    low, high = (difference(perturb.apply(picture(), spec.format(quality)), picture()) for quality in (5, 95))
+    low, high = (
+        difference(perturb.apply(picture(), spec.format(quality)), picture()) for quality in (5, 95)
+    )
     assert low > high > 0
     assert perturb.parse(spec.format(5)).resources.startswith(codec)
 
@@ -525,7 +611,9 @@ def test_motion_smears_along_its_line_only():
     dot.putpixel((15, 15), (255, 255, 255))
     lit = {}
     for degrees in (0, 90, 45):
-        rows, columns = np.nonzero(np.asarray(perturb.apply(dot, f"motion(length=9, degrees={degrees})"))[..., 0])
+        rows, columns = np.nonzero(
+            np.asarray(perturb.apply(dot, f"motion(length=9, degrees={degrees})"))[..., 0]
+        )
         lit[degrees] = set(zip(columns - 15, rows - 15))
     assert lit[0] == {(i, 0) for i in range(-4, 5)}
     assert lit[90] == {(0, i) for i in range(-4, 5)}
@@ -534,11 +622,16 @@ def test_motion_smears_along_its_line_only():
 
 def test_noise_has_the_stated_variance():
     ground = flat(128)
-    noisy = {v: np.asarray(perturb.apply(ground, f"noise(variance={v})"), dtype=float) - 128 for v in (0.01, 0.0025)}
+    noisy = {
+        v: np.asarray(perturb.apply(ground, f"noise(variance={v})"), dtype=float) - 128
+        for v in (0.01, 0.0025)
+    }
     assert (noisy[0.01] / 255).var() == pytest.approx(0.01, rel=0.03)
     assert abs(noisy[0.01].mean()) < 0.5
     assert np.abs(noisy[0.01] / 2 - noisy[0.0025]).max() <= 1  # the same field, half as strong
-    speckled = np.asarray(perturb.apply(ground, "noise(kind='speckle', variance=0.01)"), dtype=float)
+    speckled = np.asarray(
+        perturb.apply(ground, "noise(kind='speckle', variance=0.01)"), dtype=float
+    )
     assert (speckled / 255).var() == pytest.approx(0.01 * (128 / 255) ** 2, rel=0.03)
     assert same(perturb.apply(flat(0), "noise(kind='speckle')"), flat(0))
 
@@ -562,7 +655,12 @@ def test_salt_and_pepper_come_in_equal_shares():
 
 @pytest.mark.parametrize(
     ("kind", "enhancer"),
-    [("brightness", "Brightness"), ("contrast", "Contrast"), ("saturation", "Color"), ("sharpness", "Sharpness")],
+    [
+        ("brightness", "Brightness"),
+        ("contrast", "Contrast"),
+        ("saturation", "Color"),
+        ("sharpness", "Sharpness"),
+    ],
 )
 def test_factors_are_pillows(kind, enhancer):
     expected = getattr(ImageEnhance, enhancer)(picture()).enhance(0.66)
@@ -572,7 +670,10 @@ def test_factors_are_pillows(kind, enhancer):
 
 def test_tone_and_colour():
     red = Image.new("RGB", (4, 4), (255, 0, 0))
-    assert difference(perturb.apply(red, "hue(degrees=120)"), Image.new("RGB", (4, 4), (0, 255, 0))) < 3
+    assert (
+        difference(perturb.apply(red, "hue(degrees=120)"), Image.new("RGB", (4, 4), (0, 255, 0)))
+        < 3
+    )
     assert perturb.apply(flat(64), "gamma(exponent=0.5)").getpixel((0, 0)) == (128,) * 3
     assert perturb.apply(flat(200), "posterize(bits=1)").getpixel((0, 0)) == (128,) * 3
     assert same(perturb.apply(picture(), "gray"), images.to_grey(picture()).convert("RGB"))
@@ -587,14 +688,19 @@ def ink(variant, ground):
 
 
 def test_text_is_white_with_a_black_outline_and_crisp():
-    colors = {color[0]: n for n, color in perturb.apply(flat(), "text(position='center')").getcolors(9999)}
+    colors = {
+        color[0]: n for n, color in perturb.apply(flat(), "text(position='center')").getcolors(9999)
+    }
     assert colors[255] > 100
     assert colors[0] > 100
 
 
 def test_text_is_inside_and_whole_wherever_it_stands():
     ground = flat(size=(512, 384))
-    boxes = {a: ink(perturb.apply(ground, f"text(length=12, position='{a}')"), ground) for a in geometry.ANCHORS}
+    boxes = {
+        a: ink(perturb.apply(ground, f"text(length=12, position='{a}')"), ground)
+        for a in geometry.ANCHORS
+    }
     sizes = {(right - left, bottom - top) for left, top, right, bottom in boxes.values()}
     assert len(sizes) == 1
     assert max(boxes["top-left"][:2]) <= 4  # the room that letters keep on their left
@@ -607,7 +713,9 @@ def test_long_text_is_made_to_fit(size, length):
     ground = flat(size=size)
     free = Image.new("RGB", (2000, 2000), (128,) * 3)
     written = pasting.wrapped("W" * length, 20)
-    pasting.write(free, written, (500, 500, 500 + size[0], 500 + size[1]), size=40 / 512 * size[0], stroke=2)
+    pasting.write(
+        free, written, (500, 500, 500 + size[0], 500 + size[1]), size=40 / 512 * size[0], stroke=2
+    )
     left, top, right, bottom = ink(free, Image.new("RGB", free.size, (128,) * 3))
     assert 500 <= left < right <= 500 + size[0]
     assert 500 <= top < bottom <= 500 + size[1]
@@ -616,7 +724,9 @@ def test_long_text_is_made_to_fit(size, length):
 
 def test_longer_text_begins_with_the_shorter_and_stands_at_the_same_place(monkeypatch):
     seen = []
-    monkeypatch.setattr(pasting, "write", lambda *args, at, **style: seen.append((args[1].replace("\n", ""), at)))
+    monkeypatch.setattr(
+        pasting, "write", lambda *args, at, **style: seen.append((args[1].replace("\n", ""), at))
+    )
     for length in (10, 30, 50):
         perturb.apply(picture(), f"text(length={length})", seed=2)
     texts, places = zip(*seen)
@@ -634,12 +744,16 @@ def test_text_wraps_by_words_and_wide_characters_count_twice():
 
 def test_text_opacity_lies_between():
     ground = flat(100)
-    half, full = (perturb.apply(ground, f"text(opacity={o}, stroke=0)").getextrema()[0][1] for o in (0.5, 1.0))
+    half, full = (
+        perturb.apply(ground, f"text(opacity={o}, stroke=0)").getextrema()[0][1] for o in (0.5, 1.0)
+    )
     assert full == 255
     assert 175 <= half <= 180
 
 
-@pytest.mark.parametrize("content", ["", " ", "\n", "a\nb\n", "\t", "\u200b", "x" * 1500, "Grüße — Ωμέγα, привет"])
+@pytest.mark.parametrize(
+    "content", ["", " ", "\n", "a\nb\n", "\t", "\u200b", "x" * 1500, "Grüße — Ωμέγα, привет"]
+)
 def test_odd_texts_are_written(content):
     for kind in ("text", "caption", "watermark"):
         assert perturb.apply(flat(), f"{kind}(content={json.dumps(content)})").mode == "RGB"
@@ -667,7 +781,9 @@ def test_a_font_with_the_characters_is_found(monkeypatch, no_system_fonts):
     broken = str(Path(__file__))
     known = fonts.characters
     monkeypatch.setattr(fonts, "system_fonts", lambda: (broken, serif))
-    monkeypatch.setattr(fonts, "characters", lambda path: known(path) | set("日本語" if path == serif else ""))
+    monkeypatch.setattr(
+        fonts, "characters", lambda path: known(path) | set("日本語" if path == serif else "")
+    )
     assert fonts.find_font("日本語") == serif
     assert perturb.parse("text(content='日本語')").resources != perturb.parse("text").resources
     assert ink(perturb.apply(flat(), "text(content='日本語')"), flat())
@@ -699,7 +815,9 @@ def test_latin_text_imports_no_matplotlib():
         "import sys; from PIL import Image; from simlab import perturb; "
         "perturb.apply(Image.new('RGB', (50, 50)), 'text+watermark+caption'); assert 'matplotlib' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True
+    )
 
 
 @pytest.mark.parametrize("spec", ["border", "caption", "caption(position='top')", "screenshot"])
@@ -732,7 +850,9 @@ def test_embed_puts_the_picture_into_the_named_one(tmp_path):
     path = tmp_path / "ground.png"
     flat(7, (30, 90)).save(path)
     image = flat(200, (100, 80))
-    variant = perturb.apply(image, f"embed(picture={json.dumps(str(path))}, area=0.25, position='center')")
+    variant = perturb.apply(
+        image, f"embed(picture={json.dumps(str(path))}, area=0.25, position='center')"
+    )
     levels = np.asarray(variant)[..., 0]
     assert (levels[20:60, 25:75] == 200).all()
     assert (levels == 7).mean() == 0.75

@@ -18,47 +18,86 @@ from simlab import plots
 from simlab.plots import style
 
 HOSTILE = [
-    "日本語.jpg", "a$b$.jpg", "$\\alpha", "<img src=x onerror=alert(1)>", "a\nb\x1b[31m", "\ud800", "%s\\frac{", "_^{}",
-]  # fmt: skip
+    "日本語.jpg",
+    "a$b$.jpg",
+    "$\\alpha",
+    "<img src=x onerror=alert(1)>",
+    "a\nb\x1b[31m",
+    "\ud800",
+    "%s\\frac{",
+    "_^{}",
+]
 NAMES = {
     "normal": ["phash", "average_hash", "dhash", "whash", "akaze", "akaze_inliers"],
     "single": ["akaze"],
     "many": [f"method_{i}(hash_size={i})" for i in range(20)],
     "hostile": HOSTILE,
 }
-SEVERITY = {"text(length=10)": 10, "text": 20, "crop(area=0.8)": 0.2, "crop": 0.5, "crop(area=0.25)": 0.75}
+SEVERITY = {
+    "text(length=10)": 10,
+    "text": 20,
+    "crop(area=0.8)": 0.2,
+    "crop": 0.5,
+    "crop(area=0.25)": 0.75,
+}
 GROUPS = ["", *SEVERITY, "mine(a=1)", "crop+mirror"]
 
 
 def curve_table(methods, interval):
     rates = np.array([0, 0.0005, 0.001, 0.001, 0.01, 0.2, 1])
     found = np.linspace(0.4, 1, 7)
-    rows = {"threshold": np.arange(7.0), "fpr": rates, "tpr": found, "recall": found, "precision": found[::-1]}
+    rows = {
+        "threshold": np.arange(7.0),
+        "fpr": rates,
+        "tpr": found,
+        "recall": found,
+        "precision": found[::-1],
+    }
     rows |= {"n_positive": 90, "n_negative": 1000, "smallest_fpr": 1 / 1000}
     rows |= {"low": rows["tpr"] - 0.05, "high": rows["tpr"] + 0.05} if interval else {}
-    return pd.concat([pd.DataFrame({"method": name, **rows}) for name in methods], ignore_index=True)
+    return pd.concat(
+        [pd.DataFrame({"method": name, **rows}) for name in methods], ignore_index=True
+    )
 
 
 def metric_table(methods, interval=False, value=0.5):
     rows = [
-        {"method": method, "group": group, "metric": metric, "value": value, "kind": group.partition("(")[0],
-         "low": value - 0.1 if interval else np.nan, "high": value + 0.1 if interval else np.nan,
-         "n_positive": 30, "n_negative": 1000, "severity": SEVERITY.get(group, np.nan), "note": ""}
-        for method in methods for group in GROUPS for metric in ("roc_auc", "tpr@fpr=0.01")
-    ]  # fmt: skip
+        {
+            "method": method,
+            "group": group,
+            "metric": metric,
+            "value": value,
+            "kind": group.partition("(")[0],
+            "low": value - 0.1 if interval else np.nan,
+            "high": value + 0.1 if interval else np.nan,
+            "n_positive": 30,
+            "n_negative": 1000,
+            "severity": SEVERITY.get(group, np.nan),
+            "note": "",
+        }
+        for method in methods
+        for group in GROUPS
+        for metric in ("roc_auc", "tpr@fpr=0.01")
+    ]
     return pd.DataFrame(rows)
 
 
 def histogram_table(methods):
     count = np.arange(1, 5)
     bins = {"left": count - 1.0, "right": count + 0.0, "count": count, "share": count / 10}
-    parts = [pd.DataFrame({"method": name, "label": value, **bins}) for name in methods for value in (1, 0)]
+    parts = [
+        pd.DataFrame({"method": name, "label": value, **bins})
+        for name in methods
+        for value in (1, 0)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
 def difference_table(names, interval):
     rows = metric_table(names[:1], interval).query("metric == 'roc_auc'")
-    return rows.assign(difference=np.linspace(-0.5, 0.5, len(rows)), p_adjusted=np.linspace(0, 0.1, len(rows)))
+    return rows.assign(
+        difference=np.linspace(-0.5, 0.5, len(rows)), p_adjusted=np.linspace(0, 0.1, len(rows))
+    )
 
 
 def share_table(names, interval):
@@ -96,7 +135,8 @@ def name_of(value):
 
 
 @pytest.mark.parametrize(
-    ("names", "interval"), [("normal", True), ("single", False), ("many", False), ("hostile", False)]
+    ("names", "interval"),
+    [("normal", True), ("single", False), ("many", False), ("hostile", False)],
 )
 @pytest.mark.parametrize("plot", TABLES, ids=name_of)
 def test_returns_the_ax_it_was_given_and_says_n(plot, names, interval, ax):
@@ -149,7 +189,9 @@ def test_nothing_is_drawn_below_the_smallest_measurable_fpr(ax):
 
 
 def test_the_roc_of_a_handful_of_pairs_is_drawn(ax):
-    drawn(plots.plot_roc(curve_table(["akaze"], False).assign(n_negative=1, smallest_fpr=1.0), ax=ax))
+    drawn(
+        plots.plot_roc(curve_table(["akaze"], False).assign(n_negative=1, smallest_fpr=1.0), ax=ax)
+    )
 
 
 def test_a_method_looks_the_same_whatever_else_is_drawn():
@@ -184,13 +226,20 @@ def test_severities_are_named_by_the_argument_that_makes_them(ax):
 
 def test_break_points_are_marked_below_the_curves(ax):
     table = metric_table(["phash", "akaze"])
-    breaks = {"kind": "crop", "break_point": [0.4, np.nan], "low": [0.3, 0.2], "high": [np.nan, np.nan]}
+    breaks = {
+        "kind": "crop",
+        "break_point": [0.4, np.nan],
+        "low": [0.3, 0.2],
+        "high": [np.nan, np.nan],
+    }
     plots.plot_severity(table, breaks=pd.DataFrame({"method": ["phash", "akaze"], **breaks}), ax=ax)
     assert "break point" in drawn(ax)
 
 
 def test_a_decided_difference_has_the_winners_colour(ax):
-    table = difference_table(["phash"], True).assign(difference=[-0.3] + [0.3] * 7, p_adjusted=[0.01] * 2 + [0.5] * 6)
+    table = difference_table(["phash"], True).assign(
+        difference=[-0.3] + [0.3] * 7, p_adjusted=[0.01] * 2 + [0.5] * 6
+    )
     plots.plot_forest(table, a="akaze", b="phash", ax=ax)
     colours = [to_hex(colour) for colour in ax.collections[-1].get_facecolor()]
     looks = [to_hex(plots.method_style(name)["color"]) for name in ("akaze", "phash")]
@@ -199,7 +248,12 @@ def test_a_decided_difference_has_the_winners_colour(ax):
 
 def prevalence_table(names):
     shares = np.array([1e-2, 1e-3, 1e-4])
-    rows = {"share": shares, "precision": [0.9, 0.4, np.nan], "low": [0.8, 0.2, np.nan], "high": [0.95, 0.6, np.nan]}
+    rows = {
+        "share": shares,
+        "precision": [0.9, 0.4, np.nan],
+        "low": [0.8, 0.2, np.nan],
+        "high": [0.95, 0.6, np.nan],
+    }
     return pd.concat([pd.DataFrame({"method": name, **rows}) for name in names])
 
 
@@ -208,7 +262,9 @@ def test_the_better_side_of_a_difference_is_named(ax):
     assert "phash is better   ←" in drawn(plots.plot_forest(rows, a="akaze", b="phash", ax=ax))
     less = plots.plot_forest(rows.assign(metric="equal_error_rate"), a="akaze", b="phash")
     assert "akaze is better   ←" in drawn(less)
-    colours = [to_hex(figure.collections[1].get_facecolor()[-1]) for figure in (ax, less)]  # of the row "all"
+    colours = [
+        to_hex(figure.collections[1].get_facecolor()[-1]) for figure in (ax, less)
+    ]  # of the row "all"
     assert colours == [to_hex(plots.method_style(name)["color"]) for name in ("phash", "akaze")]
 
 
@@ -229,10 +285,14 @@ def test_what_is_rare_and_what_it_costs(names):
 
 
 def test_reliability_and_dendrogram(ax):
-    bins = pd.DataFrame({"predicted": [0.1, 0.9, np.nan], "observed": [0.2, 0.8, np.nan], "n": [10, 5, 0]})
+    bins = pd.DataFrame(
+        {"predicted": [0.1, 0.9, np.nan], "observed": [0.2, 0.8, np.nan], "n": [10, 5, 0]}
+    )
     assert plots.plot_reliability(bins, ax=ax) is ax
     assert "n = 15 pairs" in drawn(ax)
-    distances = np.abs(np.subtract.outer(range(8), [0, 1, 2, 30, 31, 60, 61, 90]))[np.triu_indices(8, 1)]
+    distances = np.abs(np.subtract.outer(range(8), [0, 1, 2, 30, 31, 60, 61, 90]))[
+        np.triu_indices(8, 1)
+    ]
     tree = hierarchy.linkage(distances, "average")
     other = plt.subplots(layout="constrained")[1]
     assert plots.plot_dendrogram(tree, HOSTILE, threshold=10, ax=other) is other
@@ -328,8 +388,13 @@ def test_keypoints_and_matches(ax):
 def test_the_same_figure_gives_the_same_files(tmp_path):
     digests = set()
     for turn in range(3):
-        ax = plots.plot_pairs([(picture(40 + at, 30), picture(20, 30 + at)) for at in range(2)], ["caption"] * 2)
-        files = [plots.save(ax, tmp_path / f"{turn}.{suffix}", dpi=50) for suffix in ("png", "svg", "pdf")]
+        ax = plots.plot_pairs(
+            [(picture(40 + at, 30), picture(20, 30 + at)) for at in range(2)], ["caption"] * 2
+        )
+        files = [
+            plots.save(ax, tmp_path / f"{turn}.{suffix}", dpi=50)
+            for suffix in ("png", "svg", "pdf")
+        ]
         plt.close(ax.figure)
         digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
     assert len(digests) == 1
@@ -352,7 +417,9 @@ def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
 @pytest.mark.parametrize("names", NAMES)
 def test_distances_end_before_or_beyond_the_line_and_evidence_has_two_sides(names, ax):
     index = pd.Index(NAMES[names], name="method")
-    table = pd.DataFrame({"distance": 9.0, "threshold": 10.0, "maximum": 64, "says": "copy"}, index=index)
+    table = pd.DataFrame(
+        {"distance": 9.0, "threshold": 10.0, "maximum": 64, "says": "copy"}, index=index
+    )
     table.iloc[0, :2] = [4.0, np.nan]
     table.loc[index[-1], ["distance", "says"]] = [np.nan, ""]
     assert plots.plot_distances(table, ax=ax) is ax

@@ -5,7 +5,9 @@ import re
 import pytest
 from conftest import ROOT
 
-ENGLISH, JAPANESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
+ENGLISH, JAPANESE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md")
+)
 
 
 def code(text):
@@ -18,8 +20,12 @@ def code(text):
     "what",
     [
         lambda text: [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)],
-        lambda text: sorted(link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")),
-        lambda text: sorted(set(re.findall(r"`([^`\n]+)`", text)) - {"README.md", "README.ja.md", "fonts-noto-cjk"}),
+        lambda text: sorted(
+            link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")
+        ),
+        lambda text: sorted(
+            set(re.findall(r"`([^`\n]+)`", text)) - {"README.md", "README.ja.md", "fonts-noto-cjk"}
+        ),
         lambda text: re.findall(r"^\|.*\d\.\d\d \[.*$", text, re.MULTILINE),
         lambda text: len(re.findall(r"^\|", text, re.MULTILINE)),
         lambda text: len(re.findall(r"^- ", text, re.MULTILINE)),

@@ -27,9 +27,15 @@ from simlab.report import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIL = (
-    "<img src=x onerror=alert(1)>.png", "](javascript:alert(1)).png", "=HYPERLINK(1).png", "\x1b[2J.png",
-    "\u202egnp.exe.png", "a\nb.png", "&lt;b&gt;.png", "'\"; --.png",
-)  # fmt: skip
+    "<img src=x onerror=alert(1)>.png",
+    "](javascript:alert(1)).png",
+    "=HYPERLINK(1).png",
+    "\x1b[2J.png",
+    "\u202egnp.exe.png",
+    "a\nb.png",
+    "&lt;b&gt;.png",
+    "'\"; --.png",
+)
 
 
 # --- deterministic, and nothing but Python
@@ -55,15 +61,33 @@ sys.exit(main(sys.argv[1:]))
 def studied(pictures, folder, jobs, hash_seed):
     """What a study wrote, by file; how many workers it had is taken out, as the reports say it."""
     folder.mkdir()
-    command = ["study", str(pictures), "--out", "out", "--cache", "c.sqlite", "--jobs", str(jobs), "--negatives", "40",
-               "--perturbations", "text, noise", "--methods", "phash, akaze"]  # fmt: skip
+    command = [
+        "study",
+        str(pictures),
+        "--out",
+        "out",
+        "--cache",
+        "c.sqlite",
+        "--jobs",
+        str(jobs),
+        "--negatives",
+        "40",
+        "--perturbations",
+        "text, noise",
+        "--methods",
+        "phash, akaze",
+    ]
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(ROOT)}
     line = [sys.executable, "-c", WATCHED, *command]
-    run = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        line, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     workers = re.compile(rb"(--jobs |(\"|&#34;)jobs(\"|&#34;): )\d")
     files = (path for path in sorted((folder / "out").rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): workers.sub(b"", path.read_bytes()) for path in files}
+    return {
+        path.relative_to(folder).as_posix(): workers.sub(b"", path.read_bytes()) for path in files
+    }
 
 
 def test_a_study_is_the_same_to_the_byte_and_starts_no_program_and_reaches_no_network(tmp_path):
@@ -74,7 +98,13 @@ def test_a_study_is_the_same_to_the_byte_and_starts_no_program_and_reaches_no_ne
         for name in order:
             textured(names.index(name), 90, 70).save(tmp_path / folder / name)
     first = studied(tmp_path / "pictures", tmp_path / "1", 1, 1)
-    assert len(first) > 20 and {path.rsplit(".")[-1] for path in first} == {"csv", "html", "json", "png", "svg"}
+    assert len(first) > 20 and {path.rsplit(".")[-1] for path in first} == {
+        "csv",
+        "html",
+        "json",
+        "png",
+        "svg",
+    }
     for jobs in (2, 7):
         (tmp_path / "pictures").rename(tmp_path / "put aside")
         (tmp_path / "other" if jobs == 7 else tmp_path / "put aside").rename(tmp_path / "pictures")
@@ -122,7 +152,9 @@ def test_logos_are_told_by_what_shows_and_16_bits_are_near_8():
 
 def test_flat_transparent_and_tiny_pictures_are_flagged_and_are_no_copies():
     nothing = [encoded(Image.new("RGBA", (200, 150), (n, 0, 0, 0)), "PNG") for n in (0, 255)]
-    assert apart(*nothing)[1] == "" and not apart(*nothing)[0].any()  # the same white, whatever is hidden
+    assert (
+        apart(*nothing)[1] == "" and not apart(*nothing)[0].any()
+    )  # the same white, whatever is hidden
     for a, b in (("black", "white"), ("black", "textured"), ("textured", "grey")):
         shares, absent = apart(odd_pictures()[a], odd_pictures()[b])
         assert absent == FLAT and (shares == 1).all()
@@ -130,7 +162,12 @@ def test_flat_transparent_and_tiny_pictures_are_flagged_and_are_no_copies():
     assert absent == FLAT and (shares == 1).all()
     for a, b in (("7 x 9", "textured"), ("textured", "7 x 9")):
         shares, absent = apart(odd_pictures()[a], odd_pictures()[b])
-        assert absent == "akaze" and shares[-1] == 1 and np.isfinite(shares).all() and (shares > 0).all()
+        assert (
+            absent == "akaze"
+            and shares[-1] == 1
+            and np.isfinite(shares).all()
+            and (shares > 0).all()
+        )
 
 
 # --- loading runs nothing
@@ -153,11 +190,17 @@ def canary(tmp_path, monkeypatch):
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize("content", [pickle.dumps(Canary()), TOUCH.encode(), b"[" * 100_000, b"\x80\x04."])
+@pytest.mark.parametrize(
+    "content", [pickle.dumps(Canary()), TOUCH.encode(), b"[" * 100_000, b"\x80\x04."]
+)
 def test_a_poisoned_recipe_label_file_or_study_runs_nothing(content, canary, capsys):
     for name in ("recipe.json", "labels.csv", "run.json", "scores.csv"):
         (canary / name).write_bytes(content)
-    for command in (["find", ".", "--recipe", "recipe.json"], ["evaluate", "labels.csv"], ["tune", "labels.csv"]):
+    for command in (
+        ["find", ".", "--recipe", "recipe.json"],
+        ["evaluate", "labels.csv"],
+        ["tune", "labels.csv"],
+    ):
         assert main([*command, "--out", "out", "--jobs", "1", "--cache", "c.sqlite"]) == 1
     assert main(["verify", "."]) == 1
     with pytest.raises(ValueError, match="score table"):
@@ -181,19 +224,29 @@ def test_a_recipe_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp
     monkeypatch.setattr(Path, "replace", lambda *_: exec("raise OSError(28, 'full')"))
     with pytest.raises(OSError, match="full"):
         recipe.write(tmp_path / "recipe.json", {**content, "more": 1})
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {tmp_path / "recipe.json": before}
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {
+        tmp_path / "recipe.json": before
+    }
 
 
-@pytest.mark.parametrize("text", [TOUCH, f"crop(area={TOUCH})", f"text(content=f'{{{TOUCH}}}')", f"phash+{TOUCH}"])
+@pytest.mark.parametrize(
+    "text", [TOUCH, f"crop(area={TOUCH})", f"text(content=f'{{{TOUCH}}}')", f"phash+{TOUCH}"]
+)
 def test_a_parameter_of_a_notebook_or_a_cell_of_a_table_runs_nothing(text, canary, capsys):
     with pytest.raises(ValueError):
         sl.perturb.apply("0.png", text)
     with pytest.raises(ValueError):
         sl.distances("0.png", "1.png", text)
-    pairs = pd.DataFrame({"reference": ["0.png"], "query": ["1.png"], "label": [1], "perturbation": [text]})
+    pairs = pd.DataFrame(
+        {"reference": ["0.png"], "query": ["1.png"], "label": [1], "perturbation": [text]}
+    )
     pairs.to_csv("labels.csv", index=False)
     study = ["study", "."]
-    for command in ([*study, "--perturbations", text], [*study, "--methods", text], ["evaluate", "labels.csv"]):
+    for command in (
+        [*study, "--perturbations", text],
+        [*study, "--methods", text],
+        ["evaluate", "labels.csv"],
+    ):
         assert main([*command, "--out", "out", "--jobs", "1", "--cache", "c.sqlite"]) == 1
 
 
@@ -203,7 +256,9 @@ def test_a_parameter_of_a_notebook_or_a_cell_of_a_table_runs_nothing(text, canar
 @pytest.mark.skipif(os.name != "posix", reason="such names are Linux's")
 def test_names_are_harmless_in_pages_tables_and_the_terminal(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sl.plots, "save", lambda ax, path, **_: path.write_bytes(b"figure") and path)
+    monkeypatch.setattr(
+        sl.plots, "save", lambda ax, path, **_: path.write_bytes(b"figure") and path
+    )
     (tmp_path / "p").mkdir()
     for n, name in enumerate(EVIL):
         textured(n % 5, 90, 70).save(tmp_path / "p" / name)
@@ -221,15 +276,26 @@ def test_names_are_harmless_in_pages_tables_and_the_terminal(tmp_path, capsys, m
     for page in ("found", "study"):
         texts = "".join(check_page(tmp_path / page / "report.html").texts)
         assert EVIL[0] in texts and "<script>" in texts
-    for file in ("f.csv", "found/found.csv", "found/groups.csv", "study/scores.csv", "study/pairs.csv"):
+    for file in (
+        "f.csv",
+        "found/found.csv",
+        "found/groups.csv",
+        "study/scores.csv",
+        "study/pairs.csv",
+    ):
         table = pd.read_csv(file, keep_default_na=False, dtype=str)
-        assert len(table) and not any(table[name].str.match(r"[=+@\t\r]|-\D").any() for name in table), file
+        assert len(table) and not any(
+            table[name].str.match(r"[=+@\t\r]|-\D").any() for name in table
+        ), file
     assert set(EVIL) <= set(sl.tables.read_scores("study/scores.csv")["reference"])
 
 
 def test_names_are_escaped_in_a_notebooks_tables():
     table = pd.DataFrame({EVIL[0]: EVIL, "distance": np.arange(len(EVIL))})
-    assert "<img" not in table._repr_html_() and html.escape(EVIL[0], quote=False) in table._repr_html_()
+    assert (
+        "<img" not in table._repr_html_()
+        and html.escape(EVIL[0], quote=False) in table._repr_html_()
+    )
 
 
 def test_spreadsheets_take_no_header_for_a_formula(tmp_path):

@@ -29,12 +29,25 @@ def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
     """A score table in which copies lie nearer than the rest, as far as a generator can tell."""
     rng = np.random.default_rng(seed)
     rows = [
-        {"reference": a, "query": b, "perturbation_reference": "", "perturbation": spec, "seed": 0,
-         "label": int(a == b), "source_reference": a, "source_query": b, "weight": 1.0,
-         "status": "ok", "error": "", "no_evidence": "",
-         **{method: float(rng.integers(0, 20) + 12 * (a != b)) for method in methods}}
-        for spec in specs for a in names for b in names
-    ]  # fmt: skip
+        {
+            "reference": a,
+            "query": b,
+            "perturbation_reference": "",
+            "perturbation": spec,
+            "seed": 0,
+            "label": int(a == b),
+            "source_reference": a,
+            "source_query": b,
+            "weight": 1.0,
+            "status": "ok",
+            "error": "",
+            "no_evidence": "",
+            **{method: float(rng.integers(0, 20) + 12 * (a != b)) for method in methods},
+        }
+        for spec in specs
+        for a in names
+        for b in names
+    ]
     table = pd.DataFrame(rows)
     table.attrs["methods"] = list(methods)
     return table
@@ -83,9 +96,18 @@ def check_page(path):
     assert "@import" not in style
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     assert script == SCRIPT.read_text(encoding="utf-8").rstrip("\n")
-    digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
-    policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
-    allowed = "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'".format(*digests)
+    digests = [
+        base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+        for part in (style, script)
+    ]
+    policy = next(
+        a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    allowed = (
+        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'".format(
+            *digests
+        )
+    )
     assert policy == f"{allowed}; base-uri 'none'; form-action 'none'"
     return page
 
@@ -99,9 +121,16 @@ def finished(tmp_path_factory):
         noise = np.random.default_rng(at).integers(0, 256, (48, 64, 3), dtype=np.uint8)
         Image.fromarray(noise).save(root / name)
     scores = score_table([*names, "gone.png"])
-    scores.loc[0, ["status", "error", "phash", "akaze"]] = ["error", "cannot read </td><script>", np.nan, np.nan]
+    scores.loc[0, ["status", "error", "phash", "akaze"]] = [
+        "error",
+        "cannot read </td><script>",
+        np.nan,
+        np.nan,
+    ]
     scores.loc[1:3, "no_evidence"] = "akaze"
-    audit = pd.DataFrame({"reference": [names[2]], "query": [EVIL], "phash": [3.0], "same_pixels": [False]})
+    audit = pd.DataFrame(
+        {"reference": [names[2]], "query": [EVIL], "phash": [3.0], "same_pixels": [False]}
+    )
     bad = pd.DataFrame({"path": ["bad\x1b[31m.jpg"], "reason": ["truncated"]})
     out = root / "out" / "study"
     path = report.study(scores, out, root=root, run=RUN, audit=audit, unreadable=bad, example=EVIL)
@@ -110,7 +139,11 @@ def finished(tmp_path_factory):
 
 def test_a_study_writes_every_file(finished):
     _, path = finished
-    found = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
+    found = {
+        file.relative_to(path.parent).as_posix()
+        for file in path.parent.rglob("*")
+        if file.is_file()
+    }
     figures = (
         "audit collection comparison det differences distances gallery hardest_false_alarm hardest_miss heatmap pr"
         " prevalence roc severity"
@@ -126,7 +159,14 @@ def test_a_study_writes_every_file(finished):
 def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
     page = check_page(finished[1])
     text = "\n".join(page.texts)
-    for expected in (EVIL, "日本語 $x$.png", "</td><script>", "truncated", "simlab study <b>", "99 entries"):
+    for expected in (
+        EVIL,
+        "日本語 $x$.png",
+        "</td><script>",
+        "truncated",
+        "simlab study <b>",
+        "99 entries",
+    ):
         assert expected in text
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 14
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
@@ -138,7 +178,10 @@ def test_the_numbers_in_the_sentences_are_those_of_the_table(finished):
     metrics = sl.evaluate(scores)
     assert story.headline(metrics) == "roc_auc"  # 80 non-copies cannot show an FPR of 0.01
     ranked = sl.evaluation.rank(scores, metric="roc_auc", n_resamples=300)
-    assert f"By ROC AUC, {ranked['method'][0]} is first: {ranked['value'][0]:.2f} [{ranked['low'][0]:.2f}, " in text
+    assert (
+        f"By ROC AUC, {ranked['method'][0]} is first: {ranked['value'][0]:.2f} [{ranked['low'][0]:.2f}, "
+        in text
+    )
     assert f"tell it apart from {ranked['method'][1]} {ranked['value'][1]:.2f}." in text
     assert "1 of 100 pairs could not be compared" in text
     assert "akaze (3 pairs)" in text
@@ -170,7 +213,15 @@ def test_a_second_study_in_the_same_folder_gives_the_same_files(unrendered, tmp_
 
 
 @pytest.mark.parametrize(
-    "case", ["labels only", "copies only", "non-copies only", "nothing usable", "nothing weighs", "one method"]
+    "case",
+    [
+        "labels only",
+        "copies only",
+        "non-copies only",
+        "nothing usable",
+        "nothing weighs",
+        "one method",
+    ],
 )
 def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
     scores = score_table(["a", "b", "c"], specs=[""] if case == "labels only" else ["crop"])
@@ -197,9 +248,17 @@ def test_a_study_says_which_labels_and_which_method_to_look_at(unrendered, tmp_p
     path = report.study(scores, tmp_path / "out", root=tmp_path)
     text = " ".join(" ".join(check_page(path).texts).split())
     audit = pd.read_csv(path.parent / "label_audit.csv")
-    assert audit.loc[0, ["finding", "reference", "query"]].tolist() == ["non-copy like a copy", "5.png", "7.png"]
-    assert "contradicts the label of 1 pair: copies that are unlike each other (0), non-copies" in text
-    assert {"label_audit.png", "complementarity.png"} <= {file.name for file in (path.parent / "figures").iterdir()}
+    assert audit.loc[0, ["finding", "reference", "query"]].tolist() == [
+        "non-copy like a copy",
+        "5.png",
+        "7.png",
+    ]
+    assert (
+        "contradicts the label of 1 pair: copies that are unlike each other (0), non-copies" in text
+    )
+    assert {"label_audit.png", "complementarity.png"} <= {
+        file.name for file in (path.parent / "figures").iterdir()
+    }
     shares = pd.read_csv(path.parent / "complementarity.csv").set_index(["method", "other"])
     assert shares.loc[("phash", "akaze"), ["n_misses", "share"]].tolist() == [1, 1]
     assert "akaze against phash, on the same resamples of the source pictures: undecided." in text
@@ -211,11 +270,17 @@ def test_a_study_says_which_labels_and_which_method_to_look_at(unrendered, tmp_p
 
 def test_photographs_are_held_as_jpeg_and_drawings_as_png(tmp_path):
     photo, drawing = (tmp_path / name for name in ("photo.png", "drawing.png"))
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(photo)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(
+        photo
+    )
     Image.new("RGB", (300, 300), "white").save(drawing)
-    figures = [report.Figure(path.read_bytes(), "alt", "caption", width=100) for path in (photo, drawing)]
+    figures = [
+        report.Figure(path.read_bytes(), "alt", "caption", width=100) for path in (photo, drawing)
+    ]
     parts = [report.Section("Heading", figures=figures)]
-    page = check_page(report.write_report(tmp_path / "page.html", title="t", lead="l", sections=parts, run={}))
+    page = check_page(
+        report.write_report(tmp_path / "page.html", title="t", lead="l", sections=parts, run={})
+    )
     sources = [attributes["src"][:15] for tag, attributes in page.tags if tag == "img"]
     assert sources == ["data:image/jpeg", "data:image/png;"]
     assert {attributes["width"] for tag, attributes in page.tags if tag == "img"} == {"100"}
@@ -235,7 +300,9 @@ def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatc
     done = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *a, name=name, real=real: done.append(name) or real(*a))
+        monkeypatch.setattr(
+            os, name, lambda *a, name=name, real=real: done.append(name) or real(*a)
+        )
     (tmp_path / ".partial-left").mkdir()  # by a run that was killed
     with report.whole(tmp_path) as folder:
         for name in ("a.csv", "report.html", "z.csv"):
@@ -248,10 +315,17 @@ def test_a_page_of_its_own(tmp_path):
     png = b"\x89PNG\r\n\x1a\n"
     table = pd.DataFrame({EVIL: ["<b>", "\udcff"], "n": [1234, 5], "share": [0.25, np.nan]})
     parts = [
-        report.Section("<h2>", "one\n\ntwo & three", [report.Figure(png, 'a "quoted" alt', "<i>")], [(table, "<u>")]),
+        report.Section(
+            "<h2>",
+            "one\n\ntwo & three",
+            [report.Figure(png, 'a "quoted" alt', "<i>")],
+            [(table, "<u>")],
+        ),
         report.Section("Long", tables=[(pd.DataFrame({"i": range(1000)}), "many rows")]),
     ]
-    path = report.write_report(tmp_path / "page.html", title=EVIL, lead="Lead\n\nMore", sections=parts, run={"seed": 1})
+    path = report.write_report(
+        tmp_path / "page.html", title=EVIL, lead="Lead\n\nMore", sections=parts, run={"seed": 1}
+    )
     page = check_page(path)
     texts = [text.strip() for text in page.texts if text.strip()]
     markup = {EVIL, "<h2>", "<i>", "<u>", "<b>"}
@@ -263,7 +337,9 @@ def test_a_page_of_its_own(tmp_path):
 
 def test_spreadsheets_take_no_name_for_a_formula_and_nothing_is_lost(tmp_path):
     names = ["=1+1", "+a", "-a", "@a", "\ta", "\na", "'=a", "''+", "'a", "a", "", "日本"]
-    path = write_csv(pd.DataFrame({"name": names, "value": np.arange(len(names)) - 5.5}), tmp_path / "t.csv")
+    path = write_csv(
+        pd.DataFrame({"name": names, "value": np.arange(len(names)) - 5.5}), tmp_path / "t.csv"
+    )
     found = pd.read_csv(path, keep_default_na=False)
     assert not found["name"].str.match(r"[=+\-@\t\r\n]").any()
     back = found["name"].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
@@ -279,7 +355,10 @@ def test_an_ensemble_tells_its_weights_what_each_method_adds_and_new_kinds():
     shares = ensemble.weights_.sort_values("share", ascending=False)
     assert weights.tables[0][0]["method"].tolist() == shares["method"].tolist()
     first = shares.iloc[0]
-    assert weights.tables[0][0].iloc[0, 1] == f"{first['share']:.2f} [{first['low']:.2f}, {first['high']:.2f}]"
+    assert (
+        weights.tables[0][0].iloc[0, 1]
+        == f"{first['share']:.2f} [{first['low']:.2f}, {first['high']:.2f}]"
+    )
     (ablation, _), (kinds, _) = each.tables
     assert ablation["without"].tolist() == ["phash", "akaze"]
     assert set(kinds["kind"]) == {sl.perturb.kind(spec) for spec in SPECS}
@@ -287,8 +366,16 @@ def test_an_ensemble_tells_its_weights_what_each_method_adds_and_new_kinds():
 
 
 def test_a_method_far_ahead_is_told_apart():
-    ranked = pd.DataFrame({"method": ["akaze", "sift", "phash"], "metric": "tpr@fpr=0.01", "value": [0.96, 0.95, 0.5],
-                           "low": [0.9, 0.9, 0.4], "high": [0.99, 0.97, 0.6], "tier": [1, 1, 2]})  # fmt: skip
+    ranked = pd.DataFrame(
+        {
+            "method": ["akaze", "sift", "phash"],
+            "metric": "tpr@fpr=0.01",
+            "value": [0.96, 0.95, 0.5],
+            "low": [0.9, 0.9, 0.4],
+            "high": [0.99, 0.97, 0.6],
+            "tier": [1, 1, 2],
+        }
+    )
     assert story.lead(ranked) == (
         "At one false alarm in 100 non-copies, akaze finds 0.96 [0.90, 0.99] of all copies. "
         "These pictures are too few to tell it apart from sift 0.95. Behind: phash 0.50."
@@ -296,8 +383,18 @@ def test_a_method_far_ahead_is_told_apart():
 
 
 def test_kinds_are_told_by_how_the_methods_differ():
-    values = {"jpeg": [1, 0.99], "crop": [0.97, 0.2], "blur": [0.8, 0.75], "mirror": [0.1, 0.0], "": [1, 1]}
-    rows = [(kind, method, value) for kind, pair in values.items() for method, value in zip("ab", pair, strict=True)]
+    values = {
+        "jpeg": [1, 0.99],
+        "crop": [0.97, 0.2],
+        "blur": [0.8, 0.75],
+        "mirror": [0.1, 0.0],
+        "": [1, 1],
+    }
+    rows = [
+        (kind, method, value)
+        for kind, pair in values.items()
+        for method, value in zip("ab", pair, strict=True)
+    ]
     kinds = pd.DataFrame(rows, columns=["group", "method", "value"]).assign(metric="roc_auc")
     assert story.by_kind(kinds, "roc_auc") == (
         "Every method finds nearly all copies (0.95 or more) of these kinds: jpeg, unchanged. "

@@ -113,10 +113,20 @@ def forbid(monkeypatch, module, name):
 
 
 def test_every_row_is_in_its_place_with_what_it_came_with(pairs, scores):
-    assert list(scores) == [*tables.SCORE_COLUMNS, "phash", "dhash(hash_size=4)", "akaze", "phash(mirror=True)"]
+    assert list(scores) == [
+        *tables.SCORE_COLUMNS,
+        "phash",
+        "dhash(hash_size=4)",
+        "akaze",
+        "phash(mirror=True)",
+    ]
     assert len(scores) == len(pairs)
     equal(scores[list(pairs)], pairs)
-    assert scores.attrs["methods"] == tables.method_columns(scores) == list(scores)[len(tables.SCORE_COLUMNS) :]
+    assert (
+        scores.attrs["methods"]
+        == tables.method_columns(scores)
+        == list(scores)[len(tables.SCORE_COLUMNS) :]
+    )
     assert scores.attrs["root"] == pairs.attrs["root"]
 
 
@@ -125,7 +135,9 @@ def test_a_distance_is_nan_if_and_only_if_the_row_is_an_error(scores):
     assert unusable.any() and scores["status"].eq("error").equals(unusable)
     nan = scores[tables.method_columns(scores)].isna()
     assert nan.all(axis=1).equals(unusable) and nan.any(axis=1).equals(unusable)
-    assert scores["error"].ne("").equals(unusable) and scores.loc[unusable, "no_evidence"].eq("").all()
+    assert (
+        scores["error"].ne("").equals(unusable) and scores.loc[unusable, "no_evidence"].eq("").all()
+    )
     reasons = scores.loc[unusable, "error"]
     assert reasons.str.match(r"(reference|query): not a picture").all()
 
@@ -149,7 +161,9 @@ def test_distances_are_what_the_methods_give(folder, scores):
 
 def test_an_empty_table_gives_an_empty_table(pairs):
     found = score(pairs.iloc[:0])
-    assert len(found) == 0 and tables.method_columns(found) == tables.method_columns(score(pairs.iloc[:1]))
+    assert len(found) == 0 and tables.method_columns(found) == tables.method_columns(
+        score(pairs.iloc[:1])
+    )
 
 
 def test_repeated_rows_have_repeated_scores(pairs, scores, tmp_path, monkeypatch):
@@ -181,7 +195,11 @@ def test_both_sides_may_be_perturbed(folder):
 
 def test_wrong_names_are_refused_before_any_work(pairs, monkeypatch):
     forbid(monkeypatch, features, "read_bytes")
-    for wanted, words in (("phas", "did you mean 'phash'"), ("phash(size=8)", "hash_size"), ([], "no method")):
+    for wanted, words in (
+        ("phas", "did you mean 'phash'"),
+        ("phash(size=8)", "hash_size"),
+        ([], "no method"),
+    ):
         with pytest.raises(ValueError, match=words):
             score(pairs, wanted)
     with pytest.raises(ValueError, match="unknown perturbation 'krop'"):
@@ -210,7 +228,9 @@ def without_order(no_evidence):
 
 def test_a_run_in_two_halves_is_the_whole_run(pairs, scores, tmp_path):
     half = len(pairs) // 2
-    parts = [score(part, cache=tmp_path / "c.sqlite") for part in (pairs.iloc[:half], pairs.iloc[half:])]
+    parts = [
+        score(part, cache=tmp_path / "c.sqlite") for part in (pairs.iloc[:half], pairs.iloc[half:])
+    ]
     equal(pd.concat(parts), scores)
     equal(score(pairs, cache=tmp_path / "c.sqlite"), scores)
 
@@ -218,7 +238,11 @@ def test_a_run_in_two_halves_is_the_whole_run(pairs, scores, tmp_path):
 def test_a_second_run_makes_and_matches_nothing(pairs, scores, tmp_path, monkeypatch):
     usable = pairs[(pairs["reference"] != "text.jpg") & (pairs["query"] != "text.jpg")]
     first = score(usable, cache=tmp_path / "c.sqlite")
-    for module, name in ((features, "_extract_source"), (scoring, "_match_chunk"), (features, "read_image")):
+    for module, name in (
+        (features, "_extract_source"),
+        (scoring, "_match_chunk"),
+        (features, "read_image"),
+    ):
         forbid(monkeypatch, module, name)
     equal(score(usable, cache=tmp_path / "c.sqlite"), first)
     equal(first, scores.loc[usable.index])
@@ -242,7 +266,10 @@ def test_each_source_is_decoded_once(pairs, monkeypatch):
     reads, read = [], features.read_image
     monkeypatch.setattr(features, "read_image", lambda data: reads.append(1) or read(data))
     score(pairs)
-    files = {(Path(pairs.attrs["root"]) / name).read_bytes() for name in [*pairs["reference"], *pairs["query"]]}
+    files = {
+        (Path(pairs.attrs["root"]) / name).read_bytes()
+        for name in [*pairs["reference"], *pairs["query"]]
+    }
     assert len(reads) == len(files)
 
 
@@ -255,10 +282,13 @@ def test_hash_seeds_change_nothing(folder, tmp_path):
     runs = [
         subprocess.run(
             [sys.executable, "-c", script, folder],
-            cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
-    ]  # fmt: skip
+    ]
     assert runs[0] == runs[1] and len(runs[0]) > 60
 
 
@@ -281,7 +311,9 @@ def test_a_cache_that_cannot_be_written_changes_nothing(pairs, scores, tmp_path,
     access = os.access
     monkeypatch.setattr(os, "access", lambda p, mode: Path(p) != path and access(p, mode))
     made, extract = [], features.extract_all
-    monkeypatch.setattr(features, "extract_all", lambda image, wanted: made.append(1) or extract(image, wanted))
+    monkeypatch.setattr(
+        features, "extract_all", lambda image, wanted: made.append(1) or extract(image, wanted)
+    )
     with pytest.warns(UserWarning, match="read-only"):
         equal(score(pairs, cache=path), scores)
     assert path.read_bytes() == before
@@ -290,7 +322,9 @@ def test_a_cache_that_cannot_be_written_changes_nothing(pairs, scores, tmp_path,
 
 def features_of(pairs):
     """The variants that a pair table needs."""
-    return {(row.query, row.perturbation) for row in pairs.itertuples()} | {(name, "") for name in pairs["reference"]}
+    return {(row.query, row.perturbation) for row in pairs.itertuples()} | {
+        (name, "") for name in pairs["reference"]
+    }
 
 
 class WriteFailed(Exception):
@@ -317,7 +351,10 @@ def test_whichever_write_fails_running_again_gives_the_same(pairs, scores, tmp_p
         except WriteFailed:
             monkeypatch.setattr(Cache, "put", put)
             found = score(pairs, "phash, akaze", cache=path)
-        equal(found[["status", "error", "phash", "akaze"]], scores[["status", "error", "phash", "akaze"]])
+        equal(
+            found[["status", "error", "phash", "akaze"]],
+            scores[["status", "error", "phash", "akaze"]],
+        )
     assert n > 10
 
 
@@ -368,9 +405,12 @@ def test_a_run_that_is_stopped_ends_at_once_and_leaves_its_work(blow, folder, tm
     path = tmp_path / "c.sqlite"
     with open(tmp_path / "output", "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, folder, path], cwd=ROOT, stdout=output, stderr=output,
+            [sys.executable, "-c", INTERRUPTED, folder, path],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         until(lambda: path.exists() and rows_of(path) > 3, 60)
         start = time.perf_counter()
@@ -388,7 +428,9 @@ def test_a_run_that_is_stopped_ends_at_once_and_leaves_its_work(blow, folder, tm
 def test_a_dask_cluster_gives_the_same_table(pairs, scores, registries):
     distributed = pytest.importorskip("distributed")
     # in this process: nothing is sent, though Dask asks for the machine's address
-    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    )
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         equal(score(pairs, n_jobs=-1), scores)
 
@@ -399,9 +441,11 @@ def test_a_dask_cluster_gives_the_same_table(pairs, scores, registries):
 @pytest.mark.parametrize("name", EVERY)
 def test_equal_pixels_are_zero_for_every_method(name, folder):
     rows = pair(
-        ("0.png", "0 again.bmp"), ("black.png", "black again.png"), ("tiny 8.png", "tiny 8.png"),
+        ("0.png", "0 again.bmp"),
+        ("black.png", "black again.png"),
+        ("tiny 8.png", "tiny 8.png"),
         ("0.png", "0.png", "mirror+mirror"),
-    )  # fmt: skip
+    )
     found = score(rows, name, root=folder)
     assert found[name].tolist() == [0, 0, 0, 0] and found["no_evidence"].eq("").all()
     for a, b in ((textured(0), textured(0)), (flat(9), flat(9))):
@@ -412,18 +456,27 @@ def test_equal_pixels_are_zero_for_every_method(name, folder):
 @pytest.mark.parametrize("name", EVERY)
 def test_a_flat_side_is_no_evidence_and_the_maximum(name, folder):
     rows = pair(
-        ("black.png", "0.png"), ("0.png", "black.png"), ("black.png", "white.png"), ("0.png", "black.png", "mirror")
+        ("black.png", "0.png"),
+        ("0.png", "black.png"),
+        ("black.png", "white.png"),
+        ("0.png", "black.png", "mirror"),
     )
     found = score(rows, name, root=folder)
     assert found[name].eq(methods.get(name).maximum).all() and found["no_evidence"].eq(name).all()
     row = distances(flat(0), flat(255), name)
-    assert row[name].tolist() == [methods.get(name).maximum] and row["no_evidence"].tolist() == [name]
+    assert row[name].tolist() == [methods.get(name).maximum] and row["no_evidence"].tolist() == [
+        name
+    ]
 
 
 def test_tiny_pictures_have_hashes_and_no_keypoints(folder):
     rows = pair(("tiny 8.png", "tiny 9.png"), ("tiny 8.png", "0.png"), ("0.png", "tiny 8.png"))
     found = score(rows, "phash, akaze, orb", root=folder)
-    assert found["akaze"].eq(486).all() and found["orb"].eq(256).all() and found["phash"].between(1, 63).all()
+    assert (
+        found["akaze"].eq(486).all()
+        and found["orb"].eq(256).all()
+        and found["phash"].between(1, 63).all()
+    )
     assert found["no_evidence"].eq("akaze;orb").all()
 
 
@@ -434,13 +487,22 @@ def test_keypoints_that_match_nothing_are_evidence(folder):
 
 @pytest.mark.parametrize("name", ["phash", "dhash", "akaze", "akaze_inliers"])
 def test_mirror_takes_the_nearer_of_two(name, folder):
-    rows = pair(("0.png", "0.png", "mirror"), ("0.png", "0.png", "crop(area=0.8)"), ("0.png", "1.png"))
+    rows = pair(
+        ("0.png", "0.png", "mirror"), ("0.png", "0.png", "crop(area=0.8)"), ("0.png", "1.png")
+    )
     found = score(rows, [name, f"{name}(mirror=True)"], root=folder)
     plain, mirrored = found[name], found[f"{name}(mirror=True)"]
     image, other = textured(0), textured(1)
-    assert mirrored[0] == distances(image, ImageOps.mirror(ImageOps.mirror(image)), name)[name].iloc[0] == 0 < plain[0]
+    assert (
+        mirrored[0]
+        == distances(image, ImageOps.mirror(ImageOps.mirror(image)), name)[name].iloc[0]
+        == 0
+        < plain[0]
+    )
     assert mirrored[1] == min(plain[1], mirrored[1]) and mirrored[2] <= plain[2]
-    assert mirrored[2] == min(plain[2], distances(image, ImageOps.mirror(other), name)[name].iloc[0])
+    assert mirrored[2] == min(
+        plain[2], distances(image, ImageOps.mirror(other), name)[name].iloc[0]
+    )
 
 
 def test_mirror_images_are_made_of_queries_only(folder, monkeypatch):
@@ -471,7 +533,11 @@ def test_a_users_method_and_perturbation_work_in_other_processes(n_jobs, folder,
     perturb.register(severity=lambda levels: levels)(darker)
     rows = pair(("0.png", "0.png", "darker(levels=20)"), ("0.png", "1.png"), ("0.png", "black.png"))
     found = score(rows, "own, phash", root=folder, n_jobs=n_jobs)
-    assert found["status"].eq("ok").all() and 15 < found["own"][0] <= 20 and found["no_evidence"][2] == "own;phash"
+    assert (
+        found["status"].eq("ok").all()
+        and 15 < found["own"][0] <= 20
+        and found["no_evidence"][2] == "own;phash"
+    )
     means = [np.asarray(textured(n), dtype=float).mean(axis=(0, 1)) for n in (0, 1)]
     assert found["own"][1] == np.abs(means[0] - means[1]).max()
 
@@ -489,7 +555,11 @@ def test_a_method_that_fails_on_a_picture_costs_its_rows(pairs, scores, registri
     found = score(pairs, ["phash", "own"])
     plain = pairs["reference"].eq("1.png")  # queries are perturbed
     assert found["status"].eq("error").equals(plain | scores["status"].eq("error"))
-    assert found.loc[plain & scores["status"].eq("ok"), "error"].str.endswith("ZeroDivisionError: no light").all()
+    assert (
+        found.loc[plain & scores["status"].eq("ok"), "error"]
+        .str.endswith("ZeroDivisionError: no light")
+        .all()
+    )
     assert found.loc[~plain, "phash"].equals(scores.loc[~plain, "phash"])
 
 
@@ -511,12 +581,16 @@ def test_a_distance_that_fails_costs_its_pair(answer, words, folder, tmp_path, r
     def failing(a, b):
         return eval(answer) if distance(a, b) > limit else distance(a, b)
 
-    rows = pair(("0.png", "0.png", "recompress(quality=95)"), ("0.png", "1.png"), ("1.png", "1.png"))
+    rows = pair(
+        ("0.png", "0.png", "recompress(quality=95)"), ("0.png", "1.png"), ("1.png", "1.png")
+    )
     methods.register("own", feature, distance=failing, maximum=255)
     found = score(rows, "own, phash", root=folder, cache=tmp_path / "c.sqlite")
     assert found["status"].tolist() == ["ok", "error", "ok"]
     assert found["error"].str.contains(f"own: .*{words}").tolist() == [False, True, False]
-    assert found.loc[1, ["own", "phash"]].isna().all() and found.loc[[0, 2], ["own", "phash"]].notna().all(axis=None)
+    assert found.loc[1, ["own", "phash"]].isna().all() and found.loc[
+        [0, 2], ["own", "phash"]
+    ].notna().all(axis=None)
     methods.register("own", feature, distance=distance, maximum=255, replace=True)
     assert score(rows, "own", root=folder, cache=tmp_path / "c.sqlite")["status"].eq("ok").all()
 
@@ -525,7 +599,9 @@ def test_a_distance_of_many_that_fails_falls_back_to_pairs(folder, registries):
     names = defined(MEAN)
 
     def sides(image):
-        return np.full(image.size, image.getpixel((0, 0))[0])  # of pictures of different size, which do not stack
+        return np.full(
+            image.size, image.getpixel((0, 0))[0]
+        )  # of pictures of different size, which do not stack
 
     def apart(a, b):
         return 0.25 if a.shape == b.shape else [][len(a)]
@@ -533,21 +609,31 @@ def test_a_distance_of_many_that_fails_falls_back_to_pairs(folder, registries):
     def never(stack, i, j):
         raise RuntimeError
 
-    methods.register("sides", sides, distance=apart, compare_many=lambda stack, i, j: 0.25 + 0 * i, maximum=1)
-    methods.register("own", names["feature"], distance=names["distance"], compare_many=never, maximum=255)
+    methods.register(
+        "sides", sides, distance=apart, compare_many=lambda stack, i, j: 0.25 + 0 * i, maximum=1
+    )
+    methods.register(
+        "own", names["feature"], distance=names["distance"], compare_many=never, maximum=255
+    )
     rows = pair(("0.png", "1.png"), ("0.png", "tiny 8.png"), ("0.png", "0.png"))
     found = score(rows, "sides, own", root=folder)
-    assert found["status"].tolist() == ["ok", "error", "ok"] and found["sides"].tolist()[::2] == [0.25, 0]
+    assert found["status"].tolist() == ["ok", "error", "ok"] and found["sides"].tolist()[::2] == [
+        0.25,
+        0,
+    ]
     assert found["error"][1] == "sides: IndexError: list index out of range" and found["own"][0] > 1
 
 
 def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, registries, tmp_path):
-    names = defined(MEAN + """
+    names = defined(
+        MEAN
+        + """
     def fatal(image):
         if image.size == (12, 12):
             os._exit(1)
         return feature(image)
-    """)  # fmt: skip
+    """
+    )
     methods.register("own", names["fatal"], distance=names["distance"], maximum=255)
     found = score(pairs, "own, phash", n_jobs=2, cache=tmp_path / "c.sqlite")
     dead = pairs["reference"].str.startswith("tiny") | pairs["query"].str.startswith("tiny")
@@ -558,20 +644,29 @@ def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, re
     alone = pair(("tiny 8.png", "0.png"), ("0.png", "1.png"))
     again = score(alone, "own, phash", root=folder, n_jobs=2, cache=tmp_path / "c.sqlite")
     assert again["status"].tolist() == ["error", "ok"]
-    assert preview(pair(("tiny 8.png", "tiny 8.png")), "own", root=folder, n_jobs=2).endswith("about 0 s")
+    assert preview(pair(("tiny 8.png", "tiny 8.png")), "own", root=folder, n_jobs=2).endswith(
+        "about 0 s"
+    )
 
 
 def test_a_process_that_dies_in_matching_costs_exactly_its_pair(folder, registries, monkeypatch):
-    names = defined(MEAN + """
+    names = defined(
+        MEAN
+        + """
     def fatal(a, b):
         if min(a.sum(), b.sum()) < 1:
             os._exit(1)
         return distance(a, b)
-    """)  # fmt: skip
+    """
+    )
     nearly_black = Image.new("RGB", (50, 50))
     nearly_black.putpixel((3, 3), (255, 255, 255))
     nearly_black.save(folder / "nearly black.gif")
-    rows = pair(*(("0.png", f"{n}.png") for n in (1, 2, 3)), ("0.png", "nearly black.gif"), ("1.png", "2.png"))
+    rows = pair(
+        *(("0.png", f"{n}.png") for n in (1, 2, 3)),
+        ("0.png", "nearly black.gif"),
+        ("1.png", "2.png"),
+    )
     monkeypatch.setattr(scoring, "CHUNK", 3)
     methods.register("own", names["feature"], distance=names["fatal"], maximum=255)
     found = score(rows, "own, phash", root=folder, n_jobs=2)
@@ -595,7 +690,11 @@ def test_files_that_vanish_or_change_cost_exactly_their_rows(n_jobs, tmp_path, m
     found = score(pairs, "phash, akaze", n_jobs=n_jobs)
     hit = pairs["reference"].isin(["1.png", "2.png"]) | pairs["query"].isin(["1.png", "2.png"])
     assert found["status"].eq("error").equals(hit) and len(found) == len(pairs)
-    assert found.loc[hit, "error"].str.contains("no such file|the file changed while it was being read").all()
+    assert (
+        found.loc[hit, "error"]
+        .str.contains("no such file|the file changed while it was being read")
+        .all()
+    )
 
 
 def test_a_feature_that_is_lost_for_good_is_an_error_not_a_distance(tmp_path, monkeypatch):
@@ -611,7 +710,9 @@ def test_a_feature_that_is_lost_for_good_is_an_error_not_a_distance(tmp_path, mo
 
     monkeypatch.setattr(features.Store, "make", then_lose)
     found = score(pair(("0.png", "1.png"), ("0.png", "2.png")), "phash, akaze", root=tmp_path)
-    assert found["status"].tolist() == ["error", "ok"] and found["error"][0] == "query: no such file"
+    assert (
+        found["status"].tolist() == ["error", "ok"] and found["error"][0] == "query: no such file"
+    )
     assert found[["phash", "akaze"]].notna().all(axis=1).tolist() == [False, True]
 
 
@@ -630,15 +731,22 @@ def test_distances_takes_whatever_read_image_takes(folder):
 def test_preview_says_how_much_and_how_long(pairs):
     text = preview(pairs, METHODS, n_jobs=1)
     variants = len(features_of(pairs))
-    assert text.startswith(f"{len(pairs)} pairs of {variants} pictures, about ") and text[-1] in "snh"
-    assert preview(pairs.assign(reference="absent.png", query="absent.png", perturbation="")).endswith(" 0 s")
+    assert (
+        text.startswith(f"{len(pairs)} pairs of {variants} pictures, about ") and text[-1] in "snh"
+    )
+    assert preview(
+        pairs.assign(reference="absent.png", query="absent.png", perturbation="")
+    ).endswith(" 0 s")
 
 
 def test_the_result_survives_a_csv(scores, tmp_path):
     scores.to_csv(tmp_path / "scores.csv", index=False)
     back = tables.read_scores(tmp_path / "scores.csv")
     for name in scores:
-        assert back[name].tolist() == scores[name].tolist() or (back[name].isna() == scores[name].isna()).all()
+        assert (
+            back[name].tolist() == scores[name].tolist()
+            or (back[name].isna() == scores[name].isna()).all()
+        )
     assert tables.method_columns(back) == tables.method_columns(scores)
     names = tables.method_columns(scores)
     assert np.array_equal(back[names].to_numpy(), scores[names].to_numpy(), equal_nan=True)
@@ -659,5 +767,7 @@ def test_designs_differ_in_their_negatives_alone(folder, tmp_path):
     assert list(designs) == ["original-variant", "variant-variant", "original-original"]
     for design, scores in designs.items():
         pairs = sl.make_pairs(images, ["mirror", "crop"], negatives=5, design=design, seed=3)
-        pd.testing.assert_frame_equal(scores, score_pairs(pairs, "phash, dhash", n_jobs=1, progress=False))
+        pd.testing.assert_frame_equal(
+            scores, score_pairs(pairs, "phash, dhash", n_jobs=1, progress=False)
+        )
     assert len(sl.evaluation.compare_designs(designs, metric="roc_auc")) == 6

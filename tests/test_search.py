@@ -13,28 +13,65 @@ import simlab as sl
 from simlab import cli, search
 from simlab.cache import pack
 
-NAMES = ["astronaut", "cat", "coffee", "rocket", "retina", "coins", "city", "julia", "brick", "deep_field"]
+NAMES = [
+    "astronaut",
+    "cat",
+    "coffee",
+    "rocket",
+    "retina",
+    "coins",
+    "city",
+    "julia",
+    "brick",
+    "deep_field",
+]
 PLANTED = {
-    "astronaut": "crop(area=0.4)", "cat": "rotate(degrees=20)", "coffee": "rotate(degrees=90)",
-    "rocket": "recompress(quality=10)", "coins": "text(length=30)", "city": "resize(scale=0.5)",
-}  # fmt: skip
+    "astronaut": "crop(area=0.4)",
+    "cat": "rotate(degrees=20)",
+    "coffee": "rotate(degrees=90)",
+    "rocket": "recompress(quality=10)",
+    "coins": "text(length=30)",
+    "city": "resize(scale=0.5)",
+}
 
 
 def recipe(methods=("phash", "dhash", "akaze_inliers")):
     """An ensemble fitted to distances such as these methods give to copies and to others."""
     rng, n = np.random.default_rng(0), 600
     copy = np.arange(n) < n // 2
-    near = {"phash": 10, "dhash": 10, "akaze_inliers": 0.4, "sift": 100, "phash(mirror=True)": 10, "correlation": 0.4}
-    far = {"phash": (20, 40), "dhash": (20, 40), "akaze_inliers": (0.9, 1.0), "sift": (300, 400),
-           "phash(mirror=True)": (18, 34), "correlation": (0.7, 1.3)}  # fmt: skip
-    hit = rng.random((n, len(methods))) < 0.8  # a copy that a method does not see looks like any other picture
+    near = {
+        "phash": 10,
+        "dhash": 10,
+        "akaze_inliers": 0.4,
+        "sift": 100,
+        "phash(mirror=True)": 10,
+        "correlation": 0.4,
+    }
+    far = {
+        "phash": (20, 40),
+        "dhash": (20, 40),
+        "akaze_inliers": (0.9, 1.0),
+        "sift": (300, 400),
+        "phash(mirror=True)": (18, 34),
+        "correlation": (0.7, 1.3),
+    }
+    hit = (
+        rng.random((n, len(methods))) < 0.8
+    )  # a copy that a method does not see looks like any other picture
     columns = {
-        method: np.where(copy & hit[:, at], rng.uniform(0, near[method], n), rng.uniform(*far[method], n))
+        method: np.where(
+            copy & hit[:, at], rng.uniform(0, near[method], n), rng.uniform(*far[method], n)
+        )
         for at, method in enumerate(methods)
     }
-    sources = [f"s{at % 30}" for at in range(n)], [f"s{(at if c else at + 7) % 30}" for at, c in enumerate(copy)]
+    sources = (
+        [f"s{at % 30}" for at in range(n)],
+        [f"s{(at if c else at + 7) % 30}" for at, c in enumerate(copy)],
+    )
     table = pd.DataFrame({"reference": sources[0], "query": sources[1], "label": copy.astype(int)})
-    table = table.assign(source_reference=sources[0], source_query=sources[1], weight=1.0, status="ok", error="")
+    table = table.assign(
+        source_reference=sources[0], source_query=sources[1], weight=1.0, status="ok", error=""
+    )
     table = table.assign(no_evidence="", **columns)
     table.attrs["methods"] = list(methods)
     return sl.Ensemble(n_resamples=2).fit(table)
@@ -91,8 +128,15 @@ def test_identical_files_come_first_and_are_certain(found):
 
 def test_columns_say_how_sure_and_who_agreed(found):
     assert list(found)[:8] == [
-        "reference", "query", "identical", "distance", "probability", "agreed", "low_information", "no_evidence",
-    ]  # fmt: skip
+        "reference",
+        "query",
+        "identical",
+        "distance",
+        "probability",
+        "agreed",
+        "low_information",
+        "no_evidence",
+    ]
     assert list(found)[8:] == ["phash", "dhash", "akaze_inliers"]
     turned = found[found["query"] == "copies/coffee.jpg"].iloc[0]
     assert turned["agreed"] == "akaze_inliers"  # no hash sees a quarter turn
@@ -132,7 +176,9 @@ def test_probability_follows_the_prior(folder, fitted, cache):
     rare = rare.set_index(["reference", "query"])["probability"]
     common = common.set_index(["reference", "query"])["probability"].reindex(rare.index)
     assert (rare <= common).all() and (rare < common).any()
-    assert len(sl.find_copies(folder, fitted, prior=1e-9, **options | {"threshold": 0.01})) < len(common)
+    assert len(sl.find_copies(folder, fitted, prior=1e-9, **options | {"threshold": 0.01})) < len(
+        common
+    )
 
 
 def test_flat_pictures_are_never_sure(tmp_path, fitted):
@@ -159,7 +205,9 @@ def test_nearly_empty_pictures_are_not_sure(tmp_path, fitted):
 
 def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
     gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
-    image = sl.perturb.apply(sl.read_image(folder / "deep_field.png"), "crop(area=0.5)+rotate(degrees=10)")
+    image = sl.perturb.apply(
+        sl.read_image(folder / "deep_field.png"), "crop(area=0.5)+rotate(degrees=10)"
+    )
     table = gallery.query(image, top=3)
     assert table["file"].iloc[0] == "deep_field.png" and table["probability"].iloc[0] > 0.5
     assert len(table) <= 3 and list(table)[-3:] == ["phash", "dhash", "akaze_inliers"]
@@ -180,11 +228,17 @@ def test_gallery_has_no_copy_of_a_stranger(folder, fitted, cache):
 
 
 def test_queries_against_a_folder(folder, fitted, cache, tmp_path):
-    sl.perturb.apply(sl.read_image(folder / "cat.png"), "crop(area=0.5)").save(tmp_path / "query.png")
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "crop(area=0.5)").save(
+        tmp_path / "query.png"
+    )
     (tmp_path / "bad.png").write_bytes(b"")
     options = {"cache": cache, "n_jobs": 1, "progress": False}
-    found = sl.find_copies(folder, fitted, queries=[tmp_path / "query.png", tmp_path / "bad.png"], **options)
-    assert "cat.png" in set(found["reference"]) and set(found["query"]) == {str(tmp_path / "query.png")}
+    found = sl.find_copies(
+        folder, fitted, queries=[tmp_path / "query.png", tmp_path / "bad.png"], **options
+    )
+    assert "cat.png" in set(found["reference"]) and set(found["query"]) == {
+        str(tmp_path / "query.png")
+    }
     assert str(tmp_path / "bad.png") in found.attrs["errors"]
     with pytest.raises(ValueError, match="no query could be read"):
         sl.find_copies(folder, fitted, queries=[tmp_path / "bad.png"], **options)
@@ -197,23 +251,36 @@ def test_every_picture_that_equals_the_found_one_is_listed(folder, fitted, tmp_p
     sl.read_image(folder / "cat.png").save(tmp_path / "b.bmp")
     options = {"n_jobs": 1, "progress": False}
     found = sl.Gallery(tmp_path, fitted, **options).query(tmp_path / "b.bmp")
-    assert dict(zip(found["file"], found["identical"])) == {"a.png": False, "b.bmp": True, "c.png": False}
+    assert dict(zip(found["file"], found["identical"])) == {
+        "a.png": False,
+        "b.bmp": True,
+        "c.png": False,
+    }
     listed = sl.find_copies(tmp_path, fitted, queries=[folder / "cat.png"] * 2, **options)
-    assert listed["reference"].tolist() == ["a.png", "c.png", "b.bmp"] and (listed["distance"] == 0).all()
-    assert listed.equals(sl.find_copies(tmp_path, fitted, queries=str(folder / "cat.png"), **options))
+    assert (
+        listed["reference"].tolist() == ["a.png", "c.png", "b.bmp"]
+        and (listed["distance"] == 0).all()
+    )
+    assert listed.equals(
+        sl.find_copies(tmp_path, fitted, queries=str(folder / "cat.png"), **options)
+    )
 
 
 def test_mirrored_copies_are_candidates_where_the_recipe_looks_for_them(folder, cache, tmp_path):
     for name in ("cat", "rocket", "julia"):
         shutil.copy(folder / f"{name}.png", tmp_path)
     sl.perturb.apply(sl.read_image(folder / "cat.png"), "mirror").save(tmp_path / "mirrored.png")
-    found = sl.find_copies(tmp_path, recipe(["phash(mirror=True)", "dhash"]), n_jobs=1, progress=False, threshold=0.9)
+    found = sl.find_copies(
+        tmp_path, recipe(["phash(mirror=True)", "dhash"]), n_jobs=1, progress=False, threshold=0.9
+    )
     assert pairs_of(found) == {frozenset(("cat.png", "mirrored.png"))}
 
 
 def test_pairs_that_others_link_are_compared(fitted):
     found = pd.DataFrame({"reference": ["a", "b", "x"], "query": ["b", "c", "y"]})
-    missing = search._uncompared(found, [("a", "b"), ("b", "c"), ("x", "y")], ["a", "b", "c", "x", "y", "z"])
+    missing = search._uncompared(
+        found, [("a", "b"), ("b", "c"), ("x", "y")], ["a", "b", "c", "x", "y", "z"]
+    )
     assert missing == [("a", "c")]
 
 
@@ -221,7 +288,9 @@ def test_without_a_recipe_the_default_finds_copies_of_every_kind(folder, tmp_pat
     for name in ("cat.png", "rocket.png", "julia.png", "copies/cat.jpg"):
         shutil.copy(folder / name, tmp_path)
     sl.perturb.apply(sl.read_image(folder / "rocket.png"), "mirror").save(tmp_path / "mirrored.png")
-    sl.perturb.apply(sl.read_image(folder / "julia.png"), "crop(area=0.3)").save(tmp_path / "part.png")
+    sl.perturb.apply(sl.read_image(folder / "julia.png"), "crop(area=0.3)").save(
+        tmp_path / "part.png"
+    )
     found = sl.find_copies(tmp_path, n_jobs=1, progress=False)
     expected = {("cat.png", "cat.jpg"), ("rocket.png", "mirrored.png"), ("julia.png", "part.png")}
     assert pairs_of(found) == set(map(frozenset, expected))
@@ -230,7 +299,9 @@ def test_without_a_recipe_the_default_finds_copies_of_every_kind(folder, tmp_pat
 def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypatch):
     gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
     image = sl.read_image(folder / "julia.png")
-    near, turned = (sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)"))
+    near, turned = (
+        sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)")
+    )
     every = gallery.query(near, top=search.BEST).iloc[0]
     assert every["file"] == "julia.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
     assert gallery.query(turned, top=1)["file"].tolist() == ["julia.png"]
@@ -259,11 +330,16 @@ def test_steps_of_a_query_add_what_is_known(folder, cache):
 def test_a_correlation_alone_proposes_candidates(folder, tmp_path):
     for name in ("cat.png", "rocket.png", "white_1.png"):
         shutil.copy(folder / name, tmp_path)
-    sl.perturb.apply(sl.read_image(folder / "cat.png"), "text(length=30)").save(tmp_path / "written.png")
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "text(length=30)").save(
+        tmp_path / "written.png"
+    )
     found = sl.find_copies(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
     assert pairs_of(found) == {frozenset(("cat.png", "written.png"))}
     gallery = sl.Gallery(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
-    assert gallery.query(tmp_path / "written.png", top=2)["file"].tolist() == ["written.png", "cat.png"]
+    assert gallery.query(tmp_path / "written.png", top=2)["file"].tolist() == [
+        "written.png",
+        "cat.png",
+    ]
 
 
 def test_near_pairs_are_those_of_the_full_matrix():
@@ -284,7 +360,10 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
     noisy = [part ^ (rng.random((60, 61)) < 0.05).astype(np.uint8) for part in sets]
 
     def packed(parts):
-        return [pack((np.zeros((60, 2), np.float32), part, *np.ones((2, 60), np.float32))) for part in parts]
+        return [
+            pack((np.zeros((60, 2), np.float32), part, *np.ones((2, 60), np.float32)))
+            for part in parts
+        ]
 
     for limit in (0, 1_000_000):
         monkeypatch.setattr(search, "_FLAT", limit)
@@ -305,7 +384,9 @@ def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
     with pytest.raises(ValueError, match="cannot read the recipe"):
         sl.find_copies(folder, tmp_path / "none.json")
     with pytest.raises(ValueError, match="a hash, correlation, AKAZE or ORB"):
-        sl.find_copies([folder / "cat.png", folder / "julia.png"], recipe(["sift"]), n_jobs=1, progress=False)
+        sl.find_copies(
+            [folder / "cat.png", folder / "julia.png"], recipe(["sift"]), n_jobs=1, progress=False
+        )
 
 
 def test_command(folder, fitted, cache, tmp_path, capsys):
@@ -325,7 +406,9 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     assert before == {path: path.read_bytes() for path in folder.rglob("*.*")}
     assert " 1 unreadable pictures;" in capsys.readouterr().err
     assert set(cli.LINKAGES) == set(get_args(sl.grouping.Linkage))
-    assert cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
+    assert (
+        cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
+    )
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -340,7 +423,9 @@ def test_look_tells_size_sharpness_and_detail():
 
 def test_real_pictures_have_detail(shared_pictures):
     paths = sl.list_images(shared_pictures)[::25]
-    details = [search.look(sl.read_image(Path(shared_pictures, path)).convert("L"))[3] for path in paths]
+    details = [
+        search.look(sl.read_image(Path(shared_pictures, path)).convert("L"))[3] for path in paths
+    ]
     assert np.mean(np.array(details) > search.DETAIL) > 0.9
 
 

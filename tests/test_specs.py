@@ -14,7 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simlab import methods, perturb, specs
-from simlab.specs import Call, between, bind, canonical, checked, code_digest, complete, lookup, parse, split
+from simlab.specs import (
+    Call,
+    between,
+    bind,
+    canonical,
+    checked,
+    code_digest,
+    complete,
+    lookup,
+    parse,
+    split,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,9 +34,12 @@ NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,9}", fullmatch=True).filter(
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN = st.one_of(
-    st.booleans(), st.none(), st.integers(-(2**60), 2**60), TEXTS,
+    st.booleans(),
+    st.none(),
+    st.integers(-(2**60), 2**60),
+    TEXTS,
     st.floats(-1e15, 1e15, allow_nan=False),
-)  # fmt: skip
+)
 VALUES = st.one_of(PLAIN, st.lists(PLAIN, max_size=3).map(tuple))
 CALLS = st.builds(Call, NAMES, st.dictionaries(NAMES, VALUES, max_size=4))
 
@@ -36,8 +50,17 @@ def _is_keyword(name):
     return keyword.iskeyword(name)
 
 
-def crop(image, rng, *, area: float = 0.5, anchor: Literal["random", "center"] = "random", size: int = 3,
-         title: str | None = None, flip: bool = False, colour: tuple = (0, 0, 0)):  # fmt: skip
+def crop(
+    image,
+    rng,
+    *,
+    area: float = 0.5,
+    anchor: Literal["random", "center"] = "random",
+    size: int = 3,
+    title: str | None = None,
+    flip: bool = False,
+    colour: tuple = (0, 0, 0),
+):
     return image
 
 
@@ -67,24 +90,86 @@ def test_grammar(text, calls):
 
 
 HOSTILE = [
-    "__import__('os').system('touch canary')", "crop(area=__import__('os').system('touch canary'))",
-    "eval('1')", "exec('x')", "open('canary', 'w')", "crop(area=open('canary', 'w'))", "crop.__class__",
-    "crop(area=0.5).mirror", "(lambda: 0)()", "lambda: 0", "[crop]", "{crop}", "{'a': 1}", "(crop, mirror)",
-    "[x for x in y]", "crop if 1 else mirror", "crop or mirror", "not crop", "crop - mirror", "crop * 2", "-crop",
-    "crop == mirror", "crop + 1", "1", "'crop'", "True", "None", "...", "crop()()", "crop[0]", "f'{crop}'",
+    "__import__('os').system('touch canary')",
+    "crop(area=__import__('os').system('touch canary'))",
+    "eval('1')",
+    "exec('x')",
+    "open('canary', 'w')",
+    "crop(area=open('canary', 'w'))",
+    "crop.__class__",
+    "crop(area=0.5).mirror",
+    "(lambda: 0)()",
+    "lambda: 0",
+    "[crop]",
+    "{crop}",
+    "{'a': 1}",
+    "(crop, mirror)",
+    "[x for x in y]",
+    "crop if 1 else mirror",
+    "crop or mirror",
+    "not crop",
+    "crop - mirror",
+    "crop * 2",
+    "-crop",
+    "crop == mirror",
+    "crop + 1",
+    "1",
+    "'crop'",
+    "True",
+    "None",
+    "...",
+    "crop()()",
+    "crop[0]",
+    "f'{crop}'",
     "(x := crop)",
-    "await crop", "yield crop", "*crop", "crop(0.5)", "crop(*a)", "crop(**{'area': 1})", "crop(area=1, area=2)",
-    "crop(area=x)", "crop(area=[1])", "crop(area={1})", "crop(area={})", "crop(area=1+1)", "crop(area=1j)",
-    "crop(area=1e999)", "crop(area=-1e999)", "crop(area=b'x')", "crop(area=...)", "crop(area=f'{1}')",
+    "await crop",
+    "yield crop",
+    "*crop",
+    "crop(0.5)",
+    "crop(*a)",
+    "crop(**{'area': 1})",
+    "crop(area=1, area=2)",
+    "crop(area=x)",
+    "crop(area=[1])",
+    "crop(area={1})",
+    "crop(area={})",
+    "crop(area=1+1)",
+    "crop(area=1j)",
+    "crop(area=1e999)",
+    "crop(area=-1e999)",
+    "crop(area=b'x')",
+    "crop(area=...)",
+    "crop(area=f'{1}')",
     "crop(area='a' 'b'.c)",
-    "crop(area=(1, (2, 3)))", "crop(area=10**9)", "crop(area=" + "9" * 400 + ")", "crop(area=0x" + "f" * 100 + ")",
-    "crop(area='\\ud800')", "crop(area='\\N{no such}')", "crop(area=", "crop)", "crop(area 1)", "crop,mirror",
+    "crop(area=(1, (2, 3)))",
+    "crop(area=10**9)",
+    "crop(area=" + "9" * 400 + ")",
+    "crop(area=0x" + "f" * 100 + ")",
+    "crop(area='\\ud800')",
+    "crop(area='\\N{no such}')",
+    "crop(area=",
+    "crop)",
+    "crop(area 1)",
+    "crop,mirror",
     "crop;mirror",
-    "crop\nmirror", "import os", "crop=1", "crop\0", "crop(title='\0')", "\ud800", "crop # mirror",
+    "crop\nmirror",
+    "import os",
+    "crop=1",
+    "crop\0",
+    "crop(title='\0')",
+    "\ud800",
+    "crop # mirror",
     "crop(area=1 # )\n)",
-    "crop+(mirror+blur)", "crop+", "+crop", "a" * 2001, "(" * 500 + ")" * 500, "-" * 1900 + "1",
-    "crop(area=" + "(" * 600 + "1" + ")" * 600 + ")", "crop(title='" + "\x01" * 1900 + "')", "a+" * 990 + "a(b=1)(c=2)",
-]  # fmt: skip
+    "crop+(mirror+blur)",
+    "crop+",
+    "+crop",
+    "a" * 2001,
+    "(" * 500 + ")" * 500,
+    "-" * 1900 + "1",
+    "crop(area=" + "(" * 600 + "1" + ")" * 600 + ")",
+    "crop(title='" + "\x01" * 1900 + "')",
+    "a+" * 990 + "a(b=1)(c=2)",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -134,10 +219,19 @@ def test_what_is_written_out_is_read_as_it_was(call):
 
 
 @settings(max_examples=100)
-@given(st.fixed_dictionaries({}, optional={
-    "area": st.floats(0, 1), "anchor": st.sampled_from(["random", "center"]), "size": st.integers(0, 9),
-    "title": st.none() | TEXTS, "flip": st.booleans(), "colour": st.tuples(*[st.integers(0, 255)] * 3),
-}))  # fmt: skip
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "area": st.floats(0, 1),
+            "anchor": st.sampled_from(["random", "center"]),
+            "size": st.integers(0, 9),
+            "title": st.none() | TEXTS,
+            "flip": st.booleans(),
+            "colour": st.tuples(*[st.integers(0, 255)] * 3),
+        },
+    )
+)
 def test_canonical_is_one_form_for_equal_calls(arguments):
     bound = bind(Call("crop", arguments), crop)
     text = canonical("crop", bound, crop)
@@ -169,7 +263,9 @@ def test_canonical_by_hand(text, expected):
     assert canonical("crop", bind(call, crop), crop) == expected
 
 
-@pytest.mark.parametrize("text", sorted({spec for preset in perturb.PRESETS.values() for spec in preset}))
+@pytest.mark.parametrize(
+    "text", sorted({spec for preset in perturb.PRESETS.values() for spec in preset})
+)
 def test_presets_are_in_canonical_form_or_become_so(text):
     assert perturb.canonical(perturb.canonical(text)) == perturb.canonical(text)
 
@@ -204,15 +300,23 @@ def test_split_by_hand(text, parts):
 
 def test_bind_fills_in_defaults():
     assert bind(Call("crop", {"area": 0.3}), crop) == {
-        "area": 0.3, "anchor": "random", "size": 3, "title": None, "flip": False, "colour": (0, 0, 0),
-    }  # fmt: skip
+        "area": 0.3,
+        "anchor": "random",
+        "size": 3,
+        "title": None,
+        "flip": False,
+        "colour": (0, 0, 0),
+    }
     assert bind(Call("crop", {"size": 4, "other": 1}), crop, known=["other"])["size"] == 4
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"side": 1}, "perturbation 'crop' has no argument 'side'; allowed: area, anchor, size, title, flip, colour"),
+        (
+            {"side": 1},
+            "perturbation 'crop' has no argument 'side'; allowed: area, anchor, size, title, flip, colour",
+        ),
         ({"area": "much"}, "area of 'crop' must be a number, not 'much'"),
         ({"area": True}, "area of 'crop' must be a number, not True"),
         ({"area": None}, "area of 'crop' must be a number, not None"),
@@ -250,7 +354,9 @@ def test_an_argument_without_default_is_refused():
     ],
 )
 def test_between(rule, good, bad):
-    assert all(rule.allows(value) for value in good) and not any(rule.allows(value) for value in bad)
+    assert all(rule.allows(value) for value in good) and not any(
+        rule.allows(value) for value in bad
+    )
 
 
 def test_a_checked_function_refuses_in_every_call():
@@ -267,13 +373,17 @@ def test_a_checked_function_refuses_in_every_call():
 
 
 def test_lookup_names_what_is_allowed_and_the_nearest():
-    with pytest.raises(ValueError, match=r"^unknown fruit 'aple' \(did you mean 'apple'\?\); allowed: apple, pear$"):
+    with pytest.raises(
+        ValueError, match=r"^unknown fruit 'aple' \(did you mean 'apple'\?\); allowed: apple, pear$"
+    ):
         lookup("aple", {"apple": 1, "pear": 2}, "fruit")
     with pytest.raises(ValueError, match=r"^unknown fruit 'xyz'; allowed"):
         lookup("xyz", {"apple": 1, "pear": 2}, "fruit")
 
 
-@pytest.mark.parametrize("registry", [methods.REGISTRY, perturb.REGISTRY], ids=["methods", "perturbations"])
+@pytest.mark.parametrize(
+    "registry", [methods.REGISTRY, perturb.REGISTRY], ids=["methods", "perturbations"]
+)
 def test_every_registered_name_can_be_written_in_a_spec(registry):
     for name in registry:
         assert parse(name) == (Call(name),) and split(f"{name}, {name}") == [name, name]
@@ -299,9 +409,15 @@ def defined(source, name="f"):
         ("K = [1, 2]\ndef f(x): return x * K[0]", "K = [2, 2]\ndef f(x): return x * K[0]"),
         ("K = {'a': 1}\ndef f(x): return K[x]", "K = {'a': 2}\ndef f(x): return K[x]"),
         ("K = np.zeros(5000)\ndef f(x): return x * K", "K = np.ones(5000)\ndef f(x): return x * K"),
-        ("K = np.zeros((2, 3))\ndef f(x): return x * K", "K = np.zeros((3, 2))\ndef f(x): return x * K"),
+        (
+            "K = np.zeros((2, 3))\ndef f(x): return x * K",
+            "K = np.zeros((3, 2))\ndef f(x): return x * K",
+        ),
         ("def g(x): return 1\ndef f(x): return g(x)", "def g(x): return 2\ndef f(x): return g(x)"),
-        ("def m(k):\n    return lambda x: x * k\nf = m(1)", "def m(k):\n    return lambda x: x * k\nf = m(2)"),
+        (
+            "def m(k):\n    return lambda x: x * k\nf = m(1)",
+            "def m(k):\n    return lambda x: x * k\nf = m(2)",
+        ),
     ],
 )
 def test_the_digest_of_code_changes_with_what_it_does(one, other):
@@ -317,7 +433,9 @@ def test_the_digest_of_code_is_the_same_in_every_process():
         "print(code_digest(names['f']))"
     )
     runs = {
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
         for _ in range(2)
     }
     assert len(runs) == 1 and runs.pop().startswith("code:")

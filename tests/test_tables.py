@@ -27,7 +27,9 @@ from simlab.tables import (
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "reference,query,label\n"
 FILES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "sub/e.jpg", "日本.jpg", "NA", "001", "null.jpg")
-NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), min_size=1, max_size=12)
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r"), min_size=1, max_size=12
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,8 @@ def frame(**columns):
 
 def test_a_pair_table_is_completed_in_order_and_left_alone():
     given_ = pd.DataFrame(
-        {"note": ["x", "y"], "label": [1, 0], "query": ["b", "c"], "reference": ["a", "a"]}, index=[7, 3]
+        {"note": ["x", "y"], "label": [1, 0], "query": ["b", "c"], "reference": ["a", "a"]},
+        index=[7, 3],
     )
     copy = given_.copy()
     pairs = check_pairs(given_)
@@ -76,7 +79,9 @@ def test_types_are_settled():
     loose = frame(label=[True], seed=[3.0], weight=["0.5"], perturbation=[None])
     types = check_pairs(loose).dtypes
     assert types["seed"] == types["label"] == np.int64 and types["weight"] == np.float64
-    assert all(types[name] == np.dtype("O") for name in ("reference", "perturbation", "source_query"))
+    assert all(
+        types[name] == np.dtype("O") for name in ("reference", "perturbation", "source_query")
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,11 @@ def test_an_empty_pair_table_is_one():
 def test_read_pairs(read, root):
     pairs = read(HEADER + "a.jpg,b.jpg,1\nsub/e.jpg,日本.jpg,0\nNA,001,0\n")
     assert pairs["reference"].tolist() == ["a.jpg", "sub/e.jpg", "NA"]
-    assert pairs["query"].tolist() == ["b.jpg", "日本.jpg", "001"] and pairs["label"].tolist() == [1, 0, 0]
+    assert pairs["query"].tolist() == ["b.jpg", "日本.jpg", "001"] and pairs["label"].tolist() == [
+        1,
+        0,
+        0,
+    ]
     assert pairs["source_query"].tolist() == ["a.jpg", "日本.jpg", "001"]
     assert pairs.attrs["root"] == str(root)
 
@@ -163,7 +172,10 @@ def test_further_columns(read):
         'a.jpg,a.jpg,1,"crop(area=0.5, anchor=""center"")",3,0.5,s1,s1,NA\n'
     )
     row = pairs.iloc[0]
-    assert row["perturbation"] == 'crop(area=0.5, anchor="center")' and (row["seed"], row["weight"]) == (3, 0.5)
+    assert row["perturbation"] == 'crop(area=0.5, anchor="center")' and (
+        row["seed"],
+        row["weight"],
+    ) == (3, 0.5)
     assert (row["source_reference"], row["source_query"], row["note"]) == ("s1", "s1", "NA")
 
 
@@ -185,15 +197,24 @@ def test_files_of_equal_content_share_a_source(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", r"labels\.csv: the first line must name reference, query and label, each once; found: nothing"),
+        (
+            "",
+            r"labels\.csv: the first line must name reference, query and label, each once; found: nothing",
+        ),
         ("\n\n", "found: nothing"),
         ("a.jpg,b.jpg,1\n", r"found: a\.jpg, b\.jpg, 1"),
         ("reference\tquery\tlabel\na.jpg\tb.jpg\t1\n", "each once"),
-        ("reference,query,label,label\na.jpg,b.jpg,1,0\n", "each once; found: reference, query, label, label"),
+        (
+            "reference,query,label,label\na.jpg,b.jpg,1,0\n",
+            "each once; found: reference, query, label, label",
+        ),
         (HEADER, "no pairs below the header"),
         (HEADER + "a.jpg,b.jpg,1\na.jpg,c.jpg\n", r"labels\.csv, line 3: fewer cells"),
         (HEADER + "a.jpg,b.jpg,1\n\na.jpg,c.jpg,1,1\n", r"labels\.csv, line 4: more cells"),
-        (HEADER + 'a.jpg,b.jpg,1\n"a.jpg,c.jpg,1\n', r"labels\.csv, line 3: unexpected end of data"),
+        (
+            HEADER + 'a.jpg,b.jpg,1\n"a.jpg,c.jpg,1\n',
+            r"labels\.csv, line 3: unexpected end of data",
+        ),
         (HEADER + "a.jpg,b.jpg,maybe\n", "line 2: label 'maybe' is not one of 1, true, yes"),
         (HEADER + "a.jpg,b.jpg,\n", "line 2: label ''"),
         (HEADER + "a.jpg,b.jpg,2\n", "line 2: label '2'"),
@@ -206,17 +227,35 @@ def test_files_of_equal_content_share_a_source(tmp_path):
         (HEADER + "a.jpg,a.jpg,1\n", r"line 2: 'a\.jpg' is paired with itself"),
         (HEADER + "a.jpg,./a.jpg,1\n", "paired with itself"),
         ("reference,query,label,seed\na.jpg,a.jpg,1,1\n", "paired with itself"),
-        ("reference,query,label,perturbation,perturbation_reference\na.jpg,a.jpg,1,crop,crop\n", "with itself"),
-        (HEADER + "a.jpg,b.jpg,1\na.jpg,b.jpg,1\n", r"line 3: the pair 'a\.jpg', 'b\.jpg' of line 2 is repeated"),
+        (
+            "reference,query,label,perturbation,perturbation_reference\na.jpg,a.jpg,1,crop,crop\n",
+            "with itself",
+        ),
+        (
+            HEADER + "a.jpg,b.jpg,1\na.jpg,b.jpg,1\n",
+            r"line 3: the pair 'a\.jpg', 'b\.jpg' of line 2 is repeated",
+        ),
         (HEADER + "a.jpg,b.jpg,1\n\nb.jpg,a.jpg,1\n", "line 4: .* of line 2 is repeated"),
         (HEADER + "a.jpg,b.jpg,1\nb.jpg,a.jpg,0\n", "line 3: .* of line 2 has the other label"),
         ("reference,query,label,seed\na.jpg,b.jpg,1,1\na.jpg,b.jpg,1,2\n", "is repeated"),
-        ("reference,query,label,perturbation\na.jpg,b.jpg,0,crop\na.jpg,b.jpg,1,crop\n", "the other label"),
-        ("reference,query,label,seed\na.jpg,b.jpg,1,1.5\n", "line 2: seed '1.5' is not a whole number"),
+        (
+            "reference,query,label,perturbation\na.jpg,b.jpg,0,crop\na.jpg,b.jpg,1,crop\n",
+            "the other label",
+        ),
+        (
+            "reference,query,label,seed\na.jpg,b.jpg,1,1.5\n",
+            "line 2: seed '1.5' is not a whole number",
+        ),
         ("reference,query,label,weight\na.jpg,b.jpg,1,\n", "line 2: weight '' is not a number"),
-        ("reference,query,label,weight\na.jpg,b.jpg,1,nan\n", "line 2: weight 'nan' is not a number"),
+        (
+            "reference,query,label,weight\na.jpg,b.jpg,1,nan\n",
+            "line 2: weight 'nan' is not a number",
+        ),
         ("reference,query,label,source_query\na.jpg,b.jpg,1,s\n", "must both be there"),
-        ((HEADER + "a.jpg,日本.jpg,1\n").encode("cp932"), r"labels\.csv, line 2: not utf-8 text; name the encoding"),
+        (
+            (HEADER + "a.jpg,日本.jpg,1\n").encode("cp932"),
+            r"labels\.csv, line 2: not utf-8 text; name the encoding",
+        ),
         ((HEADER + "a.jpg,b.jpg,1\n").encode("utf-16"), "not utf-8 text"),
         ((HEADER + "a.jpg,b.jpg,1\n").encode("utf-16-le"), "holds zero bytes"),
         (HEADER + "a.jpg,b\0.jpg,1\n", "holds zero bytes"),
@@ -237,12 +276,26 @@ def test_encodings_that_are_none(encoding, read):
 @pytest.mark.parametrize(
     "path",
     [
-        "../outside.jpg", "sub/../a.jpg", "sub/../../outside.jpg", "..\\outside.jpg", "/etc/passwd", "//host/a.jpg",
-        "\\\\host\\share\\a.jpg", "\\a.jpg", "C:\\a.jpg", "c:a.jpg", "~/a.jpg", "~root/a.jpg", "$HOME/a.jpg",
-        "sub/${HOME}.jpg", "http://example.org/a.jpg", "https://example.org/a.jpg", "file:///etc/passwd",
+        "../outside.jpg",
+        "sub/../a.jpg",
+        "sub/../../outside.jpg",
+        "..\\outside.jpg",
+        "/etc/passwd",
+        "//host/a.jpg",
+        "\\\\host\\share\\a.jpg",
+        "\\a.jpg",
+        "C:\\a.jpg",
+        "c:a.jpg",
+        "~/a.jpg",
+        "~root/a.jpg",
+        "$HOME/a.jpg",
+        "sub/${HOME}.jpg",
+        "http://example.org/a.jpg",
+        "https://example.org/a.jpg",
+        "file:///etc/passwd",
         "data:image/png;base64,xx",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("side", ["reference", "query"])
 def test_paths_stay_under_the_root(path, side, read, root):
     (root.parent / "outside.jpg").write_text("x")
@@ -290,10 +343,14 @@ def test_a_missing_label_file(root):
 
 
 def test_what_was_written_can_be_read(root, tmp_path):
-    pairs = pd.DataFrame({"reference": FILES[:-1], "query": FILES[1:], "label": [0, 1] * 4, "weight": [0.1] * 8})
+    pairs = pd.DataFrame(
+        {"reference": FILES[:-1], "query": FILES[1:], "label": [0, 1] * 4, "weight": [0.1] * 8}
+    )
     pairs = check_pairs(pairs)
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
-    pd.testing.assert_frame_equal(read_pairs(tmp_path / "pairs.csv", root=root), pairs, check_exact=True)
+    pd.testing.assert_frame_equal(
+        read_pairs(tmp_path / "pairs.csv", root=root), pairs, check_exact=True
+    )
 
 
 # --- sources
@@ -307,14 +364,22 @@ def test_connected_sources_by_hand():
     found = connected_sources(pairs)
     assert found["source_reference"].tolist() == ["b", "b", "x", "x", "p"]
     assert found["source_query"].tolist() == ["b", "b", "y", "x", "q"]
-    joined = connected_sources(pairs, {"q": "same", "y": "same", "p": "other", "not in the table": "same"})
+    joined = connected_sources(
+        pairs, {"q": "same", "y": "same", "p": "other", "not in the table": "same"}
+    )
     assert joined["source_query"].tolist() == ["b", "b", "q", "x", "q"]
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=15))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=15
+    )
+)
 def test_connected_sources_against_a_slow_one(edges):
-    pairs = pd.DataFrame(edges, columns=["reference", "query", "label"]).astype({"reference": str, "query": str})
+    pairs = pd.DataFrame(edges, columns=["reference", "query", "label"]).astype(
+        {"reference": str, "query": str}
+    )
     found = connected_sources(pairs)
     name = {file: file for file in [*pairs["reference"], *pairs["query"]]}
     for _ in range(20):
@@ -329,18 +394,25 @@ def many(n=40):
     rng = np.random.default_rng(0)
     i, j = rng.integers(0, n, (2, 400))
     return check_pairs(
-        pd.DataFrame({
-            "reference": [f"{a}.jpg" for a in i], "query": [f"{b}-x.jpg" for b in j], "label": (i == j).astype(int),
-            "source_reference": [f"s{a}" for a in i], "source_query": [f"s{b}" for b in j],
-        })
-    )  # fmt: skip
+        pd.DataFrame(
+            {
+                "reference": [f"{a}.jpg" for a in i],
+                "query": [f"{b}-x.jpg" for b in j],
+                "label": (i == j).astype(int),
+                "source_reference": [f"s{a}" for a in i],
+                "source_query": [f"s{b}" for b in j],
+            }
+        )
+    )
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_split_by_source_has_no_source_on_both_sides(share):
     pairs = many()
     first, second = split_by_source(pairs, share, seed=3)
-    sources = [set(side["source_reference"]) | set(side["source_query"]) for side in (first, second)]
+    sources = [
+        set(side["source_reference"]) | set(side["source_query"]) for side in (first, second)
+    ]
     assert len(first) and len(second) and not sources[0] & sources[1]
     assert abs(len(sources[0]) - share * 40) <= 3
     again = split_by_source(pairs.sample(frac=1, random_state=1), share, seed=3)
@@ -363,7 +435,9 @@ def test_split_by_source_refuses_an_empty_side():
 @given(st.sets(NAMES, min_size=1, max_size=20), st.integers(0, 5))
 def test_rank_by_hash_depends_on_names_and_seed_only(names, seed):
     ranked = rank_by_hash(sorted(names), seed)
-    assert sorted(ranked) == sorted(names) and ranked == rank_by_hash(sorted(names, reverse=True), seed)
+    assert sorted(ranked) == sorted(names) and ranked == rank_by_hash(
+        sorted(names, reverse=True), seed
+    )
 
 
 def test_rank_by_hash_is_frozen_in_every_process():
@@ -373,7 +447,13 @@ def test_rank_by_hash_is_frozen_in_every_process():
     script = f"from simlab.tables import rank_by_hash; print(ascii(rank_by_hash({names!a}, 0)))"
     for seed in ("0", "7"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         assert run.stdout.strip() == ascii(expected)
 
 
@@ -389,7 +469,11 @@ def test_a_new_name_leaves_the_order_of_the_others():
 def scores_of(names, n_methods=2):
     n = len(names)
     rng = np.random.default_rng(1)
-    pairs = check_pairs(pd.DataFrame({"reference": names, "query": names[::-1], "label": [0] * n, "extra": range(n)}))
+    pairs = check_pairs(
+        pd.DataFrame(
+            {"reference": names, "query": names[::-1], "label": [0] * n, "extra": range(n)}
+        )
+    )
     scores = pairs.assign(status="ok", error="", no_evidence="")
     for m in range(n_methods):
         scores[f"phash(hash_size={2 + m})"] = rng.random(n) * 10.0 ** rng.integers(-3, 4, n)
@@ -397,7 +481,11 @@ def scores_of(names, n_methods=2):
 
 
 @settings(max_examples=25)
-@given(st.lists(NAMES.filter(lambda name: not name.startswith("'")), min_size=2, max_size=6, unique=True))
+@given(
+    st.lists(
+        NAMES.filter(lambda name: not name.startswith("'")), min_size=2, max_size=6, unique=True
+    )
+)
 def test_a_score_table_survives_its_csv(tmp_path_factory, names):
     scores = scores_of(names)
     scores.iloc[0, -2:] = np.nan
@@ -411,12 +499,35 @@ def test_a_score_table_survives_its_csv(tmp_path_factory, names):
 
 
 def test_names_that_look_like_something_else_stay_text(tmp_path):
-    names = ["NA", "nan", "null", "None", "", "001", "1e5", "1.50", "True", "-", "=1+1", "inf", "2020-01-01", " x "]
+    names = [
+        "NA",
+        "nan",
+        "null",
+        "None",
+        "",
+        "001",
+        "1e5",
+        "1.50",
+        "True",
+        "-",
+        "=1+1",
+        "inf",
+        "2020-01-01",
+        " x ",
+    ]
     scores = scores_of([name or "x" for name in names])
     scores["no_evidence"] = ["", "NA", "null", *[""] * 11]
     scores.to_csv(tmp_path / "scores.csv", index=False)
     back = read_scores(tmp_path / "scores.csv")
-    for column in ("reference", "query", "source_reference", "source_query", "no_evidence", "error", "perturbation"):
+    for column in (
+        "reference",
+        "query",
+        "source_reference",
+        "source_query",
+        "no_evidence",
+        "error",
+        "perturbation",
+    ):
         assert back[column].tolist() == scores[column].tolist()
 
 

@@ -59,7 +59,13 @@ def test_what_goes_wrong_is_one_line_and_the_next_value_works():
     latest, seen = record(lambda n: iter([1 // n]))
     latest(0)
     latest(1)
-    assert seen == ["working…", "ZeroDivisionError: integer division or modulo by zero", "working…", 1, ""]
+    assert seen == [
+        "working…",
+        "ZeroDivisionError: integer division or modulo by zero",
+        "working…",
+        1,
+        "",
+    ]
 
 
 def test_thumbnails_are_small_made_once_and_grey_where_the_file_is_gone(tmp_path):
@@ -74,7 +80,9 @@ def test_thumbnails_are_small_made_once_and_grey_where_the_file_is_gone(tmp_path
 
 @pytest.mark.parametrize("encode", [shared.png, shared.jpeg])
 def test_a_picture_in_a_page_carries_its_kind(encode):
-    assert shared.data_uri(encode(Image.new("RGB", (2, 2)))).startswith(f"data:image/{encode.__name__};base64,")
+    assert shared.data_uri(encode(Image.new("RGB", (2, 2)))).startswith(
+        f"data:image/{encode.__name__};base64,"
+    )
 
 
 def test_a_panel_says_things_without_markup():

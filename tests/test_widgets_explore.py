@@ -45,20 +45,30 @@ def find(widget, kind):
     return [widget] * isinstance(widget, kind) + inner
 
 
-@pytest.mark.parametrize("moved", [{"perturbation": "crop(area=0.4)", "seed": 3}, {"other": "coffee.jpg"}])
+@pytest.mark.parametrize(
+    "moved", [{"perturbation": "crop(area=0.4)", "seed": 3}, {"other": "coffee.jpg"}]
+)
 def test_it_says_what_the_functions_say(explorer, moved):
     explorer.reference = "cat.jpg"
     for name, value in moved.items():
         setattr(explorer, name, value)
     cat = photo("cat.jpg")
-    second = photo(moved["other"]) if "other" in moved else sl.perturb.apply(cat, "crop(area=0.4)", seed=3)
+    second = (
+        photo(moved["other"])
+        if "other" in moved
+        else sl.perturb.apply(cat, "crop(area=0.4)", seed=3)
+    )
     expected = sl.distances(cat, second, list(explorer.table.index))
     for method, distance in explorer.table["distance"].items():
         assert distance == expected[method].item()
     recipe = sl.Ensemble.load()
     assert explorer.probability == pytest.approx(recipe.probability(expected).item(), rel=1e-9)
-    assert explorer.evidence[:-1].to_dict() == pytest.approx(recipe.evidence(expected).iloc[0].to_dict())
-    assert all(f"<b>{name}</b>" in part(explorer, "hashes") for name in ("phash", "dhash(hash_size=16)"))
+    assert explorer.evidence[:-1].to_dict() == pytest.approx(
+        recipe.evidence(expected).iloc[0].to_dict()
+    )
+    assert all(
+        f"<b>{name}</b>" in part(explorer, "hashes") for name in ("phash", "dhash(hash_size=16)")
+    )
     assert f"{expected['phash'].item():.0f} of 64 bits differ" in part(explorer, "hashes")
     assert "agree on one geometry" in part(explorer, "matches")
     assert explorer._status.value == ""
@@ -101,7 +111,9 @@ def test_equal_pictures_flat_ones_and_ones_without_keypoints(explorer):
 def test_the_static_twin_shows_the_same_numbers(explorer):
     explorer.perturbation = "text(length=40)"
     figure = explorer.figure()
-    words = " ".join(text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title])
+    words = " ".join(
+        text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title]
+    )
     distance = explorer.table["distance"]["phash"]
     assert f"phash: {distance:.0f} of 64" in words
     assert f"{distance:.3g}  copy" in words
@@ -152,7 +164,9 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
     names = [f"{n:05}.png" for n in range(10_000)]
     (tmp_path / names[0]).write_bytes(png("red"))
     opened, read = [], sl.read_image
-    monkeypatch.setitem(module.__globals__, "read_image", lambda path: (opened.append(path), read(path))[1])
+    monkeypatch.setitem(
+        module.__globals__, "read_image", lambda path: (opened.append(path), read(path))[1]
+    )
     table = sl.datasets.as_table(pd.DataFrame({"path": names}), root=tmp_path)
     explorer = sl.widgets.explore(table, methods="phash")
     assert opened == [tmp_path / names[0]]
@@ -160,7 +174,9 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
     assert len(listed.options) == picker.LISTED
     search.value = "0999"
     assert [name for _, name in listed.options[1:4]] == ["00999.png", "09990.png", "09991.png"]
-    assert explorer.reference == listed.value == names[0]  # what is chosen stays, whatever is searched
+    assert (
+        explorer.reference == listed.value == names[0]
+    )  # what is chosen stays, whatever is searched
     assert len(opened) == 1
 
 
@@ -180,7 +196,11 @@ def test_what_a_person_does_reaches_the_attributes_and_back(explorer):
     kind, slider = find(explorer, ipywidgets.Dropdown)[0], find(explorer, Slider)[0]
     spec, mode = find(explorer, ipywidgets.Text)[-1], find(explorer, ipywidgets.RadioButtons)[0]
     kind.value = "blur"
-    assert (explorer.perturbation, slider.label, slider.places[slider.index]) == ("blur", "Sigma", "2")
+    assert (explorer.perturbation, slider.label, slider.places[slider.index]) == (
+        "blur",
+        "Sigma",
+        "2",
+    )
     slider.index += 10
     assert explorer.perturbation == spec.value == "blur(sigma=7)"
     spec.value = "blur(sima=7)"
@@ -233,7 +253,9 @@ def test_every_kind_has_a_slider_from_unchanged_to_strong(kind):
     assert len(set(specs)) == len(specs)
     if argument != "severity":
         severities = [sl.perturb.severity(spec) for spec in specs]
-        assert min(severities) == (1 if kind == "recompress" else 0)  # JPEG of any quality changes something
+        assert min(severities) == (
+            1 if kind == "recompress" else 0
+        )  # JPEG of any quality changes something
         assert len(specs) > 7
         assert max(severities) > sl.perturb.severity(kind)
         if severities[0] == 0:

@@ -26,7 +26,12 @@ def widget(scores, tmp_path):
 
 def verdicts(scores, method, threshold):
     called = np.where(scores[method] <= threshold, "called", "not")
-    words = {(1, "not"): "missed", (0, "called"): "false alarms", (1, "called"): "found", (0, "not"): "rejected"}
+    words = {
+        (1, "not"): "missed",
+        (0, "called"): "false alarms",
+        (1, "called"): "found",
+        (0, "not"): "rejected",
+    }
     return pd.Series([words[pair] for pair in zip(scores["label"], called)], scores.index)
 
 
@@ -71,26 +76,38 @@ def test_bins_hold_every_pair_once_also_by_kind(scores, widget):
 def test_a_cell_leads_to_the_copies_missed_and_says_what_the_metrics_say(scores, widget):
     metrics = sl.evaluate(scores, by="kind", metrics=["tpr@fpr=0.01"], n_resamples=0)
     cells = widget._page.view["cells"]
-    values = metrics.pivot(index="group", columns="method", values="value").loc[["all", "crop", "text"], METHODS]
+    values = metrics.pivot(index="group", columns="method", values="value").loc[
+        ["all", "crop", "text"], METHODS
+    ]
     np.testing.assert_allclose(cells["values"], values)
     assert cells["counts"] == [18, 12, 6]
     for kind in (None, "crop", "text"):
         widget.choose_cell("akaze", kind)
         told = verdicts(scores, "akaze", threshold(widget, "akaze")).eq("missed")
-        assert set(widget.rows.index) == set(scores.index[told & scores["perturbation"].str.startswith(kind or "")])
+        assert set(widget.rows.index) == set(
+            scores.index[told & scores["perturbation"].str.startswith(kind or "")]
+        )
 
 
 def test_cards_name_who_would_have_caught_it_and_the_nearest_wrong_picture(scores, widget):
     notes = set()
-    for method, other, fpr in (("phash", "akaze", 0.1), ("phash", "akaze", 0.01), ("akaze", "phash", 0.01)):
+    for method, other, fpr in (
+        ("phash", "akaze", 0.1),
+        ("phash", "akaze", 0.01),
+        ("akaze", "phash", 0.01),
+    ):
         widget.choose_point(fpr=fpr, method=method)
         for card, (_, pair) in zip(widget._page.cards, widget.rows.iterrows(), strict=False):
             caught = pair[other] <= threshold(widget, other)
             assert card["note"] == f"Caught by {other if caught else 'no other method'}."
             notes.add(card["note"])
-            others = scores.query("label == 0 and query == @pair.query and perturbation == @pair.perturbation")
+            others = scores.query(
+                "label == 0 and query == @pair.query and perturbation == @pair.perturbation"
+            )
             nearest = others.loc[others[method].idxmin()]
-            assert card["rival"]["text"].endswith(f"{nearest['reference']}, {nearest[method]:.4g} by {method}")
+            assert card["rival"]["text"].endswith(
+                f"{nearest['reference']}, {nearest[method]:.4g} by {method}"
+            )
             assert card["distances"] == {"phash": pair["phash"], "akaze": pair["akaze"]}
         assert len(widget._page.cards) == min(PER_PAGE, len(widget.rows))
     assert len(notes) == 3
@@ -110,7 +127,9 @@ def test_a_marked_pair_is_on_disk_with_the_other_label_and_can_be_taken_back(sco
     widget.choose(verdict="all", kind="crop")
     widget._press("mark", str(row))
     marked = sl.read_pairs(widget._marks, root=scores.attrs["root"])
-    assert marked[["query", "perturbation", "label"]].values.tolist() == [["海.png", scores["perturbation"][row], 0]]
+    assert marked[["query", "perturbation", "label"]].values.tolist() == [
+        ["海.png", scores["perturbation"][row], 0]
+    ]
     widget.choose_cell("phash", None)
     widget.choose(verdict="all", distance=scores.loc[row, "phash"])
     assert {card["row"]: card["marked"] for card in widget._page.cards}.get(str(row), True)
@@ -121,7 +140,9 @@ def test_a_marked_pair_is_on_disk_with_the_other_label_and_can_be_taken_back(sco
 def test_a_damaged_file_of_marks_is_refused_by_name_and_left_alone(widget):
     widget._marks.write_text("mine\n", encoding="utf-8")
     widget._press("mark", str(widget.rows.index[0]))
-    assert "印.csv" in widget._status.value and widget._marks.read_text(encoding="utf-8") == "mine\n"
+    assert (
+        "印.csv" in widget._status.value and widget._marks.read_text(encoding="utf-8") == "mine\n"
+    )
 
 
 def test_matches_come_on_demand_and_go(scores, widget):
@@ -147,7 +168,9 @@ def test_what_the_page_is_sent_is_json_and_names_are_text(widget):
 
 
 def test_a_table_of_labels_without_perturbations_will_do(scores, tmp_path):
-    plain = scores[["reference", "query", "label", "source_reference", "source_query", *METHODS]].head(60)
+    plain = scores[
+        ["reference", "query", "label", "source_reference", "source_query", *METHODS]
+    ].head(60)
     widget = sl.widgets.failures(plain, root=scores.attrs["root"], marks=tmp_path / "m.csv")
     assert widget._status.value == "" and len(widget._page.cards)
     assert widget._page.view["cells"]["rows"] == ["all", "unchanged"]
@@ -157,7 +180,11 @@ def test_the_twin_shows_the_same_pairs_and_leaves_pyplot_alone(widget, tmp_path)
     widget.choose_cell("phash", "crop")
     figure = widget.figure()
     figure.savefig(tmp_path / "twin.png")
-    texts = " ".join(text.get_text() for ax in figure.axes for text in ax.findobj(lambda a: hasattr(a, "get_text")))
+    texts = " ".join(
+        text.get_text()
+        for ax in figure.axes
+        for text in ax.findobj(lambda a: hasattr(a, "get_text"))
+    )
     for card in widget._page.cards:
         assert card["note"] in texts
     assert "copies missed" in figure.get_suptitle() and plt.get_fignums() == []

@@ -71,7 +71,9 @@ def test_labelling_goes_on_where_it_was(pairs, path):
     again = label(pairs, path)
     assert asked(again) == asked(first) == tuple(pairs.loc[4, ["reference", "query"]])
     assert (
-        again._stage.scene["count"] == first._stage.scene["count"] == "2 of 6 labelled: 1 same, 1 different, 2 skipped"
+        again._stage.scene["count"]
+        == first._stage.scene["count"]
+        == "2 of 6 labelled: 1 same, 1 different, 2 skipped"
     )
     again.undo()  # the last one of the session before
     assert asked(again) == tuple(pairs.loc[3, ["reference", "query"]])
@@ -115,7 +117,13 @@ def test_a_press_about_a_pair_that_is_no_longer_shown_does_nothing(pairs, path):
     widget = label(pairs, path)
     number = widget._stage.scene["number"]
     press(widget, "same", number)
-    for what, old in (("same", number), ("different", number), ("undo", number), ("same", None), ("print", number + 1)):
+    for what, old in (
+        ("same", number),
+        ("different", number),
+        ("undo", number),
+        ("same", None),
+        ("print", number + 1),
+    ):
         widget._stage._handle_custom_msg({"what": what, "number": old}, [])
     assert len(sl.read_pairs(path)) == 1
     press(widget, "different")
@@ -181,7 +189,9 @@ def test_names_can_be_hidden_and_are_shown_as_text(pairs, path):
 def test_perturbed_pairs_are_shown_as_they_are_and_written_down(pairs, path, tmp_path):
     table = sl.make_pairs(tmp_path, "crop(area=0.25)", negatives=0)
     widget = label(table, path)
-    assert [picture["caption"].rpartition(" · ")[2] for picture in widget._stage.scene["pictures"]] == [
+    assert [
+        picture["caption"].rpartition(" · ")[2] for picture in widget._stage.scene["pictures"]
+    ] == [
         "300 × 200",
         "150 × 100",
     ]
@@ -236,18 +246,28 @@ def test_the_figure_shows_what_the_widget_shows(pairs, path):
     figures.append(widget.figure())
     texts = [" ".join(t.get_text() for t in figure.findobj(plt.Text)) for figure in figures]
     assert all("0 of 6 labelled" in text for text in texts[:3])
-    assert [len(figure.findobj(plt.matplotlib.image.AxesImage)) for figure in figures] == [2, 3, 2, 0]
+    assert [len(figure.findobj(plt.matplotlib.image.AxesImage)) for figure in figures] == [
+        2,
+        3,
+        2,
+        0,
+    ]
     assert "Every pair has its label" in texts[3]
     plt.close("all")
 
 
 def test_a_file_of_another_person_or_about_other_pairs_is_refused(pairs, path):
     label(pairs, path, annotator="a").answer("same")
-    with pytest.raises(ValueError, match=r"^labels.csv: labelled by 'a'; each person needs a file of their own$"):
+    with pytest.raises(
+        ValueError, match=r"^labels.csv: labelled by 'a'; each person needs a file of their own$"
+    ):
         label(pairs, path, annotator="b")
     label(pairs, path).answer("same")
     assert set(sl.read_pairs(path)["annotator"]) == {"a"}
-    with pytest.raises(ValueError, match=r"^labels.csv: begun with other pairs, such as '猫.png', '<b>&.png'; [^\n]*$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^labels.csv: begun with other pairs, such as '猫.png', '<b>&.png'; [^\n]*$",
+    ):
         label(pairs.iloc[1:], path)
     assert label(pairs.iloc[::-1], path).n_left == 4
 
@@ -268,10 +288,15 @@ def test_labels_come_back_with_the_weights_that_fit(pairs, path):
 def test_ten_thousand_pictures_open_without_reading_them(tmp_path, path, monkeypatch):
     read = []
     monkeypatch.setattr(
-        sys.modules["simlab.widgets.label"], "read_image", lambda file: read.append(file) or textured(0)
+        sys.modules["simlab.widgets.label"],
+        "read_image",
+        lambda file: read.append(file) or textured(0),
     )
     table = pd.DataFrame(
-        {"reference": [f"{n}.jpg" for n in range(10_000)], "query": [f"{n}'.jpg" for n in range(10_000)]}
+        {
+            "reference": [f"{n}.jpg" for n in range(10_000)],
+            "query": [f"{n}'.jpg" for n in range(10_000)],
+        }
     )
     start = time.process_time()
     widget = label(table, path, root=tmp_path)

@@ -28,12 +28,18 @@ def widget(scores, fitted):
 
 
 def test_numbers_follow_weights_and_threshold(scores, widget):
-    for weights, threshold in (({}, 0.5), ({"akaze": 0.0}, 0.3), ({"akaze": 1.5, "phash": 0.2}, 0.05)):
+    for weights, threshold in (
+        ({}, 0.5),
+        ({"akaze": 0.0}, 0.3),
+        ({"akaze": 1.5, "phash": 0.2}, 0.05),
+    ):
         widget.weights = weights
         widget.choose(threshold=threshold, prevalence=0.02, n_pictures=500)
         table = scores.assign(ensemble=widget.ensemble.distance(scores))
         row = evaluation.at_threshold(table, "ensemble", threshold).iloc[0]
-        assert widget._page.view["counts"] == {n: row[n] for n in ("found", "missed", "false_alarms", "rejected")}
+        assert widget._page.view["counts"] == {
+            n: row[n] for n in ("found", "missed", "false_alarms", "rejected")
+        }
         called, copy = table["ensemble"] <= threshold, table["label"] == 1
         assert widget._page.view["counts"]["missed"] == (copy & ~called).sum()
         words = " ".join(widget.words)
@@ -54,8 +60,13 @@ def test_the_border_is_on_both_sides_of_the_threshold(scores, widget):
     for threshold in (0.02, 0.4, 0.9):
         widget.choose(threshold=threshold)
         distance = widget.ensemble.distance(scores).sort_values(kind="stable")
-        below, above = distance[distance <= threshold].tail(3), distance[distance > threshold].head(3)
-        assert [card["row"] for card in widget._page.cards] == [str(row) for row in [*below.index, *above.index]]
+        below, above = (
+            distance[distance <= threshold].tail(3),
+            distance[distance > threshold].head(3),
+        )
+        assert [card["row"] for card in widget._page.cards] == [
+            str(row) for row in [*below.index, *above.index]
+        ]
         assert all(card["note"].endswith("nats") for card in widget._page.cards)
 
 
@@ -72,7 +83,9 @@ def test_fit_goes_back_and_the_saved_recipe_is_what_is_shown(scores, fitted, wid
     loaded = sl.Ensemble.load(tmp_path / "手.json")
     np.testing.assert_array_equal(loaded.distance(scores), widget.ensemble.distance(scores))
     assert loaded.weights_["weight"].tolist() == [1.25, widget.weights["akaze"]]
-    assert "saved to" in widget._status.value and not np.allclose(loaded.distance(scores), fitted.distance(scores))
+    assert "saved to" in widget._status.value and not np.allclose(
+        loaded.distance(scores), fitted.distance(scores)
+    )
     widget.fit()
     np.testing.assert_array_equal(widget.ensemble.distance(scores), fitted.distance(scores))
 
@@ -116,6 +129,8 @@ def test_a_choice_that_cannot_be_is_refused(widget, changes, message):
 @pytest.mark.parametrize("weights", [{"sift": 1.0}, {"phash": -1}])
 def test_weights_that_cannot_be_are_refused(widget, weights):
     before = widget.weights
-    with pytest.raises(ValueError, match="weights must be 0 or more and finite, for phash, akaze; given"):
+    with pytest.raises(
+        ValueError, match="weights must be 0 or more and finite, for phash, akaze; given"
+    ):
         widget.weights = weights
     assert widget.weights == before

@@ -51,7 +51,11 @@ def main() -> None:
         sl.score_pairs(sl.make_pairs(sample, preset, negatives=n), METHODS, cache=default_cache())
         for preset, n in (("basic", 3000), ("standard", 6000))
     )
-    plots.save(plots.plot_heatmap(sl.evaluate(standard, by="perturbation")), FIGURES / "heatmap.png", dpi=110)
+    plots.save(
+        plots.plot_heatmap(sl.evaluate(standard, by="perturbation")),
+        FIGURES / "heatmap.png",
+        dpi=110,
+    )
     for name, caption in CAPTIONS.items():
         rewrite(table(sl.evaluate(basic, by="kind"), caption), ROOT / name)
     screenshots()
@@ -97,7 +101,9 @@ def table(metrics: pd.DataFrame, caption: str) -> str:
     rows = ["| method | " + " | ".join(["all", *kinds]) + " |", "|---|" + "---|" * (len(kinds) + 1)]
     for method in METHODS:
         own = chosen[chosen["method"] == method].set_index("group")
-        rows.append(f"| {method} | " + " | ".join(_cell(own.loc[group]) for group in ["all", *kinds]) + " |")
+        rows.append(
+            f"| {method} | " + " | ".join(_cell(own.loc[group]) for group in ["all", *kinds]) + " |"
+        )
     first = chosen[chosen["group"] == "all"].iloc[0]
     n = (f"{first[name]:,}" for name in ("n_positive", "n_sources", "n_negative"))
     return "\n".join([*rows, "", caption.format(*n)])
@@ -107,7 +113,9 @@ def rewrite(text: str, readme: Path) -> None:
     """Put the text between the two marks of the README."""
     marks = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
     old = readme.read_text(encoding="utf-8")
-    readme.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old), encoding="utf-8")
+    readme.write_text(
+        marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old), encoding="utf-8"
+    )
 
 
 def _cell(row: pd.Series) -> str:

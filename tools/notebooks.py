@@ -80,7 +80,9 @@ def execute(path, folder, seconds=None):
     )
     if seconds is not None:
         # after the last cell, as the kernel is gone when the notebook is done
-        client.on_cell_executed = lambda **_: seconds.append(processor_time(client.km.provisioner.pid))
+        client.on_cell_executed = lambda **_: seconds.append(
+            processor_time(client.km.provisioner.pid)
+        )
     client.execute(env=kernel_environment(folder))
     return clean(notebook)
 
@@ -89,7 +91,11 @@ def processor_time(pid):
     """What a process and all below it have used, in seconds; unlike the time on the wall, other work does not count."""
     kernel = psutil.Process(pid)
     times = [process.cpu_times() for process in (kernel, *kernel.children(recursive=True))]
-    return sum(each.user + each.system for each in times) + times[0].children_user + times[0].children_system
+    return (
+        sum(each.user + each.system for each in times)
+        + times[0].children_user
+        + times[0].children_system
+    )
 
 
 def kernel_environment(folder):
@@ -124,7 +130,9 @@ def is_kept(output):
 def clean_output(output):
     png = output.get("data", {}).get("image/png")
     if png:
-        output.data["image/png"] = base64.b64encode(without_text(base64.b64decode(png))).decode("ascii")
+        output.data["image/png"] = base64.b64encode(without_text(base64.b64decode(png))).decode(
+            "ascii"
+        )
     return output
 
 
@@ -142,7 +150,10 @@ def without_text(png):
 def text_of(cell):
     """What a code cell printed and returned, as text."""
     outputs = cell.get("outputs", [])
-    return ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
+    return [
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for output in outputs
+    ]
 
 
 def changed_cells(saved, fresh):
@@ -186,14 +197,21 @@ def read_times():
 def note_times(times):
     """Adds seconds by name to those that were saved, and forgets notebooks that are gone."""
     known = {**read_times(), **{name: f"{seconds:.0f}" for name, seconds in times.items()}}
-    rows = [f"{path.name},{known[path.name]}" for path in sorted(FOLDER.glob("*.ipynb")) if path.name in known]
+    rows = [
+        f"{path.name},{known[path.name]}"
+        for path in sorted(FOLDER.glob("*.ipynb"))
+        if path.name in known
+    ]
     TIMES.write_text("\n".join(["notebook,seconds", *rows, ""]), encoding="utf-8")
 
 
 def start_page():
     """The list of notebooks as Markdown: the title of each, which says what it is about, and how long it runs."""
     times = read_times()
-    rows = [f"| [{title(path)}]({path.name}) | {times.get(path.name, '')} |" for path in sorted(FOLDER.glob("*.ipynb"))]
+    rows = [
+        f"| [{title(path)}]({path.name}) | {times.get(path.name, '')} |"
+        for path in sorted(FOLDER.glob("*.ipynb"))
+    ]
     return HEAD + "\n".join([*rows, ""])
 
 
@@ -206,13 +224,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(FOLDER.glob("*.ipynb")))
     parser.add_argument("--check", action="store_true", help="save nothing; fail on an error")
-    parser.add_argument("--start", action="store_true", help="execute nothing; write the list of notebooks")
+    parser.add_argument(
+        "--start", action="store_true", help="execute nothing; write the list of notebooks"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     options = parser.parse_args()
     went_well, times = True, {}
     with ThreadPoolExecutor(options.jobs) as pool:
         chosen = [] if options.start else options.notebooks
-        for path, (line, good, seconds) in zip(chosen, pool.map(lambda path: run(path, options.check), chosen)):
+        for path, (line, good, seconds) in zip(
+            chosen, pool.map(lambda path: run(path, options.check), chosen)
+        ):
             print(line, file=sys.stdout if good else sys.stderr, flush=True)
             went_well &= good
             times |= {path.name: seconds} if good else {}

@@ -11,7 +11,10 @@ import simlab as sl
 from simlab.cli import default_cache
 
 FILE = Path(__file__).resolve().parents[1] / "simlab" / "widgets" / "thresholds.csv"
-LEFT_OUT = ("pdq", "crop_resistant_hash")  # needs an extra; counts segments, where no threshold has an FPR of 0.01
+LEFT_OUT = (
+    "pdq",
+    "crop_resistant_hash",
+)  # needs an extra; counts segments, where no threshold has an FPR of 0.01
 COLUMNS = ["method", "threshold", "low", "high", "n_positive", "n_negative", "n_sources"]
 
 

@@ -49,7 +49,9 @@ def bar_chart(year: int) -> Image.Image:
         figure = _figure(448, 320)
         axes = figure.subplots()
         base = np.zeros(12)
-        for values, colour, name in zip(parts, ("#33658a", "#86bbd8", "#f6ae2d"), ("Rail", "Bus", "Ferry")):
+        for values, colour, name in zip(
+            parts, ("#33658a", "#86bbd8", "#f6ae2d"), ("Rail", "Bus", "Ferry")
+        ):
             axes.bar(months, values, 0.72, bottom=base, color=colour, label=name)
             base = base + values
         axes.plot(
@@ -60,7 +62,12 @@ def bar_chart(year: int) -> Image.Image:
             ms=4,
             label="Target",
         )
-        axes.set(ylim=(0, 75), ylabel="Passengers (thousands)", xticks=months, xticklabels=list("JFMAMJJASOND"))
+        axes.set(
+            ylim=(0, 75),
+            ylabel="Passengers (thousands)",
+            xticks=months,
+            xticklabels=list("JFMAMJJASOND"),
+        )
         axes.set_title(f"Passengers by month, {year}", fontweight="bold", loc="left")
         axes.grid(axis="y", color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
@@ -74,7 +81,9 @@ def star_plot() -> Image.Image:
     heat, light = _stars(random("stars"))
     spectrum = ["#ff5a36", "#ff9a4a", "#ffd48a", "#fff6e5", "#c9dcff", "#8fb4ff"]
     colours = ramp(heat, spectrum, [0, 0.2, 0.35, 0.5, 0.7, 1]) / 255
-    words = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), "#e0e0e0")
+    words = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), "#e0e0e0"
+    )
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **words, "font.size": 8}):
         figure = _figure(416, 416, facecolor="#0a0a14")
         axes = figure.subplots()
@@ -84,7 +93,11 @@ def star_plot() -> Image.Image:
         axes.set(xlim=(1.02, -0.02), ylim=(-5.2, 7.2))
         axes.set(xlabel="Surface temperature (K)", ylabel="Luminosity (log$_{10}$, Sun = 0)")
         axes.set_xticks([0.95, 0.7, 0.45, 0.2], ["30 000", "10 000", "6 000", "3 500"])
-        for x, y, word in ((0.31, 3.5, "giants"), (0.83, -3.9, "white dwarfs"), (0.76, 1.3, "main sequence")):
+        for x, y, word in (
+            (0.31, 3.5, "giants"),
+            (0.83, -3.9, "white dwarfs"),
+            (0.76, 1.3, "main sequence"),
+        ):
             axes.text(x, y, word, ha="center", style="italic", color="#ffffff", fontsize=9)
         axes.grid(color="#26263a", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -113,7 +126,11 @@ def contour_map() -> Image.Image:
     ground = noise(generator, (224, 192), 3, 5)
     ground = np.round(620 + 380 * ground - 120 * np.hypot(*(np.mgrid[-1:1:192j, -1:1:224j])), 3)
     shade = LightSource(315, 45).hillshade(ground, vert_exag=0.05)
-    tint = ramp(ground, ["#a9cf8f", "#d6e2a6", "#f1e3b0", "#dcb98a", "#c7a07c", "#f4efe9"], np.linspace(330, 1050, 6))
+    tint = ramp(
+        ground,
+        ["#a9cf8f", "#d6e2a6", "#f1e3b0", "#dcb98a", "#c7a07c", "#f4efe9"],
+        np.linspace(330, 1050, 6),
+    )
     pixels = np.clip(tint * (0.55 + 0.5 * shade[..., None]), 0, 255)
     pixels = mix(pixels, (142, 190, 222), np.clip((330 - ground) / 6, 0, 1)).astype(np.uint8)
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 7}):
@@ -122,17 +139,24 @@ def contour_map() -> Image.Image:
         axes.imshow(pixels, extent=(0, 14, 0, 12), origin="lower", interpolation="bilinear")
         x, y = np.linspace(0, 14, 224), np.linspace(0, 12, 192)
         axes.contour(x, y, ground, np.arange(340, 1400, 40), colors="#8a5a2b", linewidths=0.45)
-        major = axes.contour(x, y, ground, np.arange(400, 1400, 200), colors="#6e4218", linewidths=1.1)
+        major = axes.contour(
+            x, y, ground, np.arange(400, 1400, 200), colors="#6e4218", linewidths=1.1
+        )
         axes.clabel(major, fontsize=6, fmt="%d")
         axes.contour(x, y, ground, [330], colors="#2c7fb8", linewidths=1)
         for name, (row, column) in zip(("Grey Cap", "Anvil", "Low Tor"), _summits(ground)):
             axes.plot(x[column], y[row], "^", color="#222222", ms=5)
             label = axes.annotate(
-                f"{name} {ground[row, column]:.0f}", (x[column], y[row]), (4, 4), textcoords="offset points"
+                f"{name} {ground[row, column]:.0f}",
+                (x[column], y[row]),
+                (4, 4),
+                textcoords="offset points",
             )
             label.set_path_effects([withStroke(linewidth=2, foreground="#ffffffb0")])
         axes.grid(color="#444444", linewidth=0.3, alpha=0.6)
-        axes.set(xlabel="east (km)", ylabel="north (km)", xticks=range(0, 15, 2), yticks=range(0, 13, 2))
+        axes.set(
+            xlabel="east (km)", ylabel="north (km)", xticks=range(0, 15, 2), yticks=range(0, 13, 2)
+        )
         return _image(figure)
 
 
@@ -147,7 +171,9 @@ def _summits(ground: np.ndarray, n: int = 3) -> list[tuple[int, int]]:
     return found
 
 
-def metro_map(title: str, lines: list[list[tuple]], stations: list[tuple], river: list[tuple]) -> Image.Image:
+def metro_map(
+    title: str, lines: list[list[tuple]], stations: list[tuple], river: list[tuple]
+) -> Image.Image:
     """Return a metro map, 480 × 384, in cells of 30 pixels.
 
     Args:
@@ -160,7 +186,9 @@ def metro_map(title: str, lines: list[list[tuple]], stations: list[tuple], river
     draw = ImageDraw.Draw(image)
     draw.line(_rounded([(x * unit, y * unit) for x, y in river], 130), "#cfe6f5", 60, joint="curve")
     for points, colour in zip(lines, LINES):
-        draw.line(_rounded([(x * unit, y * unit) for x, y in points], 60), colour, 17, joint="curve")
+        draw.line(
+            _rounded([(x * unit, y * unit) for x, y in points], 60), colour, 17, joint="curve"
+        )
     for x, y, name, side in stations:
         on = [colour for points, colour in zip(lines, LINES) if _on(points, (x, y))]
         radius, edge = (21, "#1c1c1c") if len(on) > 1 else (14, on[0])
@@ -173,7 +201,13 @@ def metro_map(title: str, lines: list[list[tuple]], stations: list[tuple], river
     draw.text((36, 33), title, "#ffffff", font("DejaVuSans-Bold", 34), anchor="lm")
     for number, colour in enumerate(LINES):
         draw.circle((990 + 115 * number, 33), 24, colour)
-        draw.text((990 + 115 * number, 33), str(number + 1), "#ffffff", font("DejaVuSans-Bold", 28), anchor="mm")
+        draw.text(
+            (990 + 115 * number, 33),
+            str(number + 1),
+            "#ffffff",
+            font("DejaVuSans-Bold", 28),
+            anchor="mm",
+        )
     return shrink(image, scale)
 
 
@@ -191,7 +225,10 @@ def _rounded(points: list[tuple[float, float]], radius: float) -> list[tuple[flo
     points = np.array(points, dtype=float)
     path = [points[0]]
     for before, corner, after in zip(points, points[1:], points[2:]):
-        start, end = (corner + (to - corner) * min(0.5, radius / np.hypot(*(to - corner))) for to in (before, after))
+        start, end = (
+            corner + (to - corner) * min(0.5, radius / np.hypot(*(to - corner)))
+            for to in (before, after)
+        )
         t = np.linspace(0, 1, 12)[:, None]
         path += list((1 - t) ** 2 * start + 2 * t * (1 - t) * corner + t**2 * end)
     return [tuple(point) for point in [*path, points[-1]]]

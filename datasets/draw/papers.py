@@ -13,17 +13,25 @@ RULES = (
 INK, BLUE, RULE = "#20242c", "#1d4f91", "#b9c2cf"
 
 
-def invoice(number: str, date: str, client: list[str], items: list[tuple[str, int, float]]) -> Image.Image:
+def invoice(
+    number: str, date: str, client: list[str], items: list[tuple[str, int, float]]
+) -> Image.Image:
     """Return a filled-in invoice, 362 × 512."""
     image = Image.new("RGB", (724, 1024), "#ffffff")
     draw = ImageDraw.Draw(image)
     draw.rectangle([0, 0, 724, 18], BLUE)
     for corner, colour in ((0, BLUE), (1, "#f2a33a"), (2, "#1d4f91")):
-        draw.regular_polygon((84 + 17 * corner, 96, 26), 6, rotation=30, fill=None, outline=colour, width=7)
+        draw.regular_polygon(
+            (84 + 17 * corner, 96, 26), 6, rotation=30, fill=None, outline=colour, width=7
+        )
     draw.text((156, 66), "Larkspur Optics", INK, font("DejaVuSans-Bold", 30))
-    draw.text((157, 106), "12 Mill Lane · Ashford · lenses and mirrors", "#5a6472", font("DejaVuSans", 16))
+    draw.text(
+        (157, 106), "12 Mill Lane · Ashford · lenses and mirrors", "#5a6472", font("DejaVuSans", 16)
+    )
     draw.text((60, 176), "INVOICE", BLUE, font("DejaVuSans-Bold", 50))
-    for row, (word, value) in enumerate((("Number", number), ("Date", date), ("Due", "30 days net"))):
+    for row, (word, value) in enumerate(
+        (("Number", number), ("Date", date), ("Due", "30 days net"))
+    ):
         draw.text((430, 178 + 28 * row), word, "#5a6472", font("DejaVuSans", 18))
         draw.text((664, 178 + 28 * row), value, INK, font("DejaVuSans-Bold", 18), anchor="ra")
     draw.text((60, 280), "Bill to", "#5a6472", font("DejaVuSans", 17))
@@ -59,7 +67,9 @@ def _items(draw: ImageDraw.ImageDraw, items: list[tuple[str, int, float]]) -> No
         draw.line([x, top, x, top + 10 * row], RULE, 2)
     draw.line([60, top + 10 * row, 664, top + 10 * row], RULE, 2)
     net = sum(count * price for _, count, price in items)
-    for line, (word, value) in enumerate((("Net", net), ("Tax 20 %", 0.2 * net), ("Total", 1.2 * net))):
+    for line, (word, value) in enumerate(
+        (("Net", net), ("Tax 20 %", 0.2 * net), ("Total", 1.2 * net))
+    ):
         face = font("DejaVuSans-Bold" if word == "Total" else "DejaVuSans", 20)
         draw.text((470, 800 + 30 * line), word, INK, face)
         draw.text((654, 800 + 30 * line), f"{value:,.2f}", INK, face, anchor="ra")
@@ -76,14 +86,19 @@ def _cells(item: tuple[str, int, float]) -> tuple[tuple[str, int, str], ...]:
     )
 
 
-def _signature(draw: ImageDraw.ImageDraw, seed: str, at: tuple[int, int] = (80, 872), wide: int = 230) -> None:
+def _signature(
+    draw: ImageDraw.ImageDraw, seed: str, at: tuple[int, int] = (80, 872), wide: int = 230
+) -> None:
     generator = random("signature", seed)
     t = np.linspace(0, 1, 400)
     loops = sum(
-        generator.normal(0, 1 / k) * np.sin(2 * np.pi * (k * 2.2 * t + generator.random())) for k in range(1, 6)
+        generator.normal(0, 1 / k) * np.sin(2 * np.pi * (k * 2.2 * t + generator.random()))
+        for k in range(1, 6)
     )
     sway = sum(generator.normal(0, 0.06) * np.cos(2 * np.pi * k * 2.1 * t) for k in range(1, 5))
-    points = [(at[0] + wide * (a + b), at[1] - 20 * c * (1 - 0.6 * a)) for a, b, c in zip(t, sway, loops)]
+    points = [
+        (at[0] + wide * (a + b), at[1] - 20 * c * (1 - 0.6 * a)) for a, b, c in zip(t, sway, loops)
+    ]
     draw.line(points, "#1a2f7a", 3, joint="curve")
     draw.line([at[0] - 20, at[1] + 34, at[0] + wide + 20, at[1] + 34], RULE, 2)
 
@@ -102,13 +117,17 @@ def page(chapter: str, folio: int, paragraphs: list[str]) -> Image.Image:
         words = (paragraph[1:] if number == 0 else paragraph).split()
         line = 0
         while words and y < 940:
-            start = left + (indent if number == 0 and line < 3 else 34 if number and line == 0 else 0)
+            start = left + (
+                indent if number == 0 and line < 3 else 34 if number and line == 0 else 0
+            )
             words, y, line = _line(draw, words, face, (start, right, y)), y + 32, line + 1
     draw.text((352, 976), f"{folio}", INK, font("STIXGeneral", 24), anchor="mm")
     return shrink(image, 2)
 
 
-def _line(draw: ImageDraw.ImageDraw, words: list[str], face, place: tuple[float, float, float]) -> list[str]:
+def _line(
+    draw: ImageDraw.ImageDraw, words: list[str], face, place: tuple[float, float, float]
+) -> list[str]:
     """Set one justified line and return the words that are left."""
     left, right, y = place
     count = 1
@@ -125,8 +144,14 @@ def _line(draw: ImageDraw.ImageDraw, words: list[str], face, place: tuple[float,
 def sudoku(seed: str, givens: int) -> Image.Image:
     """Return a printed sudoku, 320 × 320; the digits come from a valid grid."""
     generator = random("sudoku", seed)
-    order = [3 * band + row for band in generator.permutation(3) for row in generator.permutation(3)]
-    columns = [3 * stack + column for stack in generator.permutation(3) for column in generator.permutation(3)]
+    order = [
+        3 * band + row for band in generator.permutation(3) for row in generator.permutation(3)
+    ]
+    columns = [
+        3 * stack + column
+        for stack in generator.permutation(3)
+        for column in generator.permutation(3)
+    ]
     digits = generator.permutation(9) + 1
     shown = set(generator.permutation(81)[:givens].tolist())
     image = Image.new("L", (960, 960), 255)
@@ -175,7 +200,10 @@ def form_on_a_desk() -> Image.Image:
         _perspective([(a + 12, b + 14) for a, b in corners], sheet.size),
     )
     soft = (
-        np.asarray(shadow.getchannel("A").reduce(8).resize((width, height), Image.Resampling.BICUBIC), dtype=float)
+        np.asarray(
+            shadow.getchannel("A").reduce(8).resize((width, height), Image.Resampling.BICUBIC),
+            dtype=float,
+        )
         / 255
     )
     pixels = mix(wood, (20, 10, 5), 0.6 * soft)
@@ -185,7 +213,9 @@ def form_on_a_desk() -> Image.Image:
         np.asarray(laid.getchannel("A"), dtype=float) / 255,
     )
     lamp = 1.08 - 0.55 * np.hypot(x / width - 0.35, y / height - 0.3) ** 1.5
-    pixels = pixels * lamp[..., None] * np.array([1.0, 0.975, 0.92]) + generator.normal(0, 2.5, (height, width, 1))
+    pixels = pixels * lamp[..., None] * np.array([1.0, 0.975, 0.92]) + generator.normal(
+        0, 2.5, (height, width, 1)
+    )
     return shrink(picture(pixels), 2)
 
 
@@ -196,14 +226,24 @@ def _perspective(corners, size: tuple[int, int]) -> list[float]:
     for (x, y), (u, v) in zip(corners, ((0, 0), (width, 0), (width, height), (0, height))):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
         wanted += [u, v]
-    return np.linalg.solve(np.array(rows, dtype=float), np.array(wanted, dtype=float)).round(9).tolist()
+    return (
+        np.linalg.solve(np.array(rows, dtype=float), np.array(wanted, dtype=float))
+        .round(9)
+        .tolist()
+    )
 
 
 def _form() -> Image.Image:
     image = Image.new("RGB", (620, 800), "#fdfcf8")
     draw = ImageDraw.Draw(image)
     draw.text((310, 54), "APPLICATION FOR ACCESS", INK, font("DejaVuSerif-Bold", 30), anchor="mm")
-    draw.text((310, 88), "Reading room · rare maps and prints", "#555555", font("DejaVuSerif", 18), anchor="mm")
+    draw.text(
+        (310, 88),
+        "Reading room · rare maps and prints",
+        "#555555",
+        font("DejaVuSerif", 18),
+        anchor="mm",
+    )
     fields = (
         ("Name", "H. Tanabe"),
         ("Address", "4 Quay Street"),
@@ -216,7 +256,9 @@ def _form() -> Image.Image:
         draw.line([180, y, 180, y + 50], "#444444", 2)
         draw.text((60, y + 25), word, INK, font("DejaVuSans", 20), anchor="lm")
         draw.text((200, y + 26), written, "#1a2f7a", font("DejaVuSerif-Italic", 25), anchor="lm")
-    for row, word in enumerate(("I will use pencil only", "I need the large table", "I bring a camera")):
+    for row, word in enumerate(
+        ("I will use pencil only", "I need the large table", "I bring a camera")
+    ):
         y = 412 + 44 * row
         draw.rectangle([50, y, 74, y + 24], None, INK, 2)
         draw.text((92, y + 12), word, INK, font("DejaVuSans", 20), anchor="lm")
@@ -226,7 +268,9 @@ def _form() -> Image.Image:
         draw.text((50, 552 + 22 * row), line, "#333333", font("DejaVuSerif", 14))
     _signature(draw, "desk", (70, 700), 200)
     for radius, thick in ((62, 6), (50, 3)):
-        draw.ellipse([480 - radius, 690 - radius, 480 + radius, 690 + radius], None, "#c8281e", thick)
+        draw.ellipse(
+            [480 - radius, 690 - radius, 480 + radius, 690 + radius], None, "#c8281e", thick
+        )
     draw.text((480, 672), "SEEN", "#c8281e", font("DejaVuSans-Bold", 27), anchor="mm")
     draw.text((480, 706), "14 FEB", "#c8281e", font("DejaVuSans-Bold", 20), anchor="mm")
     return image

@@ -11,7 +11,11 @@ def mountains(seed: str, sun: tuple[float, float]) -> Image.Image:
     width, height, generator = 960, 640, random("mountains", seed)
     y, x = np.mgrid[0:height, 0:width]
     sky = ramp(y / height, ["#3b4a78", "#8a6f9a", "#e79a7e", "#ffd9a0"], [0, 0.28, 0.52, 0.72])
-    sky = mix(sky, rgb("#ffe9d8"), 0.5 * np.clip(noise(generator, (width, height), 3), 0, 1) ** 1.5 * (y < 380))
+    sky = mix(
+        sky,
+        rgb("#ffe9d8"),
+        0.5 * np.clip(noise(generator, (width, height), 3), 0, 1) ** 1.5 * (y < 380),
+    )
     far = np.hypot(x - sun[0] * width, y - sun[1] * height) / height
     sky = mix(sky, rgb("#fff3cf"), np.clip(0.75 - 1.9 * far, 0, 1))
     pixels = mix(sky, rgb("#fffbe8"), np.clip((0.062 - far) * 300, 0, 1))
@@ -39,20 +43,27 @@ def _ridge(generator: np.random.Generator, width: int, rise: float) -> np.ndarra
     return rise * np.interp(np.linspace(0, len(crest) - 1, width), np.arange(len(crest)), crest)
 
 
-def _firs(draw: ImageDraw.ImageDraw, generator: np.random.Generator, width: int, height: int) -> None:
+def _firs(
+    draw: ImageDraw.ImageDraw, generator: np.random.Generator, width: int, height: int
+) -> None:
     for x in np.sort(generator.uniform(-20, width + 20, 46)):
         tall = generator.uniform(50, 150) * (0.55 + abs(x / width - 0.5))
         foot = height + 12
         for tier in range(7):
             top, half = foot - tall * (1 - tier / 8), (tier + 1.2) * tall / 42
-            draw.polygon([(x, top), (x - half, top + tall / 4.5), (x + half, top + tall / 4.5)], "#070b18")
+            draw.polygon(
+                [(x, top), (x - half, top + tall / 4.5), (x + half, top + tall / 4.5)], "#070b18"
+            )
 
 
 def sea() -> Image.Image:
     """Return a sea at sunset, 480 × 320: waves as a sum of sines, shaded by what each slope reflects."""
     width, height, horizon, generator = 960, 640, 250, random("sea")
     y, x = np.mgrid[0:height, 0:width].astype(float)
-    colours, stops = ["#1d2b53", "#6a4c7d", "#d9705f", "#ffb36b", "#ffe3a3"], [0, 0.35, 0.66, 0.88, 1]
+    colours, stops = (
+        ["#1d2b53", "#6a4c7d", "#d9705f", "#ffb36b", "#ffe3a3"],
+        [0, 0.35, 0.66, 0.88, 1],
+    )
     clouds = noise(generator, (width, 2 * horizon), 3, 6)[:horizon]
     sky = ramp(y[:horizon] / horizon + 0.07 * clouds, colours, stops)
     far = np.hypot(x[:horizon] - 600, (y[:horizon] - 225) * 1.05)
@@ -67,7 +78,9 @@ def sea() -> Image.Image:
     return shrink(_grain(picture(np.concatenate([sky, water])), generator, 2.0), 2)
 
 
-def _waves(generator: np.random.Generator, x: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _waves(
+    generator: np.random.Generator, x: np.ndarray, down: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the slopes of the sea at each pixel, seen from a low height: farther rows are packed closer."""
     far = 1 / (down + 4.0)
     across, along = x * far * 12, 4200 * far
@@ -80,7 +93,9 @@ def _waves(generator: np.random.Generator, x: np.ndarray, down: np.ndarray) -> t
         )
         # waves shorter than a pixel's footprint would only sparkle
         seen = np.clip(1.4 - 9000 * far**2 / length, 0, 1) * 0.05
-        swing = np.cos(6.28 / length * (across * np.sin(turn) + along * np.cos(turn)) + phase) * seen
+        swing = (
+            np.cos(6.28 / length * (across * np.sin(turn) + along * np.cos(turn)) + phase) * seen
+        )
         slope_x, slope_y = slope_x + swing * np.sin(turn), slope_y + swing * np.cos(turn)
     return slope_x, slope_y
 
@@ -90,19 +105,29 @@ def city() -> Image.Image:
     width, height, shore, generator = 960, 640, 470, random("city", 4)
     y, x = np.mgrid[0:height, 0:width]
     pixels = ramp(y / shore, ["#070b24", "#1a1f4d", "#4b3a74", "#c06a7c"], [0, 0.4, 0.72, 1])
-    moon = np.clip(34 - np.hypot(x - 758, y - 96), 0, 1) * np.clip(np.hypot(x - 743, y - 88) - 31, 0, 1)
+    moon = np.clip(34 - np.hypot(x - 758, y - 96), 0, 1) * np.clip(
+        np.hypot(x - 743, y - 88) - 31, 0, 1
+    )
     image = picture(mix(pixels, rgb("#f6edd0"), moon))
     draw = ImageDraw.Draw(image)
     for x, up, light in zip(*generator.uniform(0, 1, (3, 150))):
         grey = int(90 + 140 * light)
-        draw.ellipse([x * width, up * 300, x * width + 1.6, up * 300 + 1.6], (grey, grey, grey + 20))
+        draw.ellipse(
+            [x * width, up * 300, x * width + 1.6, up * 300 + 1.6], (grey, grey, grey + 20)
+        )
     for colour, low, high in (("#4a3b6c", 120, 390), ("#2b2755", 80, 330), ("#10132f", 30, 270)):
         _blocks(draw, generator, width, shore, colour, (low, high))
     pixels = np.asarray(image, dtype=float)
     rows = np.arange(shore, height)
     ripple = np.round(7 * np.sin((rows - shore) ** 0.62 * 2.6) * (rows - shore) / 110).astype(int)
-    mirror = np.stack([np.roll(pixels[2 * shore - row - 1], shift, axis=0) for row, shift in zip(rows, ripple)])
-    mirror = np.asarray(picture(mirror).filter(ImageFilter.BoxBlur((1, 6))), dtype=float) * [0.62, 0.62, 0.74] + 6
+    mirror = np.stack(
+        [np.roll(pixels[2 * shore - row - 1], shift, axis=0) for row, shift in zip(rows, ripple)]
+    )
+    mirror = (
+        np.asarray(picture(mirror).filter(ImageFilter.BoxBlur((1, 6))), dtype=float)
+        * [0.62, 0.62, 0.74]
+        + 6
+    )
     return shrink(_grain(picture(np.concatenate([pixels[:shore], mirror])), generator, 2.0), 2)
 
 
@@ -133,7 +158,9 @@ def _windows(draw, generator, box: tuple[int, int, int, int]) -> None:
         for column in range(left + 6, right - across + 3, across):
             if generator.random() < lit:
                 light = np.array(rgb(str(tint))) * generator.uniform(0.55, 1)
-                draw.rectangle([column, row, column + across // 2, row + down // 2], tuple(light.astype(int)))
+                draw.rectangle(
+                    [column, row, column + across // 2, row + down // 2], tuple(light.astype(int))
+                )
 
 
 def planet() -> Image.Image:
@@ -145,7 +172,9 @@ def planet() -> Image.Image:
     strips = np.interp(v + 0.12 * z, np.linspace(-0.7, 0.7, 15), generator.uniform(0, 1, 15))
     swirl = strips + 0.05 * noise(generator, (side, side), 6, 4)
     light = np.clip((-0.62 * x - 0.40 * y + 0.42 * z) / radius, 0, 1)
-    body = ramp(swirl, ["#b5835a", "#e0b98a", "#f2dcb8", "#c99a6b", "#fbeed3"]) * (0.03 + 0.97 * light[..., None])
+    body = ramp(swirl, ["#b5835a", "#e0b98a", "#f2dcb8", "#c99a6b", "#fbeed3"]) * (
+        0.03 + 0.97 * light[..., None]
+    )
     pixels = ramp(np.hypot(x + 0.4, y + 0.4) / 2, ["#11162c", "#05060f"])
     for star_x, star_y, glow in zip(*generator.uniform(0, 1, (3, 110))):
         pixels[int(star_y * side) :, int(star_x * side) :][:2, :2] = 110 + 145 * glow
@@ -172,9 +201,21 @@ def julia() -> Image.Image:
         square_a, square_b = a * a, b * b
         alive = square_a + square_b < 64
         steps, size = steps + alive, np.where(alive, square_a + square_b, size)
-        a, b = np.where(alive, square_a - square_b - 0.7436, a), np.where(alive, 2 * a * b + 0.1318, b)
+        a, b = (
+            np.where(alive, square_a - square_b - 0.7436, a),
+            np.where(alive, 2 * a * b + 0.1318, b),
+        )
     smooth = np.clip((steps - np.log2(np.log2(np.maximum(size, 2)) + 1)) / 110, 0, 1) ** 0.55
-    colours = ["#0a0b2e", "#1b3a8f", "#2f9fd8", "#e6f7e9", "#ffd166", "#ef6f3c", "#7a1f3d", "#12061f"]
+    colours = [
+        "#0a0b2e",
+        "#1b3a8f",
+        "#2f9fd8",
+        "#e6f7e9",
+        "#ffd166",
+        "#ef6f3c",
+        "#7a1f3d",
+        "#12061f",
+    ]
     return shrink(picture(ramp(smooth, colours, [0, 0.2, 0.36, 0.5, 0.62, 0.76, 0.9, 1])), 2)
 
 

@@ -23,7 +23,9 @@ def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(FONTS / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def noise(generator: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 5) -> np.ndarray:
+def noise(
+    generator: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 5
+) -> np.ndarray:
     """Return smooth noise, (h, w) about -1 to 1, with `cells` bumps across and finer ones upon them."""
     width, height = size
     total = np.zeros((height, width))
@@ -35,11 +37,15 @@ def noise(generator: np.random.Generator, size: tuple[int, int], cells: int, oct
     return total
 
 
-def ramp(position: np.ndarray, colours: list[str | tuple], stops: list[float] | None = None) -> np.ndarray:
+def ramp(
+    position: np.ndarray, colours: list[str | tuple], stops: list[float] | None = None
+) -> np.ndarray:
     """Return RGB floats (0 to 255) for positions on a ramp of colours."""
     table = np.array([rgb(colour) for colour in colours], dtype=float)
     stops = np.linspace(0, 1, len(table)) if stops is None else stops
-    return np.stack([np.interp(position, stops, table[:, channel]) for channel in range(3)], axis=-1)
+    return np.stack(
+        [np.interp(position, stops, table[:, channel]) for channel in range(3)], axis=-1
+    )
 
 
 def rgb(colour: str | tuple) -> tuple[int, int, int]:

@@ -92,7 +92,9 @@ def nonnegative_logistic(
         hessian = (basis.T * (weight * p * (1 - p))) @ basis + penalty
         step = _bounded_step(hessian + 1e-9 * np.eye(len(theta)), gradient, lower - theta)
         size = 1.0
-        while (new := _loss(theta + size * step, basis, label, weight, penalty)) > loss and size > 1e-6:
+        while (
+            new := _loss(theta + size * step, basis, label, weight, penalty)
+        ) > loss and size > 1e-6:
             size /= 2
         theta, loss = np.maximum(theta + size * step, lower), new
         if np.abs(size * step).max() < 1e-10 or size <= 1e-6:
@@ -105,7 +107,11 @@ def _bounded_step(hessian: np.ndarray, gradient: np.ndarray, lower: np.ndarray) 
     root = cholesky(hessian)
     target = solve_triangular(root, -gradient, trans=1)
     step = solve_triangular(root, target)
-    return step if (step >= lower).all() else lsq_linear(root, target, bounds=(lower - 1e-15, np.inf), method="bvls").x
+    return (
+        step
+        if (step >= lower).all()
+        else lsq_linear(root, target, bounds=(lower - 1e-15, np.inf), method="bvls").x
+    )
 
 
 def _merged(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -114,7 +120,9 @@ def _merged(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tupl
     return rows[:, 0], rows[:, 1] > 0, np.bincount(at.ravel(), weight)
 
 
-def _loss(theta: np.ndarray, basis: np.ndarray, label: np.ndarray, weight: np.ndarray, penalty: np.ndarray) -> float:
+def _loss(
+    theta: np.ndarray, basis: np.ndarray, label: np.ndarray, weight: np.ndarray, penalty: np.ndarray
+) -> float:
     eta = basis @ theta
     return float(weight @ np.logaddexp(0, np.where(label, -eta, eta)) + theta @ penalty @ theta / 2)
 
@@ -133,7 +141,9 @@ def _knots(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.nd
 def _falls(distance: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """By how much a slope of 1 at each knot (0 at the others, linear between) lowers the curve: (n, knots)."""
     gaps = np.diff(knots)
-    inside = np.clip((distance[:, None] - knots[:-1]) / gaps, 0, 1)  # share of each gap that lies to the left
+    inside = np.clip(
+        (distance[:, None] - knots[:-1]) / gaps, 0, 1
+    )  # share of each gap that lies to the left
     falls = np.zeros((len(distance), len(knots)))
     falls[:, 1:] += gaps * inside**2 / 2
     falls[:, :-1] += gaps * (inside - inside**2 / 2)

@@ -20,7 +20,10 @@ ALLOWED_LOSS = 0.002
 FPR = 0.01
 """At which recall is meant."""
 
-_MARGINS, _SPARE = (2.0, 3.0, 4.0, 6.0, 8.0), 2.0  # nats above the others of other sources, and on top
+_MARGINS, _SPARE = (
+    (2.0, 3.0, 4.0, 6.0, 8.0),
+    2.0,
+)  # nats above the others of other sources, and on top
 _CAREFUL = 0.1  # quantile of what all methods would have said of the copies that pass, by what the cheap ones say
 
 
@@ -52,10 +55,16 @@ class Gate:
 def is_cheap(method: str) -> bool:
     """Return whether a method's features are compared many at a time, as hashes are; unknown columns are not."""
     calls = parse(method)
-    return len(calls) == 1 and calls[0].name in REGISTRY and REGISTRY[calls[0].name].compare_many is not None
+    return (
+        len(calls) == 1
+        and calls[0].name in REGISTRY
+        and REGISTRY[calls[0].name].compare_many is not None
+    )
 
 
-def fit_gate(data: Sample, methods: list[str], full: np.ndarray) -> tuple[Gate, np.ndarray, np.ndarray]:
+def fit_gate(
+    data: Sample, methods: list[str], full: np.ndarray
+) -> tuple[Gate, np.ndarray, np.ndarray]:
     """Return the gate, and for every row, out of fold: the cascade's evidence, and whether it needed all methods.
 
     Args:
@@ -67,7 +76,9 @@ def fit_gate(data: Sample, methods: list[str], full: np.ndarray) -> tuple[Gate, 
     columns = np.array([is_cheap(method) for method in methods])
     if columns.all() or not columns.any():
         kind = "dear" if columns.all() else "cheap"
-        raise ValueError(f"cascade=True needs cheap methods (hashes) and dear ones (keypoints); there is no {kind} one")
+        raise ValueError(
+            f"cascade=True needs cheap methods (hashes) and dear ones (keypoints); there is no {kind} one"
+        )
     cheap_data = replace(data, X=data.X[:, columns])
     cheap, found = validation.out_of_fold(cheap_data), full.copy()
     asked = np.ones(len(full), dtype=bool)
@@ -81,18 +92,24 @@ def fit_gate(data: Sample, methods: list[str], full: np.ndarray) -> tuple[Gate, 
     return Gate(columns, model, scale * near), found, asked
 
 
-def _near(data: Sample, cheap: np.ndarray, full: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+def _near(
+    data: Sample, cheap: np.ndarray, full: np.ndarray, rows: np.ndarray
+) -> tuple[float, float]:
     """The least evidence that decides, from these rows alone, infinite where none is safe; and how to scale it.
 
     It stands above every other that is rightly refused, by a margin: the least with which limits that were read off
     some folds lose no more on the others than is allowed, and some more, since a choice flatters itself.
     """
     label, weight, limit = data.label[rows], data.weight[rows], _limit(cheap, full, data, rows)
-    splits = [(test & rows, _limit(cheap, full, data, train & rows)) for train, test in data.held_out()]
+    splits = [
+        (test & rows, _limit(cheap, full, data, train & rows)) for train, test in data.held_out()
+    ]
     least = _recall(full[rows], label, weight) - ALLOWED_LOSS
     for margin in _MARGINS:
         sure = rows & data.label & (cheap >= limit + margin)
-        scale = max(1.0, float(np.quantile(full[sure] / cheap[sure], _CAREFUL))) if sure.any() else 1.0
+        scale = (
+            max(1.0, float(np.quantile(full[sure] / cheap[sure], _CAREFUL))) if sure.any() else 1.0
+        )
         found = full.copy()
         for test, other in splits:
             passed = test & (cheap >= other + margin)
@@ -112,7 +129,9 @@ def _limit(cheap: np.ndarray, full: np.ndarray, data: Sample, rows: np.ndarray) 
 
 def _recall(evidence: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:
     """Share of the copies with more evidence than all but :data:`FPR` of the others."""
-    return float(np.average(evidence[label] > _threshold(evidence, label, weight), weights=weight[label]))
+    return float(
+        np.average(evidence[label] > _threshold(evidence, label, weight), weights=weight[label])
+    )
 
 
 def _threshold(evidence: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:

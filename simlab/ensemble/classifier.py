@@ -38,12 +38,17 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         check_classification_targets(y)
-        if (kind := type_of_target(y, input_name="y", raise_unknown=True)) not in ("binary", "multiclass"):
+        if (kind := type_of_target(y, input_name="y", raise_unknown=True)) not in (
+            "binary",
+            "multiclass",
+        ):
             raise ValueError(f"Unknown label type: {kind}")
         X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         self.classes_ = np.unique(y)
         if len(self.classes_) > 2:
-            raise ValueError(f"Only binary classification is supported: {len(self.classes_)} classes are given")
+            raise ValueError(
+                f"Only binary classification is supported: {len(self.classes_)} classes are given"
+            )
         if len(self.classes_) < 2:
             raise ValueError("y holds one class; copies and non-copies (two classes) are needed")
         label = y == self.classes_[1]
@@ -85,7 +90,9 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
 
     def calibrated(self, X) -> np.ndarray:
         """Return each column's evidence before it is weighed (n, d)."""
-        return np.column_stack([c(column) for c, column in zip(self.calibrations_, np.asarray(X).T)])
+        return np.column_stack(
+            [c(column) for c, column in zip(self.calibrations_, np.asarray(X).T)]
+        )
 
     @staticmethod
     def solve(evidence, label, weight) -> np.ndarray:

@@ -78,8 +78,15 @@ class Ensemble:
         self.methods_ = self._chosen(scores)
         rows = _usable(scores, self.methods_)
         data = validation.sample(rows, self.methods_, folds=self.folds, seed=self.seed)
-        specs_used = rows["perturbation"].astype(str) if "perturbation" in rows else pd.Series("", index=rows.index)
-        self._data, self._kinds = data, specs_used.map({s: kind(s) for s in specs_used.unique()}).to_numpy()
+        specs_used = (
+            rows["perturbation"].astype(str)
+            if "perturbation" in rows
+            else pd.Series("", index=rows.index)
+        )
+        self._data, self._kinds = (
+            data,
+            specs_used.map({s: kind(s) for s in specs_used.unique()}).to_numpy(),
+        )
         held_out = validation.out_of_fold(data)
         self.classifier_ = data.fit()
         self.prevalence_ = self.classifier_.prevalence_
@@ -114,7 +121,9 @@ class Ensemble:
             return pd.Series(True, index=scores.index)
         cheap = [method for method, is_cheap in zip(self.methods_, self.gate_.columns) if is_cheap]
         self._check_columns(scores, cheap)
-        evidence = self.gate_.classifier.evidence(validation.evidence_columns(scores, cheap)).sum(axis=1)
+        evidence = self.gate_.classifier.evidence(validation.evidence_columns(scores, cheap)).sum(
+            axis=1
+        )
         return pd.Series(~self.gate_.decided(evidence), index=scores.index)
 
     def distance(self, scores: pd.DataFrame) -> pd.Series:
@@ -154,13 +163,22 @@ class Ensemble:
             if method not in self.methods_ or not 0 <= weight < np.inf:
                 allowed = f"0 or more and finite, for {', '.join(self.methods_)}"
                 raise ValueError(f"weights must be {allowed}; given {weight!r} for {method!r}")
-        content, given = self._content(), pd.Series(self.weights_["weight"].to_numpy(), self.methods_)
+        content, given = (
+            self._content(),
+            pd.Series(self.weights_["weight"].to_numpy(), self.methods_),
+        )
         given.update(pd.Series(dict(weights), dtype=float))
         for column, weight in zip(content["columns"], given):
             column["weight"] = float(weight)
-        content["shares"] = {"share": _shares(given.to_numpy()[None])[0], "low": np.nan, "high": np.nan}
+        content["shares"] = {
+            "share": _shares(given.to_numpy()[None])[0],
+            "low": np.nan,
+            "high": np.nan,
+        }
         words = ", ".join(f"{weight:g} {method}" for method, weight in given.items())
-        new = Ensemble()._restore({**content, "gate": None, "report": f"Weights set by hand: {words}."})
+        new = Ensemble()._restore(
+            {**content, "gate": None, "report": f"Weights set by hand: {words}."}
+        )
         new.thresholds_ = _thresholds(scores.assign(**{NAME: new.distance(scores)}))
         return new
 
@@ -180,7 +198,12 @@ class Ensemble:
         n = np.bincount(place, minlength=bins)
         n_sources = [np.unique(data.sources[:, place == b]).size for b in range(bins)]
         low, high = wilson(observed, np.minimum(n, n_sources).clip(1), 1.96)
-        columns = {"left": edges[:-1], "right": edges[1:], "predicted": predicted, "observed": observed}
+        columns = {
+            "left": edges[:-1],
+            "right": edges[1:],
+            "predicted": predicted,
+            "observed": observed,
+        }
         return pd.DataFrame({**columns, "low": low, "high": high, "n": n})
 
     def ablation(self) -> pd.DataFrame:
@@ -204,8 +227,12 @@ class Ensemble:
         data, rows = self._data, []
         for name in pd.unique(self._kinds[data.label]):
             mine = self._kinds == name
-            table = self.out_of_fold_.assign(unseen=-validation.out_of_fold(data, ~mine))[~data.label | mine]
-            found = evaluation.evaluate(table, [NAME, "unseen"], metrics=[self.metric_], n_resamples=0)
+            table = self.out_of_fold_.assign(unseen=-validation.out_of_fold(data, ~mine))[
+                ~data.label | mine
+            ]
+            found = evaluation.evaluate(
+                table, [NAME, "unseen"], metrics=[self.metric_], n_resamples=0
+            )
             rows.append((name, found["n_positive"][0], *found["value"]))
         return pd.DataFrame(rows, columns=["kind", "n_positive", "known", "unseen"])
 
@@ -219,7 +246,12 @@ class Ensemble:
             column["method"] = name
         ends = self.weights_[["share", "low", "high"]].astype(object)
         shares = ends.where(ends.notna(), None).to_dict("list")  # JSON has no NaN
-        facts = {"thresholds": self.thresholds_, "training": self.training_, "report": self.report_, "shares": shares}
+        facts = {
+            "thresholds": self.thresholds_,
+            "training": self.training_,
+            "report": self.report_,
+            "shares": shares,
+        }
         return {"versions": versions(), **facts, **content, **recipe.from_gate(self.gate_)}
 
     @classmethod
@@ -241,19 +273,29 @@ class Ensemble:
         self.methods_ = self.methods = [str(column["method"]) for column in content["columns"]]
         self.gate_ = recipe.to_gate(content)
         self.cascade, self.cascade_ = self.gate_ is not None, None
-        self.prevalence_, self.thresholds_ = self.classifier_.prevalence_, dict(content["thresholds"])
+        self.prevalence_, self.thresholds_ = (
+            self.classifier_.prevalence_,
+            dict(content["thresholds"]),
+        )
         self.training_, self.report_ = content["training"], content["report"]
-        self.weights_ = pd.DataFrame({"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]})
+        self.weights_ = pd.DataFrame(
+            {"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]}
+        )
         self.weights_ = self.weights_.astype(dict.fromkeys(("share", "low", "high"), float))
         if content["versions"] != versions():
-            warnings.warn(f"the recipe was fitted with {content['versions']}; here are {versions()}", stacklevel=4)
+            warnings.warn(
+                f"the recipe was fitted with {content['versions']}; here are {versions()}",
+                stacklevel=4,
+            )
         return self
 
     def _chosen(self, scores: pd.DataFrame) -> list[str]:
         if self.methods is None:
             methods = tables.method_columns(scores)
         else:
-            methods = specs.split(self.methods) if isinstance(self.methods, str) else list(self.methods)
+            methods = (
+                specs.split(self.methods) if isinstance(self.methods, str) else list(self.methods)
+            )
         if not methods:
             raise ValueError("methods must name one column of the scores or more; there is none")
         self._check_columns(scores, methods)
@@ -262,24 +304,40 @@ class Ensemble:
     def _check_columns(self, scores: pd.DataFrame, methods: list[str]) -> None:
         if missing := [name for name in methods if name not in scores]:
             known = ", ".join(tables.method_columns(scores)) or "none"
-            raise ValueError(f"methods must be columns of the scores ({known}); missing: {', '.join(missing)}")
+            raise ValueError(
+                f"methods must be columns of the scores ({known}); missing: {', '.join(missing)}"
+            )
 
     def _weights(self) -> pd.DataFrame:
         coef, share = self.classifier_.coef_, _shares(self.classifier_.coef_[None])[0]
-        drawn = validation.resampled_weights(self.classifier_, self._data, n=self.n_resamples, seed=self.seed)
-        low, high = np.quantile(_shares(drawn), [0.025, 0.975], axis=0) if len(drawn) else (share * np.nan,) * 2
-        return pd.DataFrame({"method": self.methods_, "weight": coef, "share": share, "low": low, "high": high})
+        drawn = validation.resampled_weights(
+            self.classifier_, self._data, n=self.n_resamples, seed=self.seed
+        )
+        low, high = (
+            np.quantile(_shares(drawn), [0.025, 0.975], axis=0)
+            if len(drawn)
+            else (share * np.nan,) * 2
+        )
+        return pd.DataFrame(
+            {"method": self.methods_, "weight": coef, "share": share, "low": low, "high": high}
+        )
 
     def _comparison(self) -> dict[str, Any]:
         """The best single method is the best on these very pairs: the choice is in its favour."""
-        singles = evaluation.evaluate(self.out_of_fold_, self.methods_, metrics=[self.metric_], n_resamples=0)
+        singles = evaluation.evaluate(
+            self.out_of_fold_, self.methods_, metrics=[self.metric_], n_resamples=0
+        )
         best = singles["method"][singles["value"].argmax()]
         return {"best": best, **self._compared(self.out_of_fold_[best], best, "ensemble", "single")}
 
-    def _compared(self, other: pd.Series | np.ndarray, name: str, ours: str, theirs: str) -> dict[str, float]:
+    def _compared(
+        self, other: pd.Series | np.ndarray, name: str, ours: str, theirs: str
+    ) -> dict[str, float]:
         """The ensemble, out of fold, and another distance of the same rows: ours, theirs, difference, low, high."""
         options = {"metric": self.metric_, "n_resamples": self.n_resamples, "seed": self.seed}
-        table = evaluation.compare(self.out_of_fold_.assign(**{name: np.asarray(other)}), NAME, name, **options)
+        table = evaluation.compare(
+            self.out_of_fold_.assign(**{name: np.asarray(other)}), NAME, name, **options
+        )
         found = table.iloc[0].rename({"a": ours, "b": theirs})
         return found[[ours, theirs, "difference", "low", "high"]].astype(float).to_dict()
 
@@ -287,14 +345,23 @@ class Ensemble:
         gate, evidence, asked = fit_gate(self._data, self.methods_, held_out)
         self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
         parts = {"share": slice(None), "copies": self._data.label, "others": ~self._data.label}
-        shares = {name: float(np.average(asked[part], weights=self._data.weight[part])) for name, part in parts.items()}
+        shares = {
+            name: float(np.average(asked[part], weights=self._data.weight[part]))
+            for name, part in parts.items()
+        }
         return gate, shares | self._compared(-held_out, "full", "cascade", "full")
 
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
-        digest = hashlib.sha256(kept.to_csv(index=False, float_format="%.9g").encode("utf-8", "surrogatepass"))
+        digest = hashlib.sha256(
+            kept.to_csv(index=False, float_format="%.9g").encode("utf-8", "surrogatepass")
+        )
         copies = int(self._data.label.sum())
-        counts = {"n_pairs": len(rows), "n_copies": copies, "n_sources": int(self._data.sources.max()) + 1}
+        counts = {
+            "n_pairs": len(rows),
+            "n_copies": copies,
+            "n_sources": int(self._data.sources.max()) + 1,
+        }
         return {**counts, "perturbations": sorted(set(self._kinds)), "digest": digest.hexdigest()}
 
     def _report(self) -> str:
@@ -306,12 +373,17 @@ class Ensemble:
             f"The ensemble {verdict} the best single method, {c['best']}: {rates}, {interval}, out of fold.",
             f"{len(data.label):,} pairs, {int(data.label.sum()):,} copies, {data.sources.max() + 1} sources;"
             " no pair is scored by a model that saw either of its sources.",
-            *(f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})" for row in self.weights_.itertuples()),
+            *(
+                f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})"
+                for row in self.weights_.itertuples()
+            ),
         ]
         if self.cascade:
             c = self.cascade_
             decided = f"{1 - c['copies']:.0%} of the copies and {1 - c['others']:.1%} of the others"
-            interval = f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
+            interval = (
+                f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
+            )
             rates = f"{self.metric_} {c['cascade']:.3f} against {c['full']:.3f} with all methods"
             lines.append(f"Cascade: hashes alone decide {decided}; {rates}, {interval}.")
         return "\n".join(lines)
@@ -320,16 +392,24 @@ class Ensemble:
 def _usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     """The rows that count, checked."""
     rows = scores[scores["status"] != "error"] if "status" in scores else scores
-    if missing := [name for name in ("label", "source_reference", "source_query") if name not in rows]:
-        raise ValueError(f"scores need the columns label, source_reference, source_query; missing: {missing[0]}")
+    if missing := [
+        name for name in ("label", "source_reference", "source_query") if name not in rows
+    ]:
+        raise ValueError(
+            f"scores need the columns label, source_reference, source_query; missing: {missing[0]}"
+        )
     if "weight" in rows:
         rows = rows[rows["weight"] > 0]
     for name in methods:
         if not np.isfinite(rows[name].to_numpy(float)).all():
-            raise ValueError(f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'")
+            raise ValueError(
+                f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'"
+            )
     copies = int((rows["label"] == 1).sum())
     if not 0 < copies < len(rows):
-        raise ValueError(f"copies and non-copies are needed; there are {copies} copies among {len(rows)} pairs")
+        raise ValueError(
+            f"copies and non-copies are needed; there are {copies} copies among {len(rows)} pairs"
+        )
     return rows
 
 
@@ -337,7 +417,9 @@ def _thresholds(scores: pd.DataFrame) -> dict[str, float]:
     """Distances of the ensemble by false positive rate, where the non-copies are enough for it."""
     found = evaluation.evaluate(scores, [NAME], metrics=list(METRICS.values()), n_resamples=0)
     values = found.set_index("metric")["threshold"]
-    return {fpr: float(values[metric]) for fpr, metric in METRICS.items() if np.isfinite(values[metric])}
+    return {
+        fpr: float(values[metric]) for fpr, metric in METRICS.items() if np.isfinite(values[metric])
+    }
 
 
 def _shares(weights: np.ndarray) -> np.ndarray:

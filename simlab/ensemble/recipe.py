@@ -23,7 +23,9 @@ DEFAULT = Path(__file__).parents[1] / "recipe.json"
 def write(path: str | Path, content: dict[str, Any]) -> None:
     """Write a recipe under a temporary name and move it into place."""
     content = {"simlab_recipe": FORMAT, **content}
-    text = json.dumps({**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        {**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False
+    )
     temporary = Path(f"{path}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -43,20 +45,31 @@ def read(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"cannot read the recipe {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} is not a recipe, or is damaged: it is no JSON text") from error
+        raise ValueError(
+            f"{str(path)!r} is not a recipe, or is damaged: it is no JSON text"
+        ) from error
     if not isinstance(content, dict) or "simlab_recipe" not in content:
         raise ValueError(f"{str(path)!r} is not a recipe of simlab")
     if (given := content["simlab_recipe"]) != FORMAT:
-        raise ValueError(f"{str(path)!r} is a recipe of format {given!r}; this simlab reads {FORMAT}")
+        raise ValueError(
+            f"{str(path)!r} is a recipe of format {given!r}; this simlab reads {FORMAT}"
+        )
     if content.pop("digest", None) != _digest(content):
-        raise ValueError(f"the recipe {str(path)!r} is damaged or was edited: its digest does not fit")
+        raise ValueError(
+            f"the recipe {str(path)!r} is damaged or was edited: its digest does not fit"
+        )
     return content
 
 
 def from_classifier(model: CopyClassifier) -> dict[str, Any]:
     """Return the fitted numbers of a classifier."""
     columns = [
-        {"weight": float(weight), "knots": c.knots.tolist(), "slopes": c.slopes.tolist(), "offset": c.offset}
+        {
+            "weight": float(weight),
+            "knots": c.knots.tolist(),
+            "slopes": c.slopes.tolist(),
+            "offset": c.offset,
+        }
         for weight, c in zip(model.coef_, model.calibrations_)
     ]
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}
@@ -73,11 +86,17 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
     model.prevalence_, model.bias_ = float(content["prevalence"]), float(content["bias"])
     model.coef_ = np.array([column["weight"] for column in columns], dtype=float)
     model.calibrations_ = [
-        Calibration(np.array(c["knots"], dtype=float), np.array(c["slopes"], dtype=float), float(c["offset"]))
+        Calibration(
+            np.array(c["knots"], dtype=float),
+            np.array(c["slopes"], dtype=float),
+            float(c["offset"]),
+        )
         for c in columns
     ]
     if not (0 < model.prevalence_ < 1 and math.isfinite(model.bias_) and _falls(model)):
-        raise ValueError("prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending, all finite")
+        raise ValueError(
+            "prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending, all finite"
+        )
     return model
 
 
@@ -86,7 +105,9 @@ def from_gate(gate: Gate | None) -> dict[str, Any]:
     if gate is None:
         return {}
     near = gate.near if math.isfinite(gate.near) else None  # JSON has no infinity
-    return {"gate": {"near": near, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}}
+    return {
+        "gate": {"near": near, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}
+    }
 
 
 def to_gate(content: dict[str, Any]) -> Gate | None:
@@ -101,7 +122,10 @@ def to_gate(content: dict[str, Any]) -> Gate | None:
         raise ValueError("its cascade turns pairs away for their far hashes; fit it again")
     near = math.inf if numbers["near"] is None else float(numbers["near"])
     gate = Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), near)
-    if len(gate.columns) != len(content["columns"]) or gate.columns.sum() != gate.classifier.n_features_in_:
+    if (
+        len(gate.columns) != len(content["columns"])
+        or gate.columns.sum() != gate.classifier.n_features_in_
+    ):
         raise ValueError("its gate is for other methods")
     return gate
 
@@ -118,4 +142,6 @@ def _falls(model: CopyClassifier) -> bool:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, ensure_ascii=True).encode()
+    ).hexdigest()

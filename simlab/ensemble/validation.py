@@ -50,14 +50,21 @@ def sample(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -
     sources = codes.reshape(2, -1)
     weight = scores["weight"].to_numpy(float) if "weight" in scores else np.ones(len(scores))
     return Sample(
-        evidence_columns(scores, methods), scores["label"].to_numpy() == 1, weight, sources,
+        evidence_columns(scores, methods),
+        scores["label"].to_numpy() == 1,
+        weight,
+        sources,
         np.array([fold[name] for name in names], dtype=int)[sources],
-    )  # fmt: skip
+    )
 
 
 def evidence_columns(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
     """Return the distances of the methods (n, d), NaN where a method had no evidence or has no distance."""
-    absent = scores["no_evidence"].fillna("").astype(str).str.split(";") if "no_evidence" in scores else None
+    absent = (
+        scores["no_evidence"].fillna("").astype(str).str.split(";")
+        if "no_evidence" in scores
+        else None
+    )
     columns = []
     for method in methods:
         distance = scores[method].to_numpy(float)
@@ -93,7 +100,9 @@ def out_of_fold(data: Sample, keep: np.ndarray | None = None) -> np.ndarray:
 def resampled_weights(model: CopyClassifier, data: Sample, *, n: int, seed: int) -> np.ndarray:
     """Return weights of the methods (n, d), refitted to resampled sources; the calibrations stay."""
     evidence = model.calibrated(data.X)
-    draws = [model.solve(evidence[r], data.label[r], w[r])[1:] for r, w in _resamples(data, n, seed)]
+    draws = [
+        model.solve(evidence[r], data.label[r], w[r])[1:] for r, w in _resamples(data, n, seed)
+    ]
     return np.array(draws).reshape(-1, data.X.shape[1])
 
 
@@ -103,8 +112,12 @@ def _resamples(data: Sample, n: int, seed: int) -> Iterator[tuple[np.ndarray, np
     n_sources = data.sources.max() + 1
     for _ in range(n):
         # a pair of two sources counts as often as both were drawn; a pair within one source as often as it was
-        times = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)[data.sources]
-        weight = data.weight * np.where(data.sources[0] == data.sources[1], times[0], times[0] * times[1])
+        times = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)[
+            data.sources
+        ]
+        weight = data.weight * np.where(
+            data.sources[0] == data.sources[1], times[0], times[0] * times[1]
+        )
         rows = weight > 0
         if data.label[rows].any() and (~data.label[rows]).any():
             yield rows, weight

@@ -9,12 +9,40 @@ from simlab.evaluation.compare import compare, compare_designs, hard_negatives, 
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
-from simlab.evaluation.robustness import break_points, complementarity, label_audit, query_average_precision
-from simlab.evaluation.thresholds import at_threshold, choose_threshold, collection_table, prevalence_table
+from simlab.evaluation.robustness import (
+    break_points,
+    complementarity,
+    label_audit,
+    query_average_precision,
+)
+from simlab.evaluation.thresholds import (
+    at_threshold,
+    choose_threshold,
+    collection_table,
+    prevalence_table,
+)
 
 __all__ = [
-    "METRICS", "at_threshold", "break_points", "choose_threshold", "collection_table", "compare", "compare_designs",
-    "complementarity", "distance_histogram", "evaluate", "exhaustive_histogram", "hard_negatives", "hardest", "judge",
-    "label_audit", "pr_curve", "prevalence_table", "query_average_precision", "rank", "rivals", "roc_curve",
+    "METRICS",
+    "at_threshold",
+    "break_points",
+    "choose_threshold",
+    "collection_table",
+    "compare",
+    "compare_designs",
+    "complementarity",
+    "distance_histogram",
+    "evaluate",
+    "exhaustive_histogram",
+    "hard_negatives",
+    "hardest",
+    "judge",
+    "label_audit",
+    "pr_curve",
+    "prevalence_table",
+    "query_average_precision",
+    "rank",
+    "rivals",
+    "roc_curve",
     "smallest_fpr",
-]  # fmt: skip
+]

@@ -9,7 +9,9 @@ from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import read
 
 
-def judge(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, fpr: float = 0.01) -> pd.DataFrame:
+def judge(
+    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, fpr: float = 0.01
+) -> pd.DataFrame:
     """Return which pairs each method calls as they are labelled, all methods at the same FPR: bool, one column each.
 
     The index is that of `scores`, without rows of errors. ``attrs["thresholds"]`` holds the threshold of each method:
@@ -33,8 +35,12 @@ def judge(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, fpr: fl
     """
     measure, sample = Measure.parse(f"tpr@fpr={fpr:.12g}"), read(scores, methods)
     (group,), plain = sample_groups(sample), Resampler.draw(sample, 0, 0)
-    thresholds = {m: float(next(estimates(plain, m, [group], [measure]))["threshold"]) for m in sample.methods}
-    called = pd.DataFrame({m: sample.distance(m) <= thresholds[m] for m in sample.methods}, index=sample.table.index)
+    thresholds = {
+        m: float(next(estimates(plain, m, [group], [measure]))["threshold"]) for m in sample.methods
+    }
+    called = pd.DataFrame(
+        {m: sample.distance(m) <= thresholds[m] for m in sample.methods}, index=sample.table.index
+    )
     right = called.eq(sample.label, axis=0)
     right.attrs["thresholds"] = thresholds
     return right
@@ -60,8 +66,12 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     """
     table = read(scores, [method]).table
     names = [name for name in ("query", "perturbation", "seed") if name in table]
-    pairs = pd.DataFrame({"query": table.groupby(names, sort=False).ngroup(), "label": table["label"]})
+    pairs = pd.DataFrame(
+        {"query": table.groupby(names, sort=False).ngroup(), "label": table["label"]}
+    )
     nearest = pairs.assign(rival=table.index, distance=table[method], label=1 - pairs["label"])
     nearest = nearest.sort_values("distance", kind="stable").drop_duplicates(["query", "label"])
-    found = pairs.merge(nearest, how="left", on=["query", "label"]).set_index(pairs.index)[["rival", "distance"]]
+    found = pairs.merge(nearest, how="left", on=["query", "label"]).set_index(pairs.index)[
+        ["rival", "distance"]
+    ]
     return found.dropna().astype({"rival": table.index.dtype})

@@ -15,9 +15,20 @@ from simlab.evaluation.sample import read
 Record = dict[str, object]
 
 RANKED = [
-    "method", "metric", "value", "low", "high", "tier", "difference", "difference_low", "difference_high", "p_adjusted",
-    "n_positive", "n_negative", "note",
-]  # fmt: skip
+    "method",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "tier",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_adjusted",
+    "n_positive",
+    "n_negative",
+    "note",
+]
 
 
 def compare(
@@ -53,14 +64,19 @@ def compare(
     'x finds 0.82 [0.69, 0.95] more than y at FPR 0.01'
     """
     resampler, groups, found = _measured(scores, [a, b], metric, by, n_resamples, seed)
-    table = pd.DataFrame([_difference(resampler, group, *pair) for group, *pair in zip(groups, found[a], found[b])])
+    table = pd.DataFrame(
+        [_difference(resampler, group, *pair) for group, *pair in zip(groups, found[a], found[b])]
+    )
     table["p_adjusted"] = [*table["p"][:1], *_holm(table["p"][1:].to_numpy())]
     table["decided"] = np.sign(table["difference"]).where(table["p_adjusted"] < 0.05, 0)
     table["verdict"] = [_verdict(a, b, row) for row in table.to_dict("records")]
     words = {_better(metric): f"{a} leads on", -_better(metric): f"{b} leads on", 0: "undecided on"}
     led = sorted(table[1:].groupby("decided")["group"], reverse=True)
     leads = [f"{words[sign]} {', '.join(names)}" for sign, names in led]
-    table.attrs = {"n_errors": resampler.sample.n_errors, "verdict": "; ".join([table["verdict"][0], *leads])}
+    table.attrs = {
+        "n_errors": resampler.sample.n_errors,
+        "verdict": "; ".join([table["verdict"][0], *leads]),
+    }
     return table.drop(columns=["decided", "note"])
 
 
@@ -86,7 +102,10 @@ def rank(
     """
     resampler, (group,), found = _measured(scores, methods, metric, None, n_resamples, seed)
     worst = -_better(metric)
-    records = sorted((rows[0] for rows in found.values()), key=lambda row: np.nan_to_num(worst * row["value"], nan=2))
+    records = sorted(
+        (rows[0] for rows in found.values()),
+        key=lambda row: np.nan_to_num(worst * row["value"], nan=2),
+    )
     couples = list(itertools.combinations(range(len(records)), 2))
     differences = [_difference(resampler, group, records[i], records[j]) for i, j in couples]
     adjusted = dict(zip(couples, _holm(np.array([row["p"] for row in differences]))))
@@ -95,8 +114,14 @@ def rank(
         if adjusted.get((first, place), 1.0) < 0.05:
             tier, first = tier + 1, place
         record |= {"tier": tier, "p_adjusted": adjusted.get((0, place))}
-    for record, row in zip(records[1:], differences):  # the first couples are those of the first method
-        record |= {"difference": row["difference"], "difference_low": row["low"], "difference_high": row["high"]}
+    for record, row in zip(
+        records[1:], differences
+    ):  # the first couples are those of the first method
+        record |= {
+            "difference": row["difference"],
+            "difference_low": row["low"],
+            "difference_high": row["high"],
+        }
     return pd.DataFrame(records, columns=RANKED)
 
 
@@ -116,13 +141,21 @@ def compare_designs(
     """
     if not designs:
         raise ValueError("designs must hold at least one score table by its name; it is empty")
-    table = pd.concat([rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()])
+    table = pd.concat(
+        [rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()]
+    )
     tiers = table.pivot(index="method", columns="design", values="tier")
-    ahead = {(a, b) for a, b in itertools.permutations(tiers.index, 2) if (tiers.loc[a] < tiers.loc[b]).any()}
+    ahead = {
+        (a, b)
+        for a, b in itertools.permutations(tiers.index, 2)
+        if (tiers.loc[a] < tiers.loc[b]).any()
+    }
     flips = sorted((a, b) for a, b in ahead if (b, a) in ahead)
     for a, b in flips:
         if a < b:
-            warnings.warn(f"which of {a} and {b} is better depends on the design of negatives", stacklevel=2)
+            warnings.warn(
+                f"which of {a} and {b} is better depends on the design of negatives", stacklevel=2
+            )
     table["flips"] = [", ".join(b for a, b in flips if a == method) for method in table["method"]]
     return table[["design", *table.columns.drop("design")]].reset_index(drop=True)
 
@@ -146,20 +179,33 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
 
 
 def _measured(
-    scores: pd.DataFrame, methods: Sequence[str] | None, metric: str, by: str | None, n_resamples: int, seed: int
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None,
+    metric: str,
+    by: str | None,
+    n_resamples: int,
+    seed: int,
 ) -> tuple[Resampler, list[Group], dict[str, list[Record]]]:
     """Rows of the metrics table by method, from the same resamples and the same weights of the non-copies."""
     measure, sample = Measure.parse(metric), read(scores, methods)
     resampler, groups = Resampler.draw(sample, n_resamples, seed), sample_groups(sample, by)
-    kappa = max((resampler.kappa(method, *groups[0].masks) for method in sample.methods), default=1.0)
-    return resampler, groups, {m: list(estimates(resampler, m, groups, [measure], kappa)) for m in sample.methods}
+    kappa = max(
+        (resampler.kappa(method, *groups[0].masks) for method in sample.methods), default=1.0
+    )
+    return (
+        resampler,
+        groups,
+        {m: list(estimates(resampler, m, groups, [measure], kappa)) for m in sample.methods},
+    )
 
 
 def _difference(resampler: Resampler, group: Group, first: Record, second: Record) -> Record:
     """How much more the first reaches than the second in one group, with interval and p value."""
     difference, low, high, p = first["value"] - second["value"], np.nan, np.nan, np.nan
     if not np.isnan(difference):
-        variance, freedom = resampler.spread((first["replicates"] - second["replicates"])[None], group.masks[0])[:2, 0]
+        variance, freedom = resampler.spread(
+            (first["replicates"] - second["replicates"])[None], group.masks[0]
+        )[:2, 0]
         if variance > 1e-15:
             below = above = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
             p = 2 * stats.t.sf(abs(difference) / np.sqrt(variance), freedom)
@@ -168,7 +214,12 @@ def _difference(resampler: Resampler, group: Group, first: Record, second: Recor
             above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
             p = float(-above <= difference <= below)
         low, high = max(difference - below, -1.0), min(difference + above, 1.0)
-    record = {"group": group.name, "metric": first["metric"], "a": first["value"], "b": second["value"]}
+    record = {
+        "group": group.name,
+        "metric": first["metric"],
+        "a": first["value"],
+        "b": second["value"],
+    }
     ends = {"difference": difference, "low": low, "high": high, "p": p}
     return {**record, **ends, **group.counts, "note": first["note"]}
 

@@ -11,7 +11,11 @@ from simlab.evaluation.sample import read
 
 
 def roc_curve(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, n_resamples: int = 0, seed: int = 0
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None = None,
+    *,
+    n_resamples: int = 0,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return the ROC curve of each method: one row per observed distance, taken as threshold, ascending.
 
@@ -35,7 +39,11 @@ def roc_curve(
 
 
 def pr_curve(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, n_resamples: int = 0, seed: int = 0
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None = None,
+    *,
+    n_resamples: int = 0,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return the precision–recall curve of each method: one row per observed distance, ascending.
 
@@ -54,13 +62,17 @@ def pr_curve(
     1        8.0      0.500     0.5
     2       10.0      0.667     1.0
     """
-    table = _curves(scores, methods, "tpr", "precision", _precision_at_each_recall, n_resamples, seed)
+    table = _curves(
+        scores, methods, "tpr", "precision", _precision_at_each_recall, n_resamples, seed
+    )
     table = table.rename(columns={"tpr": "recall"})
     table.insert(2, "precision", table.pop("precision"))
     return table
 
 
-def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40) -> pd.DataFrame:
+def distance_histogram(
+    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40
+) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
 
     Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of the
@@ -88,10 +100,14 @@ def distance_histogram(scores: pd.DataFrame, methods: Sequence[str] | None = Non
         edges = _edges(sample.distance(method), bins)
         for label in (1, 0):
             rows = sample.label == bool(label)
-            count, weight = (np.histogram(sample.distance(method)[rows], edges, weights=w)[0] for w in
-                             (None, sample.weight[rows]))  # fmt: skip
+            count, weight = (
+                np.histogram(sample.distance(method)[rows], edges, weights=w)[0]
+                for w in (None, sample.weight[rows])
+            )
             columns = {"method": method, "label": label, "left": edges[:-1], "right": edges[1:]}
-            parts.append(pd.DataFrame({**columns, "count": count, "share": weight / (weight.sum() or 1.0)}))
+            parts.append(
+                pd.DataFrame({**columns, "count": count, "share": weight / (weight.sum() or 1.0)})
+            )
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors
     return table
@@ -136,11 +152,18 @@ def _curves(
     counted = {name: group.counts[name] for name in ("n_positive", "n_negative")}
     for method in sample.methods:
         data = next(resampler.plain().counts(method, [group.masks], everywhere=True))
-        part = {"threshold": data.threshold, x: getattr(data, x)[:, 0], y: getattr(data, y)[:, 0], **counted}
+        part = {
+            "threshold": data.threshold,
+            x: getattr(data, x)[:, 0],
+            y: getattr(data, y)[:, 0],
+            **counted,
+        }
         part["smallest_fpr"] = group.smallest_fpr
         if n_resamples:
             drawn = next(resampler.counts(method, [group.masks], everywhere=True))
-            low, high, _ = resampler.interval(getattr(drawn, y)[:, 0], replicates(drawn)[:, 1:], sample.label)
+            low, high, _ = resampler.interval(
+                getattr(drawn, y)[:, 0], replicates(drawn)[:, 1:], sample.label
+            )
             at = np.searchsorted(drawn.threshold, data.threshold)
             part |= {"low": np.fmin(low[at], part[y]), "high": np.fmax(high[at], part[y])}
         parts.append(pd.DataFrame({"method": method, **part}))
@@ -152,12 +175,18 @@ def _curves(
 def _tpr_at_each_fpr(counts: Counts) -> np.ndarray:
     """TPR of every resample at the data's own FPRs, (distances, 1 + resamples)."""
     columns, at = zip(counts.fpr.T, counts.tpr.T), counts.fpr[:, 0] * (1 + 1e-9)
-    return np.array([np.append(tpr, 0)[np.searchsorted(fpr, at, "right") - 1] for fpr, tpr in columns]).T
+    return np.array(
+        [np.append(tpr, 0)[np.searchsorted(fpr, at, "right") - 1] for fpr, tpr in columns]
+    ).T
 
 
 def _precision_at_each_recall(counts: Counts) -> np.ndarray:
     """Precision of every resample at the data's own recalls, (distances, 1 + resamples)."""
-    columns, at, last = zip(counts.tpr.T, counts.precision.T), counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
+    columns, at, last = (
+        zip(counts.tpr.T, counts.precision.T),
+        counts.tpr[:, 0] * (1 - 1e-9),
+        len(counts.tpr) - 1,
+    )
     return np.array([values[np.searchsorted(tpr, at).clip(max=last)] for tpr, values in columns]).T
 
 

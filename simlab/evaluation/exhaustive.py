@@ -17,7 +17,10 @@ BLOCK = 400_000
 
 
 def exhaustive_histogram(
-    references: np.ndarray, queries: np.ndarray, reference_sources: Sequence, query_sources: Sequence
+    references: np.ndarray,
+    queries: np.ndarray,
+    reference_sources: Sequence,
+    query_sources: Sequence,
 ) -> pd.DataFrame:
     """Return how many bits part every reference from every query: copies where they share a source, else non-copies.
 
@@ -43,7 +46,11 @@ def exhaustive_histogram(
     n_others   0  0  1  1  0
     """
     bits = references.shape[1]
-    if queries.shape[1] != bits or len(reference_sources) != len(references) or len(query_sources) != len(queries):
+    if (
+        queries.shape[1] != bits
+        or len(reference_sources) != len(references)
+        or len(query_sources) != len(queries)
+    ):
         raise ValueError(
             f"hashes must have one length and one source each; given {references.shape} with {len(reference_sources)}, "
             f"{queries.shape} with {len(query_sources)}"
@@ -53,12 +60,18 @@ def exhaustive_histogram(
     orders = [np.argsort(side, kind="stable") for side in split]
     codes = [hashes.pack(side[order]) for side, order in zip((references, queries), orders)]
     sides = [(packed, side[order]) for packed, side, order in zip(codes, split, orders)]
-    forth, back = (_by_source(*pair, numbers.max(initial=-1) + 1, bits) for pair in (sides, sides[::-1]))
-    table = pd.DataFrame({"threshold": np.arange(bits + 1), "n_copies": forth[0].sum(0), "n_others": forth[1].sum(0)})
+    forth, back = (
+        _by_source(*pair, numbers.max(initial=-1) + 1, bits) for pair in (sides, sides[::-1])
+    )
+    table = pd.DataFrame(
+        {"threshold": np.arange(bits + 1), "n_copies": forth[0].sum(0), "n_others": forth[1].sum(0)}
+    )
     for name, by_source, owners in (("tpr", forth[0], 1), ("fpr", forth[1] + back[1], 2)):
         table[name], table[f"{name}_low"], table[f"{name}_high"] = _rates(by_source, owners)
     n_positive, n_negative = table["n_copies"].sum(), table["n_others"].sum()
-    return table.assign(n_positive=n_positive, n_negative=n_negative, smallest_fpr=1 / (n_negative or np.nan))
+    return table.assign(
+        n_positive=n_positive, n_negative=n_negative, smallest_fpr=1 / (n_negative or np.nan)
+    )
 
 
 def _by_source(one: Side, other: Side, n_sources: int, bits: int) -> np.ndarray:
@@ -68,7 +81,11 @@ def _by_source(one: Side, other: Side, n_sources: int, bits: int) -> np.ndarray:
     for source, rows in zip(present, np.split(one[0], starts[1:])):
         same = slice(*np.searchsorted(other[1], [source, source + 1]))
         for block in np.array_split(rows, -(-rows.shape[0] * len(other[1]) // BLOCK) or 1):
-            distance = hashes.hamming_matrix(block, other[0]) if bits > 64 else np.bitwise_count(block ^ other[0].T)
+            distance = (
+                hashes.hamming_matrix(block, other[0])
+                if bits > 64
+                else np.bitwise_count(block ^ other[0].T)
+            )
             copies = np.bincount(distance[:, same].ravel(), minlength=bits + 1)
             found[:, source] += copies, _count(distance.ravel(), bits + 1) - copies
     return found
@@ -78,7 +95,9 @@ def _count(values: np.ndarray, n: int) -> np.ndarray:
     """How often each of 0 … n - 1 occurs; many bytes are counted two at a time, which halves the time."""
     if values.dtype != np.uint8 or len(values) < 1 << 16:
         return np.bincount(values, minlength=n)
-    two = np.bincount(values[: len(values) // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    two = np.bincount(values[: len(values) // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(
+        256, 256
+    )
     return (two.sum(0) + two.sum(1))[:n] + np.bincount(values[len(values) // 2 * 2 :], minlength=n)
 
 

@@ -17,9 +17,19 @@ METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
 """What is measured by default."""
 
 COLUMNS = (
-    "method", "group", "metric", "value", "low", "high", "n_positive", "n_negative", "n_sources", "threshold",
-    "negatives", "note",
-)  # fmt: skip
+    "method",
+    "group",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n_positive",
+    "n_negative",
+    "n_sources",
+    "threshold",
+    "negatives",
+    "note",
+)
 """Columns of a metrics table."""
 
 
@@ -60,8 +70,15 @@ def evaluate(
     1  tpr@fpr=0.01    NaN  not measurable with 1 negatives
     """
     measures, sample = [Measure.parse(name) for name in metrics], read(scores, methods)
-    groups, resampler = sample_groups(sample, by, negatives), Resampler.draw(sample, n_resamples, seed)
-    rows = [record for method in sample.methods for record in estimates(resampler, method, groups, measures)]
+    groups, resampler = (
+        sample_groups(sample, by, negatives),
+        Resampler.draw(sample, n_resamples, seed),
+    )
+    rows = [
+        record
+        for method in sample.methods
+        for record in estimates(resampler, method, groups, measures)
+    ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(negatives=negatives)
     if by == "perturbation":
         specs = table["group"].where(table["group"] != "all", "")
@@ -71,14 +88,18 @@ def evaluate(
     return table
 
 
-def smallest_fpr(scores: pd.DataFrame, *, by: str | None = None, negatives: str = "all") -> pd.DataFrame:
+def smallest_fpr(
+    scores: pd.DataFrame, *, by: str | None = None, negatives: str = "all"
+) -> pd.DataFrame:
     """Return the smallest FPR that the pairs can measure, that of one negative, overall and per group.
 
     Columns: group, n_positive, n_negative, n_sources, smallest_fpr: 1 / n_negative, or with weights the smallest
     negative's share of all (NaN without negatives). `by` and `negatives` are those of :func:`evaluate`.
     """
     groups = sample_groups(read(scores), by, negatives)
-    return pd.DataFrame([{"group": g.name, **g.counts, "smallest_fpr": g.smallest_fpr} for g in groups])
+    return pd.DataFrame(
+        [{"group": g.name, **g.counts, "smallest_fpr": g.smallest_fpr} for g in groups]
+    )
 
 
 class Group(NamedTuple):
@@ -94,7 +115,11 @@ class Group(NamedTuple):
         n_positive, n_negative = self.counts["n_positive"], self.counts["n_negative"]
         if n_positive == 0 or n_negative == 0:
             return f"undefined: no {'negatives' if n_positive else 'positives'}"
-        return f"not measurable with {n_negative} negatives" if fpr < self.smallest_fpr * (1 - 1e-9) else ""
+        return (
+            f"not measurable with {n_negative} negatives"
+            if fpr < self.smallest_fpr * (1 - 1e-9)
+            else ""
+        )
 
 
 class Measure(NamedTuple):
@@ -113,7 +138,9 @@ class Measure(NamedTuple):
         if name in STATISTICS:
             return cls(name, STATISTICS[name])
         if base in CONDITIONS and 0 < rate < 1:
-            return cls(name, partial(highest_recall, CONDITIONS[base], rate), CONDITIONS[base], rate)
+            return cls(
+                name, partial(highest_recall, CONDITIONS[base], rate), CONDITIONS[base], rate
+            )
         allowed = ", ".join([*STATISTICS, *(f"{base}=<between 0 and 1>" for base in CONDITIONS)])
         raise ValueError(f"a metric must be one of {allowed}; given {name!r}")
 
@@ -129,7 +156,9 @@ def average_precision(counts: Counts) -> np.ndarray:
     return (counts.copies * counts.precision).sum(axis=0) / counts.n_copies
 
 
-def highest_recall(allowed: Callable[[Counts, float], np.ndarray], rate: float, counts: Counts) -> np.ndarray:
+def highest_recall(
+    allowed: Callable[[Counts, float], np.ndarray], rate: float, counts: Counts
+) -> np.ndarray:
     """Return the largest recall among the distances that are allowed, of each resample."""
     return np.where(allowed(counts, rate), counts.tpr, 0.0).max(axis=0)
 
@@ -137,7 +166,10 @@ def highest_recall(allowed: Callable[[Counts, float], np.ndarray], rate: float, 
 def equal_error_rate(counts: Counts) -> np.ndarray:
     """Return the mean of FPR and miss rate where they are closest, of each resample."""
     before = np.vstack([np.zeros_like(counts.tpr[:1]), counts.tpr[:-1]])
-    miss, false = 1 - np.vstack([counts.tpr, before]), np.vstack([counts.fpr, counts.others_below / counts.n_others])
+    miss, false = (
+        1 - np.vstack([counts.tpr, before]),
+        np.vstack([counts.fpr, counts.others_below / counts.n_others]),
+    )
     at = np.abs(miss - false).argmin(axis=0)
     return ((miss + false) / 2)[at, np.arange(len(at))]
 
@@ -149,7 +181,9 @@ STATISTICS = {
     "equal_error_rate": equal_error_rate,
 }
 CONDITIONS = {
-    "tpr@fpr": lambda counts, rate: counts.fpr <= rate * (1 + 1e-9),  # 3 of 30 are .1, whatever the rounding
+    "tpr@fpr": lambda counts, rate: (
+        counts.fpr <= rate * (1 + 1e-9)
+    ),  # 3 of 30 are .1, whatever the rounding
     "recall@precision": lambda counts, rate: counts.precision >= rate * (1 - 1e-9),
 }
 
@@ -169,15 +203,28 @@ def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all")
 
 
 def estimates(
-    resampler: Resampler, method: str, groups: Sequence[Group], measures: Sequence[Measure], kappa: float | None = None
+    resampler: Resampler,
+    method: str,
+    groups: Sequence[Group],
+    measures: Sequence[Measure],
+    kappa: float | None = None,
 ) -> Iterator[dict[str, object]]:
     """Yield a row of the metrics table per group and metric, with the metric's resamples under "replicates"."""
     masks, plain = [group.masks for group in groups], resampler.plain()
-    exact, drawn = plain.counts(method, masks, everywhere=True), resampler.counts(method, masks, kappa=kappa)
+    exact, drawn = (
+        plain.counts(method, masks, everywhere=True),
+        resampler.counts(method, masks, kappa=kappa),
+    )
     empty = dict.fromkeys(("value", "low", "high", "threshold", "replicates"), np.nan)
     for group, data, counts in zip(groups, exact, drawn):
         for measure in measures:
-            record = {"method": method, "group": group.name, "metric": measure.name, **empty, **group.counts}
+            record = {
+                "method": method,
+                "group": group.name,
+                "metric": measure.name,
+                **empty,
+                **group.counts,
+            }
             record["note"] = group.refusal(measure.rate if measure.name.startswith("tpr") else 1.0)
             if not record["note"]:
                 record |= _value(resampler.sample, method, group.masks, measure, data)
@@ -186,14 +233,22 @@ def estimates(
             yield record
 
 
-def _value(sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts) -> dict[str, object]:
+def _value(
+    sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts
+) -> dict[str, object]:
     if measure.allowed:
         reached = counts.threshold[measure.allowed(counts, measure.rate)[:, 0]]
-        place = {"threshold": reached[-1]} if len(reached) else {"note": "no observed distance reaches it"}
+        place = (
+            {"threshold": reached[-1]}
+            if len(reached)
+            else {"note": "no observed distance reaches it"}
+        )
         return {"value": measure.statistic(counts)[0], **place}
     if measure.name == "micro_average_precision":
         rows = np.flatnonzero(masks[0] | masks[1])
-        rows = rows[np.lexsort((sample.label[rows], sample.distance(method)[rows]))]  # non-copies first among ties
+        rows = rows[
+            np.lexsort((sample.label[rows], sample.distance(method)[rows]))
+        ]  # non-copies first among ties
         points = sample.label[rows], -np.arange(len(rows)), sample.weight[rows]
         return {"value": sk.average_precision_score(points[0], points[1], sample_weight=points[2])}
     if measure.name in ("roc_auc", "average_precision"):
@@ -208,7 +263,11 @@ def _points(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Non-copies between two neighbouring distances of copies are one point: a group of few copies costs little.
     """
     at = np.flatnonzero(counts.copies[:, 0])
-    below, up_to, rank = counts.others_below[at, 0], counts.others_up_to[at, 0], 2 * np.arange(len(at) + 1)
+    below, up_to, rank = (
+        counts.others_below[at, 0],
+        counts.others_up_to[at, 0],
+        2 * np.arange(len(at) + 1),
+    )
     between = np.append(below, counts.n_others[0]) - np.append(0.0, up_to)
     weight = np.concatenate([counts.copies[at, 0], up_to - below, between])
     score = -np.concatenate([rank[:-1] + 1, rank[:-1] + 1, rank])
@@ -216,21 +275,35 @@ def _points(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (np.arange(len(weight)) < len(at))[kept], score[kept], weight[kept]
 
 
-def _interval(resampler: Resampler, record: dict[str, object], rows: np.ndarray) -> dict[str, object]:
-    low, high, bounded = resampler.interval(np.array([record["value"]]), record["replicates"][None], rows)
-    words = f"Wilson bound from {resampler.sample.present(rows).sum()} sources" if bounded[0] else ""
-    return {"low": low[0], "high": high[0], "note": "; ".join(filter(None, (record["note"], words)))}
+def _interval(
+    resampler: Resampler, record: dict[str, object], rows: np.ndarray
+) -> dict[str, object]:
+    low, high, bounded = resampler.interval(
+        np.array([record["value"]]), record["replicates"][None], rows
+    )
+    words = (
+        f"Wilson bound from {resampler.sample.present(rows).sum()} sources" if bounded[0] else ""
+    )
+    return {
+        "low": low[0],
+        "high": high[0],
+        "note": "; ".join(filter(None, (record["note"], words))),
+    }
 
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:
     counts = {"n_positive": int(positive.sum()), "n_negative": int(negative.sum())}
     counts["n_sources"] = int((sample.present(positive) | sample.present(negative)).sum())
     weight = sample.weight[negative]
-    return Group(name, (positive, negative), counts, weight.min() / weight.sum() if len(weight) else np.nan)
+    return Group(
+        name, (positive, negative), counts, weight.min() / weight.sum() if len(weight) else np.nan
+    )
 
 
 def _values(table: pd.DataFrame, by: str) -> pd.Series:
     column = "perturbation" if by == "kind" else by
     if column not in table:
-        raise ValueError(f"by must be 'kind' or a column of the scores ({', '.join(map(str, table))}), not {by!r}")
+        raise ValueError(
+            f"by must be 'kind' or a column of the scores ({', '.join(map(str, table))}), not {by!r}"
+        )
     return table[column].map(perturb.kind) if by == "kind" else table[column].astype(str)

@@ -81,7 +81,12 @@ class Resampler:
         return Resampler(self.sample, self.weights[:-1, :0])
 
     def counts(
-        self, method: str, masks: Iterable[Masks], *, kappa: float | None = None, everywhere: bool = False
+        self,
+        method: str,
+        masks: Iterable[Masks],
+        *,
+        kappa: float | None = None,
+        everywhere: bool = False,
     ) -> Iterator[Counts]:
         """Yield the counts for each pair of masks, at its copies' distances or at all; negatives met again are kept."""
         distance, previous = self.sample.distance(method), None
@@ -92,7 +97,11 @@ class Resampler:
             if negative is not previous:
                 factor = self.kappa(method, positive, negative) if kappa is None else kappa
                 others = self._histogram(code, negative, len(edges), factor)
-                up_to, n_others, previous = np.cumsum(others, axis=0), _or_nan(others.sum(axis=0)), negative
+                up_to, n_others, previous = (
+                    np.cumsum(others, axis=0),
+                    _or_nan(others.sum(axis=0)),
+                    negative,
+                )
             copies = self._histogram(code, positive, len(edges), 1.0)
             at = np.flatnonzero(copies[:, 0] + everywhere)
             yield Counts(edges[at], copies[at], up_to[at] - others[at], up_to[at], n_others)
@@ -103,7 +112,9 @@ class Resampler:
         copies, others = np.sort(distance[positive]), distance[negative]
         if len(others) == 0 or self.weights.shape[1] == 1:
             return 1.0
-        effects = [np.searchsorted(copies, others, "left") + np.searchsorted(copies, others, "right")]
+        effects = [
+            np.searchsorted(copies, others, "left") + np.searchsorted(copies, others, "right")
+        ]
         rates = (rate for rate in (1e-2, 1e-3) if rate * len(others) >= 20)
         effects += [others <= np.quantile(others, rate, method="lower") for rate in rates]
         return calibrate(effects, self.sample.sources[:, negative], self.sample.weight[negative])
@@ -121,17 +132,29 @@ class Resampler:
         moved = replicates[:, good] - replicates[:, good].mean(axis=1, keepdims=True)
         present = np.flatnonzero(self.sample.present(rows))
         square = (moved @ (self.weights[present, 1:][:, good].T - 1.0)) ** 2
-        kurtosis = len(present) * (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
+        kurtosis = (
+            len(present) * (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
+        )
         # Few sources that carry most of the variance make its estimate a guess: a Student t of few degrees. Theory says
         # 2 n / (kurtosis - 1); half of it, since a sample hides its own tail; fewer than 6 only widened, in simulation.
         most = max(len(present) - 1, 1)
         freedom = np.clip(len(present) / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
-        return np.array([moved.var(axis=1, ddof=1), freedom, *np.quantile(replicates[:, good], [0.025, 0.975], axis=1)])
+        return np.array(
+            [
+                moved.var(axis=1, ddof=1),
+                freedom,
+                *np.quantile(replicates[:, good], [0.025, 0.975], axis=1),
+            ]
+        )
 
     def mean(self, value: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the weighted mean of values that belong to one source each, (1 + resamples,); NaN of nothing."""
         n, weights = len(self.weights) - 1, self.weights[:-1].astype(float)
-        return np.bincount(source, weight * value, n) @ weights / _or_nan(np.bincount(source, weight, n) @ weights)
+        return (
+            np.bincount(source, weight * value, n)
+            @ weights
+            / _or_nan(np.bincount(source, weight, n) @ weights)
+        )
 
     def interval(
         self, value: np.ndarray, replicates: np.ndarray, rows: np.ndarray, n: float | None = None
@@ -146,12 +169,16 @@ class Resampler:
         variance, freedom, least, most = self.spread(replicates, rows)
         bounded = (variance <= 1e-15) | np.isfinite(variance) & ((value <= 0) | (value >= 1))
         fitting = value * (1 - value) / np.where(bounded, 1, variance)
-        trials = np.where(bounded, n or max(self.sample.present(rows).sum(), 1), np.maximum(fitting, 1e-9))
+        trials = np.where(
+            bounded, n or max(self.sample.present(rows).sum(), 1), np.maximum(fitting, 1e-9)
+        )
         low, high = wilson(value, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
         ends = np.where(bounded, [np.minimum(low, least), np.maximum(high, most)], [low, high])
         return *np.where(np.isnan(variance), np.nan, ends), bounded
 
-    def _histogram(self, code: np.ndarray, rows: np.ndarray, n_bins: int, kappa: float) -> np.ndarray:
+    def _histogram(
+        self, code: np.ndarray, rows: np.ndarray, n_bins: int, kappa: float
+    ) -> np.ndarray:
         """Weight of the rows in each bin under each resample, (bins, 1 + resamples)."""
         rows = np.flatnonzero(rows)
         rows = rows[np.argsort(code[rows], kind="stable")]
@@ -198,7 +225,9 @@ def bin_edges(distance: np.ndarray, label: np.ndarray) -> np.ndarray:
     copies, others = np.sort(distance[label]), np.sort(distance[~label])
     even = np.linspace(0, max(len(copies) - 1, 0), MAX_BINS // 3).astype(int)
     growing = np.geomspace(1, max(len(others), 1), 2 * MAX_BINS // 3).astype(int) - 1
-    return np.unique(np.concatenate([copies[even[: len(copies)]], others[growing[: len(others)]], distinct[-1:]]))
+    return np.unique(
+        np.concatenate([copies[even[: len(copies)]], others[growing[: len(others)]], distinct[-1:]])
+    )
 
 
 def calibrate(effects: Iterable[np.ndarray], sources: np.ndarray, weight: np.ndarray) -> float:
@@ -224,7 +253,9 @@ def calibrate(effects: Iterable[np.ndarray], sources: np.ndarray, weight: np.nda
     square = 0.0
     for effect in effects:
         moved = weight * (effect - np.average(effect, weights=weight))
-        by_source = np.bincount(low, moved, n_sources) + np.bincount(high[two], moved[two], n_sources)
+        by_source = np.bincount(low, moved, n_sources) + np.bincount(
+            high[two], moved[two], n_sources
+        )
         total, single = (by_source**2).sum(), (np.bincount(dyad, moved[two]) ** 2).sum()
         if total > 0:
             share = np.clip(single / total, 1e-9, 1.0)

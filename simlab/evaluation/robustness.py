@@ -34,12 +34,19 @@ def break_points(
         ValueError: an unknown method or metric.
     """
     measure, sample, rows = Measure.parse(metric), read(scores, methods), []
-    resampler, groups = Resampler.draw(sample, n_resamples, seed), sample_groups(sample, "perturbation")
+    resampler, groups = (
+        Resampler.draw(sample, n_resamples, seed),
+        sample_groups(sample, "perturbation"),
+    )
     for method in sample.methods:
         records = list(estimates(resampler, method, groups, [measure]))[1:]
         table = pd.DataFrame(records, columns=["group", "value", "replicates", "note"])
-        table = table.assign(kind=table["group"].map(perturb.kind), severity=table["group"].map(perturb.severity))
-        for kind, part in table[table["severity"] > 0].sort_values("severity").groupby("kind", sort=False):
+        table = table.assign(
+            kind=table["group"].map(perturb.kind), severity=table["group"].map(perturb.severity)
+        )
+        for kind, part in (
+            table[table["severity"] > 0].sort_values("severity").groupby("kind", sort=False)
+        ):
             rows.append({"method": method, "kind": kind, **_break_point(part, target)})
     return pd.DataFrame(rows, columns=BREAK_POINTS)
 
@@ -50,9 +57,17 @@ def _break_point(part: pd.DataFrame, target: float) -> dict[str, object]:
     note = part["note"][part["value"].isna()].max() if len(part) > 1 else "one severity"
     if part["value"].notna().all() and len(part) > 1:
         recall = np.column_stack([part["value"], np.vstack(part["replicates"])])
-        point = _crossing(np.append(0.0, part["severity"]), np.vstack([np.ones(recall.shape[1]), recall]), target)
-        ends = np.quantile(point[1:], [0.025, 0.975], method="nearest") if len(point) > 1 else [np.nan, np.nan]
-        found = {name: np.nan if np.isinf(end) else end for name, end in zip(found, [point[0], *ends])}
+        point = _crossing(
+            np.append(0.0, part["severity"]), np.vstack([np.ones(recall.shape[1]), recall]), target
+        )
+        ends = (
+            np.quantile(point[1:], [0.025, 0.975], method="nearest")
+            if len(point) > 1
+            else [np.nan, np.nan]
+        )
+        found = {
+            name: np.nan if np.isinf(end) else end for name, end in zip(found, [point[0], *ends])
+        }
         note = "" if np.isfinite(point[0]) else f"{target:g} or more up to the strongest"
     return {**found, "strongest": part["severity"].max(), "n_severities": len(part), "note": note}
 
@@ -85,21 +100,31 @@ def complementarity(
     measure, sample = Measure.parse(f"tpr@fpr={fpr:g}"), read(scores, methods)
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     points = {m: next(estimates(resampler.plain(), m, [group], [measure])) for m in sample.methods}
-    missed = {m: sample.label & ~(sample.distance(m) <= point["threshold"]) for m, point in points.items()}
+    missed = {
+        m: sample.label & ~(sample.distance(m) <= point["threshold"]) for m, point in points.items()
+    }
     rows = []
     for method, other in itertools.permutations(sample.methods, 2):
         lost, point = missed[method], points[method]
-        refusal = point["note"] if np.isnan(point["value"]) else "" if lost.any() else "misses nothing"
+        refusal = (
+            point["note"] if np.isnan(point["value"]) else "" if lost.any() else "misses nothing"
+        )
         found = resampler.mean(~missed[other][lost], sample.sources[0, lost], sample.weight[lost])
         found = np.where(refusal, np.nan, found)
         low, high, _ = resampler.interval(found[:1], found[None, 1:], lost)
         share = {"share": found[0], "low": low[0], "high": high[0]}
-        rows.append({"method": method, "other": other, "n_misses": lost.sum(), **share, "note": refusal})
+        rows.append(
+            {"method": method, "other": other, "n_misses": lost.sum(), **share, "note": refusal}
+        )
     return pd.DataFrame(rows)
 
 
 def query_average_precision(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, n_resamples: int = 1000, seed: int = 0
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None = None,
+    *,
+    n_resamples: int = 1000,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return the mean over queries of each query's own average precision, with its interval by source.
 
@@ -121,22 +146,30 @@ def query_average_precision(
     source[query] = sample.sources[1]
     counted = {"n_queries": told.sum(), "n_left_out": (pairs > 0).sum() - told.sum()}
     for method in sample.methods:
-        value = resampler.mean(_each_average_precision(sample, method, query)[told], source[told], np.ones(told.sum()))
+        value = resampler.mean(
+            _each_average_precision(sample, method, query)[told], source[told], np.ones(told.sum())
+        )
         low, high, _ = resampler.interval(value[:1], value[None, 1:], sample.label & told[query])
-        rows.append({"method": method, "value": value[0], "low": low[0], "high": high[0], **counted})
+        rows.append(
+            {"method": method, "value": value[0], "low": low[0], "high": high[0], **counted}
+        )
     return pd.DataFrame(rows)
 
 
 def _each_average_precision(sample: Sample, method: str, query: np.ndarray) -> np.ndarray:
     """Average precision of each query, ties together; 0 where it has no copy."""
-    pairs = pd.DataFrame({"query": query, "distance": sample.distance(method), "called": sample.weight})
+    pairs = pd.DataFrame(
+        {"query": query, "distance": sample.distance(method), "called": sample.weight}
+    )
     steps = pairs.assign(found=sample.weight * sample.label).groupby(["query", "distance"]).sum()
     up_to, by_query = steps.groupby("query").cumsum(), steps.index.get_level_values("query")
     area = np.bincount(by_query, steps["found"] * up_to["found"] / up_to["called"], minlength=1)
     return area / np.maximum(np.bincount(by_query, steps["found"], minlength=1), 1e-300)
 
 
-def label_audit(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, least: float = 0.9) -> pd.DataFrame:
+def label_audit(
+    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, least: float = 0.9
+) -> pd.DataFrame:
     """Return the score rows whose label every method contradicts, strongest first: wrong labels, hidden duplicates.
 
     Two columns come before those of `scores`: finding ("copy unlike its reference" or "non-copy like a copy") and
@@ -162,7 +195,9 @@ def label_audit(scores: pd.DataFrame, methods: Sequence[str] | None = None, *, l
         miss = _share_up_to(-distance, sample.weight * sample.label)
         strength = np.minimum(strength, np.where(sample.label, false, miss) / (false + miss))
     finding = np.where(sample.label, "copy unlike its reference", "non-copy like a copy")
-    table = sample.table.assign(finding=finding, strength=strength)[["finding", "strength", *sample.table]]
+    table = sample.table.assign(finding=finding, strength=strength)[
+        ["finding", "strength", *sample.table]
+    ]
     return table[strength >= least].sort_values("strength", ascending=False, kind="stable")
 
 

@@ -24,7 +24,11 @@ class Sample:
 
     @cached_property
     def weight(self) -> np.ndarray:
-        return self.table["weight"].to_numpy(float) if "weight" in self.table else np.ones(len(self.table))
+        return (
+            self.table["weight"].to_numpy(float)
+            if "weight" in self.table
+            else np.ones(len(self.table))
+        )
 
     @property
     def share_of_copies(self) -> float:
@@ -36,14 +40,19 @@ class Sample:
         """Number of the source of the reference and of the query, int (2, n)."""
         sides = [self.table["source_reference"], self.table["source_query"]]
         # Sorted, so that a seed draws the same sources whatever the order of the rows.
-        return pd.factorize(pd.concat(sides, ignore_index=True), sort=True, use_na_sentinel=False)[0].reshape(2, -1)
+        return pd.factorize(pd.concat(sides, ignore_index=True), sort=True, use_na_sentinel=False)[
+            0
+        ].reshape(2, -1)
 
     def distance(self, method: str) -> np.ndarray:
         return self.table[method].to_numpy(float)
 
     def present(self, rows: np.ndarray) -> np.ndarray:
         """Return which sources occur in the rows where the mask is true, bool (sources,)."""
-        return np.bincount(self.sources[:, rows].ravel(), minlength=self.sources.max(initial=0) + 1) > 0
+        return (
+            np.bincount(self.sources[:, rows].ravel(), minlength=self.sources.max(initial=0) + 1)
+            > 0
+        )
 
 
 def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
@@ -55,10 +64,14 @@ def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
     known = tables.method_columns(scores)
     methods = known if methods is None else list(methods)
     if not methods or not set(methods) <= set(known):
-        raise ValueError(f"methods must be among {', '.join(known) or 'none (no distance column)'}; given {methods!r}")
+        raise ValueError(
+            f"methods must be among {', '.join(known) or 'none (no distance column)'}; given {methods!r}"
+        )
     needed = ("label", "source_reference", "source_query")
     if missing := [name for name in needed if name not in scores]:
-        raise ValueError(f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}")
+        raise ValueError(
+            f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}"
+        )
     good = scores[methods].notna().all(axis=1)
     if "status" in scores:
         good &= scores["status"] != "error"

@@ -55,7 +55,10 @@ def choose_threshold(
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     share = sample.share_of_copies if prevalence is None else prevalence
     target, allowed = _target(max_fpr, min_precision, share, group.smallest_fpr)
-    data, drawn = (next(r.counts(method, [group.masks], everywhere=True)) for r in (resampler.plain(), resampler))
+    data, drawn = (
+        next(r.counts(method, [group.masks], everywhere=True))
+        for r in (resampler.plain(), resampler)
+    )
     record = {"method": method, "target": target, **dict.fromkeys(NUMBERS, np.nan), **group.counts}
     at = _last(allowed(data))[0]
     record["note"] = group.refusal(max_fpr or 1.0) or ("cannot be reached" if at < 0 else "")
@@ -63,12 +66,19 @@ def choose_threshold(
         record["threshold"] = data.threshold[at]
         again = np.maximum(_last(allowed(drawn))[1:], 0)
         if n_resamples:
-            record["low"], record["high"] = np.quantile(drawn.threshold[again], [0.025, 0.975], method="nearest")
-        place, trials = np.searchsorted(drawn.threshold, record["threshold"]), (None, _trials(drawn))
+            record["low"], record["high"] = np.quantile(
+                drawn.threshold[again], [0.025, 0.975], method="nearest"
+            )
+        place, trials = (
+            np.searchsorted(drawn.threshold, record["threshold"]),
+            (None, _trials(drawn)),
+        )
         held_out = _held_out(sample, method, group.masks, allowed, n_splits, seed)
         # Recall moves with the threshold chosen; the FPR of every choice is the target's, so it is read at this one.
         moved = drawn.tpr[again, np.arange(1, n_resamples + 1)], drawn.fpr[place, 1:]
-        for name, value, rows, n, replicates in zip(("tpr", "fpr"), held_out, group.masks, trials, moved):
+        for name, value, rows, n, replicates in zip(
+            ("tpr", "fpr"), held_out, group.masks, trials, moved
+        ):
             both = np.array([value, getattr(data, name)[at, 0]])
             low, high, _ = resampler.interval(both, np.tile(replicates, (2, 1)), rows, n)
             record |= {name: value, f"{name}_low": low.min(), f"{name}_high": high.max()}
@@ -95,10 +105,19 @@ def at_threshold(
     """
     sample = read(scores, [method])
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
-    record = {"method": method, "target": f"distance<={threshold:g}", **dict.fromkeys(NUMBERS, np.nan), **group.counts}
+    record = {
+        "method": method,
+        "target": f"distance<={threshold:g}",
+        **dict.fromkeys(NUMBERS, np.nan),
+        **group.counts,
+    }
     record |= {"threshold": threshold, "note": group.refusal(1.0)}
     called, (copies, others) = sample.distance(method) <= threshold, group.masks
-    counted = {"found": called & copies, "missed": ~called & copies, "false_alarms": called & others}
+    counted = {
+        "found": called & copies,
+        "missed": ~called & copies,
+        "false_alarms": called & others,
+    }
     record |= {name: rows.sum() for name, rows in {**counted, "rejected": ~called & others}.items()}
     if not record["note"]:
         drawn = next(resampler.counts(method, [group.masks], everywhere=True))
@@ -134,10 +153,25 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     table["precision"] = 1 / (1 + table["false_alarms"])
     table["low"] = 1 / (1 + table["fpr_high"] / table["tpr_low"] * odds)
     table["high"] = 1 / (1 + table["fpr_low"] / table["tpr_high"] * odds)
-    return table[["method", "share", "precision", "low", "high", "false_alarms", "threshold", "tpr", "fpr", "note"]]
+    return table[
+        [
+            "method",
+            "share",
+            "precision",
+            "low",
+            "high",
+            "false_alarms",
+            "threshold",
+            "tpr",
+            "fpr",
+            "note",
+        ]
+    ]
 
 
-def collection_table(chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES) -> pd.DataFrame:
+def collection_table(
+    chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES
+) -> pd.DataFrame:
     """Return the false alarms to expect of chosen thresholds when every two pictures of a collection are compared.
 
     Columns: method, n_pictures, n_pairs, false_alarms, low, high (95 % interval), per_query (false alarms of one
@@ -155,12 +189,16 @@ def collection_table(chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICT
     return table[["method", *numbers, "threshold", "tpr", "fpr", "note"]]
 
 
-def _target(max_fpr: float | None, min_precision: float | None, share: float, least: float) -> tuple[str, Allowed]:
+def _target(
+    max_fpr: float | None, min_precision: float | None, share: float, least: float
+) -> tuple[str, Allowed]:
     """The target in words, and the function from counts to the distances that keep it."""
     rate = min_precision if max_fpr is None else max_fpr
     if (max_fpr is None) == (min_precision is None) or not (0 < rate < 1 and 0 <= share <= 1):
         given = f"max_fpr={max_fpr!r}, min_precision={min_precision!r}, prevalence={share!r}"
-        raise ValueError(f"either max_fpr or min_precision must be given, and all be between 0 and 1; given {given}")
+        raise ValueError(
+            f"either max_fpr or min_precision must be given, and all be between 0 and 1; given {given}"
+        )
     if min_precision is None:
         return f"fpr<={rate:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, rate)
 
@@ -176,11 +214,16 @@ def _last(allowed: np.ndarray) -> np.ndarray:
     return np.where(allowed.any(axis=0), len(allowed) - 1 - allowed[::-1].argmax(axis=0), -1)
 
 
-def _held_out(sample: Sample, method: str, masks: Masks, allowed: Allowed, n_splits: int, seed: int) -> list[float]:
+def _held_out(
+    sample: Sample, method: str, masks: Masks, allowed: Allowed, n_splits: int, seed: int
+) -> list[float]:
     """TPR and FPR of thresholds chosen on half the sources, among the pairs within the other half."""
     turn = np.arange(sample.sources.max(initial=0) + 1)[:, None] % 2
     half = np.random.default_rng(seed).permuted(np.tile(turn, n_splits), axis=0)
-    sides = [next(Resampler(sample, s).counts(method, [masks], kappa=1.0, everywhere=True)) for s in (half, 1 - half)]
+    sides = [
+        next(Resampler(sample, s).counts(method, [masks], kappa=1.0, everywhere=True))
+        for s in (half, 1 - half)
+    ]
     rates = []
     for chosen, other in (sides, sides[::-1]):
         at = _last(allowed(chosen))[1:]

@@ -4,19 +4,45 @@ A spec such as ``"crop(area=0.5)+recompress(quality=30)"`` names one or a chain 
 holds all kinds, each a function ``(image, rng, *, …)`` with a docstring; :func:`register` adds your own.
 """
 
-from collections.abc import Iterable  # noqa: I001  the names below by the line, as in __all__
+from collections.abc import Iterable
 
 from simlab import specs
 from simlab.perturb import geometry, pasting, photometric  # noqa: F401  they register their kinds
 from simlab.perturb.registry import (
-    REGISTRY, Chain, Perturbation, Rule, Share, Step, apply, between, canonical, content_digest, kind, parse,
-    register, severity,
-)  # fmt: skip
+    REGISTRY,
+    Chain,
+    Perturbation,
+    Rule,
+    Share,
+    Step,
+    apply,
+    between,
+    canonical,
+    content_digest,
+    kind,
+    parse,
+    register,
+    severity,
+)
 
 __all__ = [
-    "PRESETS", "REGISTRY", "Chain", "Perturbation", "Rule", "Share", "Step", "apply", "between", "canonical",
-    "content_digest", "kind", "parse", "register", "resolve", "severity",
-]  # fmt: skip
+    "PRESETS",
+    "REGISTRY",
+    "Chain",
+    "Perturbation",
+    "Rule",
+    "Share",
+    "Step",
+    "apply",
+    "between",
+    "canonical",
+    "content_digest",
+    "kind",
+    "parse",
+    "register",
+    "resolve",
+    "severity",
+]
 
 
 def _sweep(template: str, *values: float | str) -> tuple[str, ...]:
@@ -30,8 +56,29 @@ PRESETS: dict[str, tuple[str, ...]] = {
         *_sweep("recompress(quality={})", 70, 30, 10),
     ),
     "standard": (
-        *("text", "watermark", "caption", "overlay", "border", "screenshot", "embed", "crop", "resize", "aspect"),
-        *("rotate", "mirror", "shear", "perspective", "recompress", "blur", "noise", "brightness", "contrast"),
+        *(
+            "text",
+            "watermark",
+            "caption",
+            "overlay",
+            "border",
+            "screenshot",
+            "embed",
+            "crop",
+            "resize",
+            "aspect",
+        ),
+        *(
+            "rotate",
+            "mirror",
+            "shear",
+            "perspective",
+            "recompress",
+            "blur",
+            "noise",
+            "brightness",
+            "contrast",
+        ),
         *("saturation", "gamma", "gray", "crop(area=0.7)+recompress(quality=50)"),
     ),
     "attacks58": (

@@ -50,8 +50,14 @@ def system_fonts() -> tuple[str, ...]:
     from matplotlib.font_manager import findSystemFonts  # slow to import, rarely needed
 
     # colour emoji come as bitmaps of one size; "last resort" fonts claim every character and draw boxes
-    paths = [path for path in findSystemFonts() if not re.search("emoji|lastresort", Path(path).name.lower())]
-    return tuple(sorted(paths, key=lambda path: ("regular" not in path.lower(), Path(path).name, path)))
+    paths = [
+        path
+        for path in findSystemFonts()
+        if not re.search("emoji|lastresort", Path(path).name.lower())
+    ]
+    return tuple(
+        sorted(paths, key=lambda path: ("regular" not in path.lower(), Path(path).name, path))
+    )
 
 
 @functools.cache
@@ -77,7 +83,9 @@ def font_digest(content: str | None, font: str | None) -> str:
         ValueError: no font has the characters, or the named file cannot be read.
     """
     try:
-        return _digest(font or dejavu()) and _digest(find_font(LETTERS if content is None else content, font))
+        return _digest(font or dejavu()) and _digest(
+            find_font(LETTERS if content is None else content, font)
+        )
     except ImageError as error:
         raise ValueError(f"font {font!r}: {error}") from error
 
@@ -94,4 +102,6 @@ def load(path: str, size: int, content_is_complex: bool) -> ImageFont.FreeTypeFo
 
 def is_complex(content: str) -> bool:
     """Return whether a text is written right to left or with combining marks."""
-    return any(unicodedata.bidirectional(c) in ("R", "AL") or unicodedata.combining(c) for c in content)
+    return any(
+        unicodedata.bidirectional(c) in ("R", "AL") or unicodedata.combining(c) for c in content
+    )

@@ -12,9 +12,16 @@ from simlab.perturb.registry import Picture, Rng, Rule, between, register
 BICUBIC = Image.Resampling.BICUBIC
 
 ANCHORS = {
-    "center": (0.5, 0.5), "top": (0.5, 0.0), "bottom": (0.5, 1.0), "left": (0.0, 0.5), "right": (1.0, 0.5),
-    "top-left": (0.0, 0.0), "top-right": (1.0, 0.0), "bottom-left": (0.0, 1.0), "bottom-right": (1.0, 1.0),
-}  # fmt: skip
+    "center": (0.5, 0.5),
+    "top": (0.5, 0.0),
+    "bottom": (0.5, 1.0),
+    "left": (0.0, 0.5),
+    "right": (1.0, 0.5),
+    "top-left": (0.0, 0.0),
+    "top-right": (1.0, 0.0),
+    "bottom-left": (0.0, 1.0),
+    "bottom-right": (1.0, 1.0),
+}
 """Named places as (x, y), shares of the free room."""
 
 Anchor = Literal["random", "edge", *ANCHORS]
@@ -51,7 +58,9 @@ def scaled(size: tuple[int, int], x: float, y: float) -> tuple[int, int]:
     return max(1, round(size[0] * x)), max(1, round(size[1] * y))
 
 
-def corner(outer: tuple[int, int], inner: tuple[int, int], at: tuple[float, float]) -> tuple[int, int]:
+def corner(
+    outer: tuple[int, int], inner: tuple[int, int], at: tuple[float, float]
+) -> tuple[int, int]:
     """Return the upper left corner of a box of size `inner` placed in one of size `outer`."""
     return round((outer[0] - inner[0]) * at[0]), round((outer[1] - inner[1]) * at[1])
 
@@ -64,9 +73,14 @@ def _kept(area: float, side: float | None) -> float:
 
 @register(severity=lambda area, side: 1 - _kept(area, side) ** 2)
 def crop(
-    image: Picture, rng: Rng, *, area: Annotated[float, between(0.001, 1)] = 0.5,
-    side: Annotated[float, between(0, 0.99)] | None = None, anchor: Anchor = "random", resize_back: bool = False,
-) -> Picture:  # fmt: skip
+    image: Picture,
+    rng: Rng,
+    *,
+    area: Annotated[float, between(0.001, 1)] = 0.5,
+    side: Annotated[float, between(0, 0.99)] | None = None,
+    anchor: Anchor = "random",
+    resize_back: bool = False,
+) -> Picture:
     """Return a part of the picture with its proportions. Severity: share of the area removed.
 
     Args:
@@ -86,9 +100,12 @@ def crop(
 
 @register(severity=lambda scale: abs(math.log2(scale)))
 def resize(
-    image: Picture, rng: Rng, *, scale: Annotated[float, between(0.01, 4)] = 0.5,
+    image: Picture,
+    rng: Rng,
+    *,
+    scale: Annotated[float, between(0.01, 4)] = 0.5,
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic",
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture with both sides multiplied by `scale`. Severity: octaves, ``|log2 scale|``.
 
     Args:
@@ -104,17 +121,27 @@ def aspect(image: Picture, rng: Rng, *, ratio: Annotated[float, between(0.1, 10)
 
 
 @register(severity=lambda: 1)
-def mirror(image: Picture, rng: Rng, *, axis: Literal["horizontal", "vertical"] = "horizontal") -> Picture:
+def mirror(
+    image: Picture, rng: Rng, *, axis: Literal["horizontal", "vertical"] = "horizontal"
+) -> Picture:
     """Return the picture with left and right exchanged, or "vertical": top and bottom. Severity: 1."""
-    flips = {"horizontal": Image.Transpose.FLIP_LEFT_RIGHT, "vertical": Image.Transpose.FLIP_TOP_BOTTOM}
+    flips = {
+        "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,
+        "vertical": Image.Transpose.FLIP_TOP_BOTTOM,
+    }
     return image.transpose(flips[axis])
 
 
 @register(severity=lambda degrees: abs(degrees))
 def rotate(
-    image: Picture, rng: Rng, *, degrees: Degrees = 5.0, expand: bool = True, resize_back: bool = False,
+    image: Picture,
+    rng: Rng,
+    *,
+    degrees: Degrees = 5.0,
+    expand: bool = True,
+    resize_back: bool = False,
     fill: Color = "black",
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture turned counter-clockwise. Severity: degrees.
 
     Args:
@@ -131,7 +158,11 @@ def rotate(
 
 @register(severity=lambda degrees: abs(degrees))
 def shear(
-    image: Picture, rng: Rng, *, degrees: Annotated[float, between(-60, 60)] = 5.0, fill: Color = "black"
+    image: Picture,
+    rng: Rng,
+    *,
+    degrees: Annotated[float, between(-60, 60)] = 5.0,
+    fill: Color = "black",
 ) -> Picture:
     """Return the picture sheared along both axes about its centre, corners cut off. Severity: degrees.
 
@@ -144,7 +175,11 @@ def shear(
 
 @register(severity=lambda amount: amount)
 def perspective(
-    image: Picture, rng: Rng, *, amount: Annotated[float, between(0, 0.4)] = 0.2, fill: Color = "black"
+    image: Picture,
+    rng: Rng,
+    *,
+    amount: Annotated[float, between(0, 0.4)] = 0.2,
+    fill: Color = "black",
 ) -> Picture:
     """Return the picture as seen from aside, its corners moved inwards at random. Severity: `amount`.
 
@@ -160,7 +195,9 @@ def perspective(
     return _warp(image, cv2.getPerspectiveTransform(before, after), image.size, fill)
 
 
-def _about_center(linear: list[list[float]], before: tuple[int, int], after: tuple[int, int]) -> np.ndarray:
+def _about_center(
+    linear: list[list[float]], before: tuple[int, int], after: tuple[int, int]
+) -> np.ndarray:
     """Return the 3 x 3 matrix of a linear map that takes the centre of one canvas to the centre of another."""
     matrix = np.eye(3)
     matrix[:2, :2] = linear
@@ -171,6 +208,8 @@ def _about_center(linear: list[list[float]], before: tuple[int, int], after: tup
 def _warp(image: Picture, matrix: np.ndarray, size: tuple[int, int], fill: str) -> Picture:
     # OpenCV's bicubic takes half the time of Pillow's, but its coordinates have 16 bits
     if max(*image.size, *size) > 32766:
-        raise ValueError(f"only sides up to 32,766 pixels can be warped, not {image.width} x {image.height}")
+        raise ValueError(
+            f"only sides up to 32,766 pixels can be warped, not {image.width} x {image.height}"
+        )
     options = {"flags": cv2.INTER_CUBIC, "borderValue": rgb(fill)}
     return Image.fromarray(cv2.warpPerspective(np.asarray(image), matrix, size, **options))

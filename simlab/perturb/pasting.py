@@ -25,11 +25,20 @@ def _inked(length: int, content: str | None, size: float, opacity: float) -> flo
 
 @register(severity=_inked, resources=fonts.font_digest)
 def text(
-    image: Picture, rng: Rng, *, length: Length = 20, content: str | None = None,
-    size: Annotated[float, between(0.005, 1)] = FONT_SIZE, position: Anchor = "random", color: Color = "white",
-    stroke: Annotated[int, between(0, 50)] = 2, stroke_color: Color = "black", opacity: Share = 1.0,
-    wrap: Annotated[int, between(1, 500)] = 20, font: str | None = None,
-) -> Picture:  # fmt: skip
+    image: Picture,
+    rng: Rng,
+    *,
+    length: Length = 20,
+    content: str | None = None,
+    size: Annotated[float, between(0.005, 1)] = FONT_SIZE,
+    position: Anchor = "random",
+    color: Color = "white",
+    stroke: Annotated[int, between(0, 50)] = 2,
+    stroke_color: Color = "black",
+    opacity: Share = 1.0,
+    wrap: Annotated[int, between(1, 500)] = 20,
+    font: str | None = None,
+) -> Picture:
     """Return the picture with text over it. Severity: characters x opacity x their area (1 by default).
 
     Args:
@@ -51,10 +60,16 @@ def text(
 
 @register(severity=lambda opacity: opacity, resources=fonts.font_digest)
 def watermark(
-    image: Picture, rng: Rng, *, content: str = "SAMPLE", size: Annotated[float, between(0.02, 1)] = 0.3,
-    opacity: Share = 0.3, degrees: Annotated[float, between(-90, 90)] = 30.0, color: Color = "white",
+    image: Picture,
+    rng: Rng,
+    *,
+    content: str = "SAMPLE",
+    size: Annotated[float, between(0.02, 1)] = 0.3,
+    opacity: Share = 0.3,
+    degrees: Annotated[float, between(-90, 90)] = 30.0,
+    color: Color = "white",
     font: str | None = None,
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture with a text repeated all over it. Severity: `opacity`.
 
     Args:
@@ -67,15 +82,24 @@ def watermark(
     tile = np.asarray(stamp.rotate(degrees, BICUBIC, expand=True))
     repeats = -(-image.height // tile.shape[0]), -(-image.width // tile.shape[1])
     tiles = np.tile(np.roll(tile, (phase * tile.shape).astype(int), (0, 1)), repeats)
-    return _pasted(image, rgb(color), (0, 0), Image.fromarray(tiles[: image.height, : image.width]), opacity)
+    return _pasted(
+        image, rgb(color), (0, 0), Image.fromarray(tiles[: image.height, : image.width]), opacity
+    )
 
 
 @register(severity=lambda height: height, resources=fonts.font_digest)
 def caption(
-    image: Picture, rng: Rng, *, height: Share = 0.15, content: str | None = None, length: Length = 20,
-    position: Literal["bottom", "top"] = "bottom", color: Color = "black", background: Color = "white",
+    image: Picture,
+    rng: Rng,
+    *,
+    height: Share = 0.15,
+    content: str | None = None,
+    length: Length = 20,
+    position: Literal["bottom", "top"] = "bottom",
+    color: Color = "black",
+    background: Color = "white",
     font: str | None = None,
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture with a bar of text above or below it. Severity: `height`.
 
     Args:
@@ -106,27 +130,49 @@ def screenshot(image: Picture, rng: Rng, *, frame: Share = 0.3) -> Picture:
     """
     draws, added = rng.random(3), max(4, round(frame * image.height))
     canvas = Image.new("RGB", (image.width, image.height + added), "white")
-    unit, draw, clock = added / 12, ImageDraw.Draw(canvas), f"{int(draws[0] * 24):02}:{int(draws[1] * 60):02}"
-    write(canvas, clock, (0, 0, image.width, added // 3), size=2 * unit, at=(0.03, 0.5), fill="#202124")
+    unit, draw, clock = (
+        added / 12,
+        ImageDraw.Draw(canvas),
+        f"{int(draws[0] * 24):02}:{int(draws[1] * 60):02}",
+    )
+    write(
+        canvas,
+        clock,
+        (0, 0, image.width, added // 3),
+        size=2 * unit,
+        at=(0.03, 0.5),
+        fill="#202124",
+    )
     canvas.paste(image, (0, added // 3))
     for row, share in enumerate(draws):
         y = added // 3 + image.height + (1 + 2 * row) * unit
-        draw.rectangle((0.03 * image.width, y, (0.3 + 0.6 * share) * image.width, y + unit), fill="#bdc1c6")
+        draw.rectangle(
+            (0.03 * image.width, y, (0.3 + 0.6 * share) * image.width, y + unit), fill="#bdc1c6"
+        )
     return canvas
 
 
 def _picture_digest(picture: str | None) -> str:
     try:
-        return f"picture:{hashlib.sha256(read_bytes(picture)).hexdigest()[:16]}" if picture is not None else ""
+        return (
+            f"picture:{hashlib.sha256(read_bytes(picture)).hexdigest()[:16]}"
+            if picture is not None
+            else ""
+        )
     except ImageError as error:
         raise ValueError(f"picture {picture!r}: {error}") from error
 
 
 @register(severity=lambda size, opacity: size**2 * opacity, resources=_picture_digest)
 def overlay(
-    image: Picture, rng: Rng, *, picture: str | None = None, size: Share = 0.3, position: Anchor = "random",
+    image: Picture,
+    rng: Rng,
+    *,
+    picture: str | None = None,
+    size: Share = 0.3,
+    position: Anchor = "random",
     opacity: Share = 1.0,
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture with a logo or sticker on it. Severity: the most it covers of the area, times opacity.
 
     Args:
@@ -146,9 +192,13 @@ def overlay(
 
 @register(severity=lambda area: 1 - area, resources=_picture_digest)
 def embed(
-    image: Picture, rng: Rng, *, picture: str | None = None, area: Annotated[float, between(0.01, 1)] = 0.5,
+    image: Picture,
+    rng: Rng,
+    *,
+    picture: str | None = None,
+    area: Annotated[float, between(0.01, 1)] = 0.5,
     position: Anchor = "random",
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture, made smaller, within another one of its size. Severity: share of the area taken away.
 
     Args:
@@ -174,9 +224,16 @@ def wrapped(content: str, columns: int) -> str:
 
 
 def write(
-    canvas: Picture, content: str, box: tuple[int, int, int, int], *, size: float,
-    at: tuple[float, float] = (0.5, 0.5), font: str | None = None, stroke: int = 0, **colors: str,
-) -> None:  # fmt: skip
+    canvas: Picture,
+    content: str,
+    box: tuple[int, int, int, int],
+    *,
+    size: float,
+    at: tuple[float, float] = (0.5, 0.5),
+    font: str | None = None,
+    stroke: int = 0,
+    **colors: str,
+) -> None:
     """Draw a text on `canvas`, in place, inside the box (left, top, right, bottom) if it fits at any size.
 
     Args:
@@ -190,11 +247,17 @@ def write(
     draw.multiline_text((box[0] + x - left, box[1] + y - top), content, **style, **colors)
 
 
-def _fit(draw: Any, content: str, room: tuple[int, int], size: int, font: str | None, stroke: int) -> tuple:
+def _fit(
+    draw: Any, content: str, room: tuple[int, int], size: int, font: str | None, stroke: int
+) -> tuple:
     """Return the style, its font the largest up to `size` in which the text fits, and the box that it takes."""
     path, is_complex = fonts.find_font(content, font), fonts.is_complex(content)
     while True:
-        style = {"font": fonts.load(path, size, is_complex), "stroke_width": stroke, "align": "center"}
+        style = {
+            "font": fonts.load(path, size, is_complex),
+            "stroke_width": stroke,
+            "align": "center",
+        }
         style["spacing"] = size // 10  # between lines; Pillow's 4 pixels suit only its usual sizes
         box = draw.multiline_textbbox((0, 0), content, **style)
         shrink = min(room[0] / max(1, box[2] - box[0]), room[1] / max(1, box[3] - box[1]))
@@ -208,7 +271,9 @@ def _letters(rng: Rng, length: int) -> str:
     return "".join(fonts.LETTERS[int(draw * len(fonts.LETTERS))] for draw in rng.random(length))
 
 
-def _pasted(image: Picture, pasted: Any, at: tuple, mask: Picture | None = None, opacity: float = 1) -> Picture:
+def _pasted(
+    image: Picture, pasted: Any, at: tuple, mask: Picture | None = None, opacity: float = 1
+) -> Picture:
     result, faded = image.copy(), mask and mask.point(lambda level: round(level * opacity))
     result.paste(pasted, at, faded)
     return result

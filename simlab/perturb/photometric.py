@@ -26,15 +26,20 @@ ENCODERS = {"jpeg": {}, "webp": {"method": 0}, "avif": {"speed": 9, "max_threads
 def _codec(format: str) -> str:
     name = {"jpeg": "libjpeg_turbo", "png": "pil"}.get(format, format)
     if format in ("webp", "avif") and not features.check(format):
-        raise ValueError(f"this Pillow was built without {format}; allowed: jpeg, png (its own wheel has all)")
+        raise ValueError(
+            f"this Pillow was built without {format}; allowed: jpeg, png (its own wheel has all)"
+        )
     return f"{format} {features.version(name)}"
 
 
 @register(severity=lambda quality: 101 - quality, resources=_codec)
 def recompress(
-    image: Picture, rng: Rng, *, quality: Annotated[int, between(1, 100)] = 30,
+    image: Picture,
+    rng: Rng,
+    *,
+    quality: Annotated[int, between(1, 100)] = 30,
     format: Literal["jpeg", "webp", "avif", "png"] = "jpeg",
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Return the picture after a round trip through a lossy file. Severity: 101 - quality (100 loses a little).
 
     Args:
@@ -42,7 +47,9 @@ def recompress(
         format: the encoder; WebP and AVIF at settings that favour speed.
     """
     if format == "png":
-        return image.quantize(max(2, round(2.56 * quality)), Image.Quantize.FASTOCTREE).convert("RGB")
+        return image.quantize(max(2, round(2.56 * quality)), Image.Quantize.FASTOCTREE).convert(
+            "RGB"
+        )
     file = io.BytesIO()
     image.save(file, format, quality=quality, **ENCODERS[format])
     return Image.open(file).convert("RGB")
@@ -56,7 +63,11 @@ def _sigma(sigma: float, kernel: int | None) -> float:
 
 @register(severity=lambda sigma, kernel: 0 if kernel == 1 else _sigma(sigma, kernel))
 def blur(
-    image: Picture, rng: Rng, *, sigma: Annotated[float, between(0, 50)] = 2.0, kernel: Kernel | None = None
+    image: Picture,
+    rng: Rng,
+    *,
+    sigma: Annotated[float, between(0, 50)] = 2.0,
+    kernel: Kernel | None = None,
 ) -> Picture:
     """Return the picture under a Gaussian filter. Severity: its standard deviation in pixels.
 
@@ -66,7 +77,9 @@ def blur(
 
     Source: https://arxiv.org/abs/2206.00282 for the kernels.
     """
-    return Image.fromarray(cv2.GaussianBlur(np.asarray(image), (int(kernel or 0),) * 2, _sigma(sigma, kernel)))
+    return Image.fromarray(
+        cv2.GaussianBlur(np.asarray(image), (int(kernel or 0),) * 2, _sigma(sigma, kernel))
+    )
 
 
 @register(severity=lambda kernel: kernel - 1)
@@ -76,7 +89,9 @@ def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
 
 
 @register(severity=lambda length: length - 1)
-def motion(image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0) -> Picture:
+def motion(
+    image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0
+) -> Picture:
     """Return the picture smeared along a line. Severity: ``length - 1``.
 
     Args:
@@ -99,15 +114,21 @@ def _normal_quantiles() -> np.ndarray:
 
 def _squared_error(kind: str, variance: float, amount: float) -> float:
     if (amount if kind != "salt_pepper" else variance) != (0.05 if kind != "salt_pepper" else 0.02):
-        raise ValueError("'noise' takes amount with kind=\"salt_pepper\", variance with the other kinds")
+        raise ValueError(
+            "'noise' takes amount with kind=\"salt_pepper\", variance with the other kinds"
+        )
     return {"gaussian": variance, "speckle": variance / 3, "salt_pepper": amount / 3}[kind]
 
 
 @register(severity=_squared_error)
 def noise(
-    image: Picture, rng: Rng, *, kind: Literal["gaussian", "speckle", "salt_pepper"] = "gaussian",
-    variance: Share = 0.02, amount: Share = 0.05,
-) -> Picture:  # fmt: skip
+    image: Picture,
+    rng: Rng,
+    *,
+    kind: Literal["gaussian", "speckle", "salt_pepper"] = "gaussian",
+    variance: Share = 0.02,
+    amount: Share = 0.05,
+) -> Picture:
     """Return the picture with noise in every channel. Severity: mean squared error if levels are spread evenly.
 
     Args:
@@ -124,10 +145,14 @@ def noise(
         draws = rng.integers(0, 65536, levels[band].shape, dtype=np.uint16)
         if kind == "salt_pepper":
             half = round(amount * 32768)
-            noisy[band] = np.where(draws < 65536 - half, levels[band] * (draws >= half), np.uint8(255))
+            noisy[band] = np.where(
+                draws < 65536 - half, levels[band] * (draws >= half), np.uint8(255)
+            )
         else:
             field = _normal_quantiles().take(draws)
-            field *= np.float32(math.sqrt(variance)) * (levels[band] if kind == "speckle" else np.float32(255))
+            field *= np.float32(math.sqrt(variance)) * (
+                levels[band] if kind == "speckle" else np.float32(255)
+            )
             field += levels[band]
             noisy[band] = np.rint(np.clip(field, 0, 255, out=field), out=field)
     return Image.fromarray(noisy)

@@ -67,7 +67,9 @@ class Perturbation:
         """Return the severity; rounded, so that 1 - 0.8 is 0.2."""
         severity = round(float(specs.call_named(self.severity, arguments)), 12)
         if not (math.isfinite(severity) and severity >= 0):
-            raise ValueError(f"severity of {self.name!r} must be finite and at least 0, not {severity}")
+            raise ValueError(
+                f"severity of {self.name!r} must be finite and at least 0, not {severity}"
+            )
         return severity
 
 
@@ -124,7 +126,10 @@ REGISTRY: dict[str, Perturbation] = {}
 
 
 def register(
-    *, severity: Callable[..., float], resources: Callable[..., str] = lambda: "", replace: bool = False
+    *,
+    severity: Callable[..., float],
+    resources: Callable[..., str] = lambda: "",
+    replace: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the function.
 
@@ -151,8 +156,14 @@ def register(
 
     def decorate(function: Callable[..., Picture]) -> Callable[..., Picture]:
         name = _checked_name(function, severity)
-        if name in REGISTRY and not replace and specs.origin(REGISTRY[name].function) != specs.origin(function):
-            raise ValueError(f"perturbation {name!r} exists; choose another name or say replace=True")
+        if (
+            name in REGISTRY
+            and not replace
+            and specs.origin(REGISTRY[name].function) != specs.origin(function)
+        ):
+            raise ValueError(
+                f"perturbation {name!r} exists; choose another name or say replace=True"
+            )
         REGISTRY[name] = Perturbation(name, function, severity, resources)
         return function
 
@@ -169,7 +180,9 @@ def parse(spec: str) -> Chain:
     >>> chain.spec, chain.kind
     ('crop+mirror', 'crop+mirror')
     """
-    known = [(specs.lookup(call.name, REGISTRY, "perturbation"), call) for call in specs.parse(spec)]
+    known = [
+        (specs.lookup(call.name, REGISTRY, "perturbation"), call) for call in specs.parse(spec)
+    ]
     steps = tuple(perturbation.step(call) for perturbation, call in known)
     return Chain("+".join(specs.canonical(s.kind, s.arguments, s.function) for s in steps), steps)
 

@@ -27,8 +27,28 @@ from simlab.plots.style import label, method_style, save
 from simlab.plots.summaries import plot_heatmap, plot_histograms, plot_severity
 
 __all__ = [
-    "label", "method_style", "plot_collection", "plot_complementarity", "plot_cost", "plot_dendrogram", "plot_det",
-    "plot_distances", "plot_evidence", "plot_forest", "plot_gallery", "plot_hash", "plot_hash_difference",
-    "plot_heatmap", "plot_histograms", "plot_keypoints", "plot_matches", "plot_pairs", "plot_pr", "plot_prevalence",
-    "plot_reliability", "plot_roc", "plot_severity", "save",
-]  # fmt: skip
+    "label",
+    "method_style",
+    "plot_collection",
+    "plot_complementarity",
+    "plot_cost",
+    "plot_dendrogram",
+    "plot_det",
+    "plot_distances",
+    "plot_evidence",
+    "plot_forest",
+    "plot_gallery",
+    "plot_hash",
+    "plot_hash_difference",
+    "plot_heatmap",
+    "plot_histograms",
+    "plot_keypoints",
+    "plot_matches",
+    "plot_pairs",
+    "plot_pr",
+    "plot_prevalence",
+    "plot_reliability",
+    "plot_roc",
+    "plot_severity",
+    "save",
+]

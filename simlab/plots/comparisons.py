@@ -13,11 +13,17 @@ from simlab.plots import style
 from simlab.plots.curves import apart
 from simlab.plots.summaries import draw_table, spelled
 
-_COSTS = {"ms_per_picture": "ms a picture", "ms_per_pair": "ms a pair", "bytes_per_picture": "bytes a picture"}
+_COSTS = {
+    "ms_per_picture": "ms a picture",
+    "ms_per_pair": "ms a pair",
+    "bytes_per_picture": "bytes a picture",
+}
 
 
 @style.styled
-def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Axes | None = None) -> Axes:
+def plot_forest(
+    differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Axes | None = None
+) -> Axes:
     """Draw how much more method `a` reaches than `b`, overall and per group; a decided row has the winner's colour.
 
     Args:
@@ -28,8 +34,14 @@ def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Ax
     ax = style.axes(ax, 8, 1.1 + 0.27 * len(rows))
     if rows.empty:
         return style.nothing(ax, "no difference could be measured")
-    left, right = (a, b) if rows["metric"].iloc[0] == "equal_error_rate" else (b, a)  # the one in which less is more
-    winners = {1: style.method_style(right)["color"], -1: style.method_style(left)["color"], 0: style.GREY}
+    left, right = (
+        (a, b) if rows["metric"].iloc[0] == "equal_error_rate" else (b, a)
+    )  # the one in which less is more
+    winners = {
+        1: style.method_style(right)["color"],
+        -1: style.method_style(left)["color"],
+        0: style.GREY,
+    }
     decided = np.sign(rows["difference"]).where(rows["p_adjusted"] < 0.05, 0)
     places, colours = np.arange(len(rows)), [winners[int(sign)] for sign in decided]
     ax.axvline(0, color=style.INK, linewidth=0.8)
@@ -39,7 +51,10 @@ def plot_forest(differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Ax
     ax.set_yticks(places, names)
     a, b, left, right = map(style.label, (a, b, left, right))
     middle = f"difference in {style.measure(rows['metric'].iloc[0])}"
-    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"{left} is better   ←   {middle}   →   {right} is better")
+    ax.set(
+        ylim=(-0.6, len(rows) - 0.4),
+        xlabel=f"{left} is better   ←   {middle}   →   {right} is better",
+    )
     return style.finish(ax, f"{a} minus {b}", style.counts(rows))
 
 
@@ -55,12 +70,23 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     ax = style.axes(ax, 3 + 0.9 * len(methods), 1 + 0.42 * len(methods))
     if shares.empty:
         return style.nothing(ax, "it takes two methods for one to find what the other misses")
-    cells, missed = shares.set_index(["method", "other"]), shares.groupby("method")["n_misses"].max()
+    cells, missed = (
+        shares.set_index(["method", "other"]),
+        shares.groupby("method")["n_misses"].max(),
+    )
     given = [name for name in ("share", "low", "high") if name in cells]
-    values, *ends = (cells[name].unstack().reindex(index=methods, columns=methods) for name in given)
-    draw_table(ax, values.rename(index={name: f"{name} misses {missed[name]:,.0f}" for name in methods}), *ends)
+    values, *ends = (
+        cells[name].unstack().reindex(index=methods, columns=methods) for name in given
+    )
+    draw_table(
+        ax,
+        values.rename(index={name: f"{name} misses {missed[name]:,.0f}" for name in methods}),
+        *ends,
+    )
     style.title(ax, "Of these, the others find", pad=8)
-    ax.set_xlabel(f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left")
+    ax.set_xlabel(
+        f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left"
+    )
     return ax
 
 
@@ -76,19 +102,35 @@ def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | N
     if rows.empty:
         return style.nothing(ax, "nothing was measured that could be had for a cost")
     bottom = rows.get("low", rows["value"]).min() - 0.03
-    panels = style.panels(ax, len(_COSTS), len(_COSTS), head=f"{style.measure(metric)} and what it costs")
+    panels = style.panels(
+        ax, len(_COSTS), len(_COSTS), head=f"{style.measure(metric)} and what it costs"
+    )
     for panel, (cost, words) in zip(panels, _COSTS.items(), strict=True):
         _draw_costs(panel, rows.assign(cost=rows[cost]))
         style.tidy(panel)
         panel.set(xscale="log", ylim=(bottom, 1.01), xlabel=words)
         panel.xaxis.set(major_locator=LogLocator(numticks=4), minor_locator=NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.6f}".rstrip("0").rstrip(".")))
+        panel.xaxis.set_major_formatter(
+            FuncFormatter(lambda at, _: f"{at:,.6f}".rstrip("0").rstrip("."))
+        )
         panel.tick_params(labelleft=panel is panels[0])
     panels[0].set_ylabel(style.measure(metric))
-    heights = apart(((rows["value"] - bottom) / (1.01 - bottom)).tolist(), min(0.075, 1 / len(rows)))
+    heights = apart(
+        ((rows["value"] - bottom) / (1.01 - bottom)).tolist(), min(0.075, 1 / len(rows))
+    )
     for row, height in zip(rows.to_dict("records"), heights, strict=True):
-        hair = {"arrowstyle": "-", "color": style.method_style(row["method"])["color"], "lw": 0.5, "shrinkA": 1}
-        place = {"xytext": (1.06, height), "textcoords": "axes fraction", "ha": "left", "va": "center"}
+        hair = {
+            "arrowstyle": "-",
+            "color": style.method_style(row["method"])["color"],
+            "lw": 0.5,
+            "shrinkA": 1,
+        }
+        place = {
+            "xytext": (1.06, height),
+            "textcoords": "axes fraction",
+            "ha": "left",
+            "va": "center",
+        }
         text, look = style.label(row["method"], limit=30), style.name_look(row["method"])
         panels[-1].annotate(text, (row[cost], row["value"]), arrowprops=hair, **place, **look)
     return ax
@@ -98,7 +140,9 @@ def _draw_costs(ax: Axes, rows: pd.DataFrame) -> None:
     """Points, whiskers, and the line that no point lies above or left of."""
     best = rows.sort_values(["cost", "value"], ascending=[True, False])
     best = pd.concat([best, best.tail(1).assign(cost=2 * rows["cost"].max())])
-    ax.step(best["cost"], best["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0)
+    ax.step(
+        best["cost"], best["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0
+    )
     colours = [style.method_style(method)["color"] for method in rows["method"]]
     if style.has_interval(rows):
         ax.vlines(rows["cost"], rows["low"], rows["high"], colors=colours, linewidth=1.2, alpha=0.6)
@@ -117,7 +161,13 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
     if style.has_interval(bins):
         ax.vlines(bins["predicted"], bins["low"], bins["high"], color=style.GREY, linewidth=1.4)
-    ax.scatter(bins["predicted"], bins["observed"], s=14 + 8 * np.log1p(bins["n"]), color=style.INK, zorder=3)
+    ax.scatter(
+        bins["predicted"],
+        bins["observed"],
+        s=14 + 8 * np.log1p(bins["n"]),
+        color=style.INK,
+        zorder=3,
+    )
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     names = {"xlabel": "probability predicted", "ylabel": "share of copies observed"}
     return style.finish(ax, "Reliability", f"n = {bins['n'].sum():,.0f} pairs", **names)
@@ -125,9 +175,13 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 @style.styled
 def plot_dendrogram(
-    linkage: np.ndarray, names: Sequence[str], *, threshold: float | None = None, log: bool = False,
+    linkage: np.ndarray,
+    names: Sequence[str],
+    *,
+    threshold: float | None = None,
+    log: bool = False,
     ax: Axes | None = None,
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw the tree in which pictures join into groups, those nearer than `threshold` in a colour for each group.
 
     Args:
@@ -137,7 +191,9 @@ def plot_dendrogram(
     ax = style.axes(ax, 8, 0.9 + 0.17 * len(names))
     shown = [style.label(name, limit=40) for name in names]
     look = {"above_threshold_color": style.GREY, "color_threshold": threshold or 0}
-    hierarchy.dendrogram(linkage, labels=shown, orientation="right", leaf_font_size=7.5, ax=ax, **look)
+    hierarchy.dendrogram(
+        linkage, labels=shown, orientation="right", leaf_font_size=7.5, ax=ax, **look
+    )
     for at, links in enumerate(ax.collections):
         if not same_color(links.get_color()[0], style.GREY):
             links.set_color(style.COLOURS[at % len(style.COLOURS)])
@@ -146,7 +202,13 @@ def plot_dendrogram(
     if log:
         joined = linkage[:, 2][linkage[:, 2] > 0] if linkage[:, 2].any() else np.ones(1)
         ax.set(xscale="log", xlim=(joined.min() / 3, 2 * joined.max()))
-    return style.finish(ax, "Groups", f"n = {len(names):,} pictures", grid="x", xlabel="distance at which groups join")
+    return style.finish(
+        ax,
+        "Groups",
+        f"n = {len(names):,} pictures",
+        grid="x",
+        xlabel="distance at which groups join",
+    )
 
 
 @style.styled
@@ -176,9 +238,17 @@ def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = 
         evidence: nats by method, and whatever else is added to them.
     """
     ax, places = style.axes(ax, 5, 0.9 + 0.24 * len(evidence)), np.arange(len(evidence))
-    ax.barh(places, evidence, color=[style.COLOURS[0] if nats >= 0 else style.GREY for nats in evidence])
+    ax.barh(
+        places, evidence, color=[style.COLOURS[0] if nats >= 0 else style.GREY for nats in evidence]
+    )
     ax.axvline(0, color=style.INK, linewidth=1)
     ax.set_yticks(places, [style.label(name, limit=28) for name in evidence.index])
     ax.set(ylim=(len(evidence) - 0.4, -0.6), xlabel="evidence for a copy, in nats")
-    sure = "over 0.999" if probability > 0.999 else "under 0.001" if probability < 0.001 else f"{probability:.3f}"
+    sure = (
+        "over 0.999"
+        if probability > 0.999
+        else "under 0.001"
+        if probability < 0.001
+        else f"{probability:.3f}"
+    )
     return style.finish(ax, f"Probability {sure}", grid="x")

@@ -30,7 +30,9 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _name_starts(ax, curves.groupby("method", sort=False)["tpr"].first().to_dict(), floor)
     ax.set(xscale="log", ylim=(-0.02, 1.03))
     _end(ax, floor, floor**1.33, 0.07)  # above the name of a curve that starts at 0
-    return style.finish(ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate")
+    return style.finish(
+        ax, "ROC", style.counts(curves), xlabel="false positive rate", ylabel="true positive rate"
+    )
 
 
 @style.styled
@@ -74,9 +76,13 @@ def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     lines(ax, pd.concat([starts, rising]), "recall", "precision", step="pre")
     share = curves.groupby("method")["precision"].last().min()  # that of calling every pair a copy
     ax.axhline(share, color=style.MUTED, linewidth=1, linestyle=":")
-    ax.text(0.005, share, f"share of copies {share:.2g}", va="bottom", color=style.MUTED, fontsize=7.5)
+    ax.text(
+        0.005, share, f"share of copies {share:.2g}", va="bottom", color=style.MUTED, fontsize=7.5
+    )
     recall, one = np.linspace(0, 1.005, 200), curves["smallest_fpr"].min() * (1 - share)
-    ax.fill_between(recall, share * recall / (share * recall + one), 1.03, color=END, linewidth=0, zorder=0)
+    ax.fill_between(
+        recall, share * recall / (share * recall + one), 1.03, color=END, linewidth=0, zorder=0
+    )
     style.legend(ax, curves["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     ax.set(xlim=(0, 1.005), ylim=(0, 1.03), xlabel="recall", ylabel="precision")
     return style.finish(ax, "Precision and recall", style.counts(curves))
@@ -90,7 +96,10 @@ def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         table: method, share, precision, as from :func:`simlab.evaluation.prevalence_table`; a band is drawn where low
             and high are given.
     """
-    ax, table = style.axes(ax, 8, 4.2), table.dropna(subset=["precision"]).sort_values("share", kind="stable")
+    ax, table = (
+        style.axes(ax, 8, 4.2),
+        table.dropna(subset=["precision"]).sort_values("share", kind="stable"),
+    )
     if table.empty:
         return style.nothing(ax, "no precision: no threshold could be chosen")
     lines(ax, table, "share", "precision")
@@ -130,15 +139,28 @@ def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = N
     """
     for method, rows in table.groupby("method", sort=False):
         look = style.method_style(method)
-        ax.plot(rows[x], rows[y], drawstyle=f"steps-{step}" if step else "default", linewidth=1.7, **look)
+        ax.plot(
+            rows[x],
+            rows[y],
+            drawstyle=f"steps-{step}" if step else "default",
+            linewidth=1.7,
+            **look,
+        )
         if style.has_interval(rows):
-            band = {"color": look["color"], "alpha": min(0.15, 0.4 / table["method"].nunique()), "linewidth": 0}
+            band = {
+                "color": look["color"],
+                "alpha": min(0.15, 0.4 / table["method"].nunique()),
+                "linewidth": 0,
+            }
             ax.fill_between(rows[x], rows["low"], rows["high"], step=step, **band)
 
 
 def decades(axis: Axis, floor: float) -> None:
     """Mark the powers of ten from 1 down to `floor`, in plain numbers."""
-    axis.set(major_locator=FixedLocator(10.0 ** np.arange(0, np.log10(floor) - 0.01, -1)), minor_locator=NullLocator())
+    axis.set(
+        major_locator=FixedLocator(10.0 ** np.arange(0, np.log10(floor) - 0.01, -1)),
+        minor_locator=NullLocator(),
+    )
     axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.9f}".rstrip("0").rstrip(".")))
 
 
@@ -156,8 +178,13 @@ def _from_floor(curves: pd.DataFrame, floor: float) -> pd.DataFrame:
     parts = []
     for _, curve in curves.sort_values(["fpr", "tpr"]).groupby("method", sort=False):
         below = curve["fpr"] <= floor * (1 + 1e-9)
-        none_yet = curve.head(1).assign(**{name: 0.0 for name in ("tpr", "low", "high") if name in curve})
-        parts += [(curve[below].tail(1) if below.any() else none_yet).assign(fpr=floor), curve[~below]]
+        none_yet = curve.head(1).assign(
+            **{name: 0.0 for name in ("tpr", "low", "high") if name in curve}
+        )
+        parts += [
+            (curve[below].tail(1) if below.any() else none_yet).assign(fpr=floor),
+            curve[~below],
+        ]
     return pd.concat(parts)
 
 
@@ -165,9 +192,17 @@ def _name_starts(ax: Axes, starts: Mapping[str, float], x: float) -> None:
     """Write each method's name left of where its curve starts, with a hair line between the two."""
     heights = apart(list(starts.values()), min(0.055, 1 / len(starts)))
     for (method, start), height in zip(starts.items(), heights, strict=True):
-        hair = {"arrowstyle": "-", "color": style.method_style(method)["color"], "lw": 0.7, "shrinkA": 1, "shrinkB": 0}
+        hair = {
+            "arrowstyle": "-",
+            "color": style.method_style(method)["color"],
+            "lw": 0.7,
+            "shrinkA": 1,
+            "shrinkB": 0,
+        }
         look = {**style.name_look(method), "ha": "right", "va": "center"}
-        ax.annotate(style.label(method, limit=22), (x, start), (x**1.06, height), arrowprops=hair, **look)
+        ax.annotate(
+            style.label(method, limit=22), (x, start), (x**1.06, height), arrowprops=hair, **look
+        )
 
 
 def apart(heights: list[float], gap: float) -> np.ndarray:
@@ -175,5 +210,8 @@ def apart(heights: list[float], gap: float) -> np.ndarray:
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(order))
     places = np.empty(len(order))
-    places[order] = np.maximum.accumulate(np.asarray(heights, float)[order] - steps).clip(max=1 - steps[-1]) + steps
+    places[order] = (
+        np.maximum.accumulate(np.asarray(heights, float)[order] - steps).clip(max=1 - steps[-1])
+        + steps
+    )
     return places

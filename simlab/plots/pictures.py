@@ -18,7 +18,12 @@ Pair = tuple[Picture, Picture]
 
 @style.styled
 def plot_gallery(
-    pictures: Sequence[Picture], captions: Sequence[str], *, columns: int = 4, title: str = "", ax: Axes | None = None
+    pictures: Sequence[Picture],
+    captions: Sequence[str],
+    *,
+    columns: int = 4,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the pictures in a grid, each under its caption.
 
@@ -31,7 +36,12 @@ def plot_gallery(
 
 @style.styled
 def plot_pairs(
-    pairs: Sequence[Pair], captions: Sequence[str], *, columns: int = 2, title: str = "", ax: Axes | None = None
+    pairs: Sequence[Pair],
+    captions: Sequence[str],
+    *,
+    columns: int = 2,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw pairs of pictures, reference left and query right, each pair under its caption.
 
@@ -43,11 +53,19 @@ def plot_pairs(
 
 
 def _grid(
-    ax: Axes | None, cells: Sequence[tuple], captions: Sequence[str], columns: int, title: str, extra: float
+    ax: Axes | None,
+    cells: Sequence[tuple],
+    captions: Sequence[str],
+    columns: int,
+    title: str,
+    extra: float,
 ) -> Axes:
     """Draw each cell's pictures side by side; a row is as high as its highest cell and `extra` inches of caption."""
     heights = [_height(*cell) for cell in cells]
-    rows = [8 / columns * max(heights[at : at + columns]) + extra for at in range(0, len(cells), columns)]
+    rows = [
+        8 / columns * max(heights[at : at + columns]) + extra
+        for at in range(0, len(cells), columns)
+    ]
     ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
     panels = style.panels(ax, len(cells), columns, head=style.label(title, limit=90), heights=rows)
     for panel, cell, caption in zip(panels, cells, captions, strict=True):
@@ -70,7 +88,9 @@ def _side_by_side(ax: Axes, *pictures: Picture) -> list[tuple[float, float]]:
     for pixels in map(np.asarray, pictures):
         left, scale = right + 0.03 * max(width, height), height / pixels.shape[0]
         right = left + pixels.shape[1] * scale
-        ax.imshow(pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, height, 0))
+        ax.imshow(
+            pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, height, 0)
+        )
         places.append((left, scale))
     ax.set(xlim=(0, right), ylim=(height, 0), aspect="equal", anchor="NW")
     ax.set_axis_off()
@@ -95,14 +115,18 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
     """
     ax, first, second = style.axes(ax, 5, 2.75), bit_rows(bits_a), bit_rows(bits_b)
     if first.size != second.size:
-        raise ValueError(f"bits_b must have as many bits as bits_a, {first.size}, not {second.size}")
+        raise ValueError(
+            f"bits_b must have as many bits as bits_a, {first.size}, not {second.size}"
+        )
     start = first.shape[1] * 1.12
     _draw_bits(ax, first)
     _draw_bits(ax, second, start)
     differing = np.argwhere(first != second)
     for y, x in differing:
         for left in (x, start + x):
-            ax.add_patch(Rectangle((left + 0.08, y + 0.08), 0.84, 0.84, fill=False, ec="#D55E00", lw=2))
+            ax.add_patch(
+                Rectangle((left + 0.08, y + 0.08), 0.84, 0.84, fill=False, ec="#D55E00", lw=2)
+            )
     style.title(ax, f"{len(differing)} of {first.size} bits differ")
     return ax
 
@@ -131,16 +155,28 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
     """
     ax = style.axes(ax, 5, 0.3 + 5 * _height(image))
     _side_by_side(ax, image)
-    ax.scatter(*np.reshape(points, (-1, 2)).T, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
+    ax.scatter(
+        *np.reshape(points, (-1, 2)).T,
+        s=14,
+        facecolors="none",
+        edgecolors=style.MARK,
+        linewidths=0.8,
+    )
     style.title(ax, f"{len(points):,} keypoints")
     return ax
 
 
 @style.styled
 def plot_matches(
-    image_a: Picture, points_a: np.ndarray, image_b: Picture, points_b: np.ndarray, matches: np.ndarray, *,
-    inliers: np.ndarray | None = None, ax: Axes | None = None,
-) -> Axes:  # fmt: skip
+    image_a: Picture,
+    points_a: np.ndarray,
+    image_b: Picture,
+    points_b: np.ndarray,
+    matches: np.ndarray,
+    *,
+    inliers: np.ndarray | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw two pictures side by side with a thin line for every match.
 
     Args:
@@ -153,7 +189,9 @@ def plot_matches(
     places, matches = _side_by_side(ax, image_a, image_b), np.reshape(matches, (-1, 2)).astype(int)
     ends = [
         np.reshape(points, (-1, 2))[matches[:, side]] * scale + (left, 0)
-        for side, (points, (left, scale)) in enumerate(zip((points_a, points_b), places, strict=True))
+        for side, (points, (left, scale)) in enumerate(
+            zip((points_a, points_b), places, strict=True)
+        )
     ]
     lines = np.stack(ends, axis=1)
     kept = np.ones(len(lines), bool) if inliers is None else np.asarray(inliers, bool)

@@ -25,10 +25,21 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2
 _FIRST = ("akaze", "phash", "dhash", "average_hash", "whash", "akaze_inliers", "ensemble")
 _FIRST_DASHES = (0, 0, 1, 3, 2, 1, 0)
 _FONTS = (
-    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "Hiragino Sans",
-    "Yu Gothic", "Meiryo", "MS Gothic", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "Malgun Gothic",
+    "DejaVu Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "IPAexGothic",
+    "IPAGothic",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Meiryo",
+    "MS Gothic",
+    "Noto Sans CJK SC",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Malgun Gothic",
     "Arial Unicode MS",
-)  # fmt: skip
+)
 
 
 @functools.cache
@@ -77,7 +88,10 @@ def method_style(method: str) -> dict:
     rank = order.index(name) if name in order else _digest(name)
     dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(COLOURS)
     turn = 1 + _digest(arguments) % (len(_DASHES) - 1) if arguments else 0
-    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": _DASHES[(dash + turn) % len(_DASHES)]}
+    return {
+        "color": COLOURS[rank % len(COLOURS)],
+        "linestyle": _DASHES[(dash + turn) % len(_DASHES)],
+    }
 
 
 def _digest(text: str) -> int:
@@ -101,7 +115,12 @@ def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
     @functools.wraps(draw)
     def drawn(*arguments, **options):
         plt.draw_if_interactive()  # a backend that loads within the context would lose the settings it makes
-        style = {"font.family": families(), "font.size": 9, "text.usetex": False, "text.parse_math": True}
+        style = {
+            "font.family": families(),
+            "font.size": 9,
+            "text.usetex": False,
+            "text.parse_math": True,
+        }
         with mpl.rc_context(style):
             ax = draw(*arguments, **options)
         _name_fonts(ax)
@@ -150,14 +169,26 @@ def tidy(ax: Axes, *, grid: str = "both") -> None:
 def legend(ax: Axes, names: Iterable[str], **options: object) -> None:
     """Name the methods beside a sample of their lines."""
     handles = [Line2D([], [], label=label(name, limit=30), **method_style(name)) for name in names]
-    look = {"frameon": False, "handlelength": 2.6, "borderaxespad": 0, "borderpad": 0, "labelcolor": INK}
+    look = {
+        "frameon": False,
+        "handlelength": 2.6,
+        "borderaxespad": 0,
+        "borderpad": 0,
+        "labelcolor": INK,
+    }
     ax.legend(handles=handles, **look, **options)
 
 
 def panels(
-    ax: Axes, n: int, columns: int, *, head: str, aside: str = "", legend_of: Sequence[str] = (),
+    ax: Axes,
+    n: int,
+    columns: int,
+    *,
+    head: str,
+    aside: str = "",
+    legend_of: Sequence[str] = (),
     heights: Sequence[float] | None = None,
-) -> list[Axes]:  # fmt: skip
+) -> list[Axes]:
     """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
     place, box = ax.get_subplotspec(), ax.get_position()
@@ -172,14 +203,30 @@ def panels(
     if len(legend_of):
         widths = [min(len(name), 30) + 7 for name in legend_of]
         fitting = len(widths) if sum(widths) < 115 else max(1, 115 // max(widths))
-        legend(header, legend_of, loc="upper left", bbox_to_anchor=(0, 0), ncols=fitting, columnspacing=1.4)
+        legend(
+            header,
+            legend_of,
+            loc="upper left",
+            bbox_to_anchor=(0, 0),
+            ncols=fitting,
+            columnspacing=1.4,
+        )
     return [ax.figure.add_subplot(grid[1 + at // columns, at % columns]) for at in range(n)]
 
 
 def nothing(ax: Axes, why: str) -> Axes:
     """Say on `ax` why there is nothing to draw."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=ax.transAxes, in_layout=False)
+    ax.text(
+        0.5,
+        0.5,
+        why,
+        ha="center",
+        va="center",
+        color=MUTED,
+        transform=ax.transAxes,
+        in_layout=False,
+    )
     return ax
 
 

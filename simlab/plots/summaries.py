@@ -37,11 +37,15 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
         panel.set(ylim=(0, None))
     for panel in panels[-columns:]:
         panel.set_xlabel("distance")
-    _name_panels(panels, [style.with_unit(method) for method in methods], columns, "share of pairs", grid="y")
+    _name_panels(
+        panels, [style.with_unit(method) for method in methods], columns, "share of pairs", grid="y"
+    )
     return ax
 
 
-def _name_panels(panels: Sequence[Axes], names: Sequence[str], columns: int, y: str, *, grid: str = "both") -> None:
+def _name_panels(
+    panels: Sequence[Axes], names: Sequence[str], columns: int, y: str, *, grid: str = "both"
+) -> None:
     for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
         panel.set_title(style.label(name, limit=30), loc="left", fontsize=9, color=style.INK)
         panel.set_ylabel(y if at % columns == 0 else "")
@@ -49,7 +53,9 @@ def _name_panels(panels: Sequence[Axes], names: Sequence[str], columns: int, y: 
 
 
 @style.styled
-def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None) -> Axes:
+def plot_heatmap(
+    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None
+) -> Axes:
     """Draw one metric as a table of perturbations (rows) and methods (columns), the values in the cells.
 
     Args:
@@ -61,7 +67,11 @@ def plot_heatmap(metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axe
     ax = style.axes(ax, 2.6 + 0.9 * len(methods), 1 + 0.27 * len(groups))
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)}")
-    values = rows.set_index(["group", "method"])["value"].unstack().reindex(index=groups, columns=methods)
+    values = (
+        rows.set_index(["group", "method"])["value"]
+        .unstack()
+        .reindex(index=groups, columns=methods)
+    )
     draw_table(ax, values.rename(index={group: spelled(group, groups) for group in groups}))
     first = rows.drop_duplicates("group")
     kinds = (first["kind"] if "kind" in rows else first["group"].str.partition("(")[0]).tolist()
@@ -83,19 +93,26 @@ def draw_table(ax: Axes, values: pd.DataFrame, *ends: pd.DataFrame) -> None:
         ax.axhline(at - 0.5, color="white", linewidth=1.2)
         ax.axvline(at - 0.5, color="white", linewidth=1.2)
     ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5))
-    names = [re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30)) for name in values.columns]
+    names = [
+        re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30))
+        for name in values.columns
+    ]
     crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
     turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
     ax.set_xticks(range(len(names)), names, fontsize=8.5, **turn)
     ax.set_yticks(range(len(values)), [style.label(name) for name in values.index])
-    ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK)
+    ax.tick_params(
+        length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK
+    )
     ax.spines[:].set_visible(False)
 
 
 def _cell(ax: Axes, x: int, y: int, value: float, ends: Sequence[float] = ()) -> None:
     absent = math.isnan(value)
     if absent:
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0))
+        ax.add_patch(
+            Rectangle((x - 0.5, y - 0.5), 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0)
+        )
     colour = style.MUTED if absent else "white" if value > 0.72 else style.INK
     look, told = {"ha": "center", "va": "center", "color": colour}, len(ends) > 0 and not absent
     ax.text(x, y - 0.16 * told, "n/a" if absent else f"{value:.2f}", fontsize=8.5, **look)
@@ -105,9 +122,13 @@ def _cell(ax: Axes, x: int, y: int, value: float, ends: Sequence[float] = ()) ->
 
 @style.styled
 def plot_severity(
-    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", breaks: pd.DataFrame | None = None, columns: int = 3,
+    metrics: pd.DataFrame,
+    *,
+    metric: str = "tpr@fpr=0.01",
+    breaks: pd.DataFrame | None = None,
+    columns: int = 3,
     ax: Axes | None = None,
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw one metric against the severity of each kind of perturbation, a panel per kind, a line per method.
 
     Args:
@@ -125,14 +146,25 @@ def plot_severity(
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
     head = f"{style.measure(metric)}, milder to harsher"
     aside = style.counts(rows, " a point") + ("" if breaks is None else ";  ◆ break point")
-    panels = style.panels(ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique())
+    panels = style.panels(
+        ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique()
+    )
     for panel, kind in zip(panels, kinds, strict=True):
         part = rows[rows["kind"] == kind].sort_values("severity")
         for method, line in part.groupby("method", sort=False):
             look = style.method_style(method)
-            panel.plot(line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look)
+            panel.plot(
+                line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look
+            )
             if style.has_interval(line):
-                panel.vlines(line["severity"], line["low"], line["high"], color=look["color"], lw=0.9, alpha=0.7)
+                panel.vlines(
+                    line["severity"],
+                    line["low"],
+                    line["high"],
+                    color=look["color"],
+                    lw=0.9,
+                    alpha=0.7,
+                )
         _severity_axis(panel, part)
         if breaks is not None:
             _mark_breaks(panel, breaks[breaks["kind"] == kind])
@@ -170,8 +202,12 @@ def _varying(groups: Sequence[str]) -> tuple[str, list]:
         given = [perturb.parse(group).steps[0].arguments for group in groups]
     except (ValueError, IndexError):  # a perturbation that this session has not registered
         return "", []
-    differing = [name for name in given[0] if len({str(arguments.get(name)) for arguments in given}) > 1]
-    return (differing[0], [each[differing[0]] for each in given]) if len(differing) == 1 else ("", [])
+    differing = [
+        name for name in given[0] if len({str(arguments.get(name)) for arguments in given}) > 1
+    ]
+    return (
+        (differing[0], [each[differing[0]] for each in given]) if len(differing) == 1 else ("", [])
+    )
 
 
 def spelled(group: str, groups: Iterable[str]) -> str:

@@ -7,4 +7,15 @@ from simlab.report.page import Figure, Section, write_report
 from simlab.report.study import study
 from simlab.report.tuned import tuned
 
-__all__ = ["Figure", "Section", "found", "study", "tuned", "verify", "versions", "whole", "write_csv", "write_report"]
+__all__ = [
+    "Figure",
+    "Section",
+    "found",
+    "study",
+    "tuned",
+    "verify",
+    "versions",
+    "whole",
+    "write_csv",
+    "write_report",
+]

@@ -47,7 +47,9 @@ def verify(
     sample = scores.sample(min(n_pairs, len(scores)), random_state=seed).sort_index()
     pictures = dict(_pictures(sample, run.get("inputs", {}), root))
     then = sample[~(sample["reference"].isin(pictures) | sample["query"].isin(pictures))]
-    now = scoring.score_pairs(then[list(PAIR_COLUMNS)], names, root=root, n_jobs=n_jobs, progress=progress)
+    now = scoring.score_pairs(
+        then[list(PAIR_COLUMNS)], names, root=root, n_jobs=n_jobs, progress=progress
+    )
     rows = [
         *(("version", *row) for row in _versions(run.get("versions", {}))),
         *(("picture", *row) for row in pictures.items()),
@@ -60,10 +62,16 @@ def _run(path: Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"no study in {str(path.parent)!r}: cannot read run.json: {error.strerror}") from error
+        raise ValueError(
+            f"no study in {str(path.parent)!r}: cannot read run.json: {error.strerror}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is damaged: it is no JSON text") from error
-    parts = [run, *(run.get(name, {}) for name in ("arguments", "inputs", "versions"))] if type(run) is dict else [run]
+    parts = (
+        [run, *(run.get(name, {}) for name in ("arguments", "inputs", "versions"))]
+        if type(run) is dict
+        else [run]
+    )
     if not all(isinstance(part, dict) for part in parts):
         raise ValueError(f"{str(path)!r} does not tell how a study was made")
     return run
@@ -77,7 +85,9 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
     if lost := [method.name for method in resolve(names) if method.name not in scores]:
         raise ValueError(f"{table!r} is damaged: no column {lost[0]}")
     if not len(scores) == n_then > 0:
-        raise ValueError(f"{table!r} is damaged: it had {n_then or 'some'} pairs and has {len(scores)}")
+        raise ValueError(
+            f"{table!r} is damaged: it had {n_then or 'some'} pairs and has {len(scores)}"
+        )
 
 
 def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -87,7 +97,9 @@ def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, f"{then.get(name, 'none')} then, {now.get(name, 'none')} now"
 
 
-def _pictures(sample: pd.DataFrame, then: Mapping[str, str], root: str | Path) -> Iterator[tuple[str, str]]:
+def _pictures(
+    sample: pd.DataFrame, then: Mapping[str, str], root: str | Path
+) -> Iterator[tuple[str, str]]:
     paths = sorted({*sample["reference"], *sample["query"]})
     now = features.digests(as_table(pd.DataFrame({"path": paths}), root=root)) if paths else {}
     for path in paths:
@@ -96,7 +108,9 @@ def _pictures(sample: pd.DataFrame, then: Mapping[str, str], root: str | Path) -
             yield path, "another file than then" if path in now else "can no longer be read"
 
 
-def _distances(then: pd.DataFrame, now: pd.DataFrame, methods: list[str]) -> Iterator[tuple[str, str, str]]:
+def _distances(
+    then: pd.DataFrame, now: pd.DataFrame, methods: list[str]
+) -> Iterator[tuple[str, str, str]]:
     if (changed := then["status"].ne(now["status"])).any():
         row = now[changed].iloc[0]
         words = f"{row['status']} now" + (f": {row['error']}" if row["error"] else "")
@@ -107,6 +121,11 @@ def _distances(then: pd.DataFrame, now: pd.DataFrame, methods: list[str]) -> Ite
         moved = (then[method] - now[method]).abs().mask(lost, np.inf)
         if (moved > 0).any():
             at = moved.idxmax()
-            pair = " ".join(filter(None, (f"{now['reference'][at]} and {now['query'][at]}", now["perturbation"][at])))
+            pair = " ".join(
+                filter(
+                    None,
+                    (f"{now['reference'][at]} and {now['query'][at]}", now["perturbation"][at]),
+                )
+            )
             most = f"most for {pair}: {then[method][at]:g} then, {now[method][at]:g} now"
             yield "distance", method, f"{(moved > 0).sum()} of {len(then)} differ, {most}"

@@ -17,9 +17,16 @@ from simlab import __version__, perturb
 from simlab.images import read_image
 
 _PACKAGES = (
-    "numpy", "scipy", "pandas", "pillow", "opencv-python-headless", "imagehash", "faiss-cpu", "scikit-learn",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pillow",
+    "opencv-python-headless",
+    "imagehash",
+    "faiss-cpu",
+    "scikit-learn",
     "matplotlib",
-)  # fmt: skip
+)
 _PARTIAL = ".partial-"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
@@ -38,7 +45,9 @@ def whole(out: str | Path) -> Iterator[Path]:
         yield Path(made)
         files = sorted(path for path in Path(made).rglob("*") if path.is_file())
         for path in files:
-            with path.open("rb+") as file:  # on the disk before its name is: a power failure leaves no empty file
+            with path.open(
+                "rb+"
+            ) as file:  # on the disk before its name is: a power failure leaves no empty file
                 os.fsync(file.fileno())
         for path in sorted(files, key=lambda path: path.name == "report.html"):
             target = out / path.relative_to(made)
@@ -59,7 +68,9 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an apostrophe in
     front; taking one away from such a text when reading gives back what it was.
     """
-    plain = {name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])}
+    plain = {
+        name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
+    }
     safe = table.assign(**plain).rename(columns=_plain)
     safe.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
     return Path(path)
@@ -72,8 +83,15 @@ def _plain(cell: object) -> object:
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on: packages, Python, and the kind of machine."""
     installed = {str(d.name).lower(): d.version for d in importlib.metadata.distributions()}
-    system = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    return {"simlab": __version__, **{name: installed[name] for name in _PACKAGES if name in installed}, **system}
+    system = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    return {
+        "simlab": __version__,
+        **{name: installed[name] for name in _PACKAGES if name in installed},
+        **system,
+    }
 
 
 def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:

@@ -32,7 +32,13 @@ class _Found(NamedTuple):
     facts: Mapping[str, Any]
 
 
-def found(pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Mapping[str, Any] | None = None) -> Path:
+def found(
+    pairs: pd.DataFrame,
+    groups: pd.DataFrame,
+    out: str | Path,
+    *,
+    run: Mapping[str, Any] | None = None,
+) -> Path:
     """Return the path of report.html, after it was written to `out` beside found.csv, groups.csv and run.json.
 
     Args:
@@ -45,8 +51,15 @@ def found(pairs: pd.DataFrame, groups: pd.DataFrame, out: str | Path, *, run: Ma
         made = _Found(pairs, groups, Path(pairs.attrs.get("root", ".")), folder, pairs.attrs)
         write_csv(pairs, made.folder / "found.csv")
         write_csv(groups, made.folder / "groups.csv")
-        write_text(made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
-        page = {"title": "Copies among these pictures", "lead": _lead(made), "facts": _numbers(made)}
+        write_text(
+            made.folder / "run.json",
+            json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n",
+        )
+        page = {
+            "title": "Copies among these pictures",
+            "lead": _lead(made),
+            "facts": _numbers(made),
+        }
         write_report(made.folder / "report.html", **page, sections=list(_sections(made)), run=run)
     return Path(out) / "report.html"
 
@@ -83,7 +96,9 @@ def _sections(made: _Found) -> Iterator[Section]:
         if len(sure):
             shown = _rows(varied.head(_PAIRS - len(doubtful)))
             yield Section("Why: some of the surest", text, [_why(made, row) for row in shown])
-        text = "The least certain of all that were found: look at these before you trust the others."
+        text = (
+            "The least certain of all that were found: look at these before you trust the others."
+        )
         yield Section("Why: the least certain", text, [_why(made, row) for row in _rows(doubtful)])
     several = made.groups[made.groups["size"] > 1]
     if len(several):
@@ -114,7 +129,10 @@ def _about_groups(several: pd.DataFrame) -> str:
 
 def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
     first, second = (thumbnail(made.root / row[side], side=400) for side in ("reference", "query"))
-    a, ways = _keypoints(first), [(picture, _keypoints(picture)) for picture in (second, ImageOps.mirror(second))]
+    a, ways = (
+        _keypoints(first),
+        [(picture, _keypoints(picture)) for picture in (second, ImageOps.mirror(second))],
+    )
     found = [np.stack(keypoints.inliers(a, b), axis=1) for _, b in ways]
     mirrored = len(found[1]) > 3 * len(found[0])
     (shown, b), matches = ways[mirrored], found[mirrored]
@@ -125,7 +143,9 @@ def _why(made: _Found, row: Mapping[str, Any]) -> Figure:
     warning += f" Of {len(matches):,} matches, 1 in {step} is drawn." if step > 1 else ""
     chance = f"{row['probability']:.4f}" if row["probability"] < 0.9999 else "over 0.9999"
     caption = f"{names}: probability {chance}; for it speak {_short(row['agreed'])}.{warning}"
-    return _draw(made, plots.plot_matches(first, a.points, shown, b.points, matches[::step]), names, caption)
+    return _draw(
+        made, plots.plot_matches(first, a.points, shown, b.points, matches[::step]), names, caption
+    )
 
 
 def _keypoints(picture: Image.Image) -> keypoints.Keypoints:
@@ -143,7 +163,9 @@ def _short(agreed: str) -> str:
 def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
     for _, members in list(several.groupby("group"))[:_GROUPS]:
         shown, more = members["file"].head(_MEMBERS), len(members) - _MEMBERS
-        ax = plots.plot_gallery([thumbnail(made.root / file, side=240) for file in shown], list(shown))
+        ax = plots.plot_gallery(
+            [thumbnail(made.root / file, side=240) for file in shown], list(shown)
+        )
         caption = f"{len(members)} pictures" + (f", {more} of them not shown" if more > 0 else "")
         caption += ", joined in a chain" if members["chained"].any() else ""
         yield _draw(made, ax, f"Copies of {shown.iloc[0]}", caption)

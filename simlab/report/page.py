@@ -66,9 +66,14 @@ def write_report(
         facts: a few numbers for the top of the page, by what they count.
     """
     html = _template().render(
-        title=title, lead=lead, facts=facts or {}, sections=sections, command=run.get("command"), run=_run_text(run),
+        title=title,
+        lead=lead,
+        facts=facts or {},
+        sections=sections,
+        command=run.get("command"),
+        run=_run_text(run),
         version=__version__,
-    )  # fmt: skip
+    )
     path = Path(path)
     with whole(path.parent) as folder:
         write_text(folder / path.name, html)
@@ -78,8 +83,15 @@ def write_report(
 @functools.cache
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("simlab.report")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"source": _source, "sha256": _sha256, "paragraphs": _paragraphs, "cells": _cells}
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "source": _source,
+        "sha256": _sha256,
+        "paragraphs": _paragraphs,
+        "cells": _cells,
+    }
     return environment.get_template("report.html")
 
 
@@ -92,7 +104,9 @@ def _source(png: bytes) -> str:
     if len(png) < LARGE:
         return f"data:image/png;base64,{_base64(png)}"
     jpeg = io.BytesIO()
-    Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB").save(jpeg, "JPEG", quality=85, subsampling=0)
+    Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB").save(
+        jpeg, "JPEG", quality=85, subsampling=0
+    )
     return f"data:image/jpeg;base64,{_base64(jpeg.getvalue())}"
 
 
@@ -106,7 +120,9 @@ def _paragraphs(text: str) -> list[str]:
 
 def _cells(table: pd.DataFrame) -> dict[str, Any]:
     """Return what the template needs of a table: (name, whether numeric) of each column, rows of text."""
-    numeric = [kind in "iuf" for kind in (table.iloc[:, at].dtype.kind for at in range(table.shape[1]))]
+    numeric = [
+        kind in "iuf" for kind in (table.iloc[:, at].dtype.kind for at in range(table.shape[1]))
+    ]
     shown = table.head(ROWS_SHOWN).itertuples(index=False, name=None)
     return {
         "columns": list(zip(map(str, table), numeric, strict=True)),
@@ -118,12 +134,24 @@ def _cells(table: pd.DataFrame) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         whole = value.is_integer() and abs(value) != 1
-        return "n/a" if math.isnan(value) else f"{value:,.0f}" if whole else f"{value:,.{1 if abs(value) > 10 else 3}f}"
-    return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
+        return (
+            "n/a"
+            if math.isnan(value)
+            else f"{value:,.0f}"
+            if whole
+            else f"{value:,.{1 if abs(value) > 10 else 3}f}"
+        )
+    return (
+        f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
+    )
 
 
 def _run_text(run: Mapping[str, Any]) -> str:
     """Return how a page was made as JSON, without what is too long to be read."""
     shown = {name: value for name, value in run.items() if name != "command"}
-    long = {name: f"{len(value):,} entries, in run.json" for name, value in shown.items() if len(str(value)) > 1000}
+    long = {
+        name: f"{len(value):,} entries, in run.json"
+        for name, value in shown.items()
+        if len(str(value)) > 1000
+    }
     return json.dumps(shown | long, indent=2, default=str, ensure_ascii=False)

@@ -41,7 +41,10 @@ class Study(NamedTuple):
     def draw(self, name: str, ax: Axes, alt: str, caption: str) -> Figure:
         """Return the figure of `ax` for the page, after it was written to figures/ as PNG and SVG."""
         (self.folder / "figures").mkdir(exist_ok=True)
-        png, _ = (plots.save(ax, self.folder / "figures" / f"{name}.{suffix}", dpi=180) for suffix in ("png", "svg"))
+        png, _ = (
+            plots.save(ax, self.folder / "figures" / f"{name}.{suffix}", dpi=180)
+            for suffix in ("png", "svg")
+        )
         plt.close(ax.figure)
         return Figure(png.read_bytes(), alt, caption, width=round(125 * ax.figure.get_figwidth()))
 
@@ -58,15 +61,24 @@ def answers(made: Study) -> Iterator[Section]:
 def _kinds(made: Study) -> Section:
     metrics, metric, name, tables = made.metrics, made.metric, measure(made.metric), []
     ax, alt = plots.plot_heatmap(metrics, metric=metric), f"{name} by method and perturbation"
-    figures = [made.draw("heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")]
+    figures = [
+        made.draw("heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")
+    ]
     if metrics["severity"].notna().any():
         breaks = evaluation.break_points(made.scores, metric=metric, n_resamples=RESAMPLES)
-        ax, note = plots.plot_severity(metrics, metric=metric, breaks=breaks), "Whiskers: 95 % intervals."
-        figures.append(made.draw("severity", ax, f"{name} against severity", f"Mild left, harsh right. {note}"))
+        ax, note = (
+            plots.plot_severity(metrics, metric=metric, breaks=breaks),
+            "Whiskers: 95 % intervals.",
+        )
+        figures.append(
+            made.draw("severity", ax, f"{name} against severity", f"Mild left, harsh right. {note}")
+        )
         note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
         tables = [(_breaks_in_words(made.keep("break_points", breaks)), note)]
     kinds = evaluation.evaluate(made.scores, by="kind", n_resamples=0)
-    return Section("Which method finds which kind of copy", story.by_kind(kinds, metric), figures, tables)
+    return Section(
+        "Which method finds which kind of copy", story.by_kind(kinds, metric), figures, tables
+    )
 
 
 def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +86,9 @@ def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
     for row in rows:
         stays_up, there = "up to" in row["note"], pd.notna(row["break_point"])
         found = story.interval(row, "break_point", "low", "high", ".2g").replace("inf", "beyond")
-        cells.append(found if there else f"beyond {row['strongest']:.3g}" if stays_up else row["note"])
+        cells.append(
+            found if there else f"beyond {row['strongest']:.3g}" if stays_up else row["note"]
+        )
     shown = breaks.assign(cell=cells).pivot(index="kind", columns="method", values="cell")
     return shown.loc[breaks["kind"].unique(), breaks["method"].unique()].reset_index()
 
@@ -83,36 +97,78 @@ def _differences(made: Study) -> Iterator[Section]:
     behind = made.keep("ranking", made.ranked).dropna(subset=["difference"])
     if behind.empty:
         return
-    (first, second), options = made.ranked["method"].iloc[:2], {"metric": made.metric, "n_resamples": RESAMPLES}
+    (first, second), options = (
+        made.ranked["method"].iloc[:2],
+        {"metric": made.metric, "n_resamples": RESAMPLES},
+    )
     pairs = evaluation.compare(made.scores, first, second, by="perturbation", **options)
     ends = behind[["difference_low", "difference_high"]].set_axis(["low", "high"], axis=1)
     rows = behind.drop(columns=["low", "high"]).join(ends).assign(group=behind["method"])
     note = "Right of 0 the first is better. A grey line is undecided: these pictures cannot tell the two apart."
     ax = plots.plot_forest(rows, a=first, b="the other")
-    figures = [made.draw("differences", ax, f"{first} against each other method", f"{note} [95 % intervals]")]
+    figures = [
+        made.draw(
+            "differences", ax, f"{first} against each other method", f"{note} [95 % intervals]"
+        )
+    ]
     if len(made.keep("comparison", pairs)) > 2:
-        ax, alt = plots.plot_forest(pairs, a=first, b=second), f"{first} against {second} by perturbation"
-        figures.append(made.draw("comparison", ax, alt, "The first two by perturbation, adjusted for their number."))
-    shares = made.keep("complementarity", evaluation.complementarity(made.scores, n_resamples=RESAMPLES))
+        ax, alt = (
+            plots.plot_forest(pairs, a=first, b=second),
+            f"{first} against {second} by perturbation",
+        )
+        figures.append(
+            made.draw(
+                "comparison", ax, alt, "The first two by perturbation, adjusted for their number."
+            )
+        )
+    shares = made.keep(
+        "complementarity", evaluation.complementarity(made.scores, n_resamples=RESAMPLES)
+    )
     if shares["share"].notna().any():
-        ax, note = plots.plot_complementarity(shares), "Of the copies that one misses, the share that another finds."
-        figures.append(made.draw("complementarity", ax, "Who finds what another misses", f"{note} FPR 0.01 for all."))
+        ax, note = (
+            plots.plot_complementarity(shares),
+            "Of the copies that one misses, the share that another finds.",
+        )
+        figures.append(
+            made.draw(
+                "complementarity", ax, "Who finds what another misses", f"{note} FPR 0.01 for all."
+            )
+        )
     text = f"{story.compared(pairs, first, second)} {story.completed(shares, first)}"
     yield Section("Which method is better", text, figures)
 
 
 def _curves(made: Study) -> Section:
-    roc, pr = (curve(made.scores, n_resamples=RESAMPLES) for curve in (evaluation.roc_curve, evaluation.pr_curve))
+    roc, pr = (
+        curve(made.scores, n_resamples=RESAMPLES)
+        for curve in (evaluation.roc_curve, evaluation.pr_curve)
+    )
     figures = [
-        made.draw("roc", plots.plot_roc(roc), "ROC curves",
-                  "Left is strict: few false alarms. Shaded: 95 % intervals from resampling the source pictures."),
-        made.draw("det", plots.plot_det(roc), "Detection error trade-off",
-                  "The same as what is missed, which keeps good methods apart: low is good."),
-        made.draw("pr", plots.plot_pr(pr), "Precision-recall curves",
-                  "Precision holds for the share of copies among these pairs; among rarer copies it is lower."),
-        made.draw("distances", plots.plot_histograms(evaluation.distance_histogram(made.scores)), "Distances by method",
-                  "The less the two colours overlap, the better a threshold can tell copies from the rest."),
-    ]  # fmt: skip
+        made.draw(
+            "roc",
+            plots.plot_roc(roc),
+            "ROC curves",
+            "Left is strict: few false alarms. Shaded: 95 % intervals from resampling the source pictures.",
+        ),
+        made.draw(
+            "det",
+            plots.plot_det(roc),
+            "Detection error trade-off",
+            "The same as what is missed, which keeps good methods apart: low is good.",
+        ),
+        made.draw(
+            "pr",
+            plots.plot_pr(pr),
+            "Precision-recall curves",
+            "Precision holds for the share of copies among these pairs; among rarer copies it is lower.",
+        ),
+        made.draw(
+            "distances",
+            plots.plot_histograms(evaluation.distance_histogram(made.scores)),
+            "Distances by method",
+            "The less the two colours overlap, the better a threshold can tell copies from the rest.",
+        ),
+    ]
     note = "All pairs together, with 95 % intervals. Methods of one tier cannot be told apart from its first."
     text = story.measurable(int(made.metrics["n_negative"].max()), roc["smallest_fpr"].min())
     return Section("All pairs together", text, figures, [(_overview(made), note)])
@@ -125,7 +181,10 @@ def _overview(made: Study) -> pd.DataFrame:
     )
     table = made.ranked[["tier", "method"]].reset_index(drop=True)
     for metric, rows in pd.concat([overall, queries]).groupby("metric", sort=False):
-        cells = {row["method"]: story.interval(row, "value", "low", "high", ".3f") for row in rows.to_dict("records")}
+        cells = {
+            row["method"]: story.interval(row, "value", "low", "high", ".3f")
+            for row in rows.to_dict("records")
+        }
         table[measure(metric)] = table["method"].map(cells)
     return table
 
@@ -135,12 +194,20 @@ def _chosen(made: Study) -> Section:
     rare = made.keep("prevalence", evaluation.prevalence_table(wanted))
     alarms = made.keep("collection", evaluation.collection_table(wanted))
     figures = [
-        made.draw("prevalence", plots.plot_prevalence(rare), "Precision by share of copies",
-                  "What share of the pairs that are called copies at an FPR of 0.01 would be copies, where copies are"
-                  " rarer."),
-        made.draw("collection", plots.plot_collection(alarms), "False alarms by size of the collection",
-                  "False alarms at the same thresholds, where every two pictures of a collection are compared."),
-    ]  # fmt: skip
+        made.draw(
+            "prevalence",
+            plots.plot_prevalence(rare),
+            "Precision by share of copies",
+            "What share of the pairs that are called copies at an FPR of 0.01 would be copies, where copies are"
+            " rarer.",
+        ),
+        made.draw(
+            "collection",
+            plots.plot_collection(alarms),
+            "False alarms by size of the collection",
+            "False alarms at the same thresholds, where every two pictures of a collection are compared.",
+        ),
+    ]
     note = "Copies found and FPR reached are those on pictures that the threshold was not chosen on. [95 % intervals]"
     text = "A pair is called a copy when its distance is at most the threshold, in the method's own unit."
     return Section("Which threshold", text, figures, [(_in_words(made.thresholds), note)])
@@ -148,13 +215,22 @@ def _chosen(made: Study) -> Section:
 
 def _in_words(thresholds: pd.DataFrame) -> pd.DataFrame:
     rows = thresholds.to_dict("records")
-    return pd.DataFrame({
-        "method": [row["method"] for row in rows],
-        "FPR wanted": [row["target"].removeprefix("fpr<=") for row in rows],
-        "threshold": [row["note"] or story.interval(row, "threshold", "low", "high", ".4g") for row in rows],
-        "copies found": [story.interval(row, "tpr", "tpr_low", "tpr_high", ".3f") for row in rows],
-        "FPR reached": [story.interval(row, "fpr", "fpr_low", "fpr_high", ".4f") for row in rows],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "method": [row["method"] for row in rows],
+            "FPR wanted": [row["target"].removeprefix("fpr<=") for row in rows],
+            "threshold": [
+                row["note"] or story.interval(row, "threshold", "low", "high", ".4g")
+                for row in rows
+            ],
+            "copies found": [
+                story.interval(row, "tpr", "tpr_low", "tpr_high", ".3f") for row in rows
+            ],
+            "FPR reached": [
+                story.interval(row, "fpr", "fpr_low", "fpr_high", ".4f") for row in rows
+            ],
+        }
+    )
 
 
 def pictures(made: Study, example: str | None) -> Iterator[Section]:
@@ -162,11 +238,17 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
     changed = made.scores.query("status == 'ok' and label == 1 and perturbation != ''")
     if len(changed):
         chosen = example if example in set(changed["query"]) else changed["query"].iloc[0]
-        rows = changed[changed["query"] == chosen].drop_duplicates("perturbation").head(_GALLERY - 1)
+        rows = (
+            changed[changed["query"] == chosen].drop_duplicates("perturbation").head(_GALLERY - 1)
+        )
         shown = [("", 0), *rows[["perturbation", "seed"]].itertuples(index=False, name=None)]
         pictures = [thumbnail(made.root / chosen, *variant) for variant in shown]
-        ax = plots.plot_gallery(pictures, [spelled(spec, rows["perturbation"]) for spec, _ in shown])
-        figure = made.draw("gallery", ax, "Variants", f"{chosen} and its variants, as the methods were given them.")
+        ax = plots.plot_gallery(
+            pictures, [spelled(spec, rows["perturbation"]) for spec, _ in shown]
+        )
+        figure = made.draw(
+            "gallery", ax, "Variants", f"{chosen} and its variants, as the methods were given them."
+        )
         yield Section("What was done to the pictures", "", [figure])
     best = made.ranked.dropna(subset=["value"])["method"].head(1)
     for method in best:
@@ -179,9 +261,13 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
 
 def _hardest(made: Study, method: str) -> Iterator[Figure]:
     words = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
-    for kind, rows in evaluation.hardest(made.scores, method, _HARDEST).groupby("error_kind", sort=False):
+    for kind, rows in evaluation.hardest(made.scores, method, _HARDEST).groupby(
+        "error_kind", sort=False
+    ):
         notes = _notes(made, rows, [f"distance {distance:.4g}" for distance in rows[method]])
-        yield made.draw(f"hardest_{kind.replace(' ', '_')}", _pairs(made.root, rows, notes), kind, words[kind])
+        yield made.draw(
+            f"hardest_{kind.replace(' ', '_')}", _pairs(made.root, rows, notes), kind, words[kind]
+        )
 
 
 def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
@@ -189,16 +275,29 @@ def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
     specs = made.scores["perturbation"].unique()
     if not any(specs):
         return list(texts)
-    return [f"{spelled(spec, specs)}, {text}" for spec, text in zip(rows["perturbation"], texts, strict=True)]
+    return [
+        f"{spelled(spec, specs)}, {text}"
+        for spec, text in zip(rows["perturbation"], texts, strict=True)
+    ]
 
 
 def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
     columns = ["reference", "perturbation_reference", "query", "perturbation", "seed"]
-    rows = rows.reindex(columns=columns).astype(object).fillna({columns[1]: "", columns[3]: "", "seed": 0})
+    rows = (
+        rows.reindex(columns=columns)
+        .astype(object)
+        .fillna({columns[1]: "", columns[3]: "", "seed": 0})
+    )
     pictures, captions = [], []
-    for (reference, changed, query, spec, seed), note in zip(rows.itertuples(index=False), notes, strict=True):
-        pictures.append((thumbnail(root / reference, changed, seed), thumbnail(root / query, spec, seed)))
-        captions.append("\n".join(filter(None, ["  ·  ".join(dict.fromkeys([reference, query])), note])))
+    for (reference, changed, query, spec, seed), note in zip(
+        rows.itertuples(index=False), notes, strict=True
+    ):
+        pictures.append(
+            (thumbnail(root / reference, changed, seed), thumbnail(root / query, spec, seed))
+        )
+        captions.append(
+            "\n".join(filter(None, ["  ·  ".join(dict.fromkeys([reference, query])), note]))
+        )
     return plots.plot_pairs(pictures, captions)
 
 
@@ -208,15 +307,26 @@ def doubts(made: Study) -> Iterator[Section]:
     if len(found):
         shown = found.head(_HARDEST)
         ax = _pairs(made.root, shown, _notes(made, shown, shown["finding"]))
-        figure = made.draw("label_audit", ax, "Labels in doubt", "The labels that are contradicted most.")
-        columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
+        figure = made.draw(
+            "label_audit", ax, "Labels in doubt", "The labels that are contradicted most."
+        )
+        columns = [
+            "finding",
+            "strength",
+            "reference",
+            "query",
+            "perturbation",
+            *made.ranked["method"],
+        ]
         note = "Pairs whose label every method contradicts, strongest first; over 0.5 a distance is on the wrong side."
         yield Section("Labels to look at", story.doubted(found), [figure], [(found[columns], note)])
 
 
 def limits(made: Study, audit: pd.DataFrame | None, unreadable: pd.DataFrame | None) -> Section:
     """Return what the numbers leave out: failed pairs, sources that look alike."""
-    failed = made.scores.loc[made.scores["status"] == "error", ["reference", "query", "perturbation", "error"]]
+    failed = made.scores.loc[
+        made.scores["status"] == "error", ["reference", "query", "perturbation", "error"]
+    ]
     shown = [
         (audit, "Sources that look alike"),
         (unreadable, "Pictures that could not be used, and why"),
@@ -224,7 +334,10 @@ def limits(made: Study, audit: pd.DataFrame | None, unreadable: pd.DataFrame | N
     ]
     figures = []
     if audit is not None and len(audit):
-        ax, note = _pairs(made.root, audit.head(_HARDEST), [""] * len(audit.head(_HARDEST))), "Sources that look alike."
+        ax, note = (
+            _pairs(made.root, audit.head(_HARDEST), [""] * len(audit.head(_HARDEST))),
+            "Sources that look alike.",
+        )
         figures.append(made.draw("audit", ax, note, "Sources that look alike, nearest first."))
     text = f"{story.problems(made.scores)}\n\n{story.audit(audit)}"
     tables = [(table, caption) for table, caption in shown if table is not None and len(table)]

@@ -19,7 +19,11 @@ def headline(metrics: pd.DataFrame) -> str:
 
 def interval(row: pd.Series | dict, value: str, low: str, high: str, form: str = ".2f") -> str:
     """Return a value with its interval, as far as there are any: "0.96 [0.91, 0.99]"."""
-    ends = f" [{row[low]:{form}}, {row[high]:{form}}]" if pd.notna(row[low]) and pd.notna(row[high]) else ""
+    ends = (
+        f" [{row[low]:{form}}, {row[high]:{form}}]"
+        if pd.notna(row[low]) and pd.notna(row[high])
+        else ""
+    )
     return f"{row[value]:{form}}{ends}" if pd.notna(row[value]) else "n/a"
 
 
@@ -32,8 +36,12 @@ def lead(ranked: pd.DataFrame) -> str:
     size = interval(best, "value", "low", "high")
     first = f"By {measure(metric)}, {best['method']} is first: {size}."
     if metric == _MEASURES[0]:
-        first = f"At one false alarm in 100 non-copies, {best['method']} finds {size} of all copies."
-    tied, behind = (_listed(rows[1:][mask]) for mask in (rows["tier"][1:] == 1, rows["tier"][1:] > 1))
+        first = (
+            f"At one false alarm in 100 non-copies, {best['method']} finds {size} of all copies."
+        )
+    tied, behind = (
+        _listed(rows[1:][mask]) for mask in (rows["tier"][1:] == 1, rows["tier"][1:] > 1)
+    )
     second = f" These pictures are too few to tell it apart from {tied}." if tied else ""
     return first + second + (f" Behind: {behind}." if behind else "")
 
@@ -46,7 +54,9 @@ def by_kind(kinds: pd.DataFrame, metric: str) -> str:
     """Return which kinds of copy all methods find, where the choice of method matters, and what none finds."""
     rows = kinds[(kinds["metric"] == metric) & (kinds["group"] != "all")].dropna(subset=["value"])
     ranges = rows.groupby("group", sort=False)["value"].agg(["min", "max"])
-    gaps = (ranges["max"] - ranges["min"])[ranges["max"] >= 0.5].sort_values(ascending=False, kind="stable")
+    gaps = (ranges["max"] - ranges["min"])[ranges["max"] >= 0.5].sort_values(
+        ascending=False, kind="stable"
+    )
     split = [_span(rows[rows["group"] == kind]) for kind in gaps.index[gaps >= _DIFFERS][:_SHOWN]]
     easy, hard = ranges.index[ranges["min"] >= _FOUND], ranges.index[ranges["max"] < 0.5]
     told = {
@@ -59,7 +69,9 @@ def by_kind(kinds: pd.DataFrame, metric: str) -> str:
 
 def _names(kinds: Iterable[str]) -> str:
     shown = [spelled(kind, []) for kind in kinds]
-    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+    return ", ".join(shown[:_SHOWN]) + (
+        f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    )
 
 
 def _span(rows: pd.DataFrame) -> str:
@@ -121,7 +133,13 @@ def problems(scores: pd.DataFrame) -> str:
     failed = int((scores["status"] == "error").sum())
     left_out = f"{failed:,} of {_pairs(len(scores))} could not be compared and are left out of every number."
     first = left_out if failed else f"All {_pairs(len(scores))} could be compared."
-    blind = scores["no_evidence"].str.split(";").explode().value_counts(sort=False).drop("", errors="ignore")
+    blind = (
+        scores["no_evidence"]
+        .str.split(";")
+        .explode()
+        .value_counts(sort=False)
+        .drop("", errors="ignore")
+    )
     second = (
         " A flat picture, or one without keypoints, leaves some methods without evidence: "
         f"{', '.join(f'{method} ({_pairs(n)})' for method, n in blind.items())}. "

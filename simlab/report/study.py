@@ -13,7 +13,12 @@ from simlab.report import sections, story
 from simlab.report.files import versions, whole, write_text
 from simlab.report.page import Section, write_report
 
-_METRICS = (*evaluation.METRICS, "micro_average_precision", "recall@precision=0.9", "equal_error_rate")
+_METRICS = (
+    *evaluation.METRICS,
+    "micro_average_precision",
+    "recall@precision=0.9",
+    "equal_error_rate",
+)
 
 
 def study(
@@ -43,15 +48,30 @@ def study(
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     root = Path(scores.attrs.get("root", ".") if root is None else root)
-    run = {**(run or {}), "root": os.path.abspath(root), "n_pairs": len(scores), "versions": versions()}
+    run = {
+        **(run or {}),
+        "root": os.path.abspath(root),
+        "n_pairs": len(scores),
+        "versions": versions(),
+    }
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
-        ranked = evaluation.rank(scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES)
+        ranked = evaluation.rank(
+            scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES
+        )
         usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
-        thresholds = _thresholds(scores, ranked["method"]) if usable else pd.DataFrame({"method": ranked["method"]})
+        thresholds = (
+            _thresholds(scores, ranked["method"])
+            if usable
+            else pd.DataFrame({"method": ranked["method"]})
+        )
         made = sections.Study(scores, metrics, ranked, thresholds, root, folder)
         _write_tables(made, run)
-        told = [*sections.answers(made), *sections.pictures(made, example), *sections.doubts(made)] if usable else []
+        told = (
+            [*sections.answers(made), *sections.pictures(made, example), *sections.doubts(made)]
+            if usable
+            else []
+        )
         told = [*first, *told, sections.limits(made, audit, unreadable)]
         page = {"title": title, "lead": story.lead(ranked), "facts": _facts(scores, metrics)}
         write_report(folder / "report.html", **page, sections=told, run=run)
@@ -61,7 +81,12 @@ def study(
 def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
     options = {"n_splits": 10, "n_resamples": sections.RESAMPLES}
     wanted = [(method, rate) for rate in (1e-2, 1e-3) for method in methods]
-    return pd.concat([evaluation.choose_threshold(scores, name, max_fpr=rate, **options) for name, rate in wanted])
+    return pd.concat(
+        [
+            evaluation.choose_threshold(scores, name, max_fpr=rate, **options)
+            for name, rate in wanted
+        ]
+    )
 
 
 def _write_tables(made: sections.Study, run: Mapping[str, Any]) -> None:
@@ -69,11 +94,15 @@ def _write_tables(made: sections.Study, run: Mapping[str, Any]) -> None:
     made.keep("pairs", made.scores[[name for name in made.scores if name not in beside]])
     for name in ("scores", "metrics", "thresholds"):
         made.keep(name, getattr(made, name))
-    write_text(made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n")
+    write_text(
+        made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n"
+    )
 
 
 def _facts(scores: pd.DataFrame, metrics: pd.DataFrame) -> dict[str, str]:
-    n_sources, copies, others = metrics.loc[metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]].max()
+    n_sources, copies, others = metrics.loc[
+        metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]
+    ].max()
     least = evaluation.smallest_fpr(scores)["smallest_fpr"].item()
     return {
         "source pictures": f"{n_sources:,}",

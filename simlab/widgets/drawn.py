@@ -41,15 +41,29 @@ def _squares(rows: np.ndarray, flipped: np.ndarray, cell: int) -> np.ndarray:
     return pixels
 
 
-def lines(first: Image.Image, second: Image.Image, matches: Matches, *, width: int = 1100, height: int = 420) -> bytes:
+def lines(
+    first: Image.Image,
+    second: Image.Image,
+    matches: Matches,
+    *,
+    width: int = 1100,
+    height: int = 420,
+) -> bytes:
     """Return two pictures side by side as JPEG, a line for each match: those that agree are orange and on top.
 
     Args:
         width, height: the most that both take together.
     """
-    high = min(height, round((width - 8) / (first.width / first.height + second.width / second.height)))
-    left, right = (image.resize((max(1, round(image.width * high / image.height)), high)) for image in (first, second))
-    canvas = np.concatenate([np.asarray(left), np.full((high, 8, 3), GAP, np.uint8), np.asarray(right)], axis=1)
+    high = min(
+        height, round((width - 8) / (first.width / first.height + second.width / second.height))
+    )
+    left, right = (
+        image.resize((max(1, round(image.width * high / image.height)), high))
+        for image in (first, second)
+    )
+    canvas = np.concatenate(
+        [np.asarray(left), np.full((high, 8, 3), GAP, np.uint8), np.asarray(right)], axis=1
+    )
     starts = np.rint(matches.first * (high / first.height)).astype(int)
     ends = np.rint(matches.second * (high / second.height) + (left.width + 8, 0)).astype(int)
     for chosen, colour in ((~matches.agree, ASTRAY), (matches.agree, AGREEING)):

@@ -36,9 +36,12 @@ VARIANT, OTHER = "a variant of it", "another picture"
 
 
 def explore(
-    images, *, recipe: Ensemble | str | Path | None = None, methods: str | Iterable[str] | None = None,
+    images,
+    *,
+    recipe: Ensemble | str | Path | None = None,
+    methods: str | Iterable[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
-) -> "Explorer":  # fmt: skip
+) -> "Explorer":
     """Return a widget in which a picture is perturbed, or compared with another, and every method is watched.
 
     Args:
@@ -72,11 +75,19 @@ class Explorer(Panel):
     reference, other = traitlets.Unicode(), traitlets.Unicode()
     perturbation, seed = traitlets.Unicode("crop"), traitlets.Int()
 
-    def __init__(self, images: pd.DataFrame, recipe: Ensemble, methods: list[Method], thresholds: Mapping[str, float]):
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        recipe: Ensemble,
+        methods: list[Method],
+        thresholds: Mapping[str, float],
+    ):
         self._root, self._names, self._files = Path(images.attrs["root"]), list(images["path"]), {}
         self._recipe, self._methods = recipe, methods
         facts = {m.name: (m.maximum, m.unit, thresholds.get(m.name, np.nan)) for m in methods}
-        self._facts = pd.DataFrame.from_dict(facts, "index", columns=["maximum", "unit", "threshold"])
+        self._facts = pd.DataFrame.from_dict(
+            facts, "index", columns=["maximum", "unit", "threshold"]
+        )
         self._open = functools.lru_cache(maxsize=8)(self._read)
         self._latest = Latest(self._work, self._show, self._heard)
         super().__init__("explore", self._controls(), self._views())
@@ -88,7 +99,9 @@ class Explorer(Panel):
     def _known(self, proposal: dict) -> str:
         name = proposal["value"]
         if name and name not in self._names:
-            raise ValueError(f"{proposal['trait'].name} must be one of {len(self._names):,} pictures, not {name!r}")
+            raise ValueError(
+                f"{proposal['trait'].name} must be one of {len(self._names):,} pictures, not {name!r}"
+            )
         return name
 
     @traitlets.validate("perturbation")
@@ -112,7 +125,9 @@ class Explorer(Panel):
         """
         self._latest.wait()
         if self._found is None:
-            raise ValueError(f"{self.reference!r} and {self.other or self.perturbation!r} cannot be compared")
+            raise ValueError(
+                f"{self.reference!r} and {self.other or self.perturbation!r} cannot be compared"
+            )
         return self._found
 
     @property
@@ -143,23 +158,32 @@ class Explorer(Panel):
             style.title(ax, f"{style.label(name)}: {(pair[0] != pair[1]).sum()} of {pair[0].size}")
         left, right = rows[2].subgridspec(1, 2)
         plots.plot_distances(self.table, ax=whole.add_subplot(left))
-        plots.plot_evidence(self.evidence, probability=self.probability, ax=whole.add_subplot(right))
+        plots.plot_evidence(
+            self.evidence, probability=self.probability, ax=whole.add_subplot(right)
+        )
         return whole
 
     def _draw_pair(self, ax) -> None:
         found, matches = self.comparison, self.comparison.matches
         first, second, agree = matches[1:] if matches else np.zeros((3, 0, 2))
         pairs = np.stack([np.arange(len(agree))] * 2, axis=1)
-        plots.plot_matches(found.reference.image, first, found.query.image, second, pairs, inliers=agree, ax=ax)
+        plots.plot_matches(
+            found.reference.image, first, found.query.image, second, pairs, inliers=agree, ax=ax
+        )
         names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
         style.title(ax, f"{names}: {len(agree)} matches, {int(agree.sum())} agree on one geometry")
 
     def _controls(self) -> ipywidgets.Widget:
-        first, second = (self._picker(*one) for one in (("Picture", "reference"), ("Second", "other")))
+        first, second = (
+            self._picker(*one) for one in (("Picture", "reference"), ("Second", "other"))
+        )
         variant = Variant(self.say)
         for trait in ("perturbation", "seed"):
             traitlets.link((self, trait), (variant, trait))
-        mode, right = ipywidgets.RadioButtons(description="Compare with", options=[VARIANT, OTHER]), ipywidgets.VBox()
+        mode, right = (
+            ipywidgets.RadioButtons(description="Compare with", options=[VARIANT, OTHER]),
+            ipywidgets.VBox(),
+        )
         for side in (first, right):
             side.add_class("simlab-choice")
 
@@ -173,7 +197,11 @@ class Explorer(Panel):
         return ipywidgets.HBox([first, right]).add_class("simlab-row")
 
     def _picker(self, title: str, trait: str) -> Picker:
-        drop = Drop(f"{title}: drop or choose a file", lambda *file: self.set_trait(trait, self.add(*file)), self.say)
+        drop = Drop(
+            f"{title}: drop or choose a file",
+            lambda *file: self.set_trait(trait, self.add(*file)),
+            self.say,
+        )
         picker = Picker(title, self._names, drop)
         traitlets.link((self, trait), (picker, "value"))
         return picker
@@ -185,9 +213,14 @@ class Explorer(Panel):
 
     def _views(self) -> ipywidgets.Widget:
         rows = [("pictures", "verdict"), ("bars", "hashes"), ("matches",)]
-        self._parts = {part: ipywidgets.HTML().add_class(f"simlab-{part}") for row in rows for part in row}
+        self._parts = {
+            part: ipywidgets.HTML().add_class(f"simlab-{part}") for row in rows for part in row
+        }
         return ipywidgets.VBox(
-            [ipywidgets.HBox([self._parts[part] for part in row]).add_class("simlab-row") for row in rows]
+            [
+                ipywidgets.HBox([self._parts[part] for part in row]).add_class("simlab-row")
+                for row in rows
+            ]
         )
 
     def _ask(self, _=None) -> None:
@@ -200,18 +233,43 @@ class Explorer(Panel):
         image.thumbnail((MAX_SIDE, MAX_SIDE))
         return Seen(f"{name}, scaled down", image)
 
-    def _work(self, reference: str, other: str, perturbation: str, seed: int) -> Iterator[tuple[Comparison, dict]]:
+    def _work(
+        self, reference: str, other: str, perturbation: str, seed: int
+    ) -> Iterator[tuple[Comparison, dict]]:
         """The hashes first, in milliseconds, then all methods: what was found, and the parts of the page it makes."""
-        first, chain, page = self._open(reference), perturb.parse(perturbation), markup("explore.html")
-        second = self._open(other) if other else Seen(perturbation, chain.apply(first.image, seed, first.content))
-        found = Comparison(first, second, [method for method in self._methods if method.compare_many])
+        first, chain, page = (
+            self._open(reference),
+            perturb.parse(perturbation),
+            markup("explore.html"),
+        )
+        second = (
+            self._open(other)
+            if other
+            else Seen(perturbation, chain.apply(first.image, seed, first.content))
+        )
+        found = Comparison(
+            first, second, [method for method in self._methods if method.compare_many]
+        )
         parts = {"pictures": page.pictures([(seen, drawn.small(seen)) for seen in (first, second)])}
-        parts["hashes"] = page.hashes([(name, *pair, drawn.bits(*pair)) for name, pair in found.hashes.items()])
+        parts["hashes"] = page.hashes(
+            [(name, *pair, drawn.bits(*pair)) for name, pair in found.hashes.items()]
+        )
         yield found, parts | {"bars": page.bars(self._judged(found))}
         found = Comparison(first, second, self._methods)
         lines = drawn.lines(first.image, second.image, found.matches) if found.matches else b""
-        parts = {"bars": page.bars(self._judged(found)), "matches": page.matches(found.matches, lines)}
-        yield found, parts | {"verdict": page.verdict(said := self._evidence(found), expit(said.sum()), self._recipe)}
+        parts = {
+            "bars": page.bars(self._judged(found)),
+            "matches": page.matches(found.matches, lines),
+        }
+        yield (
+            found,
+            parts
+            | {
+                "verdict": page.verdict(
+                    said := self._evidence(found), expit(said.sum()), self._recipe
+                )
+            },
+        )
 
     def _show(self, result: tuple[Comparison, dict]) -> None:
         self._found, parts = result

@@ -22,7 +22,12 @@ VERDICTS = ("missed", "false alarms", "found", "rejected", "all")
 
 PER_PAGE = 6
 
-_NOTES = {(True, False): "Caught", (False, False): "Rejected", (True, True): "Missed", (False, True): "Called a copy"}
+_NOTES = {
+    (True, False): "Caught",
+    (False, False): "Rejected",
+    (True, True): "Missed",
+    (False, True): "Called a copy",
+}
 """By label and whether the method is right: what the pair is by those that say otherwise."""
 
 
@@ -43,35 +48,66 @@ class Failures(parts.Bench):
     """
 
     def __init__(
-        self, scores: pd.DataFrame, methods: Sequence[str] | None = None, *, root: str | Path | None = None,
+        self,
+        scores: pd.DataFrame,
+        methods: Sequence[str] | None = None,
+        *,
+        root: str | Path | None = None,
         marks: str | Path = "mislabelled.csv",
-    ):  # fmt: skip
+    ):
         sample = read(scores, methods)
         if sample.label.all() or not sample.label.any():
-            raise ValueError(f"scores must hold copies and non-copies; {sample.label.sum():,} are copies")
+            raise ValueError(
+                f"scores must hold copies and non-copies; {sample.label.sum():,} are copies"
+            )
         if not sample.table.index.is_unique:
-            raise ValueError("the index of scores must name each row once; scores.reset_index(drop=True) does")
+            raise ValueError(
+                "the index of scores must name each row once; scores.reset_index(drop=True) does"
+            )
         self._scores, self._methods, self._marks = sample.table, sample.methods, Path(marks)
         self._root = Path(scores.attrs.get("root", ".") if root is None else root)
         specs = sample.table.get("perturbation", pd.Series("", sample.table.index)).astype(str)
         self._kind = specs.map({spec: perturb.kind(spec) for spec in specs.unique()})
         self._kinds = [None, *self._kind[sample.label].unique()]
-        self._judge = lru_cache(8)(lambda fpr: evaluation.judge(sample.table, sample.methods, fpr=fpr))
+        self._judge = lru_cache(8)(
+            lambda fpr: evaluation.judge(sample.table, sample.methods, fpr=fpr)
+        )
         self._rivals = lru_cache(8)(lambda method: evaluation.rivals(sample.table, method))
         self._matching = Latest(self._match, self._show, self.say)
         self._curves = evaluation.roc_curve(sample.table, sample.methods)
         names = ["all", *(spelled(kind, []) for kind in self._kinds[1:])]
-        data = {"methods": sample.methods, "kinds": self._kinds, "names": names, "verdicts": VERDICTS}
+        data = {
+            "methods": sample.methods,
+            "kinds": self._kinds,
+            "names": names,
+            "verdicts": VERDICTS,
+        }
         data["curves"] = parts.curves(self._curves)
-        choice = {"method": sample.methods[0], "kind": None, "verdict": VERDICTS[0], "distance": None, "page": 0}
-        allowed = {"method": sample.methods, "kind": self._kinds, "verdict": VERDICTS, "distance": None, "page": None}
+        choice = {
+            "method": sample.methods[0],
+            "kind": None,
+            "verdict": VERDICTS[0],
+            "distance": None,
+            "page": 0,
+        }
+        allowed = {
+            "method": sample.methods,
+            "kind": self._kinds,
+            "verdict": VERDICTS,
+            "distance": None,
+            "page": None,
+        }
         allowed["fpr"] = pd.Interval(0, 1, closed="neither")
-        super().__init__("failures", data, {**choice, "fpr": max(0.01, data["curves"]["floor"])}, allowed)
+        super().__init__(
+            "failures", data, {**choice, "fpr": max(0.01, data["curves"]["floor"])}, allowed
+        )
 
     def choose_point(self, *, fpr: float, method: str | None = None) -> None:
         """Look at this false positive rate; one below 1 / non-copies, which cannot be measured, is raised to that."""
         fpr = max(fpr, self._page.data["curves"]["floor"])
-        self.choose(method=method or self.choice["method"], fpr=fpr, verdict=VERDICTS[0], distance=None)
+        self.choose(
+            method=method or self.choice["method"], fpr=fpr, verdict=VERDICTS[0], distance=None
+        )
 
     def choose_bin(self, distance: float, *, method: str | None = None) -> None:
         """Look at all pairs in the bin of the histogram that holds this distance."""
@@ -117,14 +153,28 @@ class Failures(parts.Bench):
         figure = Figure(figsize=(14, 4 + height), layout="constrained")
         grid = figure.add_gridspec(2, 3, width_ratios=[1.7, 1.3, 0.9], height_ratios=[4, height])
         roc, histogram, heat = (figure.add_subplot(grid[0, at]) for at in range(3))
-        figure.suptitle(plots.label(*view["words"], limit=200), x=0.01, ha="left", fontfamily=plots.style.families())
-        plots.plot_roc(self._curves, ax=roc).axvline(choice["fpr"], color="black", linestyle=":", linewidth=1)
+        figure.suptitle(
+            plots.label(*view["words"], limit=200),
+            x=0.01,
+            ha="left",
+            fontfamily=plots.style.families(),
+        )
+        plots.plot_roc(self._curves, ax=roc).axvline(
+            choice["fpr"], color="black", linestyle=":", linewidth=1
+        )
         plots.plot_histograms(pd.DataFrame(view["histogram"]), columns=1, ax=histogram)
         panel = next(ax for ax in figure.axes if ax.get_ylabel() == "share of pairs")
-        panel.axvline(view["thresholds"][choice["method"]] or 0, color="black", linestyle=":", linewidth=1)
+        panel.axvline(
+            view["thresholds"][choice["method"]] or 0, color="black", linestyle=":", linewidth=1
+        )
         plots.style.title(heat, f"Copies found at FPR {choice['fpr']:.2g}", pad=8)
-        draw_table(heat, pd.DataFrame(view["cells"]["values"], view["cells"]["rows"], self._methods))
-        corner = self._methods.index(choice["method"]) - 0.5, self._kinds.index(choice["kind"]) - 0.5
+        draw_table(
+            heat, pd.DataFrame(view["cells"]["values"], view["cells"]["rows"], self._methods)
+        )
+        corner = (
+            self._methods.index(choice["method"]) - 0.5,
+            self._kinds.index(choice["kind"]) - 0.5,
+        )
         heat.add_patch(Rectangle(corner, 1, 1, fill=False, ec=plots.style.MARK, lw=2.5))
         parts.drawn(self._page.cards, page, self._root, "", figure, grid[1, :])
         return figure
@@ -134,11 +184,24 @@ class Failures(parts.Bench):
         table = self._scores[self._kind.eq(choice["kind"]) | (choice["kind"] is None)]
         histogram = evaluation.distance_histogram(table, [method])
         rows = select(table, right, histogram, choice)
-        view = {"words": [self._words(right, len(rows), choice)], "pages": -(-len(rows) // PER_PAGE)}
-        view |= {"cells": self._cells(right), "histogram": histogram.to_dict("list"), "method": method}
-        yield {"view": view | {"thresholds": parts.numbers(right.attrs["thresholds"])}, "_rows": rows}
+        view = {
+            "words": [self._words(right, len(rows), choice)],
+            "pages": -(-len(rows) // PER_PAGE),
+        }
+        view |= {
+            "cells": self._cells(right),
+            "histogram": histogram.to_dict("list"),
+            "method": method,
+        }
+        yield {
+            "view": view | {"thresholds": parts.numbers(right.attrs["thresholds"])},
+            "_rows": rows,
+        }
         shown = _page(rows, choice["page"]).iterrows()
-        yield {"cards": [self._card(row, pair, right, method) for row, pair in shown], "matches": {}}
+        yield {
+            "cards": [self._card(row, pair, right, method) for row, pair in shown],
+            "matches": {},
+        }
 
     def _words(self, right: pd.DataFrame, n: int, choice: dict[str, Any]) -> str:
         """Return what is looked at in a sentence."""
@@ -149,25 +212,40 @@ class Failures(parts.Bench):
         near = "" if choice["distance"] is None else f"distances around {choice['distance']:.4g}"
         which = ", ".join(filter(None, [choice["verdict"], choice["kind"], near]))
         pairs = f"{min(first + 1, n):,} to {min(first + PER_PAGE, n):,} of {n:,}"
-        return f"{at}: {lost} copies missed, {false} non-copies called copies. Pairs {pairs}: {which}."
+        return (
+            f"{at}: {lost} copies missed, {false} non-copies called copies. Pairs {pairs}: {which}."
+        )
 
     def _cells(self, right: pd.DataFrame) -> dict[str, Any]:
         """Return the share of copies that each method finds, by kind."""
         copies = self._scores[self._scores["label"] == 1]
         kinds, weight = self._kind[copies.index], copies.get("weight", pd.Series(1.0, copies.index))
         groups = [copies.index[kinds.eq(kind) | (kind is None)] for kind in self._kinds]
-        found = [np.average(right.loc[rows], axis=0, weights=weight[rows]).tolist() for rows in groups]
+        found = [
+            np.average(right.loc[rows], axis=0, weights=weight[rows]).tolist() for rows in groups
+        ]
         names = {"rows": self._page.data["names"], "columns": self._methods}
         return {**names, "values": found, "counts": [len(rows) for rows in groups]}
 
-    def _card(self, row: Hashable, pair: pd.Series, right: pd.DataFrame, method: str) -> dict[str, Any]:
+    def _card(
+        self, row: Hashable, pair: pd.Series, right: pd.DataFrame, method: str
+    ) -> dict[str, Any]:
         copy, good = bool(pair["label"] == 1), bool(right.loc[row, method])
         others = ", ".join(name for name in self._methods if right.loc[row, name] != good)
-        marked = self._marks.exists() and identity(pair) in LabelFile(self._marks, root=self._root).rows
+        marked = (
+            self._marks.exists() and identity(pair) in LabelFile(self._marks, root=self._root).rows
+        )
         card = parts.card(row, pair, self._root, self._methods)
-        card |= {"marked": marked, "rival": None, "note": f"{_NOTES[copy, good]} by {others or 'no other method'}."}
+        card |= {
+            "marked": marked,
+            "rival": None,
+            "note": f"{_NOTES[copy, good]} by {others or 'no other method'}.",
+        }
         if row in (rivals := self._rivals(method)).index:
-            other, distance = self._scores.loc[rivals.loc[row, "rival"]], rivals.loc[row, "distance"]
+            other, distance = (
+                self._scores.loc[rivals.loc[row, "rival"]],
+                rivals.loc[row, "distance"],
+            )
             words = f"{'Nearest wrong' if copy else 'The right'} picture for this query: {plain(other['reference'])}"
             text = f"{words}, {distance:.4g} by {method}"
             card["rival"] = {"text": text, "pictures": parts.pictures(other, self._root)[:1]}
@@ -177,7 +255,9 @@ class Failures(parts.Bench):
         images = parts.full(self._scores.loc[row], self._root)
         a, b = map(keypoints.akaze, images)
         left, right, agree = keypoints.verify(a, b)
-        ends = np.column_stack([a.points[left] / images[0].size, b.points[right] / images[1].size, agree])
+        ends = np.column_stack(
+            [a.points[left] / images[0].size, b.points[right] / images[1].size, agree]
+        )
         text = f"{len(left):,} AKAZE matches, {agree.sum():,} agree on one geometry"
         yield {"matches": {str(row): {"lines": ends.round(4).tolist(), "text": text}}}
 
@@ -199,7 +279,9 @@ def select(
     method, copy = choice["method"], rows["label"].eq(1)
     good, distance, kept = right.loc[rows.index, method], rows[method], copy | ~copy
     if choice["verdict"] != "all":
-        kept = copy.eq(choice["verdict"] in ("missed", "found")) & good.eq(choice["verdict"] in ("found", "rejected"))
+        kept = copy.eq(choice["verdict"] in ("missed", "found")) & good.eq(
+            choice["verdict"] in ("found", "rejected")
+        )
     if choice["distance"] is not None:
         edges = [-np.inf, *histogram["left"].unique()[1:], np.inf]
         at = np.searchsorted(edges, choice["distance"], "right")

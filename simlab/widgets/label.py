@@ -28,7 +28,12 @@ _SIDE = 720  # pixels of a picture that is sent
 
 
 def label(
-    pairs: pd.DataFrame, path: str | Path, *, root: str | Path | None = None, annotator: str = "", names: bool = True
+    pairs: pd.DataFrame,
+    path: str | Path,
+    *,
+    root: str | Path | None = None,
+    annotator: str = "",
+    names: bool = True,
 ) -> "Labeller":
     """Return a widget that asks of one pair after the other whether both show the same picture.
 
@@ -76,8 +81,19 @@ class Labeller(Panel):
 
     view, matched = traitlets.Enum(VIEWS, VIEWS[0]), traitlets.Bool()
 
-    def __init__(self, pairs: pd.DataFrame, path: str | Path, *, root: str | Path | None, annotator: str, names: bool):
-        self._root, self._names = Path(pairs.attrs.get("root", ".") if root is None else root), names
+    def __init__(
+        self,
+        pairs: pd.DataFrame,
+        path: str | Path,
+        *,
+        root: str | Path | None,
+        annotator: str,
+        names: bool,
+    ):
+        self._root, self._names = (
+            Path(pairs.attrs.get("root", ".") if root is None else root),
+            names,
+        )
         rows = [row | {name: cell(row, name) for name in KEY} for row in pairs.to_dict("records")]
         self._rows = {identity(row): row for row in rows}
         if not 0 < len(self._rows) == len(pairs):
@@ -85,14 +101,20 @@ class Labeller(Panel):
                 f"pairs must be one or more, each once, not {len(pairs)} of which {len(self._rows)} differ"
             )
         self._labels = self._opened(path, annotator)
-        self._skips = self._opened(self._labels.path.with_suffix(".skipped.csv"), annotator, words={"skip": "skip"})
+        self._skips = self._opened(
+            self._labels.path.with_suffix(".skipped.csv"), annotator, words={"skip": "skip"}
+        )
         files = self._labels, self._skips
         told = [(row["time"], file, key) for file in files for key, row in file.rows.items()]
         self._told = [(file, key) for _, file, key in sorted(told, key=lambda one: one[0])]
-        self._note = "; ".join(f"{file.path.name}: {file.repaired}" for file in files if file.repaired)
+        self._note = "; ".join(
+            f"{file.path.name}: {file.repaired}" for file in files if file.repaired
+        )
         self._look = functools.lru_cache(maxsize=64)(self._read)
         self._stage, self._number = Stage(), 0
-        self._latest = Latest(self._work, self._show, lambda text: None if text == WORKING else self._heard(text))
+        self._latest = Latest(
+            self._work, self._show, lambda text: None if text == WORKING else self._heard(text)
+        )
         self._matching = Latest(self._match, self._draw, self._heard)
         super().__init__("label", self._stage)
         for trait in ("view", "matched"):
@@ -120,8 +142,12 @@ class Labeller(Panel):
         if self._key is None:
             raise ValueError(THE_END)
         file, row = self._skips if word == "skip" else self._labels, self._rows[self._key]
-        if errors := [shown.error for shown in self._pictures(self._key) if shown.error and word != "skip"]:
-            raise ValueError(f"a picture that cannot be shown gets no label, skip the pair: {errors[0]}")
+        if errors := [
+            shown.error for shown in self._pictures(self._key) if shown.error and word != "skip"
+        ]:
+            raise ValueError(
+                f"a picture that cannot be shown gets no label, skip the pair: {errors[0]}"
+            )
         if word == "skip" and self._key in file.rows:
             file.remove(row)  # once more to the end
         file.add(row, word)
@@ -177,7 +203,9 @@ class Labeller(Panel):
         file = LabelFile(path, root=self._root, annotator=annotator, **options)
         if others := [row for key, row in file.rows.items() if key not in self._rows]:
             pair = f"{others[0]['reference']!r}, {others[0]['query']!r}"
-            raise ValueError(f"{file.path.name}: begun with other pairs, such as {pair}; give those, or another name")
+            raise ValueError(
+                f"{file.path.name}: begun with other pairs, such as {pair}; give those, or another name"
+            )
         if others := {row["annotator"] for row in file.rows.values()} - {annotator}:
             if annotator:
                 raise ValueError(
@@ -188,7 +216,11 @@ class Labeller(Panel):
 
     def _next(self, besides: Hashable = None) -> Hashable | None:
         """The pair to ask about: the first without an answer, then those that were skipped, longest ago first."""
-        left = (key for key in self._rows if key not in self._labels.rows and key not in self._skips.rows)
+        left = (
+            key
+            for key in self._rows
+            if key not in self._labels.rows and key not in self._skips.rows
+        )
         again = (key for key in self._skips.rows if key not in self._labels.rows)
         return next((key for key in itertools.chain(left, again) if key != besides), None)
 
@@ -199,21 +231,36 @@ class Labeller(Panel):
         counts = {"same": sum(said), "different": len(said) - sum(said), "skipped": len(skipped)}
         words = ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
         count = f"{len(said):,} of {len(self._rows):,} labelled{': ' * bool(words)}{words}"
-        facts = {"number": self._number, "question": THE_END if key is None else QUESTION, "count": count}
-        facts |= {"labelled": len(said), "total": len(self._rows), "done": key is None, "undo": bool(self._told)}
+        facts = {
+            "number": self._number,
+            "question": THE_END if key is None else QUESTION,
+            "count": count,
+        }
+        facts |= {
+            "labelled": len(said),
+            "total": len(self._rows),
+            "done": key is None,
+            "undo": bool(self._told),
+        }
         self._latest(facts, key, self._next(besides=key))
 
     def _work(
         self, facts: dict[str, Any], key: Hashable | None, following: Hashable | None
     ) -> Iterator[dict[str, Any]]:
         pictures = self._pictures(key)
-        seen = [self._described(side, shown, self._rows[key]) for side, shown in zip(SIDES, pictures)]
+        seen = [
+            self._described(side, shown, self._rows[key]) for side, shown in zip(SIDES, pictures)
+        ]
         yield facts | {"pictures": seen, "unseen": any(shown.error for shown in pictures)}
         self._pictures(following)  # ready before they are asked for
 
     def _pictures(self, key: Hashable | None) -> list[Shown]:
         row = {} if key is None else self._rows[key]
-        return [self._look(row[side], row[spec], int(row["seed"])) for side, spec in SIDES.items() if row]
+        return [
+            self._look(row[side], row[spec], int(row["seed"]))
+            for side, spec in SIDES.items()
+            if row
+        ]
 
     def _read(self, path: str, perturbation: str, seed: int) -> Shown:
         try:
@@ -225,8 +272,16 @@ class Labeller(Panel):
         return Shown(small, image.size, "")
 
     def _described(self, side: str, shown: Shown, row: dict[str, Any]) -> dict[str, Any]:
-        name = plain(", ".join(filter(None, [row[side], row[SIDES[side]]]))) if self._names else f"{side} picture"
-        about = f"cannot be shown: {plain(shown.error)}" if shown.error else "{} × {}".format(*shown.size)
+        name = (
+            plain(", ".join(filter(None, [row[side], row[SIDES[side]]])))
+            if self._names
+            else f"{side} picture"
+        )
+        about = (
+            f"cannot be shown: {plain(shown.error)}"
+            if shown.error
+            else "{} × {}".format(*shown.size)
+        )
         return {"data": jpeg(shown.image), "alt": f"{side}: {name}", "caption": f"{name} · {about}"}
 
     def _show(self, scene: dict[str, Any]) -> None:
@@ -238,7 +293,12 @@ class Labeller(Panel):
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """Do what a button says, if it is about the pair that is asked about."""
         what, self._note = content.get("what"), ""
-        if content.get("number") != self._number or what not in ("same", "different", "skip", "undo"):
+        if content.get("number") != self._number or what not in (
+            "same",
+            "different",
+            "skip",
+            "undo",
+        ):
             return
         try:
             self.undo() if what == "undo" else self.answer(what)
@@ -257,7 +317,13 @@ class Labeller(Panel):
         left, right, agree = keypoints.verify(first, second)
         yield (
             key,
-            np.hstack([first.points[left] / images[0].size, second.points[right] / images[1].size, agree[:, None]]),
+            np.hstack(
+                [
+                    first.points[left] / images[0].size,
+                    second.points[right] / images[1].size,
+                    agree[:, None],
+                ]
+            ),
         )
 
     def _draw(self, found: tuple[Hashable, np.ndarray]) -> None:

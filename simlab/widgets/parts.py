@@ -42,9 +42,15 @@ class Bench(Panel):
     """
 
     def __init__(
-        self, name: str, data: dict[str, Any], choice: dict[str, Any], allowed: Mapping[str, Container | None]
+        self,
+        name: str,
+        data: dict[str, Any],
+        choice: dict[str, Any],
+        allowed: Mapping[str, Container | None],
     ):
-        script = "\n".join((_HERE / file).read_text(encoding="utf-8") for file in ("parts.js", f"{name}.js"))
+        script = "\n".join(
+            (_HERE / file).read_text(encoding="utf-8") for file in ("parts.js", f"{name}.js")
+        )
         self._page, self._allowed = Page(_esm=script, data=data, choice=choice), allowed
         super().__init__(name, self._page)
         self._latest = Latest(self._work, self._show, self.say)
@@ -72,7 +78,9 @@ class Bench(Panel):
         for name, value in changes.items():
             allowed = self._allowed.get(name, ())
             if allowed is not None and value not in allowed:
-                raise ValueError(f"{name} must be in {allowed or list(self._allowed)}; given {value!r}")
+                raise ValueError(
+                    f"{name} must be in {allowed or list(self._allowed)}; given {value!r}"
+                )
         self._page.choice = {**self._page.choice, **changes}
         self._latest.wait()
 
@@ -102,35 +110,56 @@ def curves(table: pd.DataFrame) -> dict[str, Any]:
     for method, curve in table.groupby("method", sort=False):
         curve = curve.assign(fpr=curve["fpr"].clip(lower=floor)).drop_duplicates("fpr", keep="last")
         curve = curve[curve["fpr"] < 1]
-        places = np.searchsorted(curve["fpr"], np.geomspace(floor, 1, 400) * (1 + 1e-9), "right") - 1
+        places = (
+            np.searchsorted(curve["fpr"], np.geomspace(floor, 1, 400) * (1 + 1e-9), "right") - 1
+        )
         points = curve.iloc[np.unique(places[places >= 0])]
         columns = {"x": points["fpr"], "y": points["tpr"], "threshold": points["threshold"]}
-        series.append({**look(method), **{name: values.tolist() for name, values in columns.items()}})
-    return {"series": series, "floor": floor, "xlabel": "false positive rate", "ylabel": "true positive rate"}
+        series.append(
+            {**look(method), **{name: values.tolist() for name, values in columns.items()}}
+        )
+    return {
+        "series": series,
+        "floor": floor,
+        "xlabel": "false positive rate",
+        "ylabel": "true positive rate",
+    }
 
 
 def look(method: str) -> dict[str, str]:
     """Return a method's name, colour and dashes."""
     style = plots.method_style(method)
     dash = style["linestyle"][1] if isinstance(style["linestyle"], tuple) else ()
-    return {"name": method, "colour": style["color"], "dash": " ".join(f"{2 * length:g}" for length in dash)}
+    return {
+        "name": method,
+        "colour": style["color"],
+        "dash": " ".join(f"{2 * length:g}" for length in dash),
+    }
 
 
 def sides(pair: Pair, root: Path) -> list[tuple[Path, str, int]]:
     """Return file, perturbation and seed of the reference and of the query."""
     columns = (("reference", "perturbation_reference"), ("query", "perturbation"))
-    return [(root / pair[side], pair.get(change) or "", int(pair.get("seed") or 0)) for side, change in columns]
+    return [
+        (root / pair[side], pair.get(change) or "", int(pair.get("seed") or 0))
+        for side, change in columns
+    ]
 
 
 def full(pair: Pair, root: Path) -> list[Image.Image]:
     """Return the two pictures as the methods saw them."""
-    return [perturb.apply(read_image(path), spec, seed=seed) for path, spec, seed in sides(pair, root)]
+    return [
+        perturb.apply(read_image(path), spec, seed=seed) for path, spec, seed in sides(pair, root)
+    ]
 
 
 def pictures(pair: Pair, root: Path) -> list[dict[str, Any]]:
     """Return the two pictures as a card shows them, small."""
     small = [(plain(side[0].name), thumbnail(*side)) for side in sides(pair, root)]
-    return [{"name": name, "image": data, "size": Image.open(BytesIO(data)).size} for name, data in small]
+    return [
+        {"name": name, "image": data, "size": Image.open(BytesIO(data)).size}
+        for name, data in small
+    ]
 
 
 def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[str, Any]:
@@ -138,13 +167,23 @@ def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[st
     changes = dict.fromkeys(spelled(change, []) for _, change, _ in sides(pair, root) if change)
     about = ["copy" if pair["label"] == 1 else "different pictures", " against ".join(changes)]
     return {
-        "row": str(row), "title": plain(" · ".join(dict.fromkeys([pair["reference"], pair["query"]]))),
-        "about": ", ".join(filter(None, about)), "pictures": pictures(pair, root),
-        "copy": bool(pair["label"] == 1), "distances": {method: float(pair[method]) for method in methods},
-    }  # fmt: skip
+        "row": str(row),
+        "title": plain(" · ".join(dict.fromkeys([pair["reference"], pair["query"]]))),
+        "about": ", ".join(filter(None, about)),
+        "pictures": pictures(pair, root),
+        "copy": bool(pair["label"] == 1),
+        "distances": {method: float(pair[method]) for method in methods},
+    }
 
 
-def drawn(cards: list[dict], rows: pd.DataFrame, root: Path, title: str, figure: Figure, place: SubplotSpec) -> None:
+def drawn(
+    cards: list[dict],
+    rows: pd.DataFrame,
+    root: Path,
+    title: str,
+    figure: Figure,
+    place: SubplotSpec,
+) -> None:
     """Draw the pairs of some cards at a place of a figure."""
     notes = ["\n".join([card["title"], card["about"], card["note"]]) for card in cards]
     shown = [full(pair, root) for pair in rows.to_dict("records")]

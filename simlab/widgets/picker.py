@@ -25,7 +25,9 @@ class Drop(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("drop.js")
     label = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, label: str, received: Callable[[str, bytes], None], say: Callable[[str], None]):
+    def __init__(
+        self, label: str, received: Callable[[str, bytes], None], say: Callable[[str], None]
+    ):
         super().__init__(label=label)
         self._received, self._say = received, say
         self.on_msg(self._take)
@@ -33,7 +35,9 @@ class Drop(anywidget.AnyWidget):
     def _take(self, _, file: dict, buffers: list) -> None:
         try:
             if not buffers:
-                raise ImageError(f"{file['bytes']:,} bytes are too many to be sent; open it from a folder")
+                raise ImageError(
+                    f"{file['bytes']:,} bytes are too many to be sent; open it from a folder"
+                )
             read_image(content := bytes(buffers[0]))
         except ImageError as error:
             self._say(f"{file['name']}: {error}")
@@ -57,7 +61,9 @@ class Picker(ipywidgets.VBox):
 
     def __init__(self, title: str, names: list[str], drop: Drop):
         self._names, self._filling = names, False
-        self._search = ipywidgets.Text(description="Search", placeholder=f"among {len(names):,} pictures")
+        self._search = ipywidgets.Text(
+            description="Search", placeholder=f"among {len(names):,} pictures"
+        )
         self._list = ipywidgets.Select(description=title, rows=6)
         super().__init__([self._search, self._list, drop])
         self._search.observe(self._fill, "value")
@@ -70,7 +76,9 @@ class Picker(ipywidgets.VBox):
         found = [name for name in self._names if wanted in name.casefold()][:LISTED]
         if self.value and self.value not in found:
             found.insert(0, self.value)  # what is chosen stays in sight, whatever is searched
-        self._filling = True  # a list that is given other options chooses the first of them by itself
+        self._filling = (
+            True  # a list that is given other options chooses the first of them by itself
+        )
         self._list.options = [(plain(name), name) for name in found]
         self._list.value = self.value or None
         self._filling = False

@@ -68,7 +68,9 @@ class Latest:
         say: takes the line: "working…", "" when it is done, or what went wrong.
     """
 
-    def __init__(self, work: Callable[..., Iterator], show: Callable[[Any], None], say: Callable[[str], None]):
+    def __init__(
+        self, work: Callable[..., Iterator], show: Callable[[Any], None], say: Callable[[str], None]
+    ):
         self._work, self._show, self._say = work, show, say
         self._pool, self._results = ThreadPoolExecutor(1, "simlab"), SimpleQueue()
         self._newest, self._future = 0, Future()
@@ -82,7 +84,9 @@ class Latest:
         except RuntimeError:
             loop = None
         # its context tells the kernel which cell or click an output belongs to
-        wake = loop and functools.partial(loop.call_soon_threadsafe, self._deliver, context=contextvars.copy_context())
+        wake = loop and functools.partial(
+            loop.call_soon_threadsafe, self._deliver, context=contextvars.copy_context()
+        )
         self._future = self._pool.submit(self._run, self._newest, arguments, wake or (lambda: None))
         if not loop:
             self.wait()
@@ -100,7 +104,9 @@ class Latest:
                 self._results.put((ticket, self._show, result))
                 wake()
             last = ""
-        except Exception as error:  # of whatever kind: a widget that fell silent would show what is no longer true
+        except (
+            Exception
+        ) as error:  # of whatever kind: a widget that fell silent would show what is no longer true
             last = in_words(error)
         self._results.put((ticket, self._say, last))
         wake()
@@ -148,7 +154,9 @@ def markup(name: str) -> Any:
     """
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     safe = lambda value: plain(value) if type(value) is str else value  # noqa: E731
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=safe)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=safe
+    )
     environment.filters["data"] = data_uri
     return environment.get_template(name).module
 

@@ -37,9 +37,13 @@ class Tune(parts.Bench):
     """
 
     def __init__(
-        self, scores: pd.DataFrame, ensemble: Ensemble | None = None, *, root: str | Path | None = None,
+        self,
+        scores: pd.DataFrame,
+        ensemble: Ensemble | None = None,
+        *,
+        root: str | Path | None = None,
         path: str | Path = "recipe.json",
-    ):  # fmt: skip
+    ):
         self.fitted = ensemble or Ensemble().fit(scores)
         self._scores = read(scores, self.fitted.methods_).table
         self._root = Path(scores.attrs.get("root", ".") if root is None else root)
@@ -47,10 +51,24 @@ class Tune(parts.Bench):
         told = self.fitted.report_.splitlines()[0]
         note = "" if ensemble else f"It was fitted to these pairs; of new ones expect less. {told}"
         fitted = self.fitted.weights_.set_index("method")["weight"].to_dict()
-        data = {"curves": parts.curves(self._singles), "path": str(path), "note": note, "weights": fitted}
-        choice = {"threshold": self.fitted.thresholds_.get("0.01", 0.5), "prevalence": 0.001, "n_pictures": 1000}
+        data = {
+            "curves": parts.curves(self._singles),
+            "path": str(path),
+            "note": note,
+            "weights": fitted,
+        }
+        choice = {
+            "threshold": self.fitted.thresholds_.get("0.01", 0.5),
+            "prevalence": 0.001,
+            "n_pictures": 1000,
+        }
         between = pd.Interval(0, 1, closed="neither")
-        allowed = {"threshold": between, "prevalence": between, "n_pictures": range(2, 10**8), "weights": None}
+        allowed = {
+            "threshold": between,
+            "prevalence": between,
+            "n_pictures": range(2, 10**8),
+            "weights": None,
+        }
         super().__init__("tune", data, {**choice, "weights": fitted}, allowed)
 
     @property
@@ -90,18 +108,26 @@ class Tune(parts.Bench):
         plots.plot_roc(pd.concat([self._curve, self._singles]), ax=roc)
         roc.plot(*view["at"], "o", color="black", markersize=8)
         words = [plots.label(line, limit=150) for line in view["words"]]
-        figure.suptitle("\n".join(words), x=0.01, ha="left", fontsize=10, fontfamily=plots.style.families())
+        figure.suptitle(
+            "\n".join(words), x=0.01, ha="left", fontsize=10, fontfamily=plots.style.families()
+        )
         title = "The last pairs called copies, and the first that are not"
         parts.drawn(self._page.cards, self._border, self._root, title, figure, grid[1])
         return figure
 
     def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        tuned, methods = self.fitted.reweighed(choice["weights"], self._scores), self.fitted.methods_
+        tuned, methods = (
+            self.fitted.reweighed(choice["weights"], self._scores),
+            self.fitted.methods_,
+        )
         table = self._scores.assign(**{NAME: tuned.distance(self._scores)})
         found = evaluation.at_threshold(table, NAME, choice["threshold"], n_resamples=_RESAMPLES)
         curve, row = evaluation.roc_curve(table, [NAME]), found.iloc[0]
         fpr = min(max(row["fpr"], 1 / row["n_negative"]), 0.999)
-        thresholds = {**evaluation.judge(table, methods, fpr=fpr).attrs["thresholds"], NAME: choice["threshold"]}
+        thresholds = {
+            **evaluation.judge(table, methods, fpr=fpr).attrs["thresholds"],
+            NAME: choice["threshold"],
+        }
         counts = {name: int(row[name]) for name in ("found", "missed", "false_alarms", "rejected")}
         view = {"at": [fpr, row["tpr"]], "counts": counts, "words": _words(found, choice)}
         view |= {"curve": parts.curves(curve)["series"][0], "thresholds": parts.numbers(thresholds)}
@@ -109,10 +135,20 @@ class Tune(parts.Bench):
         order = table.sort_values(NAME, kind="stable")
         place = int(order[NAME].searchsorted(choice["threshold"], "right"))
         border = order.iloc[max(place - BORDER, 0) : place + BORDER]
-        said = [row.sort_values(key=abs, ascending=False)[:2] for _, row in tuned.evidence(border).iterrows()]
-        notes = [", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) + " nats" for row in said]
-        cards = [parts.card(row, pair, self._root, [NAME, *methods]) for row, pair in border.iterrows()]
-        yield {"cards": [card | {"note": note} for card, note in zip(cards, notes)], "_border": border}
+        said = [
+            row.sort_values(key=abs, ascending=False)[:2]
+            for _, row in tuned.evidence(border).iterrows()
+        ]
+        notes = [
+            ", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) + " nats" for row in said
+        ]
+        cards = [
+            parts.card(row, pair, self._root, [NAME, *methods]) for row, pair in border.iterrows()
+        ]
+        yield {
+            "cards": [card | {"note": note} for card, note in zip(cards, notes)],
+            "_border": border,
+        }
 
 
 def _words(found: pd.DataFrame, choice: Mapping[str, Any]) -> list[str]:

@@ -51,14 +51,21 @@ def _values(kind: perturb.Perturbation) -> tuple[str, list[float]]:
         argument, *ends, n = known[kind.name]
         return argument, np.linspace(*map(float, ends), int(n)).round(3).tolist()
     defaults = specs.defaults_of(kind.function)
-    names = [name for name in inspect.signature(kind.severity).parameters if type(defaults[name]) in (int, float)]
+    names = [
+        name
+        for name in inspect.signature(kind.severity).parameters
+        if type(defaults[name]) in (int, float)
+    ]
     return (names[0], np.linspace(0, 2 * defaults[names[0]], 21).tolist()) if names else ("", [])
 
 
 def _places(call: specs.Call, argument: str, values: list[float]) -> Iterator[tuple[str, str]]:
     for value in values:
         try:
-            yield f"{value:g}", perturb.canonical(specs.complete(call.name, {**call.arguments, argument: value}))
+            yield (
+                f"{value:g}",
+                perturb.canonical(specs.complete(call.name, {**call.arguments, argument: value})),
+            )
         except ValueError:  # a place that a user's own kind does not allow
             continue
 
@@ -107,7 +114,10 @@ class Variant(ipywidgets.VBox):
         self._placing = True
         self._kind.value = kind if kind in perturb.REGISTRY else WRITTEN
         with self._slider.hold_sync():
-            self._slider.label, self._slider.places = argument.capitalize(), [value for value, _ in places]
+            self._slider.label, self._slider.places = (
+                argument.capitalize(),
+                [value for value, _ in places],
+            )
             self._slider.index = self._places.index(self.perturbation)
         self._spec.value = self.perturbation
         self._placing = False
