@@ -39,8 +39,8 @@ class Variant(NamedTuple):
     seed: int = 0
 
 
-class Died(str):
-    """Why a task has no result: its process died, twice."""
+class Unread(str):
+    """Why a file cannot be read again: it vanished or changed. That says nothing of others with its content."""
 
 
 class Job(NamedTuple):
@@ -63,13 +63,16 @@ class Store:
 
     Attributes:
         contents: path → SHA-256 of the file, for those that could be read.
-        errors: path of a file that cannot be read, or variant that cannot be made → the reason.
+        errors: path of a file that cannot be read → the reason.
+        failures: content that is no picture, or (content, perturbation, seed) that cannot be made → the reason; it
+            holds for every path that has this content.
     """
 
     def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
         self.root, self.cache, self.n_jobs, self.progress = Path(root), cache, n_jobs, progress
         self.contents: dict[str, str] = {}
-        self.errors: dict[str | Variant, str] = {}
+        self.errors: dict[str, str] = {}
+        self.failures: dict[str | tuple[str, str, int], str] = {}
         self._chains: dict[str, tuple[perturb.Chain, str]] = {}
 
     def read(self, paths: Iterable[str]) -> None:
@@ -83,7 +86,11 @@ class Store:
 
     def error(self, variant: Variant) -> str:
         """Return why a variant has no features; "" where it has."""
-        return self.errors.get(variant.path) or self.errors.get(variant, "")
+        if variant.path in self.errors:
+            return self.errors[variant.path]
+        content = self.contents.get(variant.path, "")
+        made = (content, variant.perturbation, variant.seed)
+        return self.failures.get(content) or self.failures.get(made, "")
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
@@ -93,7 +100,16 @@ class Store:
         )
 
     def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
-        """Extract those features that the cache does not have; failures go to :attr:`errors`."""
+        """Extract those features that the cache does not have; why some cannot be made, :meth:`error` says."""
+        wanted = list(dict.fromkeys(wanted))
+        self.read(dict.fromkeys(variant.path for variant, _ in wanted))
+        unreadable = len(self.errors)
+        self._extract(wanted)
+        if len(self.errors) > unreadable:
+            # a file vanished midway, and others of the same content were left to it
+            self.make(wanted)
+
+    def _extract(self, wanted: list[tuple[Variant, Feature]]) -> None:
         missing = self._missing(wanted)
         tasks = [(path, self._jobs(path, variants)) for path, variants in missing.items()]
         total = sum(len(jobs) for _, jobs in tasks)
@@ -122,10 +138,8 @@ class Store:
         return {pair: found[k] for pair, k in zip(wanted, keys) if k in found}
 
     def _missing(
-        self, wanted: Iterable[tuple[Variant, Feature]]
+        self, wanted: list[tuple[Variant, Feature]]
     ) -> dict[str, dict[Variant, list[Feature]]]:
-        wanted = list(dict.fromkeys(wanted))
-        self.read(dict.fromkeys(variant.path for variant, _ in wanted))
         keys = {self.key(*pair): pair for pair in wanted if not self.error(pair[0])}
         present = self.cache.present(keys)
         return self._grouped(pair for k, pair in keys.items() if k not in present)
@@ -148,25 +162,29 @@ class Store:
         """The files are read again only when a worker is ready for them: memory holds a few at a time."""
         for path, jobs in tasks:
             try:
-                data: bytes | str = read_bytes(self.root / path)
+                data: bytes | Unread = read_bytes(self.root / path)
             except ImageError as error:
-                data = str(error)
+                data = Unread(error)
             yield path, (data, self.contents[path], jobs)
 
     def _keep(
         self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str
     ) -> dict[bytes, bytes]:
+        content = self.contents[path]
+        if isinstance(results, Unread):
+            self.errors[path] = results
+            return {}
         if isinstance(results, str):
-            # another file of the same content would end this process too, where its features are found lost
-            same = [p for p, content in self.contents.items() if content == self.contents[path]]
-            self.errors |= dict.fromkeys(same if isinstance(results, Died) else [path], results)
+            self.failures[content] = results
             return {}
         entries = {
             self.key(variant, feature): value
             for variant, values, _ in results
             for feature, value in values.items()
         }
-        self.errors.update((variant, error) for variant, _, error in results if error)
+        for variant, _, error in results:
+            if error:
+                self.failures[content, variant.perturbation, variant.seed] = error
         self.cache.put(entries)
         return entries
 
@@ -196,8 +214,8 @@ def describe(
     with opened(cache) as kept:
         store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
         store.make(wanted)
-        errors = [store.error(variant) for variant in variants]
         columns = {method.name: [_shown(store, v, method) for v in variants] for method in resolved}
+        errors = [store.error(variant) for variant in variants]
     status = ["error" if error else "ok" for error in errors]
     return pd.DataFrame(
         {"file": table["path"].to_numpy(), "status": status, "error": errors, **columns}
@@ -218,7 +236,7 @@ def run(
 ) -> Iterator[tuple[Any, Any]]:
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in parallel, in the order they end.
 
-    A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`; the
+    A task whose process dies twice (a decoder that crashes, not enough memory) yields why, as text; the
     others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task ends.
     """
     tasks = iter(tasks)
@@ -295,24 +313,24 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
             )
             yield done[0]
         except TerminatedWorkerError:
-            yield (
-                name,
-                Died(
-                    "the process that worked on it died twice: a decoder crash, or not enough memory"
-                ),
-            )
+            why = "the process that worked on it died twice: a decoder crash, or not enough memory"
+            yield name, why
 
 
 def _extract_source(
-    data: bytes | str | Path, content: str, jobs: list[Job]
+    data: bytes | Unread | Path, content: str, jobs: list[Job]
 ) -> list[tuple[Variant, dict[Feature, bytes], str]] | str:
     """Features of the variants of one source, or the reason why it cannot be read."""
+    if isinstance(data, Path):
+        try:
+            data = read_bytes(data)
+        except ImageError as error:
+            return Unread(error)
+    if isinstance(data, Unread):
+        return data
+    if hashlib.sha256(data).hexdigest() != content:
+        return Unread("the file changed while it was being read")
     try:
-        data = read_bytes(data) if isinstance(data, Path) else data
-        if isinstance(data, str):
-            return data
-        if hashlib.sha256(data).hexdigest() != content:
-            return "the file changed while it was being read"
         image = read_image(data)
         digest = perturb.content_digest(image)
     except ImageError as error:

@@ -308,15 +308,19 @@ class _Library:
             [PIXELS, LOOK, *_features(self.methods)],
         )
         self.store.make(itertools.product(variants, features))
+        self.paths = list(table["path"])
+        looks = dict(zip(self.paths, self.packed(LOOK)))
+        pixels = dict(zip(self.paths, self.packed(PIXELS)))
+        # only now: what the cache lost meanwhile may be impossible to make again
         self.errors = {
             variant.path: error for variant in variants if (error := self.store.error(variant))
         }
         self.paths = [path for path in table["path"] if path not in self.errors]
-        self.looks = dict(zip(self.paths, self.packed(LOOK)))
+        self.looks = {path: looks[path] for path in self.paths}
         self.poor = {path for path, look in self.looks.items() if _is_poor(look)}
         alike: dict[bytes, list[str]] = defaultdict(list)
-        for pixels, path in zip(self.packed(PIXELS), self.paths):
-            alike[pixels].append(path)
+        for path in self.paths:
+            alike[pixels[path]].append(path)
         self.alike = list(alike.values())
         self.equal = [(first, other) for first, *others in self.alike for other in others]
         self.paths = [first for first, *_ in self.alike]

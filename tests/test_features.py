@@ -270,6 +270,45 @@ def test_errors_name_the_reason_and_are_not_kept(folder):
         )
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
+def test_an_error_is_that_of_every_file_with_the_content(folder, content):
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    for name in names:
+        (folder / name).write_bytes(content)
+    table = describe(folder, "phash", n_jobs=1, progress=False).set_index("file")
+    assert (table.loc[names, "status"] == "error").all()
+    assert table.loc["a.jpg", "error"] and table.loc[names, "error"].nunique() == 1
+
+
+def test_a_variant_that_fails_does_so_for_every_file_with_the_content(folder, monkeypatch):
+    monkeypatch.setattr(perturb.registry, "REGISTRY", dict(perturb.registry.REGISTRY))
+
+    @perturb.register(severity=lambda: 1.0)
+    def clumsy(image, rng):
+        raise RuntimeError("dropped it")
+
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    variants = [Variant(name, "clumsy", 5) for name in ("0.png", "copy.png")]
+    with store_of(folder) as store:
+        store.make([(variant, PHASH) for variant in variants])
+        assert [store.error(variant) for variant in variants] == ["RuntimeError: dropped it"] * 2
+        assert store.error(Variant("copy.png", "clumsy", 6)) == ""
+
+
+@pytest.mark.parametrize("absent", ["0.png", "copy.png"])
+def test_a_file_that_vanishes_takes_none_of_the_same_content_along(folder, absent):
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    pairs = [(Variant(name), PHASH) for name in ("0.png", "copy.png")]
+    with store_of(folder) as store:
+        store.read(["0.png", "copy.png"])
+        (folder / absent).unlink()
+        store.make(pairs)
+        present = [pair for pair in pairs if pair[0].path != absent]
+        assert len(store.cache.present([store.key(*pair) for pair in present])) == 1
+        assert store.error(present[0][0]) == ""
+        assert list(store.get(present)) == present
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_files_that_vanish_or_change_midway(folder, n_jobs):
     with store_of(folder, n_jobs=n_jobs) as store:

@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from corpus import textured
 from PIL import Image
 
 import simlab as sl
@@ -201,6 +202,15 @@ def test_nearly_empty_pictures_are_not_sure(tmp_path, fitted):
         image.save(tmp_path / name, format=format_)
     found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
     assert found["low_information"].all() and (found["probability"] <= search.CAUTION).all()
+
+
+def test_files_of_one_unreadable_content_are_errors_and_no_copies(tmp_path, fitted):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"<html>not found</html>")
+    for number in (1, 2):
+        textured(number).save(tmp_path / f"{number}.png")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert not len(found) and found.attrs["errors"].keys() == {"a.jpg", "b.jpg", "c.jpg"}
 
 
 def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
