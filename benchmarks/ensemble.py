@@ -18,12 +18,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 import simlab as sl
 from simlab.ensemble import Ensemble
-from simlab.ensemble.cascade import is_cheap
 
 METHODS = ["phash", "dhash", "average_hash", "whash", "correlation", "aligned"]
 SMALL = ["phash", "dhash", "akaze"]  # of the notebooks
+SMALL_HASHES = ["phash", "dhash"]
 ALL = list(dict.fromkeys([*METHODS, *SMALL]))
-CASCADE = "ensemble(cascade)"
 METRICS = ("roc_auc", "tpr@fpr=0.01", "tpr@fpr=0.001")
 
 
@@ -31,13 +30,13 @@ def main():
     options = _options()
     scores = sl.tables.read_scores(options.scores) if options.scores else _scores(options)
     ensemble = Ensemble(METHODS).fit(scores)
-    table, cascade = rivals(ensemble), Ensemble(METHODS, cascade=True).fit(scores)
-    print(ensemble.report_, cascade.report_.splitlines()[-1], sep="\n")
+    table = rivals(ensemble)
+    print(ensemble.report_)
     _show("other ways to combine", table)
     _show("reliability, out of fold", ensemble.reliability())
     _show("without one method", ensemble.ablation())
     if not options.scores:
-        costs = priced(scores, ensemble, cascade)
+        costs = priced(scores, ensemble)
         _show("cost", costs)
         if options.costs:
             costs.round(6).to_csv(options.costs, index=False)
@@ -97,31 +96,25 @@ def _false_positive_rates(data, train, test):
     return np.column_stack(rates)
 
 
-def priced(scores, ensemble, cascade):
-    """What each method, the ensemble and its cascade reach, and what they cost; costs alone of the smaller sets."""
+def priced(scores, ensemble):
+    """What each method and the ensemble reach, and what they cost; costs alone of the smaller sets."""
     rows = scores.loc[ensemble.out_of_fold_.index].assign(
-        ensemble=ensemble.out_of_fold_["ensemble"], **{CASCADE: cascade.out_of_fold_["ensemble"]}
+        ensemble=ensemble.out_of_fold_["ensemble"]
     )
-    reached = sl.evaluate(rows, [*ALL, "ensemble", CASCADE], metrics=METRICS[1:])
+    reached = sl.evaluate(rows, [*ALL, "ensemble"], metrics=METRICS[1:])
     columns = ["method", "metric", "value", "low", "high", "n_positive", "n_negative"]
-    return _cost(scores, cascade.cascade_["share"]).merge(reached[columns], on="method", how="left")
+    return _cost(scores).merge(reached[columns], on="method", how="left")
 
 
-def _cost(scores, share, n=6):
-    """Milliseconds and bytes on a few pictures; a pair costs the cascade its hashes, and the rest where asked."""
-    images = [
-        sl.read_image(Path(scores.attrs["root"], path))
-        for path in pd.unique(scores["reference"])[:n]
-    ]
-    sets = {method: [method] for method in ALL} | {
-        "hashes": [m for m in METHODS if is_cheap(m)],
-        "ensemble": METHODS,
-    }
-    sets |= {"small hashes": [m for m in SMALL if is_cheap(m)], "small ensemble": SMALL}
-    costs = cost_table(images, sets).set_index("method")
-    cheap, full = costs.loc["hashes"], costs.loc["ensemble"]
-    costs.loc[CASCADE] = full.mask(full.index == "ms_per_pair", cheap + share * (full - cheap))
-    return costs.reset_index()
+def _cost(scores, n=6):
+    """Milliseconds and bytes on a few pictures."""
+    paths = pd.unique(scores["reference"])[:n]
+    images = [sl.read_image(Path(scores.attrs["root"], path)) for path in paths]
+    sets = {method: [method] for method in ALL}
+    sets["ensemble"] = METHODS
+    sets["small hashes"] = SMALL_HASHES
+    sets["small ensemble"] = SMALL
+    return cost_table(images, sets)
 
 
 def _options():

@@ -115,7 +115,7 @@ class Searcher:
         }
 
     def query(self, path, spec, *, full):
-        """One row: smallest distance by every hash and by the cascade, CPU seconds; where `full`, also by all steps."""
+        """One row: smallest distance by every hash and by a query, CPU seconds; where `full`, by all steps."""
         image, row = (
             sl.perturb.apply(sl.read_image(self.root / path), spec),
             {"query": path, "perturbation": spec},
@@ -152,7 +152,7 @@ _SHARED = {}  # the database, which forked workers find here: an index is too la
 def searched(searcher, queries, folder, n_jobs, n_full):
     """A row for every query, one CSV per source in `folder`; finished ones are read back.
 
-    Of the first `n_full` sources all steps are taken, of the others as many as the cascade takes.
+    Of the first `n_full` sources all steps are taken, of the others as many as a query takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     todo = [
@@ -370,7 +370,7 @@ def summary(recalls, queries, controls, negatives):
 
 
 def costs(queries, controls):
-    """CPU milliseconds of a query on one core, and the step at which the cascade ended."""
+    """CPU milliseconds of a query on one core, and the step at which it ended."""
     rows = []
     for name, table in (("copies", queries), ("controls", controls)):
         row = {"queries": name, "n": len(table)}

@@ -2,7 +2,7 @@
 
 A recipe is too slow for all pairs, so candidates come first: pairs whose hashes are near, and pairs whose keypoints
 vote for each other in one index of all keypoints, which finds the crops and rotations that no hash sees. Only
-candidates are compared by every method of the recipe. A query is a cascade: its keypoints are found, and candidates
+candidates are compared by every method of the recipe. The keypoints of a query are found, and candidates
 compared by them, only as far as the hashes leave a doubt.
 """
 

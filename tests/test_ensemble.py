@@ -15,7 +15,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from simlab import perturb
 from simlab.ensemble import CopyClassifier, Ensemble
 from simlab.ensemble.calibration import Calibration, fit_calibration
-from simlab.ensemble.cascade import ALLOWED_LOSS
 from simlab.scoring import distances
 
 N_SOURCES = 20
@@ -352,88 +351,14 @@ def test_bad_scores_are_one_clear_line(scores, options, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.fixture(scope="module")
-def cascaded(scores):
-    """A hash and keypoints by their names in the registry."""
-    return Ensemble(cascade=True, n_resamples=40).fit(as_study(scores))
-
-
-def as_study(scores):
-    phash = (scores["weak"] - 12 * scores["label"]).clip(lower=0)
-    return (
-        scores.assign(phash=phash)
-        .rename(columns={"strong": "akaze"})
-        .drop(columns=["weak", "useless"])
-    )
-
-
-def test_cascade_keeps_its_recall_and_says_what_it_saves(cascaded):
-    found = cascaded.cascade_
-    assert found["full"] - found["cascade"] <= ALLOWED_LOSS
-    assert found["copies"] < 0.9 and found["others"] > 0.95, (
-        "hashes know copies, and turn nobody away"
-    )
-    assert (
-        f"Cascade: hashes alone decide {1 - found['copies']:.0%} of the copies" in cascaded.report_
-    )
-
-
-def test_cascade_asks_keypoints_only_about_the_undecided(cascaded, scores):
-    rows = as_study(scores).drop(columns="akaze")
-    asked = cascaded.undecided(rows)
-    assert 0 < asked.mean() < 1
-    whole, blind = as_study(scores), rows.assign(akaze=np.nan)
-    np.testing.assert_array_equal(
-        cascaded.distance(whole)[~asked], cascaded.distance(blind)[~asked]
-    )
-    assert (cascaded.evidence(whole).loc[~asked, "akaze"] == 0).all()
-
-
-def test_cascade_lets_hashes_decide_nothing_where_they_take_strangers_for_copies(scores):
-    strangers = (scores["label"] == 0) & (np.arange(len(scores)) % 10 == 0)
-    ensemble = Ensemble(cascade=True, n_resamples=2).fit(
-        as_study(scores.assign(weak=scores["weak"].mask(strangers, 0)))
-    )
-    assert (
-        ensemble.cascade_["share"] == 1
-        and ensemble.cascade_["full"] == ensemble.cascade_["cascade"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"far": -3.0}, "turns pairs away for their far hashes; fit it again"),
-        ({"cheap": [True]}, "for other methods"),
-    ],
-)
-def test_gate_that_does_not_fit_is_refused(cascaded, tmp_path, change, message):
+def test_the_gate_of_an_older_recipe_is_passed_over(fitted, scores, tmp_path):
     from simlab.ensemble import recipe
 
-    cascaded.save(tmp_path / "recipe.json")
+    fitted.save(tmp_path / "recipe.json")
     content = recipe.read(tmp_path / "recipe.json")
-    content["gate"] |= change
-    recipe.write(tmp_path / "recipe.json", content)
-    with pytest.raises(ValueError, match=message):
-        Ensemble.load(tmp_path / "recipe.json")
-
-
-def test_cascade_is_saved(cascaded, scores, tmp_path):
-    cascaded.save(tmp_path / "recipe.json")
+    recipe.write(tmp_path / "recipe.json", {**content, "gate": {"near": 3.0, "cheap": [True]}})
     loaded = Ensemble.load(tmp_path / "recipe.json")
-    np.testing.assert_array_equal(
-        loaded.distance(as_study(scores)), cascaded.distance(as_study(scores))
-    )
-    assert loaded.undecided(as_study(scores)).equals(cascaded.undecided(as_study(scores)))
-
-
-def test_without_cascade_everything_is_asked(fitted, scores):
-    assert fitted.undecided(scores).all() and fitted.gate_ is None
-
-
-def test_cascade_needs_both_kinds(scores):
-    with pytest.raises(ValueError, match="there is no cheap one"):
-        Ensemble(cascade=True).fit(scores)
+    np.testing.assert_array_equal(loaded.distance(scores), fitted.distance(scores))
 
 
 def test_too_few_folds():

@@ -272,11 +272,6 @@ def test_the_better_side_of_a_difference_is_named(ax):
 def test_what_is_rare_and_what_it_costs(names):
     table = prevalence_table(NAMES[names])
     drawn(plots.plot_prevalence(table))
-    rising = np.logspace(-4, 0, len(NAMES[names]))
-    columns = dict.fromkeys(("ms_per_picture", "ms_per_pair", "bytes_per_picture"), rising)
-    costs = table.iloc[::3].assign(**columns, value=np.linspace(0.5, 0.9, len(rising)))
-    drawn(plots.plot_cost(costs))
-    drawn(plots.plot_cost(costs.drop(columns=["low", "high"]).assign(value=np.nan)))
     drawn(plots.plot_prevalence(table.assign(precision=np.nan)))
     table = table.assign(n_pictures=1 / table["share"], false_alarms=5e6)
     drawn(plots.plot_collection(table))

@@ -12,7 +12,6 @@ from scipy.special import expit, logit
 
 from simlab import evaluation, specs, tables
 from simlab.ensemble import recipe, validation
-from simlab.ensemble.cascade import Gate, fit_gate
 from simlab.evaluation.resampling import wilson
 from simlab.methods import versions
 from simlab.perturb import kind
@@ -33,7 +32,6 @@ class Ensemble:
 
     Args:
         methods: columns of the score table; None for all.
-        cascade: hashes decide the clear pairs alone; see :meth:`undecided`.
         folds: of sources. Two are held out at a time, so there are folds·(folds + 1)/2 fits.
         n_resamples: resamples of sources behind the intervals.
         seed: of folds and resamples.
@@ -47,9 +45,6 @@ class Ensemble:
         comparison_: best (single method), ensemble and single (their metric), difference, low, high (95 %).
         thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
         prevalence_: share of copies in training.
-        gate_: the cascade's :class:`~simlab.ensemble.cascade.Gate`; None without one.
-        cascade_: share, copies, others (shares of all pairs, of copies and of others that need all methods), cascade
-            and full (metric), difference, low, high: out of fold, the gate chosen on other sources; None without.
         training_: what it was fitted to: counts, perturbations, a digest of the table.
         report_: all that in words; the first line says whether the ensemble beats the best single method.
     """
@@ -58,14 +53,13 @@ class Ensemble:
         self,
         methods: str | Iterable[str] | None = None,
         *,
-        cascade: bool = False,
         folds: int = 5,
         n_resamples: int = 200,
         seed: int = 0,
     ):
         if folds < 3:
             raise ValueError(f"folds must be 3 or more (two are held out at a time), not {folds!r}")
-        self.methods, self.cascade, self.folds = methods, cascade, folds
+        self.methods, self.folds = methods, folds
         self.n_resamples, self.seed = n_resamples, seed
 
     def fit(self, scores: pd.DataFrame) -> "Ensemble":
@@ -95,7 +89,6 @@ class Ensemble:
         self.metric_ = METRICS["0.01"] if (~data.label).sum() >= 100 else "roc_auc"
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
-        self.gate_, self.cascade_ = self._fit_gate(held_out) if self.cascade else (None, None)
         self.thresholds_ = _thresholds(self.out_of_fold_)
         self.training_ = self._training(rows)
         self.report_ = self._report()
@@ -109,22 +102,8 @@ class Ensemble:
         self._check_columns(scores, self.methods_)
         X = validation.evidence_columns(scores, self.methods_)
         said = self.classifier_.evidence(X)
-        if self.gate_:
-            cheap = self.gate_.evidence(X)
-            said = np.where(self.gate_.decided(cheap.sum(axis=1))[:, None], cheap, said)
         found = pd.DataFrame(said, index=scores.index, columns=self.methods_)
         return found.mask(scores["status"] == "error") if "status" in scores else found
-
-    def undecided(self, scores: pd.DataFrame) -> pd.Series:
-        """Return which rows need all methods, by the cheap ones' columns alone; every row without a cascade."""
-        if not self.gate_:
-            return pd.Series(True, index=scores.index)
-        cheap = [method for method, is_cheap in zip(self.methods_, self.gate_.columns) if is_cheap]
-        self._check_columns(scores, cheap)
-        evidence = self.gate_.classifier.evidence(validation.evidence_columns(scores, cheap)).sum(
-            axis=1
-        )
-        return pd.Series(~self.gate_.decided(evidence), index=scores.index)
 
     def distance(self, scores: pd.DataFrame) -> pd.Series:
         """Return 1 - probability of a copy at the training prevalence, per row, named "ensemble"; NaN for errors.
@@ -153,8 +132,8 @@ class Ensemble:
     def reweighed(self, weights: Mapping[str, float], scores: pd.DataFrame) -> "Ensemble":
         """Return this ensemble with weights set by hand, and with the thresholds that these give on `scores`.
 
-        Methods that are not named keep theirs; a cascade's gate, which was fitted to the old weights, is left out. What
-        comes back can be applied and saved; its probabilities are no longer calibrated.
+        Methods that are not named keep theirs. What comes back can be applied and saved; its
+        probabilities are no longer calibrated.
 
         Raises:
             ValueError: an unknown method, or a weight that is negative or not finite.
@@ -176,9 +155,7 @@ class Ensemble:
             "high": np.nan,
         }
         words = ", ".join(f"{weight:g} {method}" for method, weight in given.items())
-        new = Ensemble()._restore(
-            {**content, "gate": None, "report": f"Weights set by hand: {words}."}
-        )
+        new = Ensemble()._restore({**content, "report": f"Weights set by hand: {words}."})
         new.thresholds_ = _thresholds(scores.assign(**{NAME: new.distance(scores)}))
         return new
 
@@ -252,7 +229,7 @@ class Ensemble:
             "report": self.report_,
             "shares": shares,
         }
-        return {"versions": versions(), **facts, **content, **recipe.from_gate(self.gate_)}
+        return {"versions": versions(), **facts, **content}
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Ensemble":
@@ -271,8 +248,6 @@ class Ensemble:
     def _restore(self, content: dict[str, Any]) -> "Ensemble":
         self.classifier_ = recipe.to_classifier(content)
         self.methods_ = self.methods = [str(column["method"]) for column in content["columns"]]
-        self.gate_ = recipe.to_gate(content)
-        self.cascade, self.cascade_ = self.gate_ is not None, None
         self.prevalence_, self.thresholds_ = (
             self.classifier_.prevalence_,
             dict(content["thresholds"]),
@@ -341,16 +316,6 @@ class Ensemble:
         found = table.iloc[0].rename({"a": ours, "b": theirs})
         return found[[ours, theirs, "difference", "low", "high"]].astype(float).to_dict()
 
-    def _fit_gate(self, held_out: np.ndarray) -> tuple[Gate, dict[str, float]]:
-        gate, evidence, asked = fit_gate(self._data, self.methods_, held_out)
-        self.out_of_fold_[NAME] = expit(-evidence - logit(self.prevalence_))
-        parts = {"share": slice(None), "copies": self._data.label, "others": ~self._data.label}
-        shares = {
-            name: float(np.average(asked[part], weights=self._data.weight[part]))
-            for name, part in parts.items()
-        }
-        return gate, shares | self._compared(-held_out, "full", "cascade", "full")
-
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:
         kept = rows[[name for name in (*tables.PAIR_COLUMNS, *self.methods_) if name in rows]]
         digest = hashlib.sha256(
@@ -378,14 +343,6 @@ class Ensemble:
                 for row in self.weights_.itertuples()
             ),
         ]
-        if self.cascade:
-            c = self.cascade_
-            decided = f"{1 - c['copies']:.0%} of the copies and {1 - c['others']:.1%} of the others"
-            interval = (
-                f"difference {c['difference']:+.3f} (95 % {c['low']:+.3f} to {c['high']:+.3f})"
-            )
-            rates = f"{self.metric_} {c['cascade']:.3f} against {c['full']:.3f} with all methods"
-            lines.append(f"Cascade: hashes alone decide {decided}; {rates}, {interval}.")
         return "\n".join(lines)
 
 

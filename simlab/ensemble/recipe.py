@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from simlab.ensemble.calibration import Calibration
-from simlab.ensemble.cascade import Gate
 from simlab.ensemble.classifier import CopyClassifier
 
 FORMAT = 1
@@ -98,36 +97,6 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
             "prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending, all finite"
         )
     return model
-
-
-def from_gate(gate: Gate | None) -> dict[str, Any]:
-    """Return the numbers of a cascade's gate, if there is one."""
-    if gate is None:
-        return {}
-    near = gate.near if math.isfinite(gate.near) else None  # JSON has no infinity
-    return {
-        "gate": {"near": near, "cheap": gate.columns.tolist(), **from_classifier(gate.classifier)}
-    }
-
-
-def to_gate(content: dict[str, Any]) -> Gate | None:
-    """Return the gate of a recipe, if it has one.
-
-    Raises:
-        ValueError: its numbers are no gate, or it turns pairs away for far hashes, as no gate does any more.
-    """
-    if (numbers := content.get("gate")) is None:
-        return None
-    if numbers.get("far") is not None:
-        raise ValueError("its cascade turns pairs away for their far hashes; fit it again")
-    near = math.inf if numbers["near"] is None else float(numbers["near"])
-    gate = Gate(np.array(numbers["cheap"], dtype=bool), to_classifier(numbers), near)
-    if (
-        len(gate.columns) != len(content["columns"])
-        or gate.columns.sum() != gate.classifier.n_features_in_
-    ):
-        raise ValueError("its gate is for other methods")
-    return gate
 
 
 def _falls(model: CopyClassifier) -> bool:

@@ -7,7 +7,6 @@ A method has one colour and line style everywhere (:func:`method_style`); names 
 
 from simlab.plots.comparisons import (
     plot_complementarity,
-    plot_cost,
     plot_dendrogram,
     plot_distances,
     plot_evidence,

@@ -6,18 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy.cluster import hierarchy
 
 from simlab.plots import style
-from simlab.plots.curves import apart
 from simlab.plots.summaries import draw_table, spelled
-
-_COSTS = {
-    "ms_per_picture": "ms a picture",
-    "ms_per_pair": "ms a pair",
-    "bytes_per_picture": "bytes a picture",
-}
 
 
 @style.styled
@@ -88,65 +80,6 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
         f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left"
     )
     return ax
-
-
-@style.styled
-def plot_cost(costs: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None) -> Axes:
-    """Draw what each method reaches against three costs; one below the line costs more than a better one.
-
-    Args:
-        costs: method, ms_per_picture, ms_per_pair, bytes_per_picture, value (of the metric); whiskers are drawn where
-            low and high are given.
-    """
-    rows, ax = costs.dropna(subset=["value"]).sort_values("value"), style.axes(ax, 9, 3.4)
-    if rows.empty:
-        return style.nothing(ax, "nothing was measured that could be had for a cost")
-    bottom = rows.get("low", rows["value"]).min() - 0.03
-    panels = style.panels(
-        ax, len(_COSTS), len(_COSTS), head=f"{style.measure(metric)} and what it costs"
-    )
-    for panel, (cost, words) in zip(panels, _COSTS.items(), strict=True):
-        _draw_costs(panel, rows.assign(cost=rows[cost]))
-        style.tidy(panel)
-        panel.set(xscale="log", ylim=(bottom, 1.01), xlabel=words)
-        panel.xaxis.set(major_locator=LogLocator(numticks=4), minor_locator=NullLocator())
-        panel.xaxis.set_major_formatter(
-            FuncFormatter(lambda at, _: f"{at:,.6f}".rstrip("0").rstrip("."))
-        )
-        panel.tick_params(labelleft=panel is panels[0])
-    panels[0].set_ylabel(style.measure(metric))
-    heights = apart(
-        ((rows["value"] - bottom) / (1.01 - bottom)).tolist(), min(0.075, 1 / len(rows))
-    )
-    for row, height in zip(rows.to_dict("records"), heights, strict=True):
-        hair = {
-            "arrowstyle": "-",
-            "color": style.method_style(row["method"])["color"],
-            "lw": 0.5,
-            "shrinkA": 1,
-        }
-        place = {
-            "xytext": (1.06, height),
-            "textcoords": "axes fraction",
-            "ha": "left",
-            "va": "center",
-        }
-        text, look = style.label(row["method"], limit=30), style.name_look(row["method"])
-        panels[-1].annotate(text, (row[cost], row["value"]), arrowprops=hair, **place, **look)
-    return ax
-
-
-def _draw_costs(ax: Axes, rows: pd.DataFrame) -> None:
-    """Points, whiskers, and the line that no point lies above or left of."""
-    best = rows.sort_values(["cost", "value"], ascending=[True, False])
-    best = pd.concat([best, best.tail(1).assign(cost=2 * rows["cost"].max())])
-    ax.step(
-        best["cost"], best["value"].cummax(), where="post", color=style.GREY, linewidth=1, zorder=0
-    )
-    colours = [style.method_style(method)["color"] for method in rows["method"]]
-    if style.has_interval(rows):
-        ax.vlines(rows["cost"], rows["low"], rows["high"], colors=colours, linewidth=1.2, alpha=0.6)
-    ax.scatter(rows["cost"], rows["value"], c=colours, s=30, zorder=3)
 
 
 @style.styled
