@@ -19,17 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from simlab.paths import expanded
+
 SCHEMA = 1
 _APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
+_MARK_AT = 68  # where SQLite keeps it, in 4 bytes: https://sqlite.org/fileformat.html
+_HEADER_BYTES = 72
 _BATCH = 900  # SQLite's limit of variables in one statement is 999 in old builds
 _TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
-_SUFFIXES = (
-    "",
-    ".sqlite",
-    ".sqlite3",
-    ".db",
-    ".cache",
-)  # of files that may be set aside: never somebody's picture
 _KINDS = "biuf"  # of arrays: booleans and numbers
 
 # a damaged name in SQLite's message need not be Unicode, which Python then trips over
@@ -86,9 +83,9 @@ class Cache:
     Args:
         path: the file, made when absent; None for a temporary one that goes when the cache is closed.
 
-    A file that is damaged, or another program's, is set aside under another name with a warning and begun anew, also
-    where the damage is met later; but one whose name ends as no cache's does (.jpg, .csv) is left alone. A file that
-    cannot be written is read; what is added, with a warning, goes when it is closed.
+    A damaged cache is set aside under another name with a warning and begun anew, also where the damage is met later. A
+    file that does not bear simlab's mark, in its first bytes, is refused and left as it is. A file that cannot be
+    written is read; what is added, with a warning, goes when it is closed.
 
     Raises:
         ValueError: the file cannot be opened or written, or is no cache, with the reason.
@@ -96,10 +93,15 @@ class Cache:
 
     def __init__(self, path: str | os.PathLike | None = None):
         self._folder = tempfile.TemporaryDirectory(prefix="simlab-") if path is None else None
-        self.path = Path(self._folder.name, "cache.sqlite") if self._folder else Path(path)
+        self.path = Path(self._folder.name, "cache.sqlite") if self._folder else expanded(path)
         self._lock = threading.Lock()
         self.read_only = False
         self._inode: int | None = None
+        if self.path.is_dir():
+            example = str(self.path / "cache.sqlite")
+            raise ValueError(
+                f"the cache {str(self.path)!r} is a folder; name a file, such as {example!r}"
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect()
@@ -173,6 +175,9 @@ class Cache:
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         if _inode(self.path) is None:
             _create(self.path)
+        _check_mark(
+            self.path
+        )  # before SQLite opens it, which may tidy up what another program left
         self._inode = _inode(self.path)
         writable = os.access(self.path.parent, os.W_OK)  # SQLite keeps a journal beside the file
         self.read_only = read_only or not (writable and os.access(self.path, os.W_OK))
@@ -199,11 +204,9 @@ class Cache:
             if not _is_damage(error) or self.read_only:
                 with self._in_words():
                     raise error
-            if self.path.suffix.lower() not in _SUFFIXES:
-                words = f"the cache {str(self.path)!r} is something else ({error}); name another, such as cache.sqlite"
-                raise ValueError(words) from error
+            _check_mark(self.path)
             aside = _set_aside(self.path).name
-            words = f"the cache {str(self.path)!r} is damaged or not one ({error}); kept as {aside!r} and begun anew"
+            words = f"the cache {str(self.path)!r} is damaged ({error}); kept as {aside!r} and begun anew"
             warnings.warn(words, stacklevel=4)
         with self._in_words():
             self._connection = self._connect(read_only=refused)
@@ -263,6 +266,17 @@ def _inode(path: Path) -> int | None:
         status = path.stat()
         return status.st_ino if status.st_size else None
     return None
+
+
+def _check_mark(path: Path) -> None:
+    """Refuse a file that does not say, in SQLite's header, that simlab made it; other damage does not matter."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if header[_MARK_AT:] != _APPLICATION_ID.to_bytes(4, "big"):
+        raise ValueError(
+            f"{str(path)!r} is no cache of simlab, or too damaged to tell; it is left as it is:"
+            " move it away, or name another file as cache"
+        )
 
 
 class _ForeignFile(sqlite3.DatabaseError):

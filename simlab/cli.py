@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import simlab as sl
+from simlab.messages import counted
+from simlab.paths import expanded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         with _stoppable():
+            _check_jobs(options.jobs)
             options.verb(options)
     except KeyboardInterrupt:
         _say("\nstopped; what is finished is in the cache, the same command goes on from there")
@@ -76,7 +79,8 @@ def tune(options: argparse.Namespace) -> None:
     options.methods = options.methods or ", ".join(sl.Ensemble.load().methods_)
     out, scores, run = _score_labels(options)
     ensemble = sl.Ensemble(run["arguments"]["methods"], seed=options.seed).fit(scores)
-    ensemble.save(out / "recipe.json")
+    with sl.report.whole(out) as folder:
+        ensemble.save(folder / "recipe.json")
     _say(ensemble.report_)
     scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
     page = {"title": "What the methods do together", "first": sl.report.tuned(ensemble)}
@@ -89,19 +93,24 @@ def find(options: argparse.Namespace) -> None:
         raise ValueError(
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
         )
-    out, recipe = _writable(options.out), sl.Ensemble.load(options.recipe)
+    out = _writable(options.out)
+    recipe = sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
     found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
+    with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
+        sl.report.write_csv(found, folder / "found.csv")
     groups = sl.group(found, linkage=options.linkage)
     report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
-    _say(
-        f"{len(found):,} pairs of copies; {len(found.attrs['errors']):,} unreadable pictures; report: {report}"
-    )
+    copies = counted(len(found), "pair")
+    unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
+    _say(f"{copies} of copies; {unreadable}; report: {report}")
 
 
 def features(options: argparse.Namespace) -> None:
     """Write one row per picture: status, error and each method's feature."""
-    target = Path(options.out)
+    target = expanded(options.out)
+    if target.is_dir():
+        raise ValueError(f"--out must be a file, such as features.csv; {str(target)!r} is a folder")
     _writable(target.parent)
     methods = [method.name for method in sl.methods.resolve(options.methods)]
     table = sl.features.describe(
@@ -109,9 +118,8 @@ def features(options: argparse.Namespace) -> None:
     )
     with sl.report.whole(target.parent) as folder:
         sl.report.write_csv(table, folder / target.name)
-    _say(
-        f"{len(table):,} pictures, {int(table['status'].eq('error').sum()):,} of them unreadable: {target}"
-    )
+    n_unreadable = int(table["status"].eq("error").sum())
+    _say(f"{counted(len(table), 'picture')}, {n_unreadable:,} unreadable: {target}")
 
 
 def verify(options: argparse.Namespace) -> None:
@@ -127,8 +135,9 @@ def verify(options: argparse.Namespace) -> None:
         _say(_printable(f"{row.what} {row.name}: {row.drift}"))
     if len(drift):
         raise ValueError(f"{options.study} no longer holds; see above")
+    pairs = counted(options.pairs, "pair")
     _say(
-        f"{options.study} holds: versions, pictures and distances of up to {options.pairs} pairs are as they were"
+        f"{options.study} holds: versions, pictures and distances of up to {pairs} are as they were"
     )
 
 
@@ -136,7 +145,8 @@ def default_cache() -> Path:
     """Return the file that keeps features: in ``SIMLAB_CACHE``, else in the user's cache folder."""
     import pooch
 
-    return Path(os.environ.get("SIMLAB_CACHE") or pooch.os_cache("simlab")) / "cache.sqlite"
+    folder = os.environ.get("SIMLAB_CACHE") or pooch.os_cache("simlab")
+    return expanded(folder) / "cache.sqlite"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -328,15 +338,19 @@ def _run(options: argparse.Namespace, methods: list[str]) -> dict:
 
 
 def _writable(folder: str | Path) -> Path:
-    """The folder, made where absent; a wrong one is refused before the long work."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"the folder {str(folder)!r} is not writable")
+    """The folder, which may be absent; a wrong one is refused before the long work, and nothing is made yet."""
+    folder = expanded(folder)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"cannot make the folder {str(folder)!r}: {str(there)!r} is a file")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"the folder {str(there)!r} is not writable")
     return folder
+
+
+def _check_jobs(n_jobs: int) -> None:
+    if n_jobs == 0:
+        raise ValueError("--jobs must be 1 or more, or -1 for one per core, not 0")
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from simlab.images import list_images
+from simlab.messages import progress_bar
+from simlab.paths import expanded
 from simlab.tables import rank_by_hash
 
 DATA = Path(__file__).resolve().parent.parent / "datasets"
@@ -68,6 +70,7 @@ def from_folder(folder: str | os.PathLike, *, sources: str = "file") -> pd.DataF
     """
     if sources not in ("file", "subfolder"):
         raise ValueError(f"sources must be 'file' or 'subfolder', not {sources!r}")
+    folder = expanded(folder)
     table = pd.DataFrame({"path": list_images(folder)})
     if sources == "subfolder":
         table["source"] = [path.split("/")[0] for path in table["path"]]
@@ -108,7 +111,7 @@ def as_table(
     given = table["source"] if "source" in table else table["path"]
     table["source"] = given.where(given.notna() & given.ne(""), table["path"])
     table = table[["path", "source", *(name for name in table if name not in ("path", "source"))]]
-    table.attrs["root"] = os.fspath(root if root is not None else table.attrs.get("root", "."))
+    table.attrs["root"] = str(expanded(table.attrs.get("root", ".") if root is None else root))
     return table
 
 
@@ -154,7 +157,7 @@ def fetch(
     if name not in DOWNLOADS:
         raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
-    target = Path(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
+    target = expanded(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
     base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"
     try:
         _download(registry, target, base_url, n_jobs, retries, progress)
@@ -167,7 +170,7 @@ def fetch(
 
 
 def _from_paths(paths: Iterable) -> pd.DataFrame:
-    absolute = [os.path.abspath(path) for path in paths]
+    absolute = [os.path.abspath(expanded(path)) for path in paths]
     if not absolute:
         return pd.DataFrame({"path": []})
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])
@@ -180,7 +183,6 @@ def _download(
     registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
 ) -> None:
     import pooch
-    from tqdm.auto import tqdm
 
     # pooch announces every single file on stderr, across the progress bar
     pooch.get_logger().setLevel("WARNING")
@@ -190,7 +192,7 @@ def _download(
     for parent in {(target / path).parent for path in registry["path"]}:
         parent.mkdir(parents=True, exist_ok=True)
     total = int(registry["bytes"].sum())
-    bar = tqdm(desc=target.name, total=total, unit="B", unit_scale=True, disable=not progress)
+    bar = progress_bar(target.name, total, shown=progress)
     with bar, ThreadPoolExecutor(n_jobs) as pool:
         try:
             for size, _ in zip(registry["bytes"], pool.map(keeper.fetch, registry["path"])):

@@ -18,14 +18,15 @@ import joblib
 import numpy as np
 import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm.auto import tqdm
 
 from simlab import methods as registry
 from simlab import perturb, specs
 from simlab.cache import Cache, key, opened, pack, unpack
 from simlab.datasets import as_table
 from simlab.images import ImageError, read_bytes, read_image
+from simlab.messages import progress_bar
 from simlab.methods import Feature, extract_all, versions
+from simlab.paths import expanded
 
 PIXELS = Feature("pixels", perturb.content_digest, {})
 """The digest of a variant's pixels: equal digests are distance 0 for every method."""
@@ -59,7 +60,7 @@ class Store:
         cache: where features are kept.
         n_jobs: processes, as joblib counts them: -1 is one per core. Inside ``joblib.parallel_config(backend="dask")``
             the work goes to that cluster.
-        progress: whether a progress bar is shown.
+        progress: whether a progress bar is shown, where a terminal or notebook can show one.
 
     Attributes:
         contents: path → SHA-256 of the file, for those that could be read.
@@ -69,7 +70,7 @@ class Store:
     """
 
     def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
-        self.root, self.cache, self.n_jobs, self.progress = Path(root), cache, n_jobs, progress
+        self.root, self.cache, self.n_jobs, self.progress = expanded(root), cache, n_jobs, progress
         self.contents: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         self.failures: dict[str | tuple[str, str, int], str] = {}
@@ -113,9 +114,7 @@ class Store:
         missing = self._missing(wanted)
         tasks = [(path, self._jobs(path, variants)) for path, variants in missing.items()]
         total = sum(len(jobs) for _, jobs in tasks)
-        with tqdm(
-            desc="features", total=total, unit="picture", disable=not self.progress or not total
-        ) as bar:
+        with progress_bar("features", total, "picture", shown=self.progress) as bar:
             arguments = self._arguments(tasks)
             with stopping(run(_extract_source, arguments, n_jobs=self.n_jobs)) as done:
                 for path, results in done:

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
+from simlab.paths import expanded
+
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
 """Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
 
@@ -113,14 +115,13 @@ def read_image(
         return to_rgb(source, background=background)
     if isinstance(source, np.ndarray):
         return to_rgb(_from_array(source), background=background)
-    data = (
-        bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source)
-    )
-    return _decode(data, background, max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(bytes(source), background, max_pixels)
+    return _decode(read_bytes(expanded(source)), background, max_pixels)
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return the content of a regular file; a pipe, device or folder is refused without waiting on it.
+    """Return the content of a regular file, named as it is; a pipe, device or folder is refused without waiting on it.
 
     Raises:
         ImageError: with the reason in words.
@@ -153,7 +154,7 @@ def list_images(folder: str | os.PathLike) -> list[str]:
     Raises:
         ValueError: the folder does not exist or holds no picture.
     """
-    root = Path(folder)
+    root = expanded(folder)
     if not root.is_dir():
         raise ValueError(f"no such folder: {str(folder)!r}")
     found = sorted(path.relative_to(root).as_posix() for path in _walk(root))

@@ -24,6 +24,7 @@ from scipy.special import logit
 from sklearn.metrics import cohen_kappa_score
 
 from simlab import tables
+from simlab.paths import expanded, replace_file
 
 ORDERS = ("random", "distance", "uncertainty")
 """How :func:`choose` draws: every pair alike, as many from each range of distances, most from what is uncertain."""
@@ -152,8 +153,8 @@ class LabelFile:
         words: Mapping[str, Any] = tables.LABELS,
     ):
         self.path, self.root, self.annotator, self.words = (
-            Path(os.path.realpath(path)),
-            root,
+            expanded(path).resolve(),
+            expanded(root),
             annotator,
             words,
         )
@@ -233,12 +234,7 @@ class LabelFile:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def _replace(self, rows: dict[Hashable, dict]) -> None:
-        new = self.path.with_name(f".{self.path.name}.new")
-        with new.open("wb") as file:
-            file.write(_HEADER + b"".join(map(_line, rows.values())))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.path)
+        replace_file(self.path, _HEADER + b"".join(map(_line, rows.values())))
 
     def _parse(self, data: bytes) -> dict[Hashable, dict]:
         """The rows of a file, without a last line that breaks off."""
@@ -325,15 +321,17 @@ def read_labels(*paths: str | Path, root: str | Path | None = None) -> Labels:
     Raises:
         ValueError: as :func:`simlab.read_pairs`; no file, or one twice.
     """
-    names = [Path(path).stem for path in paths]
-    names = names if len(set(names)) == len(names) else [str(path) for path in paths]
+    files = [expanded(path) for path in paths]
+    names = [path.stem for path in files]
+    names = names if len(set(names)) == len(names) else [str(path) for path in files]
     if not names or len(set(names)) < len(names):
         raise ValueError(
             f"paths must be one file or more, each once, not {', '.join(names) or 'none'}"
         )
-    root, known = Path(paths[0]).parent if root is None else root, {}
+    root = files[0].parent if root is None else expanded(root)
+    known: dict[Hashable, int] = {}
     rows = pd.concat(
-        [tables.read_pairs(path, root=root).assign(file=name) for path, name in zip(paths, names)]
+        [tables.read_pairs(path, root=root).assign(file=name) for path, name in zip(files, names)]
     )
     rows["pair"] = [known.setdefault(identity(row), len(known)) for row in rows.to_dict("records")]
     votes = rows.pivot(index="pair", columns="file", values="label")[names]

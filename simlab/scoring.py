@@ -4,19 +4,21 @@ import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm.auto import tqdm
 
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, unpack
 from simlab.features import PIXELS, Store, Variant, chunked, in_words, run, stopping
-from simlab.images import read_image
+from simlab.images import read_bytes, read_image
+from simlab.messages import counted, progress_bar
 from simlab.methods import Feature, Method, extract_all
 from simlab.pairs import DESIGNS, NEGATIVES, make_pairs
+from simlab.paths import expanded
 from simlab.perturb import canonical
 from simlab.tables import check_pairs
 
@@ -73,14 +75,14 @@ def score_pairs(
         root: folder that the paths are relative to; by default ``pairs.attrs["root"]``, else the current folder.
         cache: a :class:`simlab.cache.Cache` or the path of one; None keeps nothing.
         n_jobs: processes, as joblib counts them: -1 is one per core.
-        progress: whether progress bars are shown.
+        progress: whether progress bars are shown, where a terminal or notebook can show them.
 
     Raises:
         ValueError: an unknown method or perturbation, or a missing column.
     """
     resolved = registry.resolve(methods)
     table = _canonical_specs(check_pairs(pairs))
-    root = pairs.attrs.get("root", ".") if root is None else root
+    root = expanded(pairs.attrs.get("root", ".") if root is None else root)
     with opened(cache) as kept:
         store = Store(root, kept, n_jobs=n_jobs, progress=progress)
         scorer = _Scorer(table, resolved, store)
@@ -114,6 +116,7 @@ def score_designs(
     pairs = {
         design: make_pairs(images, perturbations, design=design, **drawn) for design in DESIGNS
     }
+    registry.resolve(methods)  # refused before a cache is made
     with opened(cache) as kept:
         return {
             design: score_pairs(table, methods, cache=kept, **options)
@@ -133,7 +136,7 @@ def preview(
     The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` asks for.
     """
     resolved = registry.resolve(methods)
-    root = Path(pairs.attrs.get("root", ".") if root is None else root)
+    root = expanded(pairs.attrs.get("root", ".") if root is None else root)
     variants = {
         variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side
     }
@@ -150,7 +153,7 @@ def preview(
         if seconds < 5400
         else f"{seconds / 3600:.1f} h"
     )
-    return f"{len(pairs):,} pairs of {len(variants):,} pictures, about {text}"
+    return f"{counted(len(pairs), 'pair')} of {counted(len(variants), 'picture')}, about {text}"
 
 
 class _Scorer:
@@ -290,16 +293,11 @@ class _Scorer:
             for c in columns
             for row in sorted(self._unknown(c), key=lambda r: (self.reference[r], self.query[r]))
         ]
-        with tqdm(
-            desc="matches",
-            total=len(work),
-            unit="pair",
-            disable=not self.store.progress or not work,
-        ) as bar:
+        with progress_bar("matches", len(work), "pair", shown=self.store.progress) as bar:
             for size in (CHUNK, 1):  # of a chunk whose process died, each pair by itself
                 work = self._match(list(chunked(work, size)), bar, again=size == 1)
 
-    def _match(self, parts: list[tuple], bar: tqdm, *, again: bool) -> list[tuple[int, int]]:
+    def _match(self, parts: list[tuple], bar: Any, *, again: bool) -> list[tuple[int, int]]:
         """Match parts; returned are the pairs of those whose process died, to be tried again."""
         dead: list[tuple[int, int]] = []
         arguments = ((part, self._chunk(part)) for part in parts)
@@ -416,7 +414,7 @@ def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs:
     """Cost of the whole on one core, from one picture and one pair."""
     wanted = {feature for method in methods for feature in method.features(query=True)}
     try:
-        image = read_image(path) if path else Image.new("RGB", (1, 1))
+        image = read_image(read_bytes(path)) if path else Image.new("RGB", (1, 1))
         for _ in range(2):  # the first time pays for loading libraries
             start = time.perf_counter()
             features = extract_all(image, wanted)

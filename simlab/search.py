@@ -28,6 +28,7 @@ from simlab.features import PIXELS, Store, Variant
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.keypoints import Keypoints
 from simlab.methods import Feature, Method, extract_all
+from simlab.paths import expanded
 from simlab.perturb import content_digest
 from simlab.scoring import score_pairs
 from simlab.tables import connected_sources
@@ -96,14 +97,19 @@ def find_copies(
         ValueError: no pictures, a bad recipe, or a number out of range.
     """
     recipe, threshold = loaded(recipe), _share(threshold, "threshold")
+    if prior is not None:
+        _share(prior, "prior")
+    table = as_table(images)
     if queries is not None:
         each = [queries] if isinstance(queries, str | os.PathLike) else queries
-        if not (files := list(dict.fromkeys(map(os.path.abspath, each)))):
+        absolute = [os.path.abspath(expanded(path)) for path in each]
+        files = list(dict.fromkeys(absolute))
+        if not files:
             raise ValueError("queries must name one picture or more; there is none")
-        gallery = Gallery(images, recipe, cache=cache, n_jobs=n_jobs, progress=progress)
+        gallery = Gallery(table, recipe, cache=cache, n_jobs=n_jobs, progress=progress)
         return _find_queries(gallery, files, threshold, prior)
     with opened(cache) as kept:
-        library = _Library(as_table(images), recipe, kept, n_jobs, progress)
+        library = _Library(table, recipe, kept, n_jobs, progress)
         prior = _prior(prior, len(library.paths) - 1)
         pairs = library.candidates()
         found = library.judged(pairs, recipe, prior)
@@ -136,8 +142,9 @@ class Gallery:
         progress: bool = True,
     ):
         self.recipe = loaded(recipe)
+        table = as_table(images)
         with opened(cache) as kept:
-            library = _Library(as_table(images), self.recipe, kept, n_jobs, progress)
+            library = _Library(table, self.recipe, kept, n_jobs, progress)
             self.errors, self._library, self._paths = library.errors, library, library.paths
             self._packed = {
                 f: library.packed(f)
@@ -250,7 +257,7 @@ class _Asked:
     """A query picture, whose features are made when they are asked for."""
 
     def __init__(self, image):
-        data = read_bytes(image) if isinstance(image, str | os.PathLike) else image
+        data = read_bytes(expanded(image)) if isinstance(image, str | os.PathLike) else image
         self.content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
         self.image = read_image(data)
         self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}

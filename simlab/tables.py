@@ -14,6 +14,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from simlab.paths import expanded
+
 PAIR_COLUMNS = (
     "reference",
     "query",
@@ -97,6 +99,7 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     Raises:
         ValueError: where the file cannot be read or columns of a score table are missing.
     """
+    path = expanded(path)
     text = [*_TEXT, "status", "error", "no_evidence"]
     try:
         names = list(pd.read_csv(path, nrows=0))
@@ -153,8 +156,9 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
 
 def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
     """Return the pairs with the sources that their labels and the content of their files, below `root`, say."""
+    root = expanded(root)
     files = pd.unique(pd.concat([pairs["reference"], pairs["query"]]))
-    sources = connected_sources(pairs, {file: _digest(Path(root) / file) for file in files})
+    sources = connected_sources(pairs, {file: _digest(root / file) for file in files})
     return pairs.assign(**sources)
 
 
@@ -208,8 +212,9 @@ def read_pairs(
         ValueError: with the line number: a missing column, an unknown label, a path that leaves the root, a missing
             file, a pair of a file with itself, a repeated or contradictory pair; or no rows at all.
     """
-    root = Path(path).parent if root is None else Path(root)
-    rows, lines = _read_rows(Path(path), encoding or "utf-8-sig")
+    path = expanded(path)
+    root = path.parent if root is None else expanded(root)
+    rows, lines = _read_rows(path, encoding or "utf-8-sig")
     table = pd.DataFrame(rows)
     table["label"] = [_label(text, line) for text, line in zip(table["label"], lines, strict=True)]
     known: dict[str, str] = {}
@@ -351,7 +356,8 @@ def check_path(text: str, root: str | Path) -> str:
     Raises:
         ValueError: it leads elsewhere, or there is no such file.
     """
-    root, parts = Path(root), PurePosixPath(text.replace("\\", "/")).parts
+    root = expanded(root)
+    parts = PurePosixPath(text.replace("\\", "/")).parts
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]", text) or "$" in text or ".." in parts:
         raise ValueError(
             f"{text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive"

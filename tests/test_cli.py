@@ -173,7 +173,15 @@ def test_features_writes_a_row_for_every_file(folder, tmp_path):
         (["study", "--out", "o", "--sources", "0"], "1 or more"),
         (["study", "--out", "FILE/o"], "cannot make the folder"),
         (["evaluate", "none.csv", "--out", "o"], "cannot read"),
-        (["features", "EMPTY", "--out", "f.csv"], "no pictures"),
+        (["features", "EMPTY", "--out", "o/f.csv"], "no pictures"),
+        (["features", "EMPTY", "--out", "EMPTY"], "must be a file, such as features.csv"),
+        (["features", "EMPTY", "--out", "o/f.csv", "--methods", "phas"], "did you mean 'phash'"),
+        (["find", "EMPTY", "--out", "o"], "no pictures"),
+        (["find", "EMPTY", "--out", "o", "--recipe", "none.json"], "cannot read the recipe"),
+        (["find", "SAMPLE", "--out", "o", "--threshold", "2"], "threshold must be between 0 and 1"),
+        (["find", "EMPTY", "--out", "o", "--jobs", "0"], "--jobs must be 1 or more"),
+        (["tune", "none.csv", "--out", "o", "--cache", "o/c"], "cannot read"),
+        (["verify", "o"], "no study in 'o'"),
     ],
 )
 def test_a_wrong_use_gives_one_line_and_no_traceback(
@@ -182,11 +190,14 @@ def test_a_wrong_use_gives_one_line_and_no_traceback(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "FILE").write_text("a file")
-    assert main(arguments) == 1
+    sample = str(sl.datasets.DATA / "sample")
+    assert main([sample if word == "SAMPLE" else word for word in arguments]) == 1
     captured = capsys.readouterr()
     assert (
         words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
     )
+    # a run that refuses makes nothing, not even an empty folder
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["EMPTY", "FILE"]
 
 
 def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,9 @@ import html.parser
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,8 @@ EVIL = "<img src=x onerror=alert(1)>.png"
 SCRIPT = Path(report.__file__).parent / "templates" / "report.js"
 INPUTS = {f"{at}.png": "00" * 32 for at in range(99)}
 RUN = {"command": "simlab study <b>", "seed": 3, "arguments": {"methods": [EVIL]}, "inputs": INPUTS}
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
@@ -293,7 +298,9 @@ def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "save", broken)
     with pytest.raises(OSError, match="no space left"):
         report.study(score_table(["a", "b"], specs=["crop"]), tmp_path / "out", root=tmp_path)
-    assert list((tmp_path / "out").iterdir()) == []
+    # the tables are there, whole: what took long is not lost with a figure
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["pairs.csv", "run.json", "scores.csv"]
 
 
 def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
@@ -303,12 +310,60 @@ def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatc
         monkeypatch.setattr(
             os, name, lambda *a, name=name, real=real: done.append(name) or real(*a)
         )
-    (tmp_path / ".partial-left").mkdir()  # by a run that was killed
     with report.whole(tmp_path) as folder:
         for name in ("a.csv", "report.html", "z.csv"):
             (folder / name).write_text(name)
     assert done == ["fsync"] * 3 + ["replace"] * 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "report.html", "z.csv"]
+
+
+def killed_run(out):
+    """What a run leaves in `out` that is killed while it writes: its working folder, and a lock that nobody holds."""
+    script = (
+        "import os, sys; from simlab import report\n"
+        "with report.whole(sys.argv[1]) as folder:\n"
+        "    (folder / 'a.csv').write_text('half'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", script, out], cwd=ROOT, check=False)
+    (left,) = out.glob(".partial-*")
+    assert [path.read_text() for path in left.rglob("a.csv")] == ["half"]
+    return left
+
+
+def test_a_dead_runs_folder_is_removed_and_no_other(tmp_path):
+    """Every folder of that name was once removed, whoever had made it."""
+    dead = killed_run(tmp_path)
+    mine = tmp_path / ".partial-mine"
+    mine.mkdir()
+    (mine / "diary.txt").write_text("not of simlab")
+    copied = tmp_path / ".partial-copied"
+    shutil.copytree(dead, copied)  # it bears the mark of another folder
+    empty = tmp_path / ".partial-empty"
+    empty.mkdir()
+    with report.whole(tmp_path) as folder:
+        assert not dead.exists()
+        (folder / "b.csv").write_text("whole")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".partial-copied", ".partial-empty", ".partial-mine", "b.csv"]
+    assert (mine / "diary.txt").read_text() == "not of simlab"
+
+
+def test_two_runs_into_one_folder_both_end_well(tmp_path):
+    with report.whole(tmp_path) as first:
+        (first / "a.csv").write_text("a")
+        with report.whole(tmp_path) as second:
+            (second / "b.csv").write_text("b")
+        with pytest.raises(OSError, match="disk"), report.whole(tmp_path):
+            raise OSError("the disk is full")
+        assert (first / "a.csv").read_text() == "a"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_a_run_that_fails_leaves_no_folder_that_it_made(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(ValueError, match="wrong"), report.whole(tmp_path / "kept" / "a" / "b"):
+        raise ValueError("wrong")
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
 
 
 def test_a_page_of_its_own(tmp_path):

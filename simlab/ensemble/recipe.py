@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.classifier import CopyClassifier
+from simlab.paths import expanded, replace_file
 
 FORMAT = 1
 """Raised when a recipe comes to mean something else; others are refused."""
@@ -20,17 +20,12 @@ DEFAULT = Path(__file__).parents[1] / "recipe.json"
 
 
 def write(path: str | Path, content: dict[str, Any]) -> None:
-    """Write a recipe under a temporary name and move it into place."""
+    """Write a recipe, whole or not at all."""
     content = {"simlab_recipe": FORMAT, **content}
     text = json.dumps(
         {**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False
     )
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, f"{text}\n".encode())
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -40,7 +35,7 @@ def read(path: str | Path) -> dict[str, Any]:
         ValueError: one line: the file cannot be read, is no recipe, is damaged, or of another format.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(expanded(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"cannot read the recipe {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import ImageFont
 
 from simlab.images import ImageError, read_bytes
+from simlab.paths import expanded
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -33,7 +34,8 @@ def find_font(content: str, font: str | None = None) -> str:
         return dejavu()
     needed = {c for c in content if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf")}
     missing = needed
-    for path in [dejavu(), *system_fonts()] if font is None else [font]:
+    candidates = [dejavu(), *system_fonts()] if font is None else [str(expanded(font))]
+    for path in candidates:
         lacks = needed - characters(path)
         if not lacks:
             return path
@@ -83,9 +85,9 @@ def font_digest(content: str | None, font: str | None) -> str:
         ValueError: no font has the characters, or the named file cannot be read.
     """
     try:
-        return _digest(font or dejavu()) and _digest(
-            find_font(LETTERS if content is None else content, font)
-        )
+        if font is not None:
+            _digest(str(expanded(font)))  # a file that cannot be read is said before what it lacks
+        return _digest(find_font(LETTERS if content is None else content, font))
     except ImageError as error:
         raise ValueError(f"font {font!r}: {error}") from error
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from simlab.images import ImageError, read_bytes, read_image
+from simlab.paths import expanded
 from simlab.perturb import fonts
 from simlab.perturb.geometry import BICUBIC, Anchor, Color, corner, place, rgb, scaled
 from simlab.perturb.registry import Picture, Rng, Share, between, register
@@ -155,7 +156,7 @@ def screenshot(image: Picture, rng: Rng, *, frame: Share = 0.3) -> Picture:
 def _picture_digest(picture: str | None) -> str:
     try:
         return (
-            f"picture:{hashlib.sha256(read_bytes(picture)).hexdigest()[:16]}"
+            f"picture:{hashlib.sha256(read_bytes(expanded(picture))).hexdigest()[:16]}"
             if picture is not None
             else ""
         )
@@ -207,7 +208,11 @@ def embed(
     """
     at, draws = place(position, rng), rng.random((24, 7))
     part = image.resize(scaled(image.size, math.sqrt(area), math.sqrt(area)), BICUBIC)
-    other = _patches(image.size, draws) if picture is None else _decoded(read_bytes(picture), 255)
+    other = (
+        _patches(image.size, draws)
+        if picture is None
+        else _decoded(read_bytes(expanded(picture)), 255)
+    )
     other = ImageOps.fit(other, image.size, BICUBIC)
     return _pasted(other, part, corner(image.size, part.size, at))
 
@@ -287,7 +292,7 @@ def _decoded(data: bytes, level: int) -> Picture:
 
 def _cut_out(path: str) -> tuple[Picture, Picture]:
     """Return the light of a picture (it on black) and its opacity, as the one decoder shows it on two grounds."""
-    on_white, on_black = (_decoded(read_bytes(path), level) for level in (255, 0))
+    on_white, on_black = (_decoded(read_bytes(expanded(path)), level) for level in (255, 0))
     return on_black, ImageOps.invert(ImageChops.difference(on_white, on_black).getchannel("G"))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from simlab import features, scoring
 from simlab.datasets import as_table
 from simlab.methods import resolve
+from simlab.paths import expanded
 from simlab.report.files import versions
 from simlab.tables import PAIR_COLUMNS, method_columns, read_scores
 
@@ -40,10 +41,12 @@ def verify(
     Raises:
         ValueError: no study in the folder, a damaged one, or a method of it that is not registered here.
     """
-    run, scores = _run(Path(folder) / "run.json"), read_scores(Path(folder) / "scores.csv")
+    folder = expanded(folder)
+    run = _run(folder / "run.json")
+    scores = read_scores(folder / "scores.csv")
     root = str(run.get("root", ".")) if root is None else root
     names = run.get("arguments", {}).get("methods") or method_columns(scores)
-    _check(run, scores, names, Path(folder))
+    _check(run, scores, names, folder)
     sample = scores.sample(min(n_pairs, len(scores)), random_state=seed).sort_index()
     pictures = dict(_pictures(sample, run.get("inputs", {}), root))
     then = sample[~(sample["reference"].isin(pictures) | sample["query"].isin(pictures))]

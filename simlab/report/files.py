@@ -2,19 +2,29 @@
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 from PIL import Image
 
 from simlab import __version__, perturb
-from simlab.images import read_image
+from simlab.images import read_bytes, read_image
+from simlab.paths import folder_for_files
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+    fcntl = None
 
 _PACKAGES = (
     "numpy",
@@ -28,6 +38,7 @@ _PACKAGES = (
     "matplotlib",
 )
 _PARTIAL = ".partial-"
+_LOCK = "lock"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
@@ -35,24 +46,73 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 def whole(out: str | Path) -> Iterator[Path]:
     """Yield a temporary folder whose files are moved into `out` when the block ends well, report.html last.
 
-    What a killed run left there is removed: two runs at once need a folder each.
+    Several runs may have one `out`. What a killed run left there is removed where it is shown to be a run's of simlab
+    that is dead; any other folder is left alone, whatever its name.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob(f"{_PARTIAL}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=_PARTIAL, ignore_cleanup_errors=True) as made:
-        yield Path(made)
-        files = sorted(path for path in Path(made).rglob("*") if path.is_file())
-        for path in files:
-            with path.open(
-                "rb+"
-            ) as file:  # on the disk before its name is: a power failure leaves no empty file
-                os.fsync(file.fileno())
-        for path in sorted(files, key=lambda path: path.name == "report.html"):
-            target = out / path.relative_to(made)
-            target.parent.mkdir(exist_ok=True)
-            os.replace(path, target)
+    with folder_for_files(out) as target:
+        _remove_dead(target)
+        with _working_folder(target) as made:
+            yield made
+            _move(made, target)
+
+
+@contextlib.contextmanager
+def _working_folder(out: Path) -> Iterator[Path]:
+    """Yield a new folder in a new one in `out`, beside a file that is locked as long as this run lives."""
+    folder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=out))
+    files = folder / "files"
+    try:
+        with (folder / _LOCK).open("xb", buffering=0) as lock:
+            _hold(lock)
+            lock.write(
+                _mark(folder)
+            )  # once it is held: another run never sees the mark without the lock
+            files.mkdir()
+            yield files
+    finally:
+        shutil.rmtree(files, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_dead(out: Path) -> None:
+    """Remove the working folders of runs that were killed: they bear simlab's mark, and nobody holds their lock."""
+    for folder in out.glob(f"{_PARTIAL}*"):
+        is_dead = False
+        with contextlib.suppress(OSError), (folder / _LOCK).open("rb+", buffering=0) as lock:
+            is_dead = lock.read(len(_mark(folder)) + 1) == _mark(folder) and _hold(lock)
+        if is_dead and not folder.is_symlink():
+            shutil.rmtree(folder / "files", ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mark(folder: Path) -> bytes:
+    """What proves a working folder to be simlab's: it names the folder, and the machine whose locks count there."""
+    return f"simlab works here: {folder.name} on {platform.node()}\n".encode()
+
+
+def _hold(lock: IO[bytes]) -> bool:
+    """Whether this run holds the file from now on until it is closed; False where another does, or no disk can tell."""
+    try:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            lock.seek(0)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _move(made: Path, out: Path) -> None:
+    files = sorted(path for path in made.rglob("*") if path.is_file())
+    for path in files:
+        with path.open("rb+") as file:
+            # on the disk before its name is: a power failure leaves no empty file
+            os.fsync(file.fileno())
+    for path in sorted(files, key=lambda path: path.name == "report.html"):
+        target = out / path.relative_to(made)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(path, target)
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -60,6 +120,12 @@ def write_text(path: Path, text: str) -> Path:
     # file names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it back
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     return path
+
+
+def write_run(run: Mapping[str, Any], folder: Path) -> None:
+    """Write run.json into the folder: how a result was made."""
+    text = json.dumps(run, indent=2, default=str, ensure_ascii=False)
+    write_text(folder / "run.json", f"{text}\n")
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
@@ -97,7 +163,7 @@ def versions() -> dict[str, str]:
 def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:
     """Return the variant of the picture at `path`, small; a grey one where it can no longer be read."""
     try:
-        image = perturb.apply(read_image(path), spec, seed=int(seed))
+        image = perturb.apply(read_image(read_bytes(path)), spec, seed=int(seed))
     except (ValueError, OSError):
         return Image.new("RGB", (240, 180), "#d0d0d0")
     image.thumbnail((side, side))

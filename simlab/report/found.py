@@ -1,6 +1,6 @@
 """The result of a search as a folder: found pairs and groups as tables, and a page that shows why."""
 
-import json
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from PIL import Image, ImageOps
 
 from simlab import alignment, keypoints, plots
-from simlab.report.files import thumbnail, versions, whole, write_csv, write_text
+from simlab.messages import counted
+from simlab.paths import expanded
+from simlab.report.files import thumbnail, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, write_report
 
 _PAIRS, _GROUPS, _MEMBERS, _LINES = 12, 12, 8, 60  # most that the page shows
@@ -47,21 +49,20 @@ def found(
         run: how it was made; versions are added.
     """
     run = {**(run or {}), "versions": versions()}
+    root = expanded(pairs.attrs.get("root", "."))
+    with whole(out) as folder:  # what was found is kept, whatever fails from here on
+        write_csv(pairs, folder / "found.csv")
+        write_csv(groups, folder / "groups.csv")
+        write_run(run, folder)
     with whole(out) as folder:
-        made = _Found(pairs, groups, Path(pairs.attrs.get("root", ".")), folder, pairs.attrs)
-        write_csv(pairs, made.folder / "found.csv")
-        write_csv(groups, made.folder / "groups.csv")
-        write_text(
-            made.folder / "run.json",
-            json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n",
-        )
+        made = _Found(pairs, groups, root, folder, pairs.attrs)
         page = {
             "title": "Copies among these pictures",
             "lead": _lead(made),
             "facts": _numbers(made),
         }
         write_report(made.folder / "report.html", **page, sections=list(_sections(made)), run=run)
-    return Path(out) / "report.html"
+    return expanded(out) / "report.html"
 
 
 def _numbers(made: _Found) -> dict[str, str]:
@@ -118,7 +119,7 @@ def _rows(pairs: pd.DataFrame) -> list[dict]:
 
 def _about_groups(several: pd.DataFrame) -> str:
     n, chained = several["group"].nunique(), several.loc[several["chained"], "group"].nunique()
-    text = f"{n:,} groups; the first picture of each is the largest, and of equally large ones the sharpest."
+    text = f"{counted(n, 'group')}; the first picture of each is the largest, and of equally large ones the sharpest."
     if chained:
         text += (
             f" In {chained:,} of them some pictures are no copies of each other and are joined only through others,"
@@ -161,12 +162,14 @@ def _short(agreed: str) -> str:
 
 
 def _galleries(made: _Found, several: pd.DataFrame) -> Iterator[Figure]:
-    for _, members in list(several.groupby("group"))[:_GROUPS]:
+    for _, members in itertools.islice(several.groupby("group"), _GROUPS):
         shown, more = members["file"].head(_MEMBERS), len(members) - _MEMBERS
         ax = plots.plot_gallery(
             [thumbnail(made.root / file, side=240) for file in shown], list(shown)
         )
-        caption = f"{len(members)} pictures" + (f", {more} of them not shown" if more > 0 else "")
+        caption = counted(len(members), "picture") + (
+            f", {more} of them not shown" if more > 0 else ""
+        )
         caption += ", joined in a chain" if members["chained"].any() else ""
         yield _draw(made, ax, f"Copies of {shown.iloc[0]}", caption)
 

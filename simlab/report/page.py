@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from simlab import __version__
+from simlab.paths import expanded
 from simlab.report.files import whole, write_text
 
 ROWS_SHOWN = 500
@@ -74,7 +75,7 @@ def write_report(
         run=_run_text(run),
         version=__version__,
     )
-    path = Path(path)
+    path = expanded(path)
     with whole(path.parent) as folder:
         write_text(folder / path.name, html)
     return path

@@ -1,6 +1,5 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from simlab import evaluation
+from simlab.paths import expanded
 from simlab.report import sections, story
-from simlab.report.files import versions, whole, write_text
+from simlab.report.files import versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
+from simlab.tables import method_columns
 
 _METRICS = (
     *evaluation.METRICS,
@@ -37,7 +38,8 @@ def study(
 
     Beside it: pairs.csv, scores.csv, the tables that the page is told from (metrics, ranking, comparison, thresholds,
     prevalence, collection, complementarity, break_points, label_audit), run.json and figures/ (PNG and SVG). Each file
-    is written under another name and moved into place, the report last.
+    is written under another name and moved into place: pairs, scores and run.json first, whatever fails later; the
+    report last.
 
     Args:
         root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
@@ -47,13 +49,15 @@ def study(
         example: the picture in the gallery of perturbations; the first one by default.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
-    root = Path(scores.attrs.get("root", ".") if root is None else root)
+    root = expanded(scores.attrs.get("root", ".") if root is None else root)
     run = {
         **(run or {}),
         "root": os.path.abspath(root),
         "n_pairs": len(scores),
         "versions": versions(),
     }
+    with whole(out) as folder:  # what took long is kept, whatever fails from here on
+        _write_scores(scores, run, folder)
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(
@@ -66,7 +70,8 @@ def study(
             else pd.DataFrame({"method": ranked["method"]})
         )
         made = sections.Study(scores, metrics, ranked, thresholds, root, folder)
-        _write_tables(made, run)
+        made.keep("metrics", metrics)
+        made.keep("thresholds", thresholds)
         told = (
             [*sections.answers(made), *sections.pictures(made, example), *sections.doubts(made)]
             if usable
@@ -75,7 +80,7 @@ def study(
         told = [*first, *told, sections.limits(made, audit, unreadable)]
         page = {"title": title, "lead": story.lead(ranked), "facts": _facts(scores, metrics)}
         write_report(folder / "report.html", **page, sections=told, run=run)
-    return Path(out) / "report.html"
+    return expanded(out) / "report.html"
 
 
 def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
@@ -89,14 +94,11 @@ def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
     )
 
 
-def _write_tables(made: sections.Study, run: Mapping[str, Any]) -> None:
-    beside = {"status", "error", "no_evidence", *made.ranked["method"]}
-    made.keep("pairs", made.scores[[name for name in made.scores if name not in beside]])
-    for name in ("scores", "metrics", "thresholds"):
-        made.keep(name, getattr(made, name))
-    write_text(
-        made.folder / "run.json", json.dumps(run, indent=2, default=str, ensure_ascii=False) + "\n"
-    )
+def _write_scores(scores: pd.DataFrame, run: Mapping[str, Any], folder: Path) -> None:
+    beside = {"status", "error", "no_evidence", *method_columns(scores)}
+    write_csv(scores[[name for name in scores if name not in beside]], folder / "pairs.csv")
+    write_csv(scores, folder / "scores.csv")
+    write_run(run, folder)
 
 
 def _facts(scores: pd.DataFrame, metrics: pd.DataFrame) -> dict[str, str]:

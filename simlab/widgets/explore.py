@@ -17,7 +17,7 @@ from simlab import perturb, plots
 from simlab.comparison import Comparison, Seen
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
-from simlab.images import read_image
+from simlab.images import read_bytes, read_image
 from simlab.methods import Method
 from simlab.plots import style
 from simlab.search import loaded
@@ -227,7 +227,8 @@ class Explorer(Panel):
         self._latest(self.reference, self.other, self.perturbation, self.seed)
 
     def _read(self, name: str) -> Seen:
-        image = read_image(self._files.get(name, self._root / name))
+        data = self._files.get(name) or read_bytes(self._root / name)
+        image = read_image(data)
         if max(image.size) <= MAX_SIDE:
             return Seen(name, image)
         image.thumbnail((MAX_SIDE, MAX_SIDE))

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from simlab import evaluation, keypoints, perturb, plots
 from simlab.evaluation.sample import read
 from simlab.labelling import LabelFile, identity
+from simlab.paths import expanded
 from simlab.plots.summaries import draw_table, spelled
 from simlab.widgets import parts
 from simlab.widgets.shared import Latest, plain
@@ -64,8 +65,8 @@ class Failures(parts.Bench):
             raise ValueError(
                 "the index of scores must name each row once; scores.reset_index(drop=True) does"
             )
-        self._scores, self._methods, self._marks = sample.table, sample.methods, Path(marks)
-        self._root = Path(scores.attrs.get("root", ".") if root is None else root)
+        self._scores, self._methods, self._marks = sample.table, sample.methods, expanded(marks)
+        self._root = expanded(scores.attrs.get("root", ".") if root is None else root)
         specs = sample.table.get("perturbation", pd.Series("", sample.table.index)).astype(str)
         self._kind = specs.map({spec: perturb.kind(spec) for spec in specs.unique()})
         self._kinds = [None, *self._kind[sample.label].unique()]

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops
 
 from simlab import keypoints, perturb, plots
-from simlab.images import read_image
+from simlab.images import read_bytes, read_image
 from simlab.labelling import KEY, LabelFile, cell, identity, read_labels
+from simlab.paths import expanded
 from simlab.plots import style
 from simlab.widgets.shared import WORKING, Latest, Panel, jpeg, plain
 
@@ -91,7 +92,7 @@ class Labeller(Panel):
         names: bool,
     ):
         self._root, self._names = (
-            Path(pairs.attrs.get("root", ".") if root is None else root),
+            expanded(pairs.attrs.get("root", ".") if root is None else root),
             names,
         )
         rows = [row | {name: cell(row, name) for name in KEY} for row in pairs.to_dict("records")]
@@ -264,7 +265,9 @@ class Labeller(Panel):
 
     def _read(self, path: str, perturbation: str, seed: int) -> Shown:
         try:
-            image = perturb.apply(read_image(self._root / path), perturbation, seed=seed)
+            image = perturb.apply(
+                read_image(read_bytes(self._root / path)), perturbation, seed=seed
+            )
         except (ValueError, OSError) as error:
             return Shown(Image.new("RGB", (240, 180), "#d0d0d0"), (0, 0), str(error))
         small = image.copy()

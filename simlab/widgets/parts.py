@@ -14,7 +14,7 @@ from matplotlib.gridspec import SubplotSpec
 from PIL import Image
 
 from simlab import perturb, plots
-from simlab.images import read_image
+from simlab.images import read_bytes, read_image
 from simlab.plots.summaries import spelled
 from simlab.widgets.shared import Latest, Panel, plain, thumbnail
 
@@ -149,7 +149,8 @@ def sides(pair: Pair, root: Path) -> list[tuple[Path, str, int]]:
 def full(pair: Pair, root: Path) -> list[Image.Image]:
     """Return the two pictures as the methods saw them."""
     return [
-        perturb.apply(read_image(path), spec, seed=seed) for path, spec, seed in sides(pair, root)
+        perturb.apply(read_image(read_bytes(path)), spec, seed=seed)
+        for path, spec, seed in sides(pair, root)
     ]
 
 

@@ -1,0 +1,44 @@
+"""What a run says while it works: counts in words, and a progress bar where somebody can see one."""
+
+import sys
+from typing import Any
+
+
+def counted(n: int, word: str, plural: str | None = None) -> str:
+    """Return a count with its noun, in the singular where it is 1.
+
+    >>> counted(1, "unreadable picture"), counted(1200, "copy", "copies")
+    ('1 unreadable picture', '1,200 copies')
+    """
+    many = f"{word}s" if plural is None else plural
+    return f"{n:,} {word if n == 1 else many}"
+
+
+def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -> Any:
+    """Return tqdm's bar over `total`; silent with nothing to do, and where neither a terminal nor a notebook shows it.
+
+    Args:
+        task: what is done, before the bar.
+        word: what is counted, in the singular; "" for bytes.
+        shown: False for a bar that is silent everywhere.
+    """
+    from tqdm.auto import tqdm  # slow to import
+
+    options = {"unit": "B", "unit_scale": True}
+    if word:
+        noun = counted(total, word).split(maxsplit=1)[1]
+        options = {
+            "bar_format": f"{{l_bar}}{{bar}}| {{n_fmt}}/{{total_fmt}} {noun} [{{elapsed}}<{{remaining}}]"
+        }
+    is_silent = not (shown and total and _is_watched())
+    return tqdm(desc=task, total=total, disable=is_silent, **options)
+
+
+def _is_watched() -> bool:
+    """Whether a person sees a bar: standard error is a terminal, or this is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    # a script has no shell, IPython in a terminal has one without a kernel
+    if getattr(shell, "kernel", None) is not None:
+        return True
+    return sys.stderr is not None and sys.stderr.isatty()
