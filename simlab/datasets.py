@@ -15,6 +15,7 @@ import pandas as pd
 from simlab.images import list_images
 from simlab.messages import progress_bar
 from simlab.paths import expanded
+from simlab.specs import check_number
 from simlab.tables import rank_by_hash
 
 DATA = Path(__file__).resolve().parent.parent / "datasets"
@@ -124,8 +125,7 @@ def sample_sources(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFram
     >>> sample_sources(load_sample(), 2, seed=1).shape[0]
     2
     """
-    if n < 1:
-        raise ValueError(f"n must be 1 or more, not {n!r}")
+    check_number("n", n, 1, whole=True)
     return table[table["source"].isin(rank_by_hash(table["source"].unique(), seed)[:n])]
 
 
@@ -156,6 +156,8 @@ def fetch(
     """
     if name not in DOWNLOADS:
         raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
+    check_number("n_jobs", n_jobs, 1, whole=True)
+    check_number("retries", retries, 0, whole=True)
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
     target = expanded(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
     base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"

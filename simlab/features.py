@@ -7,6 +7,7 @@ and returns features, never pictures. Workers therefore need no common disk, and
 import contextlib
 import hashlib
 import itertools
+import numbers
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -70,6 +71,7 @@ class Store:
     """
 
     def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
+        check_jobs(n_jobs)
         self.root, self.cache, self.n_jobs, self.progress = expanded(root), cache, n_jobs, progress
         self.contents: dict[str, str] = {}
         self.errors: dict[str, str] = {}
@@ -228,6 +230,16 @@ def digests(images) -> dict[str, str]:
         store = Store(table.attrs["root"], kept)
         store.read(table["path"])
     return store.contents
+
+
+def check_jobs(n_jobs: int) -> None:
+    """Raise unless this is a number of processes as joblib counts them.
+
+    Raises:
+        ValueError: it is no whole number, or 0.
+    """
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+        raise ValueError(f"n_jobs must be 1 or more, or -1 for one per core, not {n_jobs!r}")
 
 
 def run(

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 
+from simlab import specs
+
 Linkage = Literal["single", "complete", "average"]
 
 MAX_LINKED = 15_000
@@ -179,6 +181,7 @@ def choose_cut(
     """
     if measure not in MEASURES:
         raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
+    specs.check_number("steps", steps, 1, whole=True)
     table, rows = _pictures(found, pictures), []
     for linkage in linkages:
         merges = linkage_table(found, linkage=linkage)
@@ -214,7 +217,8 @@ def _condensed(found: pd.DataFrame, files: list[str]) -> np.ndarray:
 
 def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:
     """A number per file: the same for those that are merged at the threshold or below it."""
-    if not 0 <= threshold < 1:
+    specs.check_number("threshold", threshold, 0, 1)
+    if threshold == 1:
         raise ValueError(f"threshold must be at least 0 and less than 1, not {threshold!r}")
     leaves = merges.attrs["files"]
     labels = hierarchy.fcluster(merges.to_numpy(float), threshold, "distance") if leaves else []

@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.special import logit
 from sklearn.metrics import cohen_kappa_score
 
-from simlab import tables
+from simlab import specs, tables
 from simlab.paths import expanded, replace_file
 
 ORDERS = ("random", "distance", "uncertainty")
@@ -91,9 +91,11 @@ def choose(
     1     2.0          0.5  02 phash 18 to 34        2
     2     2.0          0.5  02 phash 18 to 34        2
     """
-    if order not in ORDERS or min(n, strata) < 1:
-        allowed = f"order must be one of {', '.join(ORDERS)}, n and strata 1 or more"
-        raise ValueError(f"{allowed}; given {order!r}, {n!r}, {strata!r}")
+    if order not in ORDERS:
+        raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+    specs.check_number("n", n, 1, whole=True)
+    specs.check_number("strata", strata, 1, whole=True)
+    specs.check_number("seed", seed, 0, whole=True)
     if order != "random" and by not in pairs:
         raise ValueError(
             f"by must be a column of the pairs ({', '.join(map(str, pairs))}), not {by!r}"

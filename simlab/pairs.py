@@ -8,6 +8,7 @@ import pandas as pd
 
 from simlab import perturb
 from simlab.datasets import as_table
+from simlab.specs import check_number
 from simlab.tables import PAIR_COLUMNS, check_pairs
 
 DESIGNS = ("original-variant", "variant-variant", "original-original")
@@ -44,9 +45,8 @@ def make_pairs(
     """
     if design not in DESIGNS:
         raise ValueError(f"design must be one of {', '.join(DESIGNS)}, not {design!r}")
-    for name, value in (("negatives", negatives), ("seed", seed)):
-        if not isinstance(value, int | np.integer) or value < 0:
-            raise ValueError(f"{name} must be a whole number, 0 or more, not {value!r}")
+    check_number("negatives", negatives, 0, whole=True)
+    check_number("seed", seed, 0, whole=True)
     table = as_table(images).sort_values("path", ignore_index=True)
     specs = perturb.resolve(perturbations)
     if negatives and not specs and design != "original-original":

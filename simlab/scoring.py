@@ -13,7 +13,7 @@ from PIL import Image
 
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, unpack
-from simlab.features import PIXELS, Store, Variant, chunked, in_words, run, stopping
+from simlab.features import PIXELS, Store, Variant, check_jobs, chunked, in_words, run, stopping
 from simlab.images import read_bytes, read_image
 from simlab.messages import counted, progress_bar
 from simlab.methods import Feature, Method, extract_all
@@ -135,6 +135,7 @@ def preview(
 
     The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` asks for.
     """
+    check_jobs(n_jobs)
     resolved = registry.resolve(methods)
     root = expanded(pairs.attrs.get("root", ".") if root is None else root)
     variants = {

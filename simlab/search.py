@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from simlab import alignment, hashes
+from simlab import alignment, hashes, specs
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, pack, unpack
 from simlab.datasets import as_table
@@ -167,8 +167,7 @@ class Gallery:
         Raises:
             ImageError: the picture cannot be used.
         """
-        if top < 1:
-            raise ValueError(f"top must be 1 or more, not {top!r}")
+        specs.check_number("top", top, 1, whole=True)
         for found in self.steps(image, top=top, prior=prior):
             if top == 1 and (found["distance"] <= CLEAR).any():
                 break
@@ -180,8 +179,7 @@ class Gallery:
         First they are proposed and judged by hashes; then the one with most votes of keypoints is compared by all
         methods; then the others are. Arguments and columns as in :meth:`query`.
         """
-        if top < 1:
-            raise ValueError(f"top must be 1 or more, not {top!r}")
+        specs.check_number("top", top, 1, whole=True)
         asked, n, methods = _Asked(image), max(BEST, top), self._library.methods
         prior = _prior(prior, len(self._paths) + 1)
         rows = self._compared(
@@ -669,6 +667,5 @@ def _prior(prior: float | None, n: int) -> float:
 
 
 def _share(value: float, name: str) -> float:
-    if not 0 < value < 1:
-        raise ValueError(f"{name} must be between 0 and 1, not {value!r}")
+    specs.check_number(name, value, 0, 1, within=True)
     return value

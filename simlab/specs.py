@@ -10,6 +10,7 @@ import functools
 import hashlib
 import inspect
 import json
+import math
 import numbers
 import re
 import types
@@ -54,6 +55,45 @@ def between(low: float, high: float, *, odd: bool = False) -> Rule:
         return number and low <= value <= high and (not odd or value % 2 == 1)
 
     return Rule(f"{'an odd' if odd else 'a'} number from {low:g} to {high:g}", allows)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    low: float,
+    high: float = math.inf,
+    *,
+    whole: bool = False,
+    within: bool = False,
+) -> None:
+    """Raise unless the argument `name` is a finite number from `low` to `high`; NumPy's numbers are numbers too.
+
+    Args:
+        whole: only whole numbers are allowed.
+        within: `low` and `high` themselves are not allowed.
+
+    Raises:
+        ValueError: one line: the argument, what is allowed, what was given.
+
+    >>> check_number("max_fpr", 5, 0, 1, within=True)
+    Traceback (most recent call last):
+    ValueError: max_fpr must be between 0 and 1, not 5
+    """
+    kind = numbers.Integral if whole else numbers.Real
+    if isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value):
+        inside = low < value < high if within else low <= value <= high
+        if inside:
+            return
+    noun = "a whole number" if whole else "a finite number"
+    if within:
+        allowed = f"between {low:g} and {high:g}"
+    elif high < math.inf:
+        allowed = f"{noun} from {low:g} to {high:g}"
+    elif low > -math.inf:
+        allowed = f"{noun}, {low:g} or more"
+    else:
+        allowed = noun
+    raise ValueError(f"{name} must be {allowed}, not {value!r}")
 
 
 def checked(function: Callable) -> Callable:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from simlab import specs
 from simlab.paths import expanded
 
 PAIR_COLUMNS = (
@@ -33,8 +34,8 @@ SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
 """Columns of a score table before its one distance column per method."""
 
 LABELS = {
-    **dict.fromkeys(("1", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
-    **dict.fromkeys(("0", "false", "no", "different", "not copy", "negative"), 0),
+    **dict.fromkeys(("1", "1.0", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
+    **dict.fromkeys(("0", "0.0", "false", "no", "different", "not copy", "negative"), 0),
 }
 """What a label cell may say (letter case and surrounding blanks aside). Anything else is refused, never guessed."""
 
@@ -71,6 +72,53 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         {**dict.fromkeys(_TEXT, object), "seed": np.int64, "label": np.int64, "weight": np.float64}
     )
     return pairs[[*PAIR_COLUMNS, *(name for name in pairs if name not in PAIR_COLUMNS)]]
+
+
+def labels(table: pd.DataFrame) -> pd.Series:
+    """Return the labels of pairs or scores as the integers 1 (copy) and 0 (different).
+
+    Raises:
+        ValueError: a label is neither; True and False, 1.0 and 0.0 are. An unknown one is never guessed.
+    """
+    wrong = table.loc[~table["label"].isin([0, 1]), "label"]
+    if len(wrong):
+        raise ValueError(
+            f"label must be 1 (copy) or 0 (different), not {wrong.iloc[0]!r}, in every row; "
+            f"{len(wrong):,} of {len(table):,} have another"
+        )
+    return table["label"].astype(np.int64)
+
+
+def weights(table: pd.DataFrame) -> pd.Series:
+    """Return the weights of pairs or scores as numbers, 1 each where there is no such column.
+
+    Raises:
+        ValueError: a weight is missing, negative or not finite.
+    """
+    if "weight" not in table:
+        return pd.Series(1.0, index=table.index)
+    weight = pd.to_numeric(table["weight"], errors="coerce").astype(float)
+    good = np.isfinite(weight) & (weight >= 0)
+    if not good.all():
+        wrong = table.loc[~good, "weight"]
+        raise ValueError(
+            f"weight must be a finite number, 0 or more, in every row, not {wrong.iloc[0]!r}"
+        )
+    return weight
+
+
+def check_columns(table: pd.DataFrame) -> None:
+    """Raise unless a score table says of every row whether it is a copy, and of which two sources.
+
+    Raises:
+        ValueError: label, source_reference or source_query is missing, or a row names no source.
+    """
+    needed = ("label", "source_reference", "source_query")
+    if missing := [name for name in needed if name not in table]:
+        raise ValueError(
+            f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}"
+        )
+    _has_sources(table)
 
 
 def method_columns(scores: pd.DataFrame) -> list[str]:
@@ -173,8 +221,7 @@ def split_by_source(
     Raises:
         ValueError: where `share` is not between 0 and 1 or a side has no source.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1, not {share!r}")
+    specs.check_number("share", share, 0, 1, within=True)
     sources = rank_by_hash(
         pd.unique(pd.concat([pairs["source_reference"], pairs["source_query"]])), seed
     )
@@ -273,12 +320,8 @@ def _check_values(pairs: pd.DataFrame) -> None:
     for name in ("reference", "query"):
         if wrong := [value for value in pairs[name] if not isinstance(value, str) or not value]:
             raise ValueError(f"{name} must be a path, as text, in every row, not {wrong[0]!r}")
-    if not pairs["label"].isin([0, 1]).all():
-        wrong = pairs.loc[~pairs["label"].isin([0, 1]), "label"].iloc[0]
-        raise ValueError(f"label must be 1 (copy) or 0 (different), not {wrong!r}")
-    weight = pd.to_numeric(pairs["weight"], errors="coerce")
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("weight must be a finite number, 0 or more")
+    labels(pairs)
+    weights(pairs)
     seed = pd.to_numeric(pairs["seed"], errors="coerce").astype(float)
     if not ((seed % 1 == 0) & (seed.abs() < 2**63)).all():
         raise ValueError("seed must be a whole number of at most 63 bits")

@@ -362,7 +362,7 @@ def test_the_gate_of_an_older_recipe_is_passed_over(fitted, scores, tmp_path):
 
 
 def test_too_few_folds():
-    with pytest.raises(ValueError, match="folds must be 3 or more"):
+    with pytest.raises(ValueError, match="folds must be a whole number, 3 or more"):
         Ensemble(folds=2)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+import simlab as sl
 from simlab import evaluation
 
 FOUR = ("roc_auc", "average_precision", "tpr@fpr=0.3", "micro_average_precision")
@@ -287,3 +288,81 @@ def test_hardest_pairs_come_first():
 def test_wrong_arguments_name_what_is_allowed(wrong, words):
     with pytest.raises(ValueError, match=words):
         evaluation.evaluate(table([1, 0], m=[0, 1]), **wrong)
+
+
+GOOD_LABELS = (np.array([True, False]), np.array([1.0, 0.0]), np.array([1, 0], dtype=object))
+BAD_LABELS = ([1, np.nan], [1, None], [1, 2], [1, -1], ["1", "0"], ["copy", "different"], [1, 0.5])
+BAD_WEIGHTS = (-1.0, np.nan, np.inf, None, "heavy")
+
+
+def labelled(labels):
+    """Two copies and two non-copies of two sources, whose labels are the first and second of `labels`."""
+    first, second = labels
+    return pd.DataFrame(
+        {
+            "label": pd.Series([first, first, second, second]),
+            "query": [*"aabb"],
+            "source_reference": [*"abab"],
+            "source_query": [*"abba"],
+            "perturbation": "",
+            "no_evidence": "",
+            "phash": [2.0, 10.0, 8.0, 20.0],
+            "dhash": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+
+
+DOORS = {
+    "evaluate": evaluation.evaluate,
+    "compare": lambda scores: evaluation.compare(scores, "phash", "dhash"),
+    "rank": evaluation.rank,
+    "hard_negatives": lambda scores: evaluation.hard_negatives(scores, "phash"),
+    "choose_threshold": lambda scores: evaluation.choose_threshold(scores, "phash", max_fpr=0.5),
+    "at_threshold": lambda scores: evaluation.at_threshold(scores, "phash", 8),
+    "roc_curve": evaluation.roc_curve,
+    "pr_curve": evaluation.pr_curve,
+    "distance_histogram": evaluation.distance_histogram,
+    "hardest": lambda scores: evaluation.hardest(scores, "phash"),
+    "judge": evaluation.judge,
+    "rivals": lambda scores: evaluation.rivals(scores, "phash"),
+    "smallest_fpr": evaluation.smallest_fpr,
+    "break_points": evaluation.break_points,
+    "complementarity": evaluation.complementarity,
+    "query_average_precision": evaluation.query_average_precision,
+    "label_audit": evaluation.label_audit,
+    "Ensemble.fit": lambda scores: sl.Ensemble().fit(scores),
+    "failures": sl.widgets.failures,
+    "tune": sl.widgets.tune,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_no_pair_table_may_hold_is_refused_at_every_door(door):
+    good = labelled([1, 0])
+    for labels in BAD_LABELS:
+        with pytest.raises(ValueError, match=r"^label must be 1 \(copy\) or 0 \(different\), not "):
+            DOORS[door](labelled(labels))
+    for weight in BAD_WEIGHTS:
+        weights = pd.Series([1.0, weight, 1.0, 1.0], dtype=object)
+        with pytest.raises(ValueError, match=r"^weight must be a finite number, 0 or more"):
+            DOORS[door](good.assign(weight=weights))
+    for source in (None, np.nan, ""):
+        with pytest.raises(ValueError, match="name a source in every row"):
+            DOORS[door](good.assign(source_query=["a", "b", source, "a"]))
+
+
+@pytest.mark.parametrize("labels", GOOD_LABELS)
+def test_labels_of_any_type_that_mean_1_and_0(labels):
+    plain = labelled([1, 0])
+    given = labelled(labels)
+    pd.testing.assert_frame_equal(evaluation.evaluate(given), evaluation.evaluate(plain))
+    pd.testing.assert_frame_equal(
+        evaluation.rivals(given, "phash"), evaluation.rivals(plain, "phash")
+    )
+
+
+def test_weights_as_text_and_whole_numbers_count_as_what_they_say():
+    plain = labelled([1, 0])
+    expected = evaluation.evaluate(plain.assign(weight=[1.0, 2.0, 1.0, 3.0]))
+    for weights in ([1, 2, 1, 3], ["1", "2", "1", "3"]):
+        pd.testing.assert_frame_equal(evaluation.evaluate(plain.assign(weight=weights)), expected)

@@ -53,7 +53,7 @@ def test_below_what_can_be_measured_nothing_is_called_a_copy(scores):
     right = evaluation.judge(scores, fpr=1e-5)
     assert np.isnan(list(right.attrs["thresholds"].values())).all()
     assert right.eq(scores.loc[right.index, "label"].eq(0), axis=0).all(axis=None)
-    with pytest.raises(ValueError, match="a metric must be"):
+    with pytest.raises(ValueError, match="fpr must be between 0 and 1, not 0"):
         evaluation.judge(scores, fpr=0)
 
 

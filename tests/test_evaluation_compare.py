@@ -139,3 +139,23 @@ def test_smallest_fpr_counts_the_negatives():
     assert table["smallest_fpr"].to_numpy() == pytest.approx(1 / table["n_negative"])
     assert np.isnan(evaluation.smallest_fpr(study().query("label == 1"))["smallest_fpr"].item())
     assert isinstance(table, pd.DataFrame)
+
+
+def test_hard_negatives_of_a_table_that_was_put_together():
+    rng = np.random.default_rng(0)
+    one = pd.DataFrame(
+        {
+            "label": np.repeat([1, 0], [20, 400]),
+            "source_reference": np.arange(420) % 20,
+            "source_query": np.where(
+                np.arange(420) < 20, np.arange(420), (np.arange(420) + 7) % 20
+            ),
+            "no_evidence": "",
+            "m": rng.random(420),
+        }
+    )
+    both = pd.concat([one, one.assign(m=rng.random(420))])
+    found = evaluation.hard_negatives(both, "m", n=300)
+    assert (found["label"] == 0).sum() == 300
+    nearest = both.loc[both["label"] == 0, "m"].nsmallest(300)
+    assert sorted(found.loc[found["label"] == 0, "m"]) == sorted(nearest)

@@ -65,10 +65,8 @@ def test_targets_that_the_pairs_cannot_answer():
     assert chosen(scores, max_fpr=0.1, n_resamples=0)[["low", "tpr_low"]].isna().all()
 
 
-@pytest.mark.parametrize(
-    "target", [{}, {"max_fpr": 0.1, "min_precision": 0.9}, {"max_fpr": 1.0}, {"max_fpr": 0}]
-)
-def test_one_target_between_0_and_1(target):
+@pytest.mark.parametrize("target", [{}, {"max_fpr": 0.1, "min_precision": 0.9}])
+def test_one_target_and_not_two(target):
     with pytest.raises(ValueError, match="either max_fpr or min_precision"):
         chosen(study(n=5), **target)
 

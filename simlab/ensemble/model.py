@@ -57,8 +57,10 @@ class Ensemble:
         n_resamples: int = 200,
         seed: int = 0,
     ):
-        if folds < 3:
-            raise ValueError(f"folds must be 3 or more (two are held out at a time), not {folds!r}")
+        # two are held out at a time, and something must be left to train on
+        specs.check_number("folds", folds, 3, whole=True)
+        specs.check_number("n_resamples", n_resamples, 0, whole=True)
+        specs.check_number("seed", seed, 0, whole=True)
         self.methods, self.folds = methods, folds
         self.n_resamples, self.seed = n_resamples, seed
 
@@ -124,8 +126,7 @@ class Ensemble:
             ValueError: `prior` is not in (0, 1).
         """
         prior = self.prevalence_ if prior is None else prior
-        if not 0 < prior < 1:
-            raise ValueError(f"prior must be between 0 and 1, not {prior!r}")
+        specs.check_number("prior", prior, 0, 1, within=True)
         odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(prior)
         return pd.Series(expit(odds), index=scores.index, name="probability")
 
@@ -165,6 +166,7 @@ class Ensemble:
         Columns: left, right (edges of the bin of probability), predicted (mean), observed (share of copies), low, high
         (its 95 % Wilson interval; pairs count no more than their sources), n (pairs).
         """
+        specs.check_number("bins", bins, 1, whole=True)
         probability, data = 1 - self.out_of_fold_[NAME].to_numpy(), self._data
         edges = np.linspace(0, 1, bins + 1)
         place = np.clip(np.digitize(probability, edges) - 1, 0, bins - 1)
@@ -348,21 +350,19 @@ class Ensemble:
 
 def _usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     """The rows that count, checked."""
-    rows = scores[scores["status"] != "error"] if "status" in scores else scores
-    if missing := [
-        name for name in ("label", "source_reference", "source_query") if name not in rows
-    ]:
-        raise ValueError(
-            f"scores need the columns label, source_reference, source_query; missing: {missing[0]}"
-        )
-    if "weight" in rows:
-        rows = rows[rows["weight"] > 0]
+    tables.check_columns(scores)
+    label = tables.labels(scores)
+    weight = tables.weights(scores)
+    counted = weight > 0
+    if "status" in scores:
+        counted &= scores["status"] != "error"
+    rows = scores[counted].assign(label=label[counted])
     for name in methods:
         if not np.isfinite(rows[name].to_numpy(float)).all():
             raise ValueError(
                 f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'"
             )
-    copies = int((rows["label"] == 1).sum())
+    copies = int(rows["label"].sum())
     if not 0 < copies < len(rows):
         raise ValueError(
             f"copies and non-copies are needed; there are {copies} copies among {len(rows)} pairs"

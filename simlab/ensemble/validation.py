@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlab.ensemble.classifier import CopyClassifier
-from simlab.tables import rank_by_hash
+from simlab.tables import rank_by_hash, weights
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def sample(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -
     codes, names = pd.factorize(pd.concat(sides, ignore_index=True).astype(str))
     fold = {name: i % folds for i, name in enumerate(rank_by_hash(names, seed))}
     sources = codes.reshape(2, -1)
-    weight = scores["weight"].to_numpy(float) if "weight" in scores else np.ones(len(scores))
+    weight = weights(scores).to_numpy()
     return Sample(
         evidence_columns(scores, methods),
         scores["label"].to_numpy() == 1,

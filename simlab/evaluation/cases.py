@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from simlab import specs
 from simlab.evaluation.metrics import Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import read
@@ -33,6 +34,7 @@ def judge(
     >>> right.attrs["thresholds"]
     {'phash': 10.0, 'dhash': 3.0}
     """
+    specs.check_number("fpr", fpr, 0, 1, within=True)
     measure, sample = Measure.parse(f"tpr@fpr={fpr:.12g}"), read(scores, methods)
     (group,), plain = sample_groups(sample), Resampler.draw(sample, 0, 0)
     thresholds = {
@@ -54,7 +56,7 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     never compared with a picture of the other label are left out.
 
     Raises:
-        ValueError: `method` has no column in `scores`.
+        ValueError: `method` has no column in `scores`, or the index of `scores` names a row twice.
 
     >>> scores = pd.DataFrame({"query": ["a", "a", "a", "b"], "label": [1, 0, 0, 1], "source_reference": [*"abcb"],
     ...                        "source_query": [*"aaab"], "no_evidence": "", "phash": [2.0, 10.0, 8.0, 4.0]})
@@ -65,6 +67,10 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     2      0       2.0
     """
     table = read(scores, [method]).table
+    if not table.index.is_unique:
+        raise ValueError(
+            "the index of scores must name each row once; scores.reset_index(drop=True) does"
+        )
     names = [name for name in ("query", "perturbation", "seed") if name in table]
     pairs = pd.DataFrame(
         {"query": table.groupby(names, sort=False).ngroup(), "label": table["label"]}

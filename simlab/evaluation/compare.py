@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from simlab import specs
 from simlab.evaluation.metrics import Group, Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import read
@@ -166,16 +167,21 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
     These negatives are chosen against `method`: the table says how the *other* methods do where this one fails.
 
     Raises:
-        ValueError: `method` has no column in `scores`.
+        ValueError: `method` has no column in `scores`, or `n` is less than 1.
 
     >>> scores = pd.DataFrame({"label": [1, 0, 0], "source_reference": [*"aab"], "source_query": [*"abc"],
     ...                        "no_evidence": "", "dhash": [2.0, 30.0, 12.0]})
     >>> hard_negatives(scores, "dhash", n=1)["dhash"].tolist()
     [2.0, 12.0]
     """
-    table = read(scores, [method]).table
-    near = table[table["label"] != 1].sort_values(method, kind="stable").head(n).index
-    return table[(table["label"] == 1) | table.index.isin(near)]
+    specs.check_number("n", n, 1, whole=True)
+    sample = read(scores, [method])
+    # by place, not by index: a table that was put together names rows twice
+    others = np.flatnonzero(~sample.label)
+    order = np.argsort(sample.distance(method)[others], kind="stable")
+    kept = sample.label.copy()
+    kept[others[order[:n]]] = True
+    return sample.table[kept]
 
 
 def _measured(

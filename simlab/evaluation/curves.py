@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from simlab import specs
 from simlab.evaluation.metrics import sample_groups
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import read
@@ -93,8 +94,7 @@ def distance_histogram(
     2   5.5    7.5      0    0.0
     3   7.5    9.5      0    0.0
     """
-    if bins < 1:
-        raise ValueError(f"bins must be 1 or more, not {bins!r}")
+    specs.check_number("bins", bins, 1, whole=True)
     sample, parts = read(scores, methods), []
     for method in sample.methods:
         edges = _edges(sample.distance(method), bins)
@@ -129,6 +129,7 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     1         miss   10.0
     2  false alarm    8.0
     """
+    specs.check_number("n", n, 1, whole=True)
     table = read(scores, [method]).table
     far = table[table["label"] == 1].sort_values(method, ascending=False, kind="stable").head(n)
     near = table[table["label"] != 1].sort_values(method, kind="stable").head(n)

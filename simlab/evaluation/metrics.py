@@ -134,7 +134,7 @@ class Measure(NamedTuple):
     def parse(cls, name: str) -> "Measure":
         """Return the metric of a name such as "roc_auc" or "tpr@fpr=0.01"."""
         base, _, number = name.partition("=")
-        rate = float(number) if re.fullmatch(r"[0-9.]+(e-[0-9]+)?", number) else 0.0
+        rate = float(number) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", number) else 0.0
         if name in STATISTICS:
             return cls(name, STATISTICS[name])
         if base in CONDITIONS and 0 < rate < 1:

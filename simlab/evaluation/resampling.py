@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
+from simlab import specs
 from simlab.evaluation.sample import Sample
 
 MAX_BINS = 1000
@@ -70,6 +71,8 @@ class Resampler:
     @classmethod
     def draw(cls, sample: Sample, n_resamples: int, seed: int) -> "Resampler":
         """Return as many sources as there are, drawn with replacement, `n_resamples` times."""
+        specs.check_number("n_resamples", n_resamples, 0, whole=True)
+        specs.check_number("seed", seed, 0, whole=True)
         n, rng = sample.sources.max(initial=0) + 1, np.random.default_rng(seed)
         weights = np.empty((n, n_resamples), np.float32)
         for column in weights.T:

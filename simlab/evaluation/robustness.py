@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from simlab import perturb
+from simlab import perturb, specs
 from simlab.evaluation.metrics import Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import Sample, read
@@ -33,6 +33,7 @@ def break_points(
     Raises:
         ValueError: an unknown method or metric.
     """
+    specs.check_number("target", target, 0, 1)
     measure, sample, rows = Measure.parse(metric), read(scores, methods), []
     resampler, groups = (
         Resampler.draw(sample, n_resamples, seed),
@@ -97,7 +98,8 @@ def complementarity(
     Raises:
         ValueError: an unknown method or an FPR outside (0, 1).
     """
-    measure, sample = Measure.parse(f"tpr@fpr={fpr:g}"), read(scores, methods)
+    specs.check_number("fpr", fpr, 0, 1, within=True)
+    measure, sample = Measure.parse(f"tpr@fpr={fpr:.12g}"), read(scores, methods)
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     points = {m: next(estimates(resampler.plain(), m, [group], [measure])) for m in sample.methods}
     missed = {
@@ -187,6 +189,7 @@ def label_audit(
     2  copy unlike its reference      0.75
     3       non-copy like a copy      0.67
     """
+    specs.check_number("least", least, 0, 1)
     sample = read(scores, methods)
     strength = np.ones(len(sample.table))
     for method in sample.methods:

@@ -24,11 +24,7 @@ class Sample:
 
     @cached_property
     def weight(self) -> np.ndarray:
-        return (
-            self.table["weight"].to_numpy(float)
-            if "weight" in self.table
-            else np.ones(len(self.table))
-        )
+        return tables.weights(self.table).to_numpy()
 
     @property
     def share_of_copies(self) -> float:
@@ -58,8 +54,11 @@ class Sample:
 def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
     """Return the rows of a score table whose status is not "error" and that have every method's distance.
 
+    Everything in this package looks at scores through here. Rows of weight 0 do not count.
+
     Raises:
-        ValueError: a method has no column in `scores`, or a column that evaluation needs is missing.
+        ValueError: a method has no column in `scores`, a column that evaluation needs is missing, or what it holds is
+            not what a pair table may hold: labels 1 and 0, weights of 0 or more, a source in every row.
     """
     known = tables.method_columns(scores)
     methods = known if methods is None else list(methods)
@@ -67,13 +66,11 @@ def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
         raise ValueError(
             f"methods must be among {', '.join(known) or 'none (no distance column)'}; given {methods!r}"
         )
-    needed = ("label", "source_reference", "source_query")
-    if missing := [name for name in needed if name not in scores]:
-        raise ValueError(
-            f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}"
-        )
+    tables.check_columns(scores)
+    label = tables.labels(scores)
     good = scores[methods].notna().all(axis=1)
     if "status" in scores:
         good &= scores["status"] != "error"
-    counted = good & (scores["weight"] > 0) if "weight" in scores else good
-    return Sample(scores[counted], methods, int((~good).sum()))
+    counted = good & (tables.weights(scores) > 0)
+    table = scores[counted].assign(label=label[counted])
+    return Sample(table, methods, int((~good).sum()))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from simlab import specs
 from simlab.evaluation.metrics import CONDITIONS, sample_groups
 from simlab.evaluation.resampling import Counts, Masks, Resampler
 from simlab.evaluation.sample import Sample, read
@@ -51,8 +52,11 @@ def choose_threshold(
          target  threshold  tpr  fpr
     0  fpr<=0.1        6.0  1.0  0.0
     """
+    specs.check_number("n_splits", n_splits, 1, whole=True)
     sample = read(scores, [method])
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
+    if prevalence is not None:
+        specs.check_number("prevalence", prevalence, 0, 1, within=True)
     share = sample.share_of_copies if prevalence is None else prevalence
     target, allowed = _target(max_fpr, min_precision, share, group.smallest_fpr)
     data, drawn = (
@@ -95,7 +99,7 @@ def at_threshold(
     counts are not.
 
     Raises:
-        ValueError: an unknown method.
+        ValueError: an unknown method, or a threshold that is no finite number.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
     ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 10.0, 8.0]})
@@ -103,6 +107,7 @@ def at_threshold(
        tpr  fpr  found  missed  false_alarms  rejected
     0  0.5  1.0      1       1             1         0
     """
+    specs.check_number("threshold", threshold, -np.inf)
     sample = read(scores, [method])
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     record = {
@@ -139,6 +144,10 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
 
     Args:
         chosen: rows of :func:`choose_threshold`, of one method or several.
+        shares: each between 0 and 1.
+
+    Raises:
+        ValueError: a share that is not.
 
     >>> chosen = pd.DataFrame({"method": ["phash"], "tpr": 0.9, "fpr": 0.001, "threshold": 6.0, "note": ""})
     >>> chosen[["tpr_low", "tpr_high", "fpr_low", "fpr_high"]] = [0.8, 1.0, 0.0005, 0.002]
@@ -147,6 +156,8 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     0  0.010      0.901  0.802  0.953
     1  0.001      0.474  0.286  0.667
     """
+    for share in shares:
+        specs.check_number("shares", share, 0, 1, within=True)
     table = chosen.merge(pd.DataFrame({"share": shares}), how="cross")
     odds, seen = (1 - table["share"]) / table["share"], table["fpr"] > 0
     table["false_alarms"] = (table["fpr"] / table["tpr"] * odds).where(seen)
@@ -179,7 +190,13 @@ def collection_table(
 
     Args:
         chosen: rows of :func:`choose_threshold`, of one method or several.
+        n_pictures: sizes of collections, whole numbers of 1 or more.
+
+    Raises:
+        ValueError: a size that is none.
     """
+    for n in n_pictures:
+        specs.check_number("n_pictures", n, 1, whole=True)
     table = chosen.merge(pd.DataFrame({"n_pictures": n_pictures}), how="cross")
     table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2
     for name, rate in (("false_alarms", "fpr"), ("low", "fpr_low"), ("high", "fpr_high")):
@@ -193,20 +210,21 @@ def _target(
     max_fpr: float | None, min_precision: float | None, share: float, least: float
 ) -> tuple[str, Allowed]:
     """The target in words, and the function from counts to the distances that keep it."""
-    rate = min_precision if max_fpr is None else max_fpr
-    if (max_fpr is None) == (min_precision is None) or not (0 < rate < 1 and 0 <= share <= 1):
-        given = f"max_fpr={max_fpr!r}, min_precision={min_precision!r}, prevalence={share!r}"
+    if (max_fpr is None) == (min_precision is None):
         raise ValueError(
-            f"either max_fpr or min_precision must be given, and all be between 0 and 1; given {given}"
+            "either max_fpr or min_precision must be given;"
+            f" given max_fpr={max_fpr!r}, min_precision={min_precision!r}"
         )
     if min_precision is None:
-        return f"fpr<={rate:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, rate)
+        specs.check_number("max_fpr", max_fpr, 0, 1, within=True)
+        return f"fpr<={max_fpr:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, max_fpr)
+    specs.check_number("min_precision", min_precision, 0, 1, within=True)
 
     def precise(counts: Counts) -> np.ndarray:
         found, false = share * counts.tpr, (1 - share) * np.fmax(counts.fpr, least)
-        return found >= rate * (found + false) * (1 - 1e-9)
+        return found >= min_precision * (found + false) * (1 - 1e-9)
 
-    return f"precision>={rate:g} at prevalence {share:g}", precise
+    return f"precision>={min_precision:g} at prevalence {share:g}", precise
 
 
 def _last(allowed: np.ndarray) -> np.ndarray:

@@ -198,6 +198,7 @@ def apply(image: Any, spec: str, seed: int = 0) -> Picture:
     >>> apply(Image.new("RGB", (200, 100)), "crop(area=0.25)").size
     (100, 50)
     """
+    specs.check_number("seed", seed, -math.inf, whole=True)
     return parse(spec).apply(read_image(image), seed)
 
 

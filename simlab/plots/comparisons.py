@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from scipy.cluster import hierarchy
 
+from simlab import specs
 from simlab.plots import style
 from simlab.plots.summaries import draw_table, spelled
 
@@ -170,6 +171,7 @@ def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = 
     Args:
         evidence: nats by method, and whatever else is added to them.
     """
+    specs.check_number("probability", probability, 0, 1)
     ax, places = style.axes(ax, 5, 0.9 + 0.24 * len(evidence)), np.arange(len(evidence))
     ax.barh(
         places, evidence, color=[style.COLOURS[0] if nats >= 0 else style.GREY for nats in evidence]

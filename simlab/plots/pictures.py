@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from simlab import specs
 from simlab.plots import style
 
 Picture = Image.Image | np.ndarray
@@ -61,6 +62,7 @@ def _grid(
     extra: float,
 ) -> Axes:
     """Draw each cell's pictures side by side; a row is as high as its highest cell and `extra` inches of caption."""
+    specs.check_number("columns", columns, 1, whole=True)
     heights = [_height(*cell) for cell in cells]
     rows = [
         8 / columns * max(heights[at : at + columns]) + extra

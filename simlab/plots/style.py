@@ -15,7 +15,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from simlab import methods
+from simlab import methods, specs
 from simlab.paths import expanded
 
 INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"
@@ -269,6 +269,7 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
     Args:
         path: its suffix chooses the format: .png, .svg or .pdf.
     """
+    specs.check_number("dpi", dpi, 1)
     path = expanded(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
     _settle(ax.figure, dpi)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from simlab import perturb
+from simlab import perturb, specs
 from simlab.plots import style
 
 
@@ -22,6 +22,7 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
             :func:`simlab.evaluation.distance_histogram`.
         columns: panels in a row.
     """
+    specs.check_number("columns", columns, 1, whole=True)
     methods = histogram["method"].unique()
     ax = style.axes(ax, 8, 0.5 + 1.75 * -(-len(methods) // columns))
     n = histogram.groupby(["method", "label"])["count"].sum().groupby("label").max()
@@ -139,6 +140,7 @@ def plot_severity(
             marked below the curves.
         columns: panels in a row.
     """
+    specs.check_number("columns", columns, 1, whole=True)
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
     kinds = rows["kind"].unique()
     ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(kinds) // columns))

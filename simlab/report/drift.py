@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simlab import features, scoring
+from simlab import features, scoring, specs
 from simlab.datasets import as_table
 from simlab.methods import resolve
 from simlab.paths import expanded
@@ -41,6 +41,8 @@ def verify(
     Raises:
         ValueError: no study in the folder, a damaged one, or a method of it that is not registered here.
     """
+    specs.check_number("n_pairs", n_pairs, 1, whole=True)
+    specs.check_number("seed", seed, 0, whole=True)
     folder = expanded(folder)
     run = _run(folder / "run.json")
     scores = read_scores(folder / "scores.csv")
