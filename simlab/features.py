@@ -24,7 +24,7 @@ from simlab import methods as registry
 from simlab import perturb, specs
 from simlab.cache import Cache, key, opened, pack, unpack
 from simlab.datasets import as_table
-from simlab.images import ImageError, read_bytes, read_image
+from simlab.images import ImageError, is_tga, read_bytes, read_image
 from simlab.messages import progress_bar
 from simlab.methods import Feature, extract_all, versions
 from simlab.paths import expanded
@@ -91,7 +91,7 @@ class Store:
         """Return why a variant has no features; "" where it has."""
         if variant.path in self.errors:
             return self.errors[variant.path]
-        content = self.contents.get(variant.path, "")
+        content = self._content(variant.path) if variant.path in self.contents else ""
         made = (content, variant.perturbation, variant.seed)
         return self.failures.get(content) or self.failures.get(made, "")
 
@@ -99,8 +99,13 @@ class Store:
         """Return the cache key of a feature of a variant whose file was read."""
         complete = self._chain(variant.perturbation)[1]
         return key(
-            self.contents[variant.path], complete, str(variant.seed), feature.key, versions()
+            self._content(variant.path), complete, str(variant.seed), feature.key, versions()
         )
+
+    def _content(self, path: str) -> str:
+        """What a picture depends on: the bytes of its file, and whether its name makes it a TGA."""
+        content = self.contents[path]
+        return f"{content}.tga" if is_tga(path) else content
 
     def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
         """Extract those features that the cache does not have; why some cannot be made, :meth:`error` says."""
@@ -171,7 +176,7 @@ class Store:
     def _keep(
         self, path: str, results: list[tuple[Variant, dict[Feature, bytes], str]] | str
     ) -> dict[bytes, bytes]:
-        content = self.contents[path]
+        content = self._content(path)
         if isinstance(results, Unread):
             self.errors[path] = results
             return {}
@@ -342,7 +347,7 @@ def _extract_source(
     if hashlib.sha256(data).hexdigest() != content:
         return Unread("the file changed while it was being read")
     try:
-        image = read_image(data)
+        image = read_image(data, name=jobs[0].variant.path)
         digest = perturb.content_digest(image)
     except ImageError as error:
         return str(error)

@@ -7,6 +7,7 @@ Whatever the file, the answer is an upright RGB picture, made by Pillow alone fr
 import contextlib
 import errno
 import io
+import itertools
 import os
 import re
 import stat
@@ -15,12 +16,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from simlab.paths import expanded
 
-FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
-"""Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with."""
+FORMATS = [
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "AVIF",
+    "JPEG2000",
+    "PPM",
+    "ICO",
+    "PCX",
+    "QOI",
+]
+"""Formats that are decoded. MPO (two-picture JPEGs of cameras) is read as the JPEG it starts with.
+
+TGA has no mark by which to know it: a file is read as one only where its name ends so.
+"""
 
 SUFFIXES = frozenset(
     {
@@ -44,6 +61,10 @@ SUFFIXES = frozenset(
         ".pgm",
         ".pbm",
         ".pnm",
+        ".tga",
+        ".ico",
+        ".pcx",
+        ".qoi",
         ".heic",
         ".heif",
     }
@@ -53,10 +74,8 @@ SUFFIXES = frozenset(
 MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
 """Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
 
-_HUNGRY = (
-    "WEBP",
-    "JPEG2000",
-)  # their decoders take 20 bytes a pixel: two thirds of the limit are theirs
+_PIXEL_SHARES = {"WEBP": 2 / 3, "JPEG2000": 2 / 3, "QOI": 1 / 30}
+"""Share of the limit for decoders that take 20 bytes a pixel, or 4 µs, as Pillow's QOI does, written in Python."""
 
 MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
 """Largest file that is read. Both limits are raised by environment variables, which worker processes inherit."""
@@ -84,6 +103,23 @@ _TURNS = dict(
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
 
+_STRICT = (
+    "WEBP",
+    "AVIF",
+    "HEIF",
+    "QOI",
+)  # their decoders refuse data that end too early themselves
+
+_ARITHMETIC = frozenset(
+    (0xC9, 0xCA, 0xCB)
+)  # frames of JPEGs whose coder may leave out its last zeros
+
+_FILLER = bytes(range(1, 255, 4))  # data that no decoder takes for the absence of data
+
+_CUT = "damaged or truncated: its data end before the picture does"
+
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 
@@ -92,7 +128,11 @@ class ImageError(ValueError):
 
 
 def read_image(
-    source, *, background: tuple[int, int, int] = WHITE, max_pixels: int = MAX_PIXELS
+    source,
+    *,
+    background: tuple[int, int, int] = WHITE,
+    max_pixels: int = MAX_PIXELS,
+    name: str | os.PathLike = "",
 ) -> Image.Image:
     """Return a picture as upright RGB.
 
@@ -104,6 +144,7 @@ def read_image(
             uint8, uint16 (0 to 65535), bool, or floating point in 0 to 1.
         background: RGB, 0 to 255, shown where the picture is transparent.
         max_pixels: refused before decoding above this.
+        name: what the file of these bytes is called, by which alone a TGA is known; a path has its own.
 
     Raises:
         ImageError: the file is missing, not a regular file, truncated, too large or not a picture.
@@ -116,8 +157,13 @@ def read_image(
     if isinstance(source, np.ndarray):
         return to_rgb(_from_array(source), background=background)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), background, max_pixels)
-    return _decode(read_bytes(expanded(source)), background, max_pixels)
+        return _decode(bytes(source), background, max_pixels, is_tga(name))
+    return _decode(read_bytes(expanded(source)), background, max_pixels, is_tga(source))
+
+
+def is_tga(name: str | os.PathLike) -> bool:
+    """Return whether a file is read as TGA, by its name alone: another with its content may be none."""
+    return Path(name).suffix.lower() == ".tga"
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
@@ -192,9 +238,13 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
 
 
-def _decode(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+def _decode(
+    data: bytes, background: tuple[int, int, int], max_pixels: int, may_be_tga: bool
+) -> Image.Image:
     if not data:
         raise ImageError("empty file")
+    if may_be_tga:
+        return _open(data, [*FORMATS, "TGA"], background, max_pixels)
     if _is_heif(data):
         return _decode_heif(data, background, max_pixels)
     return _open(data, FORMATS, background, max_pixels)
@@ -204,11 +254,8 @@ def _open(
     data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int
 ) -> Image.Image:
     try:
-        with _own_limits(max_pixels), Image.open(io.BytesIO(data), formats=formats) as image:
-            check_pixels(image.size, max_pixels * 2 // 3 if image.format in _HUNGRY else max_pixels)
-            _check_form(image, data)
-            image.load()
-            return to_rgb(image, background=background)
+        with _own_limits(max_pixels):
+            return to_rgb(_load(data, formats, max_pixels), background=background)
     except UnidentifiedImageError as error:
         raise ImageError(
             f"not a picture, or damaged at its beginning; read are {', '.join(formats)}"
@@ -221,6 +268,61 @@ def _open(
         raise ImageError("not enough memory to decode it") from error
     except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
         raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
+
+
+def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
+    """A decoded picture, whose data do not end before its last pixel: most decoders pass that over in silence."""
+    image = Image.open(io.BytesIO(data), formats=formats)
+    check_pixels(image.size, int(max_pixels * _PIXEL_SHARES.get(image.format, 1)))
+    _check_form(image, data)
+    box = image.tile[0][1] if image.format == "GIF" else (0, 0, *image.size)
+    image.load()
+    if image.format in ("JPEG", "MPO"):
+        if _is_cut_jpeg(image, data):
+            raise ImageError(_CUT)
+        return image
+    places = _last_places(image, box)
+    values = [image.getpixel(place) for place in places]
+    if image.format in _STRICT or not _may_be_ground(values, image):
+        return image
+    form = image.format
+    del image  # two of them would need too much memory
+    again = _load_onto_ones(data, form)
+    if values != [again.getpixel(place) for place in places]:
+        raise ImageError(_CUT)
+    return again
+
+
+def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tuple[int, int]]:
+    """Where pixels are missing if any is."""
+    _, top, right, bottom = box
+    if image.format in ("PNG", "GIF"):  # where they are interlaced, every other row is last
+        places = {(right - 1, bottom - 1), (right - 1, max(top, bottom - 2))}
+    else:  # rows may go up, and TIFF be turned upright
+        places = set(itertools.product((0, image.width - 1), (0, image.height - 1)))
+    return [(x, y) for x, y in sorted(places) if x < image.width and y < image.height]
+
+
+def _may_be_ground(values: list, image: Image.Image) -> bool:
+    """Whether some value is what Pillow fills a picture with before it is decoded."""
+    ground = image.info.get("transparency") if image.format == "GIF" else 0
+    return any(value == ground or not np.any(value) for value in values)
+
+
+def _load_onto_ones(data: bytes, form: str) -> Image.Image:
+    """The picture decoded onto another ground than Pillow's, which shows where nothing is written."""
+    image = Image.open(io.BytesIO(data), formats=[form])
+    prepare = image.load_prepare
+
+    def prepare_with_ones() -> None:
+        prepare()
+        bands = len(image.getbands())
+        image.im.paste((255,) * bands if bands > 1 else 255, (0, 0, *image.im.size))
+
+    image.load_prepare = prepare_with_ones
+    image.load()
+    del image.load_prepare  # it holds the picture, which would stay in memory with it
+    return image
 
 
 def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
@@ -269,18 +371,77 @@ def _check_form(image: Image.Image, data: bytes) -> None:
     # OpenJPEG takes a file that stops between two tiles for a whole one
     if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
         raise ImageError("damaged or truncated: its end is missing")
-    if image.format == "JPEG" and _count_scans(data) > MAX_SCANS:
-        raise ImageError(
-            f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time"
-        )
+    if image.format in ("JPEG", "MPO"):
+        _check_scans(data)
+    if image.format == "ICO":
+        _check_icon(image, data)
 
 
-def _count_scans(data: bytes) -> int:
-    scans, at = 0, 2
-    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)) and found[0] != b"\xff\xd9":
-        scans += found[0] == b"\xff\xda"
+def _check_icon(image: Image.Image, data: bytes) -> None:
+    """The picture in an icon may be a PNG, of another size than the icon says."""
+    entry = image.ico.entry[image.ico.getentryindex(image.size)]
+    content = data[entry.offset : entry.offset + entry.size]
+    if content.startswith(b"\x89PNG"):
+        _open(content, ["PNG"], WHITE, MAX_PIXELS)
+
+
+def _check_scans(data: bytes) -> None:
+    scans = 0
+    for marker, _, _ in _segments(data):
+        scans += marker == 0xDA
+        if scans > MAX_SCANS:
+            raise ImageError(
+                f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time"
+            )
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each marker of a JPEG's first picture, its place, and the end of the segment that it opens."""
+    at = 2
+    while found := _MARKER.search(data, at):
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-    return scans
+        yield found[0][1], found.start(), at
+        if found[0] == b"\xff\xd9":
+            return
+
+
+def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
+    """Whether more data at the end of a scan would change the picture: libjpeg takes what is missing for grey."""
+    segments = [segment for segment in _segments(data) if segment[0] >= 0xC0]
+    markers = [marker for marker, _, _ in segments]
+    if _ARITHMETIC.intersection(markers):
+        return False
+    if markers.count(0xDA) == 1 and not _ends_in_grey(image):
+        return False
+    with Image.open(io.BytesIO(_lengthened(data, segments)), formats=["JPEG"]) as longer:
+        longer.load()
+        for top in range(0, image.height, _BAND):
+            band = (0, top, image.width, min(top + _BAND, image.height))
+            if ImageChops.difference(image.crop(band), longer.crop(band)).getbbox():
+                return True
+    return False
+
+
+def _ends_in_grey(image: Image.Image) -> bool:
+    """Whether the last pixel is of the middle grey that stands for missing data, apart from its colour."""
+    last = (image.width - 1, image.height - 1)
+    if image.mode == "CMYK":
+        return True
+    luma = image.crop((*last, *image.size)).convert("L").getpixel((0, 0))
+    return abs(luma - 128) <= 2
+
+
+def _lengthened(data: bytes, segments: list[tuple[int, int, int]]) -> bytes:
+    """A JPEG with more data at the end of each scan, which a decoder that has all its pixels skips."""
+    parts = []
+    done = 0
+    for (marker, _, start), (_, end, _) in itertools.pairwise(segments):
+        if marker == 0xDA:
+            scan = data[start:end].rstrip(b"\xff")
+            restart = 0xD0 + len(_RESTART.findall(scan)) % 8
+            parts += [data[done:start], scan, _FILLER, bytes((0xFF, restart)), _FILLER]
+            done = end
+    return b"".join([*parts, data[done:]])
 
 
 def _is_heif(data: bytes) -> bool:

@@ -255,9 +255,10 @@ class _Asked:
     """A query picture, whose features are made when they are asked for."""
 
     def __init__(self, image):
-        data = read_bytes(expanded(image)) if isinstance(image, str | os.PathLike) else image
+        name = image if isinstance(image, str | os.PathLike) else ""
+        data = read_bytes(expanded(image)) if name else image
         self.content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        self.image = read_image(data)
+        self.image = read_image(data, name=name)
         self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}
 
     def make(self, features: Iterable[Feature]) -> None:

@@ -150,6 +150,10 @@ def in_every_format():
         "plain.jp2": ("JPEG2000", {}),
         "tiles.jp2": ("JPEG2000", {"tile_size": (16, 16)}),
         "plain.ppm": ("PPM", {}),
+        "plain.ico": ("ICO", {"sizes": [(WIDTH, HEIGHT)]}),
+        "bitmap.ico": ("ICO", {"sizes": [(WIDTH, HEIGHT)], "bitmap_format": "bmp"}),
+        "plain.pcx": ("PCX", {}),
+        "plain.qoi": ("QOI", {}),
     }
     return {name: encoded(image, form, **options) for name, (form, options) in kinds.items()}
 
@@ -181,7 +185,7 @@ def truncated():
 def other_formats():
     """Pictures and documents that Pillow would read or hand to another program, and files that are none, named .jpg."""
     small = textured(1, 32, 32)
-    kinds = ("ICO", "TGA", "PCX", "SGI", "DDS", "EPS", "PDF", "SPIDER", "XBM", "MSP", "BLP")
+    kinds = ("TGA", "SGI", "DDS", "EPS", "PDF", "SPIDER", "XBM", "MSP", "BLP")
     modes = {"SPIDER": "F", "XBM": "1", "MSP": "1", "BLP": "P"}
     pictures = {kind: encoded(small.convert(modes.get(kind, "RGB")), kind) for kind in kinds}
     texts = {
@@ -260,18 +264,87 @@ def broken_others():
     }
 
 
-def doubtful_files():
-    """Files whole in form that hold less than they claim: no viewer can tell, so a picture may come of them."""
+def interlaced_png(image, *, passes=7):
+    """An interlaced PNG of an RGB picture, whose data end after some of the seven passes."""
+    pixels = np.asarray(image)
+    steps = (
+        (0, 8, 0, 8),
+        (0, 8, 4, 8),
+        (4, 8, 0, 4),
+        (0, 4, 2, 4),
+        (2, 4, 0, 2),
+        (0, 2, 1, 2),
+        (1, 2, 0, 1),
+    )
+    rows = []
+    for top, down, left, right in steps[:passes]:
+        rows += [b"\0" + row.tobytes() for row in pixels[top::down, left::right]]
+    whole = png(*image.size, data=zlib.compress(b"".join(rows)))
+    header = struct.pack(">IIBBBBB", *image.size, 8, 2, 0, 0, 1)
+    return whole[:8] + chunk(b"IHDR", header) + whole[33:]
+
+
+def taller(jpeg):
+    """A JPEG that claims twice the rows it has."""
+    frame = re.search(rb"\xff[\xc0\xc2]", jpeg).end() + 3
+    (height,) = struct.unpack(">H", jpeg[frame : frame + 2])
+    return jpeg[:frame] + struct.pack(">H", 2 * height) + jpeg[frame + 2 :]
+
+
+def jpegs(image):
+    """A picture as JPEGs that are decoded in different ways, by name."""
+    kinds = {
+        "baseline": {},
+        "restarts": {"restart_marker_rows": 1},
+        "progressive": {"progressive": True},
+        "progressive restarts": {"progressive": True, "restart_marker_blocks": 5},
+    }
+    modes = ("RGB", "L", "CMYK")
+    return {
+        f"{kind} {mode}": encoded(image.convert(mode), "JPEG", **options)
+        for kind, options in kinds.items()
+        for mode in modes
+    }
+
+
+def half_decoded():
+    """Files whole in form that hold less than they claim, which decoders pass over in silence."""
     rows = [bytes(3 * WIDTH)] * 10
     jpeg, gif = encoded(ramp(), "JPEG"), encoded(ramp(), "GIF")
-    frame, image = jpeg.index(b"\xff\xc0") + 5, gif.index(b",")
+    image = gif.index(struct.pack("<cHHHH", b",", 0, 0, WIDTH, HEIGHT))
+    tall = {f"{name}, taller.jpg": taller(data) for name, data in jpegs(ramp()).items()}
+    cut = {
+        f"{share:.0%} of {name}, with an end.jpg": data[: int(len(data) * share)] + b"\xff\xd9"
+        for name, data in jpegs(textured(3)).items()
+        for share in (0.6, 0.9)
+    }
+    return (
+        tall
+        | cut
+        | {
+            "ten rows.png": png(WIDTH, HEIGHT, rows=rows),
+            "no end.png": png(WIDTH, HEIGHT, rows=rows)[:-12],
+            "six of seven passes.png": interlaced_png(ramp(), passes=6),
+            "icon with ten rows.ico": icon(png(WIDTH, HEIGHT, rows=rows)),
+            "ends at once.gif": gif[: image + 10] + b"\x08\x03\x00\x03\x02\x00;",
+            "data blanked.jpg": jpeg[:700] + bytes(len(jpeg) - 702) + jpeg[-2:],
+        }
+    )
+
+
+def icon(content):
+    """An ICO of one picture, which is a PNG."""
+    entry = struct.pack("<BBBBHHII", WIDTH, HEIGHT, 0, 0, 1, 24, len(content), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + content
+
+
+def doubtful_files():
+    """Files of which no viewer can tell whether they are whole, so that a picture may come of them."""
+    gif = encoded(ramp(), "GIF")
+    image = gif.index(struct.pack("<cHHHH", b",", 0, 0, WIDTH, HEIGHT))
     return {
-        "ten rows.png": png(WIDTH, HEIGHT, rows=rows),
-        "claims more rows.jpg": jpeg[:frame] + struct.pack(">H", 4000) + jpeg[frame + 2 :],
-        "data blanked.jpg": jpeg[:700] + bytes(len(jpeg) - 702) + jpeg[-2:],
         "code size 99.gif": gif[: image + 10] + b"\x63" + gif[image + 11 :],
         "no end.gif": gif[:-1],
-        "no end.png": png(WIDTH, HEIGHT, rows=rows)[:-12],
     }
 
 
@@ -301,7 +374,8 @@ def bombs():
 def broken_files():
     """Every file that must be refused, by name: more than 200 of them."""
     pngs = {f"{name}.png": data for name, data in broken_pngs().items()}
-    return {**truncated(), **other_formats(), **pngs, **broken_others(), **bombs()}
+    formed = {**pngs, **broken_others(), **half_decoded()}
+    return {**truncated(), **other_formats(), **formed, **bombs()}
 
 
 def special_files(folder: Path):
