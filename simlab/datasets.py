@@ -5,14 +5,15 @@ picture shows: pictures of one source are copies of each other).
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
-from simlab.images import list_images
+from simlab.images import SUFFIXES, list_images
 from simlab.messages import progress_bar
 from simlab.paths import expanded
 from simlab.specs import check_number
@@ -84,8 +85,8 @@ def as_table(
     """Return a folder, list or table of pictures as a table; rows keep their order, other columns stay.
 
     Args:
-        images: a folder, a list of paths, or a table with a ``path`` column; where ``source`` is absent or
-            empty, a picture is its own source.
+        images: a folder, the path of one picture, a list of paths, or a table with a ``path`` column; where ``source``
+            is absent or empty, a picture is its own source.
         root: folder that the paths of a table are relative to; by default its ``attrs["root"]``, else the
             current folder. A folder is its own root; that of a list is the deepest folder holding all of it.
 
@@ -96,7 +97,7 @@ def as_table(
     ['1.png', 'b/2.png']
     """
     if isinstance(images, (str, os.PathLike)):
-        return from_folder(images)
+        return _from_path(os.fspath(images))
     table = images.copy() if isinstance(images, pd.DataFrame) else _from_paths(images)
     if "path" not in table:
         raise ValueError(
@@ -104,6 +105,7 @@ def as_table(
         )
     if table.empty:
         raise ValueError("no images: the list or table is empty")
+    table["path"] = [path_text(path) for path in table["path"]]
     twice = table["path"][table["path"].duplicated()]
     if not twice.empty:
         raise ValueError(
@@ -116,8 +118,22 @@ def as_table(
     return table
 
 
-def sample_sources(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
-    """Return the rows of `n` sources (of all, where there are fewer), in the order of the table.
+def path_text(path: str | os.PathLike) -> str:
+    """Return a path as text; one of a Path has slashes.
+
+    Raises:
+        ValueError: it is something else, or empty.
+    """
+    if isinstance(path, os.PathLike):
+        return Path(path).as_posix()
+    if isinstance(path, str) and path:
+        return path
+    given = "empty" if isinstance(path, str) else f"of type {type(path).__name__}"
+    raise ValueError(f"the path of a picture must be a text or a Path, not {given}")
+
+
+def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
+    """Return the rows of `n` sources (of all, where there are fewer) of a folder, list or table, in their order.
 
     Sources are ranked by a SHA-256 of (seed, name), so that the choice depends neither on the order of the
     files nor on the process, and a new source changes at most one choice.
@@ -126,7 +142,9 @@ def sample_sources(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFram
     2
     """
     check_number("n", n, 1, whole=True)
-    return table[table["source"].isin(rank_by_hash(table["source"].unique(), seed)[:n])]
+    table = as_table(images)
+    chosen = rank_by_hash(table["source"].unique(), seed)[:n]
+    return table[table["source"].isin(chosen)]
 
 
 def fetch(
@@ -171,8 +189,20 @@ def fetch(
     return as_table(registry[["path", "sha256"]], root=target)
 
 
+def _from_path(path: str) -> pd.DataFrame:
+    # os.path, as pathlib raises where a name is too long
+    if path and not os.path.isfile(expanded(path)):
+        return from_folder(path)
+    if Path(path).suffix.lower() in SUFFIXES:
+        return as_table([path])
+    raise ValueError(f"images must be a folder or a picture; {path!r} is neither")
+
+
 def _from_paths(paths: Iterable) -> pd.DataFrame:
-    absolute = [os.path.abspath(expanded(path)) for path in paths]
+    if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping | Image.Image):
+        allowed = "a folder, a path, a list of paths or a table with a column path"
+        raise ValueError(f"images must be {allowed}, not of type {type(paths).__name__}")
+    absolute = [os.path.abspath(expanded(path_text(path))) for path in paths]
     if not absolute:
         return pd.DataFrame({"path": []})
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])

@@ -193,14 +193,16 @@ def pdq(image, *, min_quality: Annotated[int, between(0, 100)] = 1) -> np.ndarra
 
 
 def hamming(a: np.ndarray, b: np.ndarray) -> int:
-    """Return in how many bits two hashes differ: 0 to their length.
+    """Return in how many bits two hashes differ: 0 to their length. They are bool arrays or imagehash's own objects.
 
     Raises:
-        ValueError: the hashes have different lengths.
+        ValueError: the hashes have different lengths, or are something else.
 
     >>> hamming(np.array([True, False, True]), np.array([True, True, False]))
     2
     """
+    a = _bits(a)
+    b = _bits(b)
     if a.shape != b.shape:
         raise ValueError(f"hashes of {a.size} and {b.size} bits cannot be compared")
     return int(np.count_nonzero(a != b))
@@ -262,6 +264,7 @@ def to_imagehash(bits: np.ndarray) -> imagehash.ImageHash:
     Raises:
         ValueError: the number of bits is not a square.
     """
+    bits = _bits(bits)
     side = round(bits.size**0.5)
     if side * side != bits.size:
         raise ValueError(f"{bits.size} bits are not a square hash")
@@ -269,8 +272,20 @@ def to_imagehash(bits: np.ndarray) -> imagehash.ImageHash:
 
 
 def from_imagehash(value: imagehash.ImageHash) -> np.ndarray:
-    """Return the flat bits of an imagehash object."""
-    return np.asarray(value.hash, dtype=bool).ravel()
+    """Return the flat bits of an imagehash object; bits come back as they are."""
+    return _bits(value)
+
+
+def _bits(value: np.ndarray | imagehash.ImageHash) -> np.ndarray:
+    if isinstance(value, imagehash.ImageHash):
+        value = np.ravel(value.hash)
+    bits = np.asarray(value)
+    if bits.dtype != bool:
+        given = type(value).__name__
+        raise ValueError(
+            f"a hash is an array of bool or an imagehash object, not {given} of {bits.dtype}"
+        )
+    return bits
 
 
 def pdq_version() -> str:

@@ -140,24 +140,28 @@ def read_image(
     palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the first frame of an animation taken.
 
     Args:
-        source: a path, the bytes of a file, a PIL image, or an array: (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA;
-            uint8, uint16 (0 to 65535), bool, or floating point in 0 to 1.
+        source: a path, the bytes of a file, a PIL image, or an array (whatever has ``__array__``): (h, w) or (h, w, 1)
+            grey, (h, w, 3) RGB or (h, w, 4) RGBA; uint8, uint16 (0 to 65535), bool, or floating point in 0 to 1.
         background: RGB, 0 to 255, shown where the picture is transparent.
         max_pixels: refused before decoding above this.
         name: what the file of these bytes is called, by which alone a TGA is known; a path has its own.
 
     Raises:
-        ImageError: the file is missing, not a regular file, truncated, too large or not a picture.
+        ImageError: the file is missing, not a regular file, truncated, too large or not a picture; or `source` is
+            something else.
 
     >>> read_image(np.zeros((2, 3), dtype=bool)).size
     (3, 2)
     """
     if isinstance(source, Image.Image):
         return to_rgb(source, background=background)
-    if isinstance(source, np.ndarray):
-        return to_rgb(_from_array(source), background=background)
+    if hasattr(source, "__array__"):
+        return to_rgb(_from_array(np.asarray(source)), background=background)
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(bytes(source), background, max_pixels, is_tga(name))
+    if not isinstance(source, str | os.PathLike):
+        allowed = "a path, bytes, a PIL image or an array"
+        raise ImageError(f"a picture is {allowed}, not of type {type(source).__name__}")
     return _decode(read_bytes(expanded(source)), background, max_pixels, is_tga(source))
 
 
@@ -467,11 +471,10 @@ def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
-    if (
-        array.ndim not in (2, 3)
-        or (array.ndim == 3 and array.shape[2] not in (3, 4))
-        or 0 in array.shape
-    ):
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    has_channels = array.ndim == 3 and array.shape[2] in (3, 4)
+    if not (array.ndim == 2 or has_channels) or 0 in array.shape:
         raise ImageError(f"an array picture is (h, w), (h, w, 3) or (h, w, 4), not {array.shape}")
     if array.dtype == np.uint8:
         return Image.fromarray(np.ascontiguousarray(array))

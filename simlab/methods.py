@@ -245,12 +245,8 @@ def resolve(methods: str | Iterable[str] | None = None) -> list[Method]:
     Raises:
         ValueError: none is named, or one is unknown.
     """
-    if methods is None:
-        methods = DEFAULT
-    texts = specs.split(methods) if isinstance(methods, str) else list(methods)
+    texts = specs.names(DEFAULT if methods is None else methods, "methods")
     found = {method.name: method for method in map(get, texts)}
-    if not found:
-        raise ValueError(f"no method is named; allowed: {', '.join(REGISTRY)}")
     return list(found.values())
 
 

@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 from simlab import alignment, hashes, specs
 from simlab import methods as registry
 from simlab.cache import Cache, key, opened, pack, unpack
-from simlab.datasets import as_table
+from simlab.datasets import as_table, path_text
 from simlab.ensemble import Ensemble
 from simlab.features import PIXELS, Store, Variant
 from simlab.images import ImageError, read_bytes, read_image
@@ -78,7 +78,8 @@ def find_copies(
     Args:
         images: a folder, a list of paths, or a table with a ``path`` column.
         recipe: a fitted ensemble or the path of one; None for the one that ships with the package.
-        queries: one file or more that are looked for among the images, instead of the images among each other. Each is
+        queries: one file, a folder, a list or a table of files that are looked for among the images, instead of the
+            images among each other. Each is
             compared with the 20 candidates that are best by each hash and by each kind of keypoint.
         threshold: largest distance of a copy.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
@@ -101,11 +102,7 @@ def find_copies(
         _share(prior, "prior")
     table = as_table(images)
     if queries is not None:
-        each = [queries] if isinstance(queries, str | os.PathLike) else queries
-        absolute = [os.path.abspath(expanded(path)) for path in each]
-        files = list(dict.fromkeys(absolute))
-        if not files:
-            raise ValueError("queries must name one picture or more; there is none")
+        files = _query_files(queries)
         gallery = Gallery(table, recipe, cache=cache, n_jobs=n_jobs, progress=progress)
         return _find_queries(gallery, files, threshold, prior)
     with opened(cache) as kept:
@@ -255,9 +252,11 @@ class _Asked:
     """A query picture, whose features are made when they are asked for."""
 
     def __init__(self, image):
-        name = image if isinstance(image, str | os.PathLike) else ""
-        data = read_bytes(expanded(image)) if name else image
-        self.content = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
+        is_path = isinstance(image, str | os.PathLike)
+        name = image if is_path else ""
+        data = read_bytes(expanded(image)) if is_path else image
+        is_file = isinstance(data, bytes | bytearray | memoryview)
+        self.content = hashlib.sha256(data).hexdigest() if is_file else ""
         self.image = read_image(data, name=name)
         self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}
 
@@ -269,6 +268,20 @@ class _Asked:
     def __getitem__(self, feature: Feature) -> bytes:
         self.make([feature])
         return self._values[feature.key]
+
+
+def _query_files(queries: Any) -> list[str]:
+    """The files that are looked for, each once."""
+    if isinstance(queries, str | os.PathLike) and not os.path.isdir(expanded(queries)):
+        queries = [queries]
+    if isinstance(queries, list | tuple):
+        files = [os.path.abspath(expanded(path_text(query))) for query in queries]
+    else:
+        table = as_table(queries)
+        files = [os.path.abspath(os.path.join(table.attrs["root"], path)) for path in table["path"]]
+    if not files:
+        raise ValueError("queries must name one picture or more; there is none")
+    return list(dict.fromkeys(files))
 
 
 def _find_queries(

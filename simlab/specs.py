@@ -15,7 +15,7 @@ import numbers
 import re
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -246,6 +246,51 @@ def split(text: str) -> list[str]:
             start = token.end()
         depth += (token[0] in "([") - (token[0] in ")]")
     return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+
+
+def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> list[str]:
+    """Return the names in a text with commas, in one name or in a list of such, in order, without repeats.
+
+    Args:
+        what: the argument's name, for messages.
+        known: names that are taken as they stand, whatever commas are in them.
+
+    Raises:
+        ValueError: none is named, or it is something else.
+
+    >>> names("phash, dhash", "methods") == names(("phash", "dhash"), "methods") == ["phash", "dhash"]
+    True
+    """
+    entries = [value] if isinstance(value, str) else value
+    if not isinstance(entries, Iterable) or isinstance(entries, bytes | Mapping):
+        raise ValueError(f"{what} must be a text such as 'a, b' or a list, {_given(value)}")
+    found = []
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise ValueError(f"{what} must be named by text, {_given(entry)}")
+        found += [entry] if entry in known else split(entry)
+    if not found:
+        raise ValueError(f"{what} must name one or more; there is none")
+    return list(dict.fromkeys(found))
+
+
+def one_name(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> str:
+    """Return the one name that is given, by itself or in a list.
+
+    Raises:
+        ValueError: none is given, several are, or it is something else.
+    """
+    found = names(value, what, known)
+    if len(found) > 1:
+        raise ValueError(f"{what} must name one, not {len(found)}: {', '.join(found)}")
+    return found[0]
+
+
+def _given(value: Any) -> str:
+    """What was given, in words short enough for a message: a large object by its type."""
+    if value is None or isinstance(value, str | numbers.Real):
+        return f"not {value!r}"
+    return f"not of type {type(value).__name__}"
 
 
 @functools.cache

@@ -57,7 +57,7 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         ValueError: a required column is missing, a path is no text, a label is neither 0 nor 1, a weight is negative or
             not finite, a seed is not a whole number, or some rows have no source.
     """
-    pairs = pairs.copy()
+    pairs = check_table(pairs, "pairs").copy()
     missing = [name for name in ("reference", "query", "label") if name not in pairs]
     if missing:
         raise ValueError(
@@ -119,6 +119,19 @@ def check_columns(table: pd.DataFrame) -> None:
             f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}"
         )
     _has_sources(table)
+
+
+def check_table(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the table itself.
+
+    Raises:
+        ValueError: it is something else; `what` is the argument's name.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(
+            f"{what} must be a table (pandas DataFrame), not of type {type(table).__name__}"
+        )
+    return table
 
 
 def method_columns(scores: pd.DataFrame) -> list[str]:

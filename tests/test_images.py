@@ -371,7 +371,7 @@ def test_an_array_that_is_a_slice_is_read_and_left_alone():
     [
         (np.zeros((0, 5), np.uint8), r"not \(0, 5\)"),
         (np.zeros(5, np.uint8), r"\(h, w\)"),
-        (np.zeros((5, 5, 1), np.uint8), r"not \(5, 5, 1\)"),
+        (np.zeros((5, 5, 2), np.uint8), r"not \(5, 5, 2\)"),
         (np.zeros((5, 5, 2), np.uint8), r"not \(5, 5, 2\)"),
         (np.zeros((2, 5, 5, 3), np.uint8), r"\(h, w\)"),
         (np.zeros((5, 5), np.int64), "not int64"),

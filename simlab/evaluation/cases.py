@@ -1,17 +1,17 @@
 """The pairs behind a number: which method calls which pair right, and what came nearer than the right picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from simlab import specs
 from simlab.evaluation.metrics import Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
-from simlab.evaluation.sample import read
+from simlab.evaluation.sample import read, read_one
 
 
 def judge(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, fpr: float = 0.01
+    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, fpr: float = 0.01
 ) -> pd.DataFrame:
     """Return which pairs each method calls as they are labelled, all methods at the same FPR: bool, one column each.
 
@@ -66,7 +66,8 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     1      0       2.0
     2      0       2.0
     """
-    table = read(scores, [method]).table
+    sample, method = read_one(scores, method)
+    table = sample.table
     if not table.index.is_unique:
         raise ValueError(
             "the index of scores must name each row once; scores.reset_index(drop=True) does"

@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,8 @@ from scipy import stats
 from simlab import specs
 from simlab.evaluation.metrics import Group, Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
-from simlab.evaluation.sample import read
+from simlab.evaluation.sample import read, read_one
+from simlab.tables import check_table
 
 Record = dict[str, object]
 
@@ -64,6 +65,9 @@ def compare(
     >>> compare(scores, "x", "y").attrs["verdict"]
     'x finds 0.82 [0.69, 0.95] more than y at FPR 0.01'
     """
+    columns = list(check_table(scores, "scores"))
+    a = specs.one_name(a, "a", columns)
+    b = specs.one_name(b, "b", columns)
     resampler, groups, found = _measured(scores, [a, b], metric, by, n_resamples, seed)
     table = pd.DataFrame(
         [_difference(resampler, group, *pair) for group, *pair in zip(groups, found[a], found[b])]
@@ -83,7 +87,7 @@ def compare(
 
 def rank(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     n_resamples: int = 1000,
@@ -127,7 +131,9 @@ def rank(
 
 
 def compare_designs(
-    designs: Mapping[str, pd.DataFrame], methods: Sequence[str] | None = None, **options: object
+    designs: Mapping[str, pd.DataFrame],
+    methods: str | Iterable[str] | None = None,
+    **options: object,
 ) -> pd.DataFrame:
     """Return the ranking of the methods under each design of negatives, one score table per design.
 
@@ -175,7 +181,7 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
     [2.0, 12.0]
     """
     specs.check_number("n", n, 1, whole=True)
-    sample = read(scores, [method])
+    sample, method = read_one(scores, method)
     # by place, not by index: a table that was put together names rows twice
     others = np.flatnonzero(~sample.label)
     order = np.argsort(sample.distance(method)[others], kind="stable")
@@ -186,7 +192,7 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
 
 def _measured(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None,
+    methods: str | Iterable[str] | None,
     metric: str,
     by: str | None,
     n_resamples: int,

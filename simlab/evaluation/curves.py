@@ -1,6 +1,6 @@
 """ROC and precision–recall curves with bands, histograms of distances, and the pairs that are hardest to call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,12 @@ import pandas as pd
 from simlab import specs
 from simlab.evaluation.metrics import sample_groups
 from simlab.evaluation.resampling import Counts, Resampler
-from simlab.evaluation.sample import read
+from simlab.evaluation.sample import read, read_one
 
 
 def roc_curve(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
@@ -41,7 +41,7 @@ def roc_curve(
 
 def pr_curve(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
@@ -72,7 +72,7 @@ def pr_curve(
 
 
 def distance_histogram(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, bins: int = 40
+    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, bins: int = 40
 ) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
 
@@ -130,7 +130,8 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     2  false alarm    8.0
     """
     specs.check_number("n", n, 1, whole=True)
-    table = read(scores, [method]).table
+    sample, method = read_one(scores, method)
+    table = sample.table
     far = table[table["label"] == 1].sort_values(method, ascending=False, kind="stable").head(n)
     near = table[table["label"] != 1].sort_values(method, kind="stable").head(n)
     found = pd.concat([far, near])
@@ -140,7 +141,7 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
 
 def _curves(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None,
+    methods: str | Iterable[str] | None,
     x: str,
     y: str,
     replicates: Callable[[Counts], np.ndarray],

@@ -1,7 +1,7 @@
 """One number per method and group, with its interval: ROC AUC, average precision, TPR at a stated FPR, …"""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from simlab import perturb
+from simlab import perturb, specs
 from simlab.evaluation.resampling import Counts, Masks, Resampler
 from simlab.evaluation.sample import Sample, read
 
@@ -35,11 +35,11 @@ COLUMNS = (
 
 def evaluate(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     by: str | None = None,
     negatives: str = "all",
-    metrics: Sequence[str] = METRICS,
+    metrics: str | Iterable[str] = METRICS,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -51,6 +51,7 @@ def evaluate(
     resample differs. With ``by="perturbation"``, columns kind and severity follow.
 
     Args:
+        methods, metrics: a text with commas, one name or a list of names; None for all methods with a column.
         by: also one group per value of this column among the copies; "kind" is the kind of the perturbation.
         negatives: "all": every group is set against all negatives, with one threshold;
             "same": against those that have the group's value in the column `by`.
@@ -69,7 +70,8 @@ def evaluate(
     0       roc_auc    0.5      Wilson bound from 2 sources
     1  tpr@fpr=0.01    NaN  not measurable with 1 negatives
     """
-    measures, sample = [Measure.parse(name) for name in metrics], read(scores, methods)
+    measures = [Measure.parse(name) for name in specs.names(metrics, "metrics")]
+    sample = read(scores, methods)
     groups, resampler = (
         sample_groups(sample, by, negatives),
         Resampler.draw(sample, n_resamples, seed),
@@ -81,9 +83,9 @@ def evaluate(
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(negatives=negatives)
     if by == "perturbation":
-        specs = table["group"].where(table["group"] != "all", "")
-        table["kind"] = specs.map(perturb.kind).where(table["group"] != "all", "all")
-        table["severity"] = specs.map(perturb.severity).astype(float).where(table["group"] != "all")
+        used = table["group"].where(table["group"] != "all", "")
+        table["kind"] = used.map(perturb.kind).where(table["group"] != "all", "all")
+        table["severity"] = used.map(perturb.severity).astype(float).where(table["group"] != "all")
     table.attrs["n_errors"] = sample.n_errors
     return table
 
@@ -133,6 +135,7 @@ class Measure(NamedTuple):
     @classmethod
     def parse(cls, name: str) -> "Measure":
         """Return the metric of a name such as "roc_auc" or "tpr@fpr=0.01"."""
+        name = specs.one_name(name, "metric")
         base, _, number = name.partition("=")
         rate = float(number) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", number) else 0.0
         if name in STATISTICS:
@@ -302,7 +305,7 @@ def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray
 
 def _values(table: pd.DataFrame, by: str) -> pd.Series:
     column = "perturbation" if by == "kind" else by
-    if column not in table:
+    if not isinstance(by, str) or column not in table:
         raise ValueError(
             f"by must be 'kind' or a column of the scores ({', '.join(map(str, table))}), not {by!r}"
         )

@@ -1,7 +1,7 @@
 """Where methods break and how they complete each other: break points, complementarity, label audit, queries."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ BREAK_POINTS = ["method", "kind", "break_point", "low", "high", "strongest", "n_
 
 def break_points(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     target: float = 0.95,
@@ -84,7 +84,7 @@ def _crossing(x: np.ndarray, y: np.ndarray, target: float) -> np.ndarray:
 
 def complementarity(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     fpr: float = 0.01,
     n_resamples: int = 1000,
@@ -123,7 +123,7 @@ def complementarity(
 
 def query_average_precision(
     scores: pd.DataFrame,
-    methods: Sequence[str] | None = None,
+    methods: str | Iterable[str] | None = None,
     *,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -170,7 +170,7 @@ def _each_average_precision(sample: Sample, method: str, query: np.ndarray) -> n
 
 
 def label_audit(
-    scores: pd.DataFrame, methods: Sequence[str] | None = None, *, least: float = 0.9
+    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, least: float = 0.9
 ) -> pd.DataFrame:
     """Return the score rows whose label every method contradicts, strongest first: wrong labels, hidden duplicates.
 

@@ -1,13 +1,13 @@
 """The usable rows of a score table as arrays, which everything else in this package computes with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from simlab import tables
+from simlab import specs, tables
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,23 @@ class Sample:
         )
 
 
-def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
+def read(scores: pd.DataFrame, methods: str | Iterable[str] | None = None) -> Sample:
     """Return the rows of a score table whose status is not "error" and that have every method's distance.
 
     Everything in this package looks at scores through here. Rows of weight 0 do not count.
+
+    Args:
+        methods: a text with commas, one name or a list of names; None for all that have a column.
 
     Raises:
         ValueError: a method has no column in `scores`, a column that evaluation needs is missing, or what it holds is
             not what a pair table may hold: labels 1 and 0, weights of 0 or more, a source in every row.
     """
-    known = tables.method_columns(scores)
-    methods = known if methods is None else list(methods)
+    known = tables.method_columns(tables.check_table(scores, "scores"))
+    methods = known if methods is None else specs.names(methods, "methods", known)
     if not methods or not set(methods) <= set(known):
-        raise ValueError(
-            f"methods must be among {', '.join(known) or 'none (no distance column)'}; given {methods!r}"
-        )
+        allowed = ", ".join(known) or "none (no distance column)"
+        raise ValueError(f"methods must be among {allowed}; given {methods!r}")
     tables.check_columns(scores)
     label = tables.labels(scores)
     good = scores[methods].notna().all(axis=1)
@@ -74,3 +76,14 @@ def read(scores: pd.DataFrame, methods: Sequence[str] | None = None) -> Sample:
     counted = good & (tables.weights(scores) > 0)
     table = scores[counted].assign(label=label[counted])
     return Sample(table, methods, int((~good).sum()))
+
+
+def read_one(scores: pd.DataFrame, method: str | Iterable[str]) -> tuple[Sample, str]:
+    """Return the rows that have a distance by one method, and its name, which may stand in a list.
+
+    Raises:
+        ValueError: as :func:`read`, or several methods are named.
+    """
+    columns = list(tables.check_table(scores, "scores"))
+    name = specs.one_name(method, "method", columns)
+    return read(scores, [name]), name

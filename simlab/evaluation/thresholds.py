@@ -1,6 +1,6 @@
 """Thresholds in native units, chosen on some sources and reported on others, and what they mean in a search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from simlab import specs
 from simlab.evaluation.metrics import CONDITIONS, sample_groups
 from simlab.evaluation.resampling import Counts, Masks, Resampler
-from simlab.evaluation.sample import Sample, read
+from simlab.evaluation.sample import Sample, read, read_one
 
 Allowed = Callable[[Counts], np.ndarray]
 
@@ -19,7 +19,7 @@ N_PICTURES = (1_000, 10_000, 100_000, 1_000_000)
 
 def choose_threshold(
     scores: pd.DataFrame,
-    method: str,
+    method: str | Iterable[str] | None,
     *,
     max_fpr: float | None = None,
     min_precision: float | None = None,
@@ -30,13 +30,14 @@ def choose_threshold(
 ) -> pd.DataFrame:
     """Return the largest threshold that keeps a wanted FPR or precision, and what it does on sources it has not seen.
 
-    One row: method, target, threshold (native units, from all pairs), low, high (its 95 % interval), tpr, tpr_low,
-    tpr_high, fpr, fpr_low, fpr_high, n_positive, n_negative, n_sources, note. TPR and FPR are held out: chosen on half
-    the sources, read on the pairs within the other half, averaged over `n_splits` splits both ways. Half the sources
-    choose worse than all, so their intervals reach from the held-out values to those of all pairs. Where the target
-    cannot be reached or measured, the threshold is NaN and `note` says why.
+    One row per method: method, target, threshold (native units, from all pairs), low, high (its 95 % interval), tpr,
+    tpr_low, tpr_high, fpr, fpr_low, fpr_high, n_positive, n_negative, n_sources, note. TPR and FPR are held out:
+    chosen on half the sources, read on the pairs within the other half, averaged over `n_splits` splits both ways. Half
+    the sources choose worse than all, so their intervals reach from the held-out values to those of all pairs. Where
+    the target cannot be reached or measured, the threshold is NaN and `note` says why.
 
     Args:
+        method: one name, or several as a text with commas or a list; None for all.
         max_fpr: highest FPR allowed; either this or `min_precision`.
         min_precision: lowest precision allowed, where one pair in 1 / `prevalence` is a copy. An FPR too small to be
             measured counts as the smallest that can be.
@@ -53,7 +54,25 @@ def choose_threshold(
     0  fpr<=0.1        6.0  1.0  0.0
     """
     specs.check_number("n_splits", n_splits, 1, whole=True)
-    sample = read(scores, [method])
+    sample = read(scores, method)
+    options = {"n_splits": n_splits, "n_resamples": n_resamples, "seed": seed}
+    targets = {"max_fpr": max_fpr, "min_precision": min_precision, "prevalence": prevalence}
+    rows = [_chosen(sample, name, **targets, **options) for name in sample.methods]
+    return pd.DataFrame(rows)
+
+
+def _chosen(
+    sample: Sample,
+    method: str,
+    *,
+    max_fpr: float | None,
+    min_precision: float | None,
+    prevalence: float | None,
+    n_splits: int,
+    n_resamples: int,
+    seed: int,
+) -> dict[str, object]:
+    """The row of one method."""
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     if prevalence is not None:
         specs.check_number("prevalence", prevalence, 0, 1, within=True)
@@ -86,7 +105,7 @@ def choose_threshold(
             both = np.array([value, getattr(data, name)[at, 0]])
             low, high, _ = resampler.interval(both, np.tile(replicates, (2, 1)), rows, n)
             record |= {name: value, f"{name}_low": low.min(), f"{name}_high": high.max()}
-    return pd.DataFrame([record])
+    return record
 
 
 def at_threshold(
@@ -108,7 +127,7 @@ def at_threshold(
     0  0.5  1.0      1       1             1         0
     """
     specs.check_number("threshold", threshold, -np.inf)
-    sample = read(scores, [method])
+    sample, method = read_one(scores, method)
     (group,), resampler = sample_groups(sample), Resampler.draw(sample, n_resamples, seed)
     record = {
         "method": method,

@@ -4,7 +4,7 @@ A spec such as ``"crop(area=0.5)+recompress(quality=30)"`` names one or a chain 
 holds all kinds, each a function ``(image, rng, *, …)`` with a docstring; :func:`register` adds your own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from simlab import specs
 from simlab.perturb import geometry, pasting, photometric  # noqa: F401  they register their kinds
@@ -118,7 +118,11 @@ def resolve(perturbations: str | Iterable[str]) -> list[str]:
     >>> resolve(["mirror", "crop(area=0.5), crop"])
     ['mirror', 'crop']
     """
-    entries = [perturbations] if isinstance(perturbations, str) else list(perturbations)
+    entries = [perturbations] if isinstance(perturbations, str) else perturbations
+    if not isinstance(entries, Iterable) or isinstance(entries, bytes | Mapping):
+        given = type(perturbations).__name__
+        raise ValueError(f"perturbations must be a text or a list of texts, not of type {given}")
+    entries = list(entries)
     if not all(isinstance(entry, str) for entry in entries):
         raise ValueError(f"perturbations are texts such as 'crop(area=0.5)', not {entries!r}")
     parts = [part for entry in entries for part in (specs.split(entry) or [""])]

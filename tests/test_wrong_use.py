@@ -1,0 +1,210 @@
+"""Uses that people try: every form that is promised works alike, every wrong one ends in one line of simlab's own."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import simlab as sl
+
+FAST = {"n_resamples": 10}
+
+
+class Tensor:
+    """What other libraries' pictures have in common."""
+
+    def __init__(self, pixels):
+        self.pixels = pixels
+
+    def __array__(self, dtype=None, copy=None):
+        return self.pixels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four pictures with the names that a camera gives."""
+    folder = tmp_path_factory.mktemp("camera")
+    sample = sl.datasets.load_sample()
+    for number, path in enumerate(sample["path"][:4]):
+        picture = sl.read_image(f"{sample.attrs['root']}/{path}")
+        picture.thumbnail((96, 96))
+        picture.save(folder / f"DSC_{number:04d}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(folder):
+    return folder / "DSC_0000.jpg"
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """20 copies and 60 other pairs of 20 sources, with two distances."""
+    number = np.arange(80)
+    copies = number < 20
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"reference": "a.png", "query": "b.png", "label": copies.astype(int)})
+    table["source_reference"] = number % 20
+    table["source_query"] = np.where(copies, number % 20, (number * 7 + 1) % 20)
+    table["perturbation"] = ""
+    table["no_evidence"] = ""
+    for name in ("phash", "dhash"):
+        table[name] = np.where(copies, 6.0, 25.0) + rng.integers(0, 12, len(table))
+    return table
+
+
+NAMES = {
+    "a text": "phash, dhash",
+    "a list": ["phash", "dhash"],
+    "a tuple": ("phash", "dhash"),
+    "an array": np.array(["phash", "dhash"]),
+    "a column": pd.Series(["phash", "dhash"]),
+    "texts in a list": ["phash, dhash", "phash"],
+    "a generator": ("phash", "dhash"),
+}
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_methods_are_named_in_the_same_way_everywhere(form, scores, first):
+    names = NAMES[form]
+    expected = ["phash", "dhash"]
+    assert list(sl.evaluate(scores, names, **FAST)["method"].unique()) == expected
+    assert sorted(sl.evaluation.rank(scores, names, **FAST)["method"]) == sorted(expected)
+    assert list(sl.choose_threshold(scores, names, max_fpr=0.1, **FAST)["method"]) == expected
+    assert list(sl.evaluation.roc_curve(scores, names)["method"].unique()) == expected
+    assert [method.name for method in sl.methods.resolve(names)] == expected
+    assert list(sl.distances(first, first, names))[:2] == expected
+
+
+def test_metrics_are_named_in_the_same_way_everywhere(scores):
+    for metrics in ("roc_auc, average_precision", ["roc_auc", "average_precision"]):
+        found = sl.evaluate(scores, "phash", metrics=metrics, **FAST)
+        assert found["metric"].tolist() == ["roc_auc", "average_precision"]
+    assert sl.evaluation.rank(scores, metric=["roc_auc"], **FAST)["metric"].unique() == ["roc_auc"]
+    assert len(sl.compare(scores, ["phash"], ("dhash",), metric=["roc_auc"], **FAST)) == 1
+
+
+def test_a_column_whose_name_has_a_comma_is_one_name(scores):
+    named = scores.rename(columns={"phash": "mine, v2"})
+    assert sl.evaluate(named, "mine, v2", **FAST)["method"].unique() == ["mine, v2"]
+
+
+PICTURES = {
+    "a text": str,
+    "a Path": Path,
+    "bytes": Path.read_bytes,
+    "a bytearray": lambda path: bytearray(path.read_bytes()),
+    "a PIL picture": Image.open,
+    "an array": lambda path: np.asarray(Image.open(path)),
+    "whatever has __array__": lambda path: Tensor(np.asarray(Image.open(path))),
+    "floats from 0 to 1": lambda path: np.asarray(Image.open(path)) / 255,
+}
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_pictures_are_taken_in_the_same_forms_everywhere(form, first):
+    picture = PICTURES[form](first)
+    plain = sl.read_image(first)
+    assert sl.read_image(picture).tobytes() == plain.tobytes()
+    assert (
+        sl.perturb.apply(picture, "mirror").tobytes() == sl.perturb.apply(plain, "mirror").tobytes()
+    )
+    assert np.array_equal(sl.hashes.phash(picture), sl.hashes.phash(plain))
+    assert np.array_equal(sl.akaze.extract(picture).points, sl.akaze.extract(plain).points)
+    assert sl.distances(picture, plain, "phash")["phash"].tolist() == [0]
+
+
+def test_images_are_taken_in_the_same_forms_everywhere(folder, first):
+    files = sorted(folder.iterdir())
+    expected = [path.name for path in files]
+    table = pd.DataFrame({"path": files})
+    forms = [
+        str(folder),
+        folder,
+        files,
+        [str(path) for path in files],
+        pd.Series(files),
+        iter(files),
+    ]
+    for form in forms:
+        assert sl.datasets.as_table(form)["path"].tolist() == expected
+    assert sl.datasets.as_table(table)["path"].tolist() == [path.as_posix() for path in files]
+    assert sl.datasets.as_table(first)["path"].tolist() == ["DSC_0000.jpg"]
+
+
+def test_imagehash_objects_are_compared_with_our_bits(first):
+    bits = sl.hashes.phash(first)
+    assert sl.hashes.hamming(sl.hashes.to_imagehash(bits), bits) == 0
+    assert np.array_equal(sl.hashes.from_imagehash(bits), bits)
+
+
+WRONG = {
+    # what is named
+    "a misspelt method": lambda t, p: sl.distances(p, p, "phahs"),
+    "no method": lambda t, p: sl.distances(p, p, []),
+    "a method that is None": lambda t, p: sl.distances(p, p, [None]),
+    "a number of bits as method": lambda t, p: sl.distances(p, p, 64),
+    "a function as method": lambda t, p: sl.distances(p, p, sl.hashes.phash),
+    "a dict of methods": lambda t, p: sl.distances(p, p, {"phash": 8}),
+    "a method without a column": lambda t, p: sl.evaluate(t, "phahs"),
+    "distances as methods": lambda t, p: sl.evaluate(t, t["phash"]),
+    "a misspelt metric": lambda t, p: sl.evaluate(t, metrics="auc"),
+    "no metric": lambda t, p: sl.evaluate(t, metrics=[]),
+    "metrics that are None": lambda t, p: sl.evaluate(t, metrics=None),
+    "a metric that is a number": lambda t, p: sl.evaluate(t, metrics=[0.01]),
+    "two methods for one": lambda t, p: sl.compare(t, "phash, dhash", "dhash"),
+    "no method to compare with": lambda t, p: sl.compare(t, "phash", None),
+    "groups by a list": lambda t, p: sl.evaluate(t, by=["perturbation"], **FAST),
+    "a misspelt perturbation": lambda t, p: sl.make_pairs([p], "crp", negatives=0),
+    "perturbations that are None": lambda t, p: sl.make_pairs([p], None, negatives=0),
+    "a dict of perturbations": lambda t, p: sl.make_pairs([p], {"crop": 0.5}, negatives=0),
+    # tables
+    "no scores": lambda t, p: sl.evaluate(None),
+    "the path of scores": lambda t, p: sl.evaluate("scores.csv"),
+    "labels and distances": lambda t, p: sl.evaluate(t["label"], t["phash"]),
+    "an array of scores": lambda t, p: sl.evaluate(t.to_numpy()),
+    "a list of pairs": lambda t, p: sl.score_pairs([("a.jpg", "b.jpg")], "phash"),
+    "the path of pairs": lambda t, p: sl.score_pairs("labels.csv", "phash"),
+    # pictures
+    "no picture": lambda t, p: sl.read_image(None),
+    "an open file": lambda t, p: sl.hashes.phash(io.BytesIO(p.read_bytes())),
+    "a list of numbers": lambda t, p: sl.perturb.apply([[0, 1], [1, 0]], "crop"),
+    "a table for a picture": lambda t, p: sl.akaze.extract(t),
+    "a missing picture": lambda t, p: sl.distances(p, "missing.jpg"),
+    "a folder for a picture": lambda t, p: sl.read_image(p.parent),
+    "an address": lambda t, p: sl.read_image("https://example.org/a.jpg"),
+    "a path with a zero": lambda t, p: sl.read_image("a\0.jpg"),
+    "a path with a surrogate": lambda t, p: sl.read_image("a\udcff.jpg"),
+    "a batch of pictures": lambda t, p: sl.hashes.phash(np.zeros((1, 8, 8, 3), np.uint8)),
+    "channels first": lambda t, p: sl.hashes.phash(np.zeros((3, 8, 8), np.uint8)),
+    "floats from 0 to 255": lambda t, p: sl.hashes.phash(np.full((8, 8), 255.0)),
+    "packed bits as hash": lambda t, p: sl.hashes.hamming(np.uint8([1]), np.uint8([2])),
+    "a text as hash": lambda t, p: sl.hashes.hamming("ff00", "ff01"),
+    # images
+    "no images": lambda t, p: sl.make_pairs(None),
+    "an empty list": lambda t, p: sl.make_pairs([]),
+    "an empty name": lambda t, p: sl.make_pairs(""),
+    "a missing folder": lambda t, p: sl.make_pairs("missing"),
+    "a CSV for a folder": lambda t, p: sl.make_pairs(__file__),
+    "a pattern": lambda t, p: sl.make_pairs(f"{p.parent}/*.jpg"),
+    "a list of None": lambda t, p: sl.make_pairs([None]),
+    "a list of pictures": lambda t, p: sl.make_pairs([Image.new("RGB", (9, 9))]),
+    "a picture for images": lambda t, p: sl.make_pairs(Image.new("RGB", (9, 9))),
+    "a dict of images": lambda t, p: sl.make_pairs({"path": [p]}),
+    "a table without paths": lambda t, p: sl.make_pairs(t),
+    "a table with a gap": lambda t, p: sl.make_pairs(pd.DataFrame({"path": ["a.jpg", None]})),
+    "one picture twice": lambda t, p: sl.make_pairs([p, p]),
+}
+
+
+@pytest.mark.parametrize("use", WRONG)
+def test_wrong_use_ends_in_one_line(use, scores, first):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        WRONG[use](scores, first)
+    last = caught.traceback[-1].path
+    assert Path(last).is_relative_to(Path(sl.__file__).parent), f"raised by {last}"
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) > 10
