@@ -789,6 +789,21 @@ def test_a_font_with_the_characters_is_found(monkeypatch, no_system_fonts):
     assert ink(perturb.apply(flat(), "text(content='日本語')"), flat())
 
 
+def test_a_font_that_was_installed_meanwhile_is_found(monkeypatch, no_system_fonts):
+    serif = str(Path(fonts.dejavu()).with_name("DejaVuSerif.ttf"))
+    known = fonts.characters
+    installed = []
+    monkeypatch.undo()
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: list(installed))
+    monkeypatch.setattr(
+        fonts, "characters", lambda path: known(path) | set("日本語" if path == serif else "")
+    )
+    with pytest.raises(ValueError, match="no font here has"):
+        fonts.find_font("日本語")
+    installed.append(serif)
+    assert fonts.find_font("日本語") == serif
+
+
 @pytest.mark.parametrize("content", ["日本語", "한국어", "中文", "مرحبا", "हिन्दी"])
 def test_other_scripts_where_a_font_is_installed(content):
     try:

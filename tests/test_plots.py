@@ -4,10 +4,12 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
@@ -318,8 +320,39 @@ def test_labels_are_text_and_nothing_else(name):
     plt.close(figure)
 
 
+@pytest.fixture
+def fresh_fonts():
+    caches = (style.families, style._drawable, style._find_newer_fonts)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_font_newer_than_matplotlibs_list_is_found(tmp_path, monkeypatch, fresh_fonts):
+    manager = font_manager.fontManager
+    sans = manager.findfont("DejaVu Sans")
+    monkeypatch.setattr(manager, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "new.ttf")])
+    (tmp_path / "new.ttf").write_bytes(Path(sans).read_bytes())
+    assert plots.label("é☃.jpg") == "é☃.jpg"
+    assert style.families() == ["DejaVu Sans"]
+    assert manager.findfont("DejaVu Sans") == str(tmp_path / "new.ttf")
+
+
+def test_a_file_that_is_no_font_is_passed_over(tmp_path, monkeypatch, fresh_fonts):
+    (tmp_path / "new.ttf").write_text("not a font")
+    looks = []
+    monkeypatch.setattr(
+        font_manager, "findSystemFonts", lambda: looks.append(1) or [str(tmp_path / "new.ttf")]
+    )
+    assert plots.label("\U0001f995\U0001f996.jpg") == "□□.jpg" and len(looks) == 1
+
+
 def test_characters_without_a_font_become_a_box(monkeypatch):
     monkeypatch.setattr(style, "_drawable", lambda: frozenset(range(256)))
+    monkeypatch.setattr(style, "_find_newer_fonts", lambda: None)
     assert plots.label("a日.jpg") == "a□.jpg"
 
 

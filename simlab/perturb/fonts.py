@@ -46,9 +46,11 @@ def find_font(content: str, font: str | None = None) -> str:
     )
 
 
-@functools.cache
 def system_fonts() -> tuple[str, ...]:
-    """Return the installed fonts that can be drawn at any size; regular weights first, then by name."""
+    """Return the installed fonts that can be drawn at any size; regular weights first, then by name.
+
+    They are looked for anew each time: whoever is told that a font is missing installs one and tries again.
+    """
     from matplotlib.font_manager import findSystemFonts  # slow to import, rarely needed
 
     # colour emoji come as bitmaps of one size; "last resort" fonts claim every character and draw boxes

@@ -1,5 +1,6 @@
 """What all figures share: fonts, safe text, one look per method, places for panels, and the way to a file."""
 
+import contextlib
 import functools
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -59,7 +60,20 @@ def _drawable() -> frozenset[int]:
 def _safe(character: str) -> str:
     if not character.isprintable():
         return ascii(character)[1:-1]
+    if ord(character) not in _drawable():
+        _find_newer_fonts()
     return character if ord(character) in _drawable() else "\u25a1"
+
+
+@functools.cache
+def _find_newer_fonts() -> None:
+    """Add the fonts that were installed after matplotlib made its list, which it keeps for good; once a process."""
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        with contextlib.suppress(OSError, RuntimeError):  # no font, whatever its name says
+            font_manager.fontManager.addfont(path)
+    families.cache_clear()
+    _drawable.cache_clear()
 
 
 def label(text: object, *, limit: int = 48) -> str:
