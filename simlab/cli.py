@@ -99,7 +99,10 @@ def find(options: argparse.Namespace) -> None:
     found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
     with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
         sl.report.write_csv(found, folder / "found.csv")
-    groups = sl.group(found, linkage=options.linkage)
+    try:
+        groups = sl.group(found, linkage=options.linkage)
+    except ValueError as error:
+        raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
     report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
     copies = counted(len(found), "pair")
     unreadable = counted(len(found.attrs["errors"]), "unreadable picture")

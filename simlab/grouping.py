@@ -9,13 +9,20 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from simlab import specs
 
 Linkage = Literal["single", "complete", "average"]
 
 MAX_LINKED = 15_000
-"""Most pictures with a found pair that are clustered: the distances of all their pairs take 900 MB."""
+"""Most pictures, all linked by pairs, that complete or average linkage clusters: their distances take 900 MB.
+
+Single linkage needs no more than the pairs, and knows no limit.
+"""
+
+_BATCH = 300  # files that are clustered in one call
 
 MEASURES = (
     "pair_precision",
@@ -53,7 +60,8 @@ def group(
 
     Raises:
         ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, a row that is no pair of files, a
-            picture that is there twice, or too many linked pictures.
+            picture that is there twice, or more than :data:`MAX_LINKED` pictures that are linked to each other, with
+            complete or average linkage.
 
     >>> pairs = pd.DataFrame({"reference": ["a", "b"], "query": ["b", "c"], "distance": [0.1, 0.2]})
     >>> group(pairs)[["file", "group", "chained"]].values.tolist()
@@ -105,13 +113,9 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
             f"reference and query must be two files, as text, in every row, not {wrong[0]}"
         )
     files = sorted({*found["reference"], *found["query"]})
-    if len(files) > MAX_LINKED:
-        raise ValueError(
-            f"{len(files):,} pictures have copies, more than {MAX_LINKED:,}; take a lower threshold"
-        )
-    merges = (
-        hierarchy.linkage(_condensed(found, files), method=linkage) if files else np.zeros((0, 4))
-    )
+    links = _links(found, files)
+    joins = _spanning(links, len(files)) if linkage == "single" else _clustered(links, linkage)
+    merges = _numbered(joins, len(files))
     table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
     table = table.astype({"left": int, "right": int, "size": int})
     table.attrs["files"] = files
@@ -201,18 +205,92 @@ def choose_cut(
     )
 
 
-def _condensed(found: pd.DataFrame, files: list[str]) -> np.ndarray:
-    """The distances of all pairs of files in scipy's order: 1 where no pair was found."""
+def _links(found: pd.DataFrame, files: list[str]) -> pd.DataFrame:
+    """The found pairs, each once, as numbers of files: first, second, the smallest distance that it was given."""
     number = {file: n for n, file in enumerate(files)}
-    i, j = np.sort(
-        [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")],
-        axis=0,
-    )
-    distances = np.ones(len(files) * (len(files) - 1) // 2)
-    np.minimum.at(
-        distances, len(files) * i - i * (i + 1) // 2 + j - i - 1, found["distance"].to_numpy(float)
-    )
-    return distances
+    sides = [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")]
+    first, second = np.sort(sides, axis=0)
+    distance = found["distance"].to_numpy(dtype=float)
+    links = pd.DataFrame({"first": first, "second": second, "distance": distance})
+    return links.groupby(["first", "second"], as_index=False)["distance"].min()
+
+
+def _graph(links: pd.DataFrame, weights: np.ndarray, n: int) -> coo_array:
+    return coo_array((weights, (links["first"], links["second"])), shape=(n, n))
+
+
+def _spanning(links: pd.DataFrame, n: int) -> np.ndarray:
+    """What single linkage joins, (m, 3): two files and their distance, the edges of a minimum spanning tree."""
+    if links.empty:
+        return np.zeros((0, 3))
+    # by rank, as scipy takes an edge of weight 0 for none
+    distances, rank = np.unique(links["distance"], return_inverse=True)
+    tree = minimum_spanning_tree(_graph(links, rank + 1.0, n)).tocoo()
+    return np.column_stack([tree.row, tree.col, distances[tree.data.astype(int) - 1]])
+
+
+def _clustered(links: pd.DataFrame, linkage: Linkage) -> np.ndarray:
+    """What complete or average linkage joins, (m, 3): a file of either side and the distance.
+
+    Files that pairs connect are clustered apart from the others, which are at distance 1 from all of them; a few
+    hundred at a time, since a call of scipy costs as much as these do.
+    """
+    n = links["second"].max() + 1 if len(links) else 0
+    component = connected_components(_graph(links, np.ones(len(links)), n), directed=False)[1]
+    sizes = np.bincount(component, minlength=1)
+    if sizes.max() > MAX_LINKED:
+        raise ValueError(
+            f"{sizes.max():,} pictures are all linked to each other, more than {MAX_LINKED:,}, the most that"
+            f" {linkage} linkage can group; take linkage 'single', which knows no limit, or a lower threshold"
+        )
+    batch = np.cumsum(sizes) // _BATCH
+    batch_of_link = batch[component[links["first"]]]
+    order = np.argsort(batch_of_link, kind="stable")
+    starts = np.flatnonzero(np.diff(batch_of_link[order])) + 1
+    parts = np.split(links.to_numpy(dtype=float)[order], starts)
+    joins = [_joins_within(part, linkage) for part in parts if len(part)]
+    return np.concatenate([np.zeros((0, 3)), *joins])
+
+
+def _joins_within(links: np.ndarray, linkage: Linkage) -> np.ndarray:
+    """The joins of some files: scipy's merges, each cluster named by one of its files."""
+    files, ends = np.unique(links[:, :2], return_inverse=True)
+    n = len(files)
+    i, j = ends.reshape(-1, 2).T
+    distances = np.ones(n * (n - 1) // 2)  # of all pairs, in scipy's order
+    distances[n * i - i * (i + 1) // 2 + j - i - 1] = links[:, 2]
+    named = files.tolist()
+    joins = []
+    for left, right, distance, _ in hierarchy.linkage(distances, method=linkage).tolist():
+        joins.append((named[int(left)], named[int(right)], distance))
+        named.append(named[int(left)])
+    return np.array(joins)
+
+
+def _numbered(joins: np.ndarray, n: int) -> np.ndarray:
+    """Joins of files as scipy's linkage matrix (n - 1, 4); what they do not connect is joined at distance 1."""
+    far = [(0, file, 1.0) for file in range(1, n)]
+    nearest_first = joins[np.argsort(joins[:, 2], kind="stable")].tolist()
+    leader = list(range(n))  # file → one that speaks for its cluster, by way of others
+    number = list(range(n))  # of the leader's cluster in the matrix
+    size = [1] * n
+    merges = []
+    for first, second, distance in [*nearest_first, *far]:
+        a = _leader(int(first), leader)
+        b = _leader(int(second), leader)
+        if a != b:
+            size[a] += size[b]
+            merges.append((*sorted((number[a], number[b])), distance, size[a]))
+            leader[b] = a
+            number[a] = n + len(merges) - 1
+    return np.array(merges, dtype=float).reshape(-1, 4)
+
+
+def _leader(file: int, leader: list[int]) -> int:
+    while leader[file] != file:
+        leader[file] = leader[leader[file]]  # shorter for whoever asks next
+        file = leader[file]
+    return file
 
 
 def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:

@@ -92,6 +92,57 @@ def test_linkage_table_is_scipys():
     assert merges["distance"].tolist() == pytest.approx([0.05, 0.1, 0.2, 1.0])
 
 
+def by_one_matrix(found, linkage, threshold):
+    """Groups by scipy, from the distances of all pairs in one matrix: 1 where no pair was found."""
+    files = sorted({*found["reference"], *found["query"]})
+    square = np.ones((len(files), len(files)))
+    for first, second, distance in found.itertuples(index=False):
+        i, j = files.index(first), files.index(second)
+        square[i, j] = square[j, i] = min(distance, square[i, j])
+    merges = hierarchy.linkage(square[np.triu_indices(len(files), 1)], method=linkage)
+    labels = hierarchy.fcluster(merges, threshold, "distance")
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return {frozenset(files[n] for n in part) for part in members}, merges[:, 2]
+
+
+@pytest.mark.parametrize("linkage", ["single", "complete", "average"])
+def test_groups_are_those_of_one_matrix(linkage):
+    rng = np.random.default_rng(0)
+    for n_pairs in (1, 2, 5, 12, 12, 25, 40):
+        i = rng.integers(20, size=n_pairs)
+        j = (i + rng.integers(1, 20, size=n_pairs)) % 20
+        distance = rng.random(n_pairs)
+        distance[: n_pairs // 4] = 0  # identical
+        found = table(*zip(map(str, i), map(str, j), distance))
+        for threshold in (0.2, 0.6):
+            expected, heights = by_one_matrix(found, linkage, threshold)
+            assert sets_of(sl.group(found, linkage=linkage, threshold=threshold)) == expected
+        merges = grouping.linkage_table(found, linkage=linkage)
+        assert np.sort(merges["distance"]) == pytest.approx(np.sort(heights))
+        assert hierarchy.is_valid_linkage(merges.to_numpy(float))
+
+
+@pytest.mark.parametrize("linkage", ["single", "complete", "average"])
+def test_more_pictures_than_one_matrix_holds(linkage):
+    """Over 15,000 pictures with a copy, a search once ended in an error; here in pairs and sets of three."""
+    first = np.arange(0, 18_000, 3)
+    number = "{:05}".format
+    couples = [(number(n), number(n + 1), 0.1) for n in first]
+    thirds = [(number(n), number(n + 2), 0.2) for n in first[::20]]
+    groups = sl.group(table(*couples, *thirds), linkage=linkage, threshold=0.15)
+    assert len(groups) == 12_300 and groups["size"].value_counts().to_dict() == {2: 12_000, 1: 300}
+
+
+def test_a_chain_longer_than_a_matrix_holds_is_for_single_linkage(monkeypatch):
+    monkeypatch.setattr(grouping, "MAX_LINKED", 4)
+    chain = table(*((f"{n:03}", f"{n + 1:03}", 0.1) for n in range(500)), ("x", "y", 0.1))
+    groups = sl.group(chain)
+    assert groups["size"].tolist() == [501] * 501 + [2, 2]
+    words = "501 pictures are all linked to each other, more than 4.*'single'.*a lower threshold"
+    with pytest.raises(ValueError, match=words):
+        sl.group(chain, linkage="complete")
+
+
 def test_nothing_found():
     groups = sl.group(table(pictures={"file": ["a", "b"], "pixels": [1, 2], "sharpness": [0, 0]}))
     assert sets_of(groups) == {frozenset("a"), frozenset("b")} and not groups["chained"].any()
@@ -166,7 +217,7 @@ def test_bad_options(options, words):
         sl.group(CHAIN, **options)
 
 
-def test_bad_tables(monkeypatch):
+def test_bad_tables():
     with pytest.raises(ValueError, match="missing: distance"):
         sl.group(CHAIN.drop(columns="distance"))
     with pytest.raises(ValueError, match="must lie in 0 to 1"):
@@ -185,6 +236,3 @@ def test_bad_tables(monkeypatch):
             sl.group(CHAIN, pictures=pictures)
     with pytest.raises(ValueError, match="measure must be one of"):
         grouping.choose_cut(CHAIN, {}, measure="f1")
-    monkeypatch.setattr(grouping, "MAX_LINKED", 4)
-    with pytest.raises(ValueError, match="take a lower threshold"):
-        sl.group(CHAIN)
