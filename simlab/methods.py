@@ -2,6 +2,7 @@
 
 import functools
 import keyword
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import cv2
 import imagehash
 import numpy as np
+import pandas as pd
 import PIL
 import scipy
 from PIL import Image, ImageOps
@@ -16,7 +18,7 @@ from PIL import Image, ImageOps
 from simlab import alignment, hashes, keypoints, specs
 from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
-from simlab.tables import SCORE_COLUMNS
+from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 EXTRACTOR = 3
 """Raised when a change of simlab itself changes a feature or a distance, so that cached ones are made anew."""
@@ -150,6 +152,8 @@ class Kind:
         )
 
 
+_FIRST_NAME = re.compile(r"\s*(\w+)")
+
 REGISTRY: dict[str, Kind] = {}
 """Every method by the name that specs use."""
 
@@ -188,7 +192,8 @@ def register(
         replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
 
     Raises:
-        ValueError: the name is taken, no identifier or a column of the score table; or an argument has no default.
+        ValueError: the name is taken, no identifier, a column of the score table or an ensemble's; or an argument has
+            no default.
 
     >>> def mean_colour(image): return np.asarray(image).mean(axis=(0, 1))
     >>> def apart(a, b): return float(np.abs(a - b).max())
@@ -197,9 +202,11 @@ def register(
     'mean_colour'
     >>> del REGISTRY["mean_colour"]
     """
-    if not name.isidentifier() or keyword.iskeyword(name) or name in SCORE_COLUMNS:
+    taken = name in SCORE_COLUMNS or is_fitted(name)
+    if not name.isidentifier() or keyword.iskeyword(name) or taken:
         raise ValueError(
-            f"name must be a Python identifier and no column of the score table, not {name!r}"
+            "name must be a Python identifier, no column of the score table and not begin with"
+            f" {FITTED!r}; given {name!r}"
         )
     if (
         name in REGISTRY
@@ -248,6 +255,96 @@ def resolve(methods: str | Iterable[str] | None = None) -> list[Method]:
     texts = specs.names(DEFAULT if methods is None else methods, "methods")
     found = {method.name: method for method in map(get, texts)}
     return list(found.values())
+
+
+def columns(
+    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, fitted: bool = True
+) -> list[str]:
+    """Return the names of the distance columns of a score table: those that are named, else those that name a method.
+
+    By default these are the columns named by the spec of a registered method, and an ensemble's own, in the order of
+    the table. Any other column must be named: another tool's distance, or a method that is not registered here.
+
+    Args:
+        methods: columns to take; one name, several with commas, or a list.
+        fitted: whether an ensemble's own columns may be among them.
+
+    Raises:
+        ValueError: a column is missing, there twice, or holds no numbers; no column names a method; or one is an
+            ensemble's and must not be.
+
+    >>> table = pd.DataFrame({"ratio": [0.5], "phash": [4], "no_evidence": [""], "ensemble": [0.1]})
+    >>> columns(table), columns(table, "ratio, phash"), columns(table, fitted=False)
+    (['phash', 'ensemble'], ['ratio', 'phash'], ['phash'])
+    """
+    check_table(scores, "scores")
+    if methods is None:
+        known = _known(scores)
+        _check_noted(scores, known)
+        chosen = [name for name in known if fitted or not is_fitted(name)]
+    else:
+        chosen = specs.names(methods, "methods", list(scores))
+    missing = [name for name in chosen if name not in scores or name in SCORE_COLUMNS]
+    if missing or not chosen:
+        given = ", ".join(map(repr, missing)) or repr(methods)
+        raise ValueError(f"methods must be among {_offered(scores)}; given {given}")
+    for name in chosen:
+        _check_distances(scores, name, fitted)
+    return chosen
+
+
+def _known(scores: pd.DataFrame) -> list[str]:
+    return [name for name in scores if is_spec(name) or is_fitted(name)]
+
+
+def _offered(scores: pd.DataFrame) -> str:
+    """What may be named, in words: the columns that name a method, and those that could be distances."""
+    known = _known(scores)
+    others = [
+        str(name)
+        for name, kind in scores.dtypes.items()
+        if name not in (*known, *SCORE_COLUMNS) and pd.api.types.is_float_dtype(kind)
+    ]
+    words = ", ".join(known) or "the columns of distances, of which none is named by a method"
+    if not others:
+        return words
+    return f"{words}; others are to be named, such as methods={', '.join(others)!r}"
+
+
+def _check_noted(scores: pd.DataFrame, known: list[str]) -> None:
+    """Refuse what the table says is a method and is none here: left out, it would be missed by nobody."""
+    noted = [name for name in scores.attrs.get("methods", ()) if name in scores]
+    if unknown := [name for name in noted if name not in known]:
+        raise ValueError(
+            f"{unknown[0]!r} is a method of these scores that is not registered here: register it, or say"
+            f" methods={noted!r}"
+        )
+
+
+def is_spec(name: object) -> bool:
+    """Return whether a column's name is the spec of a registered method, whatever its arguments."""
+    start = _FIRST_NAME.match(name) if isinstance(name, str) else None
+    if start is None or start[1] not in REGISTRY:
+        return False
+    try:
+        return len(specs.parse(name)) == 1
+    except ValueError:
+        return False
+
+
+def _check_distances(scores: pd.DataFrame, name: str, fitted: bool) -> None:
+    if is_fitted(name) and not fitted:
+        raise ValueError(
+            f"{name!r} is an ensemble's own distance, made with the labels of these pairs; an ensemble is not fitted"
+            " on it: leave it out of methods"
+        )
+    column = scores[name]
+    if isinstance(column, pd.DataFrame):
+        raise ValueError(f"the column {name!r} is there {column.shape[1]} times")
+    kind = column.dtype
+    numbers = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    if not numbers and len(column):
+        raise ValueError(f"the column {name!r} holds no distances but {kind}; numbers are needed")
 
 
 def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, bytes]:

@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import io
+import json
 import math
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,9 @@ PAIR_COLUMNS = (
 
 SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
 """Columns of a score table before its one distance column per method."""
+
+FITTED = "ensemble"
+"""How the columns of an ensemble's own distances are named; the name is the mark that a CSV or a merge keeps."""
 
 LABELS = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
@@ -134,28 +139,15 @@ def check_table(table: pd.DataFrame, what: str) -> pd.DataFrame:
     return table
 
 
-def method_columns(scores: pd.DataFrame) -> list[str]:
-    """Return the names of the distance columns of a score table, in order.
-
-    :func:`simlab.score_pairs` notes them in ``attrs["methods"]``; in a table read back from CSV they are the
-    floating-point columns that follow ``no_evidence``.
-    """
-    noted = [name for name in scores.attrs.get("methods", ()) if name in scores]
-    added = (
-        scores.columns[scores.columns.get_loc("no_evidence") + 1 :]
-        if "no_evidence" in scores
-        else scores.columns
-    )
-    rest = (
-        n
-        for n in added
-        if n not in SCORE_COLUMNS and n not in noted and pd.api.types.is_float_dtype(scores[n])
-    )
-    return [*noted, *rest]
+def is_fitted(name: object) -> bool:
+    """Return whether a column is an ensemble's own distance: its name begins with :data:`FITTED`."""
+    return isinstance(name, str) and name.startswith(FITTED)
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Return a score table from the CSV that a study wrote.
+
+    Where ``run.json`` stands beside it, ``attrs["root"]`` and ``attrs["methods"]`` are what that says.
 
     Raises:
         ValueError: where the file cannot be read or columns of a score table are missing.
@@ -164,14 +156,12 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     text = [*_TEXT, "status", "error", "no_evidence"]
     try:
         names = list(pd.read_csv(path, nrows=0))
-        # as text: pandas 2's own reading of numbers is off in the last digit
-        distances = names[names.index("no_evidence") + 1 :] if "no_evidence" in names else []
-        scores = pd.read_csv(
-            path,
-            dtype=dict.fromkeys([*text, *distances], object),
-            keep_default_na=False,
-            na_values={},
-        )
+        empty = {name: "" for name in names if name not in text}
+        plain = {"keep_default_na": False, "na_values": empty}
+        scores = pd.read_csv(path, dtype=dict.fromkeys(text, object), **plain)
+        # again as text: pandas 2's own reading of numbers is off in the last digit
+        decimals = list(scores.select_dtypes("floating"))
+        written = pd.read_csv(path, usecols=decimals, dtype=object, **plain)
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the score table {str(path)!r}: {error}") from error
     missing = [name for name in SCORE_COLUMNS if name not in names]
@@ -181,9 +171,30 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         )
     for name in text:  # the apostrophe that keeps spreadsheets from taking a name for a formula
         scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
-    for name in distances:
-        scores[name] = [_distance(value) for value in scores[name]]
+    for name in decimals:
+        scores[name] = written[name].astype(float)
+    scores.attrs.update(noted_beside(path))
     return scores
+
+
+def noted_beside(path: str | Path) -> dict[str, Any]:
+    """Return what the ``run.json`` beside a table of simlab says of it: root and methods, as far as they are there.
+
+    The root is named relative to the folder of the two.
+    """
+    folder = Path(path).parent
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(run, dict):
+        return {}
+    noted: dict[str, Any] = {}
+    if isinstance(run.get("root"), str):
+        noted["root"] = os.path.join(os.path.realpath(folder), run["root"])
+    if isinstance(run.get("methods"), list):
+        noted["methods"] = run["methods"]
+    return noted
 
 
 def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = None) -> pd.DataFrame:
@@ -310,13 +321,6 @@ def _component_names(files: np.ndarray, components: np.ndarray) -> dict[str, str
     for file, component in zip(files, components, strict=True):
         smallest[component] = min(file, smallest.get(component, file))
     return {file: smallest[component] for file, component in zip(files, components, strict=True)}
-
-
-def _distance(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return np.nan
 
 
 def _has_sources(pairs: pd.DataFrame) -> bool:

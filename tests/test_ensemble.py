@@ -12,12 +12,14 @@ from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import simlab as sl
 from simlab import perturb
 from simlab.ensemble import CopyClassifier, Ensemble
 from simlab.ensemble.calibration import Calibration, fit_calibration
 from simlab.scoring import distances
 
 N_SOURCES = 20
+THREE = ["strong", "weak", "useless"]  # none of them registered: each must be named
 
 
 def study(n_sources=N_SOURCES, copies=6, others=20, seed=0, **changes):
@@ -55,7 +57,7 @@ def scores():
 
 @pytest.fixture(scope="module")
 def fitted(scores):
-    return Ensemble(n_resamples=40).fit(scores)
+    return Ensemble(THREE, n_resamples=40).fit(scores)
 
 
 @parametrize_with_checks([CopyClassifier()])
@@ -159,7 +161,7 @@ def test_pure_noise_is_no_better_than_chance_out_of_fold():
     noise = study(seed=3).assign(
         **{name: rng.random(520) for name in ("strong", "weak", "useless")}
     )
-    found = Ensemble(n_resamples=2).fit(noise).out_of_fold_
+    found = Ensemble(THREE, n_resamples=2).fit(noise).out_of_fold_
     assert 0.38 < roc_auc_score(noise["label"], -found["ensemble"]) < 0.62
 
 
@@ -336,12 +338,12 @@ def test_missing_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("scores", "options", "message"),
     [
-        (study(label=0), {}, "there are 0 copies among 520 pairs"),
-        (study(label=1), {}, "there are 520 copies among 520 pairs"),
-        (study(), {"methods": "strong, akaze"}, r"missing: akaze"),
-        (study(), {"methods": []}, "must name one column"),
-        (study(weak=np.nan), {}, "the distance 'weak' is NaN or infinite in a row"),
-        (study(n_sources=3), {}, r"too few sources \(3\)"),
+        (study(label=0), {"methods": THREE}, "there are 0 copies among 520 pairs"),
+        (study(label=1), {"methods": THREE}, "there are 520 copies among 520 pairs"),
+        (study(), {"methods": "strong, akaze"}, r"strong, weak, useless.; given .akaze"),
+        (study(), {"methods": []}, "methods must name one or more; there is none"),
+        (study(weak=np.nan), {"methods": THREE}, "the distance 'weak' is NaN or infinite in a row"),
+        (study(n_sources=3), {"methods": THREE}, r"too few sources \(3\)"),
         (study().drop(columns="source_query"), {"methods": ["strong"]}, "missing: source_query"),
     ],
 )
@@ -349,6 +351,40 @@ def test_bad_scores_are_one_clear_line(scores, options, message):
     with pytest.raises(ValueError, match=message) as error:
         Ensemble(**options).fit(scores)
     assert "\n" not in str(error.value)
+
+
+def test_an_ensemble_is_never_fitted_on_its_own_distance(scores):
+    """The README's idiom, run twice: the second fit is the first, and its report is true."""
+    table = scores.rename(columns={"strong": "akaze", "weak": "phash"}).drop(columns="useless")
+    first = Ensemble(n_resamples=2).fit(table)
+    table["ensemble"] = first.distance(table)
+    table["ensemble_again"] = 1 - first.probability(table)
+    table["ratio"], table["probability"] = 0.5, first.probability(table)
+    for rows in (
+        table,
+        table[table.columns[::-1]],
+        table.merge(table[["query"]].drop_duplicates()),
+    ):
+        again = Ensemble(n_resamples=2).fit(rows)
+        assert sorted(again.methods_) == ["akaze", "phash"]
+    np.testing.assert_array_equal(
+        Ensemble(n_resamples=2).fit(table).distance(table), table["ensemble"]
+    )
+    with pytest.raises(ValueError, match="an ensemble is not fitted on it: leave it out"):
+        Ensemble("akaze, ensemble").fit(table)
+    assert first.out_of_fold_.attrs.get("methods") is None
+    known = ["phash", "akaze", "ensemble"]
+    assert set(sl.evaluate(first.out_of_fold_, n_resamples=0)["method"]) == set(known)
+
+
+def test_a_report_says_whose_columns_it_cannot_vouch_for(fitted, scores):
+    words = "no pair is scored by a model that saw either of its sources"
+    assert (
+        f"{words}, if strong, weak, useless (no methods of simlab) were not fitted"
+        in fitted.report_
+    )
+    own = Ensemble(n_resamples=2).fit(scores.rename(columns={"strong": "akaze", "weak": "phash"}))
+    assert f"{words}." in own.report_
 
 
 def test_the_gate_of_an_older_recipe_is_passed_over(fitted, scores, tmp_path):
@@ -367,14 +403,14 @@ def test_too_few_folds():
 
 
 def test_missing_column_when_applied(fitted, scores):
-    with pytest.raises(ValueError, match="missing: weak"):
+    with pytest.raises(ValueError, match="given 'weak'"):
         fitted.distance(scores.drop(columns="weak"))
 
 
 def test_order_of_rows_and_scale_of_weights_do_not_matter(scores):
     shuffled = scores.sample(frac=1, random_state=1).assign(weight=2.0)
     first, second = (
-        Ensemble(n_resamples=2).fit(s).weights_["share"]
+        Ensemble(THREE, n_resamples=2).fit(s).weights_["share"]
         for s in (scores.assign(weight=2.0), shuffled)
     )
     np.testing.assert_allclose(first, second, atol=1e-6)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, get_args, get_origin
 import cv2
 import imagehash
 import numpy as np
+import pandas as pd
 import pytest
 from corpus import flat, textured
 from joblib.externals.loky import get_reusable_executor
@@ -495,7 +496,7 @@ def test_names_are_taken_once(own):
         methods.register("phash", mean_colour, distance=farthest, maximum=1.0)
     methods.register("phash", mean_colour, distance=farthest, maximum=1.0, replace=True)
     for name in ("two words", "label", "class", "2d"):
-        with pytest.raises(ValueError, match="identifier and no column"):
+        with pytest.raises(ValueError, match="identifier, no column"):
             methods.register(name, mean_colour, distance=farthest, maximum=1.0)
     with pytest.raises(ValueError, match=r"'level' .* needs a default"):
         methods.register("level", lambda image, *, level: image, distance=farthest, maximum=1.0)
@@ -643,3 +644,75 @@ def test_literal_and_annotated_are_the_only_hints_that_matter():
             for argument, default in specs.defaults_of(function).items():
                 if isinstance(default, str):
                     assert get_origin(inspect.get_annotations(function)[argument]) is Literal
+
+
+TABLE = pd.DataFrame(
+    {
+        "ratio": [0.5],
+        "phash(hash_size=16)": [12],
+        "dhash": pd.array([4], dtype="Int64"),
+        "no_evidence": "",
+        "probability": 0.5,
+        "akaze": 30.0,
+        "ensemble": 0.1,
+        "ensemble_by_hand": 0.2,
+        "year": 1999,
+    }
+)
+
+
+def test_the_distance_columns_are_those_named_by_a_method_wherever_they_stand():
+    known = ["phash(hash_size=16)", "dhash", "akaze", "ensemble", "ensemble_by_hand"]
+    assert methods.columns(TABLE) == known
+    turned = TABLE[TABLE.columns[::-1]]
+    assert methods.columns(turned) == known[::-1]
+    assert methods.columns(TABLE, fitted=False) == known[:3]
+    assert methods.columns(TABLE, "ratio, dhash") == ["ratio", "dhash"]
+    assert methods.columns(TABLE, ["year", "ensemble"]) == ["year", "ensemble"]
+
+
+def test_a_method_of_ones_own_counts_from_when_it_is_registered():
+    noted = pd.DataFrame({"mine(size=3)": [0.5], "phash": [2.0]})
+    assert methods.columns(noted) == ["phash"]
+    noted.attrs["methods"] = ["mine(size=3)", "phash", "gone"]
+    with pytest.raises(ValueError, match=r"'mine\(size=3\)' is a method .* not registered here"):
+        methods.columns(noted)
+    assert methods.columns(noted, "mine(size=3)") == ["mine(size=3)"]
+    methods.register("mine", np.asarray, distance=lambda a, b: 0.0, maximum=1)
+    try:
+        assert methods.columns(noted) == ["mine(size=3)", "phash"]
+    finally:
+        del methods.REGISTRY["mine"]
+
+
+@pytest.mark.parametrize(
+    ("table", "named", "words"),
+    [
+        (
+            TABLE,
+            "label",
+            "methods must be among phash.*; others are to be named, such as methods='ratio, probab",
+        ),
+        (TABLE, [], "methods must name one or more; there is none"),
+        (TABLE, "no_evidence", "methods must be among"),
+        (
+            TABLE[["ratio"]],
+            None,
+            "of which none .*; others are to be named, such as methods='ratio'; given None",
+        ),
+        (TABLE[["year"]], None, "of which none is named by a method; given None"),
+        (TABLE.assign(akaze="near"), None, "'akaze' holds no distances but"),
+        (TABLE.assign(akaze=True), "akaze", "'akaze' holds no distances but bool"),
+        (TABLE[["akaze", "akaze"]], None, "'akaze' is there 2 times"),
+    ],
+)
+def test_what_is_no_distance_is_refused_by_name(table, named, words):
+    with pytest.raises(ValueError, match=words):
+        methods.columns(table, named)
+
+
+def test_an_ensembles_columns_are_not_to_be_fitted_on_and_no_method_has_their_name():
+    with pytest.raises(ValueError, match="'ensemble_by_hand' is an ensemble's own distance"):
+        methods.columns(TABLE, "phash(hash_size=16), ensemble_by_hand", fitted=False)
+    with pytest.raises(ValueError, match="not begin with 'ensemble'"):
+        methods.register("ensemble2", np.asarray, distance=lambda a, b: 0.0, maximum=1)

@@ -124,7 +124,7 @@ def test_every_row_is_in_its_place_with_what_it_came_with(pairs, scores):
     equal(scores[list(pairs)], pairs)
     assert (
         scores.attrs["methods"]
-        == tables.method_columns(scores)
+        == sl.methods.columns(scores)
         == list(scores)[len(tables.SCORE_COLUMNS) :]
     )
     assert scores.attrs["root"] == pairs.attrs["root"]
@@ -133,7 +133,7 @@ def test_every_row_is_in_its_place_with_what_it_came_with(pairs, scores):
 def test_a_distance_is_nan_if_and_only_if_the_row_is_an_error(scores):
     unusable = scores["reference"].eq("text.jpg") | scores["query"].eq("text.jpg")
     assert unusable.any() and scores["status"].eq("error").equals(unusable)
-    nan = scores[tables.method_columns(scores)].isna()
+    nan = scores[sl.methods.columns(scores)].isna()
     assert nan.all(axis=1).equals(unusable) and nan.any(axis=1).equals(unusable)
     assert (
         scores["error"].ne("").equals(unusable) and scores.loc[unusable, "no_evidence"].eq("").all()
@@ -154,14 +154,14 @@ def test_distances_are_what_the_methods_give(folder, scores):
         reference = sl.read_image(folder / row.reference)
         query = perturb.apply(sl.read_image(folder / row.query), row.perturbation, row.seed)
         single = distances(reference, query, METHODS).iloc[0]
-        names = tables.method_columns(scores)
+        names = sl.methods.columns(scores)
         assert single[names].tolist() == scores.loc[row.Index, names].tolist()
         assert single["no_evidence"] == row.no_evidence
 
 
 def test_an_empty_table_gives_an_empty_table(pairs):
     found = score(pairs.iloc[:0])
-    assert len(found) == 0 and tables.method_columns(found) == tables.method_columns(
+    assert len(found) == 0 and sl.methods.columns(found) == sl.methods.columns(
         score(pairs.iloc[:1])
     )
 
@@ -216,7 +216,7 @@ def test_scores_do_not_depend_on_the_number_of_workers(pairs, scores, monkeypatc
 
 def test_scores_do_not_depend_on_the_order_of_rows_or_methods(pairs, scores):
     shuffled = pairs.sample(frac=1, random_state=3)
-    names = tables.method_columns(scores)[::-1]
+    names = sl.methods.columns(scores)[::-1]
     found = score(shuffled, names).sort_index()
     equal(found[list(scores)].drop(columns="no_evidence"), scores.drop(columns="no_evidence"))
     assert found["no_evidence"].map(without_order).equals(scores["no_evidence"].map(without_order))
@@ -747,8 +747,8 @@ def test_the_result_survives_a_csv(scores, tmp_path):
             back[name].tolist() == scores[name].tolist()
             or (back[name].isna() == scores[name].isna()).all()
         )
-    assert tables.method_columns(back) == tables.method_columns(scores)
-    names = tables.method_columns(scores)
+    assert sl.methods.columns(back) == sl.methods.columns(scores)
+    names = sl.methods.columns(scores)
     assert np.array_equal(back[names].to_numpy(), scores[names].to_numpy(), equal_nan=True)
 
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simlab import tables
+from simlab.methods import columns
 from simlab.tables import (
     PAIR_COLUMNS,
     SCORE_COLUMNS,
     check_pairs,
     connected_sources,
-    method_columns,
     rank_by_hash,
     read_pairs,
     read_scores,
@@ -493,7 +493,7 @@ def test_a_score_table_survives_its_csv(tmp_path_factory, names):
     path.write_text(scores.to_csv(index=False, lineterminator="\n"), encoding="utf-8", newline="")
     back = read_scores(path)
     pd.testing.assert_frame_equal(back, scores, check_exact=True, check_dtype=False)
-    assert method_columns(back) == ["phash(hash_size=2)", "phash(hash_size=3)"]
+    assert columns(back) == ["phash(hash_size=2)", "phash(hash_size=3)"]
     assert back.dtypes.iloc[-2:].tolist() == [float, float]
 
 
@@ -558,12 +558,15 @@ def test_other_files_are_no_score_tables(content, words, tmp_path):
         read_scores(path)
 
 
-def test_method_columns_are_those_noted_or_the_numbers_after_no_evidence():
-    scores = scores_of(["a", "b"])
-    assert method_columns(scores) == ["phash(hash_size=2)", "phash(hash_size=3)"]
-    scores.insert(0, "share", 0.5)  # before no_evidence: the user's own
-    scores["verdict"] = "copy"
-    scores["ensemble"] = 0.25
-    assert method_columns(scores) == ["phash(hash_size=2)", "phash(hash_size=3)", "ensemble"]
-    scores.attrs["methods"] = ["ensemble", "gone"]
-    assert method_columns(scores)[0] == "ensemble" and "gone" not in method_columns(scores)
+def test_a_table_says_where_its_pictures_are_by_the_run_beside_it(tmp_path):
+    made = tmp_path / "out"
+    made.mkdir()
+    scores_of(["a", "b"]).to_csv(made / "scores.csv", index=False)
+    assert not read_scores(made / "scores.csv").attrs
+    for text in ("no JSON", "[]", '{"root": 1, "methods": "phash"}'):
+        (made / "run.json").write_text(text)
+        assert not read_scores(made / "scores.csv").attrs
+    (made / "run.json").write_text('{"root": "../pictures", "methods": ["phash(hash_size=2)"]}')
+    noted = read_scores(made / "scores.csv").attrs
+    assert os.path.normpath(noted["root"]) == os.path.realpath(tmp_path / "pictures")
+    assert noted["methods"] == ["phash(hash_size=2)"]

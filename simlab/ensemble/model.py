@@ -11,12 +11,12 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from simlab import evaluation, specs, tables
+from simlab import methods as registry
 from simlab.ensemble import recipe, validation
 from simlab.evaluation.resampling import wilson
-from simlab.methods import versions
 from simlab.perturb import kind
 
-NAME = "ensemble"
+NAME = tables.FITTED
 """Column of the ensemble's distance."""
 
 METRICS = {"0.01": "tpr@fpr=0.01", "0.001": "tpr@fpr=0.001"}
@@ -31,7 +31,8 @@ class Ensemble:
     is scored by a model that saw neither of its two sources.
 
     Args:
-        methods: columns of the score table; None for all.
+        methods: columns of the score table, as in :func:`simlab.methods.columns`; None for those that name a method.
+            An ensemble's own columns are never among them.
         folds: of sources. Two are held out at a time, so there are folds·(folds + 1)/2 fits.
         n_resamples: resamples of sources behind the intervals.
         seed: of folds and resamples.
@@ -71,7 +72,7 @@ class Ensemble:
             ValueError: a method has no column, a class is missing, a distance is NaN in a row that is no error, or
                 the sources are too few for the folds.
         """
-        self.methods_ = self._chosen(scores)
+        self.methods_ = registry.columns(scores, self.methods, fitted=False)
         rows = _usable(scores, self.methods_)
         data = validation.sample(rows, self.methods_, folds=self.folds, seed=self.seed)
         specs_used = (
@@ -87,7 +88,6 @@ class Ensemble:
         self.classifier_ = data.fit()
         self.prevalence_ = self.classifier_.prevalence_
         self.out_of_fold_ = rows.assign(**{NAME: expit(-held_out - logit(self.prevalence_))})
-        self.out_of_fold_.attrs["methods"] = [*self.methods_, NAME]
         self.metric_ = METRICS["0.01"] if (~data.label).sum() >= 100 else "roc_auc"
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
@@ -101,7 +101,7 @@ class Ensemble:
 
         A method without evidence, or without a distance in a row that is no error, abstains: 0.
         """
-        self._check_columns(scores, self.methods_)
+        registry.columns(scores, self.methods_)
         X = validation.evidence_columns(scores, self.methods_)
         said = self.classifier_.evidence(X)
         found = pd.DataFrame(said, index=scores.index, columns=self.methods_)
@@ -231,7 +231,7 @@ class Ensemble:
             "report": self.report_,
             "shares": shares,
         }
-        return {"versions": versions(), **facts, **content}
+        return {"versions": registry.versions(), **facts, **content}
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Ensemble":
@@ -259,31 +259,12 @@ class Ensemble:
             {"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]}
         )
         self.weights_ = self.weights_.astype(dict.fromkeys(("share", "low", "high"), float))
-        if content["versions"] != versions():
+        if content["versions"] != registry.versions():
             warnings.warn(
-                f"the recipe was fitted with {content['versions']}; here are {versions()}",
+                f"the recipe was fitted with {content['versions']}; here are {registry.versions()}",
                 stacklevel=4,
             )
         return self
-
-    def _chosen(self, scores: pd.DataFrame) -> list[str]:
-        if self.methods is None:
-            methods = tables.method_columns(scores)
-        else:
-            methods = (
-                specs.split(self.methods) if isinstance(self.methods, str) else list(self.methods)
-            )
-        if not methods:
-            raise ValueError("methods must name one column of the scores or more; there is none")
-        self._check_columns(scores, methods)
-        return methods
-
-    def _check_columns(self, scores: pd.DataFrame, methods: list[str]) -> None:
-        if missing := [name for name in methods if name not in scores]:
-            known = ", ".join(tables.method_columns(scores)) or "none"
-            raise ValueError(
-                f"methods must be columns of the scores ({known}); missing: {', '.join(missing)}"
-            )
 
     def _weights(self) -> pd.DataFrame:
         coef, share = self.classifier_.coef_, _shares(self.classifier_.coef_[None])[0]
@@ -339,13 +320,20 @@ class Ensemble:
         lines = [
             f"The ensemble {verdict} the best single method, {c['best']}: {rates}, {interval}, out of fold.",
             f"{len(data.label):,} pairs, {int(data.label.sum()):,} copies, {data.sources.max() + 1} sources;"
-            " no pair is scored by a model that saw either of its sources.",
+            f" no pair is scored by a model that saw either of its sources{self._unless()}.",
             *(
                 f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})"
                 for row in self.weights_.itertuples()
             ),
         ]
         return "\n".join(lines)
+
+    def _unless(self) -> str:
+        """What the promise of no leak depends on: columns of which it is not known how they were made."""
+        others = [name for name in self.methods_ if not registry.is_spec(name)]
+        if not others:
+            return ""
+        return f", if {', '.join(others)} (no methods of simlab) were not fitted to these pairs"
 
 
 def _usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:

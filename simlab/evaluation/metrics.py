@@ -91,14 +91,19 @@ def evaluate(
 
 
 def smallest_fpr(
-    scores: pd.DataFrame, *, by: str | None = None, negatives: str = "all"
+    scores: pd.DataFrame,
+    methods: Sequence[str] | None = None,
+    *,
+    by: str | None = None,
+    negatives: str = "all",
 ) -> pd.DataFrame:
     """Return the smallest FPR that the pairs can measure, that of one negative, overall and per group.
 
     Columns: group, n_positive, n_negative, n_sources, smallest_fpr: 1 / n_negative, or with weights the smallest
-    negative's share of all (NaN without negatives). `by` and `negatives` are those of :func:`evaluate`.
+    negative's share of all (NaN without negatives). `methods`, `by` and `negatives` are those of
+    :func:`evaluate`.
     """
-    groups = sample_groups(read(scores), by, negatives)
+    groups = sample_groups(read(scores, methods), by, negatives)
     return pd.DataFrame(
         [{"group": g.name, **g.counts, "smallest_fpr": g.smallest_fpr} for g in groups]
     )

@@ -118,7 +118,8 @@ def complementarity(
         rows.append(
             {"method": method, "other": other, "n_misses": lost.sum(), **share, "note": refusal}
         )
-    return pd.DataFrame(rows)
+    columns = ["method", "other", "n_misses", "share", "low", "high", "note"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def query_average_precision(

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlab import specs, tables
+from simlab import methods as registry
+from simlab import tables
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,10 @@ def read(scores: pd.DataFrame, methods: str | Iterable[str] | None = None) -> Sa
         methods: a text with commas, one name or a list of names; None for all that have a column.
 
     Raises:
-        ValueError: a method has no column in `scores`, a column that evaluation needs is missing, or what it holds is
+        ValueError: as :func:`simlab.methods.columns`; a column that evaluation needs is missing, or what it holds is
             not what a pair table may hold: labels 1 and 0, weights of 0 or more, a source in every row.
     """
-    known = tables.method_columns(tables.check_table(scores, "scores"))
-    methods = known if methods is None else specs.names(methods, "methods", known)
-    if not methods or not set(methods) <= set(known):
-        allowed = ", ".join(known) or "none (no distance column)"
-        raise ValueError(f"methods must be among {allowed}; given {methods!r}")
+    methods = registry.columns(scores, methods)
     tables.check_columns(scores)
     label = tables.labels(scores)
     good = scores[methods].notna().all(axis=1)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from simlab import features, scoring, specs
 from simlab.datasets import as_table
-from simlab.methods import resolve
+from simlab.methods import columns, resolve
 from simlab.paths import expanded
 from simlab.report.files import versions
-from simlab.tables import PAIR_COLUMNS, method_columns, read_scores
+from simlab.tables import PAIR_COLUMNS, is_fitted, read_scores
 
 
 def verify(
@@ -46,8 +46,9 @@ def verify(
     folder = expanded(folder)
     run = _run(folder / "run.json")
     scores = read_scores(folder / "scores.csv")
-    root = str(run.get("root", ".")) if root is None else root
-    names = run.get("arguments", {}).get("methods") or method_columns(scores)
+    if root is None:
+        root = scores.attrs.get("root", ".")
+    names = run.get("arguments", {}).get("methods") or _methods(scores)
     _check(run, scores, names, folder)
     sample = scores.sample(min(n_pairs, len(scores)), random_state=seed).sort_index()
     pictures = dict(_pictures(sample, run.get("inputs", {}), root))
@@ -93,6 +94,12 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
         raise ValueError(
             f"{table!r} is damaged: it had {n_then or 'some'} pairs and has {len(scores)}"
         )
+
+
+def _methods(scores: pd.DataFrame) -> list[str]:
+    """The methods that can be asked again: those that run.json or the columns name, without an ensemble's."""
+    noted = scores.attrs.get("methods") or columns(scores)
+    return [name for name in noted if not is_fitted(name)]
 
 
 def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:

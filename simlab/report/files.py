@@ -17,7 +17,7 @@ from PIL import Image
 
 from simlab import __version__, perturb
 from simlab.images import read_bytes, read_image
-from simlab.paths import folder_for_files
+from simlab.paths import expanded, folder_for_files
 
 try:
     import fcntl
@@ -126,6 +126,15 @@ def write_run(run: Mapping[str, Any], folder: Path) -> None:
     """Write run.json into the folder: how a result was made."""
     text = json.dumps(run, indent=2, default=str, ensure_ascii=False)
     write_text(folder / "run.json", f"{text}\n")
+
+
+def relative_root(root: str | Path, out: str | Path) -> str:
+    """Return the root of a table's pictures as run.json names it: relative to the folder that the table is in."""
+    folder = os.path.realpath(expanded(out))
+    try:
+        return Path(os.path.relpath(os.path.realpath(root), folder)).as_posix()
+    except ValueError:  # on another drive
+        return os.path.realpath(root)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> Path:

@@ -23,6 +23,7 @@ class Study(NamedTuple):
     """What the page is told from."""
 
     scores: pd.DataFrame
+    methods: list[str]
     metrics: pd.DataFrame
     ranked: pd.DataFrame
     thresholds: pd.DataFrame
@@ -65,7 +66,9 @@ def _kinds(made: Study) -> Section:
         made.draw("heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")
     ]
     if metrics["severity"].notna().any():
-        breaks = evaluation.break_points(made.scores, metric=metric, n_resamples=RESAMPLES)
+        breaks = evaluation.break_points(
+            made.scores, made.methods, metric=metric, n_resamples=RESAMPLES
+        )
         ax, note = (
             plots.plot_severity(metrics, metric=metric, breaks=breaks),
             "Whiskers: 95 % intervals.",
@@ -75,7 +78,7 @@ def _kinds(made: Study) -> Section:
         )
         note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
         tables = [(_breaks_in_words(made.keep("break_points", breaks)), note)]
-    kinds = evaluation.evaluate(made.scores, by="kind", n_resamples=0)
+    kinds = evaluation.evaluate(made.scores, made.methods, by="kind", n_resamples=0)
     return Section(
         "Which method finds which kind of copy", story.by_kind(kinds, metric), figures, tables
     )
@@ -122,7 +125,8 @@ def _differences(made: Study) -> Iterator[Section]:
             )
         )
     shares = made.keep(
-        "complementarity", evaluation.complementarity(made.scores, n_resamples=RESAMPLES)
+        "complementarity",
+        evaluation.complementarity(made.scores, made.methods, n_resamples=RESAMPLES),
     )
     if shares["share"].notna().any():
         ax, note = (
@@ -140,7 +144,7 @@ def _differences(made: Study) -> Iterator[Section]:
 
 def _curves(made: Study) -> Section:
     roc, pr = (
-        curve(made.scores, n_resamples=RESAMPLES)
+        curve(made.scores, made.methods, n_resamples=RESAMPLES)
         for curve in (evaluation.roc_curve, evaluation.pr_curve)
     )
     figures = [
@@ -164,7 +168,7 @@ def _curves(made: Study) -> Section:
         ),
         made.draw(
             "distances",
-            plots.plot_histograms(evaluation.distance_histogram(made.scores)),
+            plots.plot_histograms(evaluation.distance_histogram(made.scores, made.methods)),
             "Distances by method",
             "The less the two colours overlap, the better a threshold can tell copies from the rest.",
         ),
@@ -176,9 +180,9 @@ def _curves(made: Study) -> Section:
 
 def _overview(made: Study) -> pd.DataFrame:
     overall = made.metrics[made.metrics["group"] == "all"]
-    queries = evaluation.query_average_precision(made.scores, n_resamples=RESAMPLES).assign(
-        metric="mean of queries' AP"
-    )
+    queries = evaluation.query_average_precision(
+        made.scores, made.methods, n_resamples=RESAMPLES
+    ).assign(metric="mean of queries' AP")
     table = made.ranked[["tier", "method"]].reset_index(drop=True)
     for metric, rows in pd.concat([overall, queries]).groupby("metric", sort=False):
         cells = {
@@ -303,7 +307,7 @@ def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
 
 def doubts(made: Study) -> Iterator[Section]:
     """Yield the pairs whose label every method contradicts."""
-    found = made.keep("label_audit", evaluation.label_audit(made.scores))
+    found = made.keep("label_audit", evaluation.label_audit(made.scores, made.methods))
     if len(found):
         shown = found.head(_HARDEST)
         ax = _pairs(made.root, shown, _notes(made, shown, shown["finding"]))

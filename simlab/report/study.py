@@ -1,18 +1,17 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from simlab import evaluation
+from simlab import methods as registry
 from simlab.paths import expanded
 from simlab.report import sections, story
-from simlab.report.files import versions, whole, write_csv, write_run
+from simlab.report.files import relative_root, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
-from simlab.tables import method_columns
 
 _METRICS = (
     *evaluation.METRICS,
@@ -26,6 +25,7 @@ def study(
     scores: pd.DataFrame,
     out: str | Path,
     *,
+    methods: str | Iterable[str] | None = None,
     root: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
     title: str = "Which method finds which copies",
@@ -42,6 +42,7 @@ def study(
     report last.
 
     Args:
+        methods: columns of distances, as in :func:`simlab.methods.columns`.
         root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
         run: how it was made (command, seed, arguments, digests of the inputs); the root and versions are added.
         audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
@@ -49,19 +50,21 @@ def study(
         example: the picture in the gallery of perturbations; the first one by default.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
+    names = registry.columns(scores, methods)
     root = expanded(scores.attrs.get("root", ".") if root is None else root)
     run = {
         **(run or {}),
-        "root": os.path.abspath(root),
+        "root": relative_root(root, out),
+        "methods": names,
         "n_pairs": len(scores),
         "versions": versions(),
     }
     with whole(out) as folder:  # what took long is kept, whatever fails from here on
-        _write_scores(scores, run, folder)
+        _write_scores(scores, names, run, folder)
     with whole(out) as folder:
-        metrics = evaluation.evaluate(scores, by="perturbation", metrics=_METRICS)
+        metrics = evaluation.evaluate(scores, names, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(
-            scores, metric=story.headline(metrics), n_resamples=sections.RESAMPLES
+            scores, names, metric=story.headline(metrics), n_resamples=sections.RESAMPLES
         )
         usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
         thresholds = (
@@ -69,7 +72,7 @@ def study(
             if usable
             else pd.DataFrame({"method": ranked["method"]})
         )
-        made = sections.Study(scores, metrics, ranked, thresholds, root, folder)
+        made = sections.Study(scores, names, metrics, ranked, thresholds, root, folder)
         made.keep("metrics", metrics)
         made.keep("thresholds", thresholds)
         told = (
@@ -78,7 +81,7 @@ def study(
             else []
         )
         told = [*first, *told, sections.limits(made, audit, unreadable)]
-        page = {"title": title, "lead": story.lead(ranked), "facts": _facts(scores, metrics)}
+        page = {"title": title, "lead": story.lead(ranked), "facts": _facts(scores, names, metrics)}
         write_report(folder / "report.html", **page, sections=told, run=run)
     return expanded(out) / "report.html"
 
@@ -94,18 +97,20 @@ def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
     )
 
 
-def _write_scores(scores: pd.DataFrame, run: Mapping[str, Any], folder: Path) -> None:
-    beside = {"status", "error", "no_evidence", *method_columns(scores)}
+def _write_scores(
+    scores: pd.DataFrame, methods: list[str], run: Mapping[str, Any], folder: Path
+) -> None:
+    beside = {"status", "error", "no_evidence", *methods}
     write_csv(scores[[name for name in scores if name not in beside]], folder / "pairs.csv")
     write_csv(scores, folder / "scores.csv")
     write_run(run, folder)
 
 
-def _facts(scores: pd.DataFrame, metrics: pd.DataFrame) -> dict[str, str]:
+def _facts(scores: pd.DataFrame, methods: list[str], metrics: pd.DataFrame) -> dict[str, str]:
     n_sources, copies, others = metrics.loc[
         metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]
     ].max()
-    least = evaluation.smallest_fpr(scores)["smallest_fpr"].item()
+    least = evaluation.smallest_fpr(scores, methods)["smallest_fpr"].item()
     return {
         "source pictures": f"{n_sources:,}",
         "pairs that are copies": f"{copies:,}",
