@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import methods as registry
-from simlab import tables
+from simlab import specs, tables
 
 
 @dataclass(frozen=True)
