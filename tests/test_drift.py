@@ -137,7 +137,7 @@ def test_the_command_says_a_line_for_each_and_its_status_is_1(study, capsys):
     (study[1] / "0.png").unlink()
     change(study[0] / "run.json", versions={"simlab\x1b[2J": "0"})
     assert main([*command, "--pairs", "40"]) == 1
-    said = capsys.readouterr().err
+    said = "\n" + capsys.readouterr().err
     assert (
         "\npicture 0.png: can no longer be read\n" in said
         and "\nversion simlab?[2J: 0 then, none now\n" in said
