@@ -147,8 +147,9 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
         name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
     }
     safe = table.assign(**plain).rename(columns=_plain)
+    path = expanded(path)
     safe.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
-    return Path(path)
+    return path
 
 
 def _plain(cell: object) -> object:
