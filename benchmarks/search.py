@@ -2,6 +2,8 @@
 
     python benchmarks/search.py FOLDER                 copies of 60 pictures are planted among all of FOLDER
     python benchmarks/search.py FOLDER --speed         2,000 pictures of 0.15 megapixels made of FOLDER's; many hashes
+    python benchmarks/search.py FOLDER --sizes 64,800,4032 --csv sizes.csv
+                                                       recall by size and edit, each size searched by itself
 
 Found pairs that were not planted are listed: some are copies that FOLDER had before, and only a person can tell.
 """
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
+from scipy.stats import binomtest
 
 import simlab as sl
 from simlab.search import near_pairs
@@ -39,12 +43,28 @@ PERTURBATIONS = [
     "recompress(quality=10)",
 ]
 
+EDITS = {
+    "crop to 50 %": "crop(area=0.5)",
+    "crop to 30 %": "crop(area=0.3)",
+    "rotated 10°": "rotate(degrees=10)",
+    "sheared 10°": "shear(degrees=10)",
+    "text": "text(length=20)",
+    "JPEG 30": "recompress(quality=30)",
+    "to a tenth": "resize(scale=0.1)",
+}
+"""What is done to a picture of each size."""
+
 
 def main() -> None:
     """Plant, search, print."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        (speed if options.speed else quality)(options, Path(folder))
+        if options.speed:
+            speed(options, Path(folder))
+        elif options.sizes:
+            by_size(options, Path(folder))
+        else:
+            quality(options, Path(folder))
 
 
 def quality(options: argparse.Namespace, folder: Path) -> None:
@@ -97,6 +117,68 @@ def plant(options: argparse.Namespace, folder: Path) -> pd.DataFrame:
             sl.perturb.apply(image, spec, seed=1).save(folder / file, quality=92)
             rows.append((path, file, spec))
     return pd.DataFrame(rows, columns=["source", "file", "perturbation"])
+
+
+def by_size(options: argparse.Namespace, folder: Path) -> None:
+    """Recall of each edit at each size, with what was found wrongly: a table of counts, and one to read."""
+    table = sl.datasets.as_table(options.folder)
+    paths = sl.datasets.sample_sources(table, options.sources, seed=3)["path"]
+    rows = []
+    for size in map(int, options.sizes.split(",")):
+        place = folder / f"{size:05}"
+        enlarged = plant_at(size, Path(options.folder), paths, place)
+        found = sl.find_copies(place, options.recipe, n_jobs=options.jobs, progress=False)
+        found_at = _by_edit(found, len(paths), size, enlarged)
+        rows.extend(found_at)
+        shutil.rmtree(place)
+        counts = ", ".join(f"{row['edit']} {row['found']}" for row in found_at)
+        print(f"{size} px, of {len(paths)} ({enlarged} enlarged): {counts}", flush=True)
+    counted = pd.DataFrame(rows)
+    if options.csv:
+        counted.to_csv(options.csv, index=False)
+    copies = counted[counted["edit"] != "false alarms"]
+    recall = copies.assign(recall=copies["found"] / copies["n"])
+    shown = recall.pivot(index="size", columns="edit", values="recall")[list(EDITS)]
+    print(shown.round(2).to_string())
+
+
+def plant_at(size: int, root: Path, paths: pd.Series, place: Path) -> int:
+    """Write every picture with this longer side, and its edits; how many had to be enlarged for it."""
+    place.mkdir()
+    enlarged = 0
+    for number, path in enumerate(paths):
+        image = sl.read_image(root / path)
+        scale = size / max(image.size)
+        enlarged += scale > 1
+        width, height = (max(1, round(scale * side)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+        image.save(place / f"{number:03}_original.jpg", quality=95)
+        for at, spec in enumerate(EDITS.values()):
+            edited = sl.perturb.apply(image, spec, seed=1)
+            edited.save(place / f"{number:03}_{at}.jpg", quality=95)
+    return enlarged
+
+
+def _by_edit(found: pd.DataFrame, n: int, size: int, enlarged: int) -> list[dict]:
+    """Of each edit, in how many of n pictures it was found with its original; and found pairs of two pictures."""
+    pairs = {frozenset(pair) for pair in zip(found["reference"], found["query"])}
+    counts = dict.fromkeys(EDITS, 0)
+    for number in range(n):
+        original = f"{number:03}_original.jpg"
+        for at, edit in enumerate(EDITS):
+            counts[edit] += frozenset((original, f"{number:03}_{at}.jpg")) in pairs
+    foreign = [sorted(pair) for pair in pairs if len({name[:3] for name in pair}) > 1]
+    for first, second in sorted(foreign):
+        print(f"    wrong: {first} {second}")
+    each = len(EDITS) + 1
+    trials = dict.fromkeys(EDITS, n) | {"false alarms": n * (n - 1) // 2 * each**2}
+    counts["false alarms"] = len(foreign)
+    rows = []
+    for name, count in counts.items():
+        interval = binomtest(count, trials[name]).proportion_ci(method="wilson")
+        row = {"size": size, "edit": name, "n": trials[name], "found": count}
+        rows.append(row | {"low": round(interval.low, 6), "high": round(interval.high, 6)})
+    return [row | {"enlarged": enlarged} for row in rows]
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
@@ -153,6 +235,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--cache", type=Path, help="features are kept here")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument(
+        "--sizes", help="longer sides in pixels, joined by commas: recall by size and edit"
+    )
+    parser.add_argument("--csv", type=Path, help="the counts of --sizes are written here")
     return parser.parse_args()
 
 

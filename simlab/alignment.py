@@ -30,7 +30,7 @@ _CONTRAST = 16.0  # grey levels squared: flatter surroundings are not blown up t
 
 
 class Looks(NamedTuple):
-    """Keypoints of a picture at full and at half size, all in its own pixels, and a small grey copy of it."""
+    """Keypoints of two looks at a picture, all in its own pixels, and a small grey copy of it."""
 
     points: np.ndarray
     descriptors: np.ndarray
@@ -39,7 +39,7 @@ class Looks(NamedTuple):
     grey: np.ndarray
     """uint8 (height, width): at most :data:`SMALL` on the longer side."""
     scale: np.ndarray
-    """float32 (1,): its width by the picture's width."""
+    """float32 (1,): its longer side by the picture's."""
 
 
 @checked
@@ -83,27 +83,33 @@ def looks(
 
     The half-size look is for pictures that were enlarged, such as a crop scaled back to full size: AKAZE's own scales
     begin at one pixel. So a picture of 100 pixels has next to no keypoints, and is looked at in double size too.
+    Looks are always a factor of two apart: at nearly the same scale every keypoint would have a twin, and the ratio
+    test would reject the matches of both. So all of them are of the working picture, which `max_side` bounds.
 
     Args:
-        max_side: a larger picture is first scaled down to this side.
+        max_side: a larger picture is first scaled down to this side; None keeps it.
         max_keypoints: of each look: the strongest. The threshold is low, so that smooth pictures have some too.
         threshold: least detector response.
-        half: take the second look; without it a query costs a fifth less.
-        enlarge: a picture whose longer side is under this is looked at in double size too.
+        half: take the second look, at half the size of the working picture; without it a query costs a fifth less.
+        enlarge: a working picture whose longer side is under this is looked at in double size too.
     """
     image = read_image(image)
+    working, scale = keypoints.at_most(image, max_side)
     detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
-    found = [keypoints.detect(image, detector, max_side)]
-    if half and min(image.size) >= 2 * keypoints.MIN_SIDE:
-        found.append(_scaled(keypoints.detect(image.reduce(2), detector, max_side), 2.0))
-    if max(image.size) < enlarge:
-        double = image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC)
-        found.append(_scaled(keypoints.detect(double, detector, max_side), 0.5))
-    full = Keypoints(*(np.concatenate(columns) for columns in zip(*found)))
-    scale = min(1.0, SMALL / max(image.size))
-    size = tuple(max(1, round(scale * side)) for side in image.size)
-    grey = np.rint(_shrunk(_grey(image), size)).astype(np.uint8)
-    return Looks(*full, grey, np.array([size[0] / image.width], dtype=np.float32))
+    found = [keypoints.detect(working, detector)]
+    if half and min(working.size) >= 2 * keypoints.MIN_SIDE:
+        found.append(keypoints.scaled(keypoints.detect(working.reduce(2), detector), 2.0))
+    if max(working.size) < enlarge:
+        double_size = (2 * working.width, 2 * working.height)
+        double = working.resize(double_size, Image.Resampling.BICUBIC)
+        found.append(keypoints.scaled(keypoints.detect(double, detector), 0.5))
+    joined = Keypoints(*(np.concatenate(columns) for columns in zip(*found)))
+    small_scale = min(1.0, SMALL / max(working.size))
+    size = tuple(max(1, round(small_scale * side)) for side in working.size)
+    grey = np.rint(_shrunk(_grey(working), size)).astype(np.uint8)
+    # of the longer side: the shorter one of a narrow picture is rounded to a few pixels
+    ratio = np.array([max(size) / max(image.size)], dtype=np.float32)
+    return Looks(*keypoints.scaled(joined, 1 / scale), grey, ratio)
 
 
 @checked
@@ -112,7 +118,7 @@ def aligned_distance(
     b: Looks,
     *,
     ratio: Annotated[float, between(0.01, 1)] = 0.85,
-    tolerance: Annotated[float, between(0.1, 1000)] = 6.0,
+    tolerance: Annotated[float, between(0.1, 1000)] = 2.0,
 ) -> float:
     """Return 1 - correlation of two pictures once one is laid on the other; 1 where nothing says how.
 
@@ -120,13 +126,19 @@ def aligned_distance(
     they overlap: a wrong transform, which a few chance matches may agree on, does not bring them to correlate. Where
     many matches agree and the pictures yet differ, one may be seen from aside: then a homography is tried as well.
 
+    Not symmetric: matches go from `b` into `a`, and RANSAC draws from them in their order.
+
     Args:
-        ratio, tolerance: as in :func:`simlab.keypoints.inlier_distance`.
+        ratio: as in :func:`simlab.keypoints.inlier_distance`.
+        tolerance: by how many pixels of the small grey picture a matched point may miss its place: 2 of 160 are a
+            share of .0125 of the longer side, whatever the size of the picture.
     """
-    left, right = keypoints.ratio_matches(_points(a), _points(b), ratio)
+    first, second = _in_small(a), _in_small(b)
+    left, right = keypoints.ratio_matches(first, second, ratio)
     if len(left) < 4:
         return 1.0
-    source, target = b.points[right], a.points[left]
+    source = second.points[right]
+    target = first.points[left]
     affine, agree = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance
     )
@@ -139,12 +151,10 @@ def aligned_distance(
 
 def _likeness(a: Looks, b: Looks, to_a: np.ndarray) -> float:
     """Correlation, 0 to 1, where the small pictures overlap, in the frame of the coarser: the finer is shrunk to it."""
-    if not 1 / 400 < np.linalg.det(to_a[:2, :2] / to_a[2, 2]) < 400:
+    area = np.linalg.det(to_a[:2, :2] / to_a[2, 2])
+    if not 1 / 400 < area < 400:
         return 0.0
-    to_a = (
-        np.diag([a.scale[0], a.scale[0], 1]) @ to_a @ np.diag([1 / b.scale[0], 1 / b.scale[0], 1])
-    )
-    if np.linalg.det(to_a[:2, :2] / to_a[2, 2]) > 1:
+    if area > 1:
         a, b, to_a = b, a, np.linalg.inv(to_a)
     size = a.grey.shape[::-1]
     laid = cv2.warpPerspective(b.grey.astype(np.float32), to_a, size)
@@ -170,14 +180,9 @@ def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     return (grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask
 
 
-def _scaled(found: Keypoints, scale: float) -> Keypoints:
-    """The keypoints in a picture larger by this factor, whose pixels' centres are half a pixel in."""
-    points = np.float32(scale) * (found.points + np.float32(0.5)) - np.float32(0.5)
-    return found._replace(points=points, sizes=np.float32(scale) * found.sizes)
-
-
-def _points(looks: Looks) -> Keypoints:
-    return Keypoints(*looks[:4])
+def _in_small(looks: Looks) -> Keypoints:
+    """The keypoints, in pixels of the small grey picture."""
+    return keypoints.scaled(Keypoints(*looks[:4]), float(looks.scale[0]))
 
 
 def _grey(image) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import cv2
 import faiss
 import numpy as np
+from PIL import Image
 
 from simlab.images import read_image
 from simlab.specs import between, checked
@@ -108,17 +109,33 @@ def sift(
     )
 
 
-def detect(image, detector: cv2.Feature2D, max_side: int | None) -> Keypoints:
+def detect(image, detector: cv2.Feature2D, max_side: int | None = None) -> Keypoints:
     """Return what an OpenCV detector finds in a picture, which is first scaled down to `max_side`."""
-    pixels = np.asarray(read_image(image))[:, :, ::-1]
-    scale = min(1.0, max_side / max(pixels.shape[:2])) if max_side else 1.0
-    if min(pixels.shape[:2]) * scale < MIN_SIDE:
-        return _keypoints([], None, 1.0, detector)
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _keypoints(
-        *detector.detectAndCompute(np.ascontiguousarray(pixels), None), scale, detector
-    )
+    working, scale = at_most(read_image(image), max_side)
+    if min(working.size) < MIN_SIDE:
+        return _keypoints([], None, detector)
+    pixels = np.ascontiguousarray(np.asarray(working)[:, :, ::-1])
+    return scaled(_keypoints(*detector.detectAndCompute(pixels, None), detector), 1 / scale)
+
+
+def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, float]:
+    """Return the working picture, scaled down where its longer side is over `max_side`, and by which factor."""
+    longer = max(image.size)
+    if max_side is None or longer <= max_side:
+        return image, 1.0
+    scale = max_side / longer
+    size = tuple(max(1, round(scale * side)) for side in image.size)
+    small = cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA)
+    return Image.fromarray(small), scale
+
+
+def scaled(found: Keypoints, factor: float) -> Keypoints:
+    """Return the keypoints as they lie in a picture larger by this factor; pixels' centres are half a pixel in."""
+    if factor == 1:
+        return found
+    half = np.float32(0.5)
+    points = np.float32(factor) * (found.points + half) - half
+    return found._replace(points=points, sizes=np.float32(factor) * found.sizes)
 
 
 def strongest(keypoints: Keypoints, n: int | None) -> Keypoints:
@@ -209,17 +226,18 @@ def verify(
     """Return the matches that pass the ratio test, indexes into `a` and into `b`, and which agree on one transform.
 
     The transform from `b` to `a` is found by RANSAC (M. Fischler, R. Bolles 1981) in OpenCV's seeded implementation.
-    One that mirrors the picture or changes its area more than 400-fold is no evidence. Options as in
-    :func:`inlier_distance`.
+    One that mirrors the picture, or changes its area more than 400-fold beyond what the extents of the two sets of
+    points differ, is no evidence. Options as in :func:`inlier_distance`.
     """
     left, right = ratio_matches(a, b, ratio)
     agree = np.zeros(len(left), dtype=bool)
     if len(left) > _MINIMAL[model]:
-        reach = max(
-            2.0, tolerance * float(np.ptp(a.points, axis=0).max())
-        )  # detectors miss by a pixel or two
+        extent = _extent(a)
+        reach = max(2.0, tolerance * extent)  # detectors miss by a pixel or two
         matrix, mask = _fit(b.points[right], a.points[left], model, reach)
-        if matrix is not None and 1 / 400 < np.linalg.det(matrix[:2, :2]) < 400:
+        # a thumbnail of a large picture is no different from one of a small picture
+        size_ratio = extent / max(1.0, _extent(b))
+        if matrix is not None and 1 / 400 < np.linalg.det(matrix[:2, :2]) / size_ratio**2 < 400:
             agree = mask.ravel().astype(bool)
     return left, right, agree
 
@@ -289,9 +307,11 @@ def akaze_detector(threshold: float, **options) -> cv2.Feature2D:
     )
 
 
-def _keypoints(
-    detected, descriptors: np.ndarray | None, scale: float, detector: cv2.Feature2D
-) -> Keypoints:
+def _extent(found: Keypoints) -> float:
+    return float(np.ptp(found.points, axis=0).max())
+
+
+def _keypoints(detected, descriptors: np.ndarray | None, detector: cv2.Feature2D) -> Keypoints:
     if descriptors is None:
         binary = detector.descriptorType() == cv2.CV_8U
         descriptors = np.zeros(
@@ -299,9 +319,9 @@ def _keypoints(
         )
     points = np.array([point.pt for point in detected], dtype=np.float32).reshape(-1, 2)
     return Keypoints(
-        points / np.float32(scale),
+        points,
         descriptors,
-        np.array([point.size for point in detected], dtype=np.float32) / np.float32(scale),
+        np.array([point.size for point in detected], dtype=np.float32),
         np.array([point.response for point in detected], dtype=np.float32),
     )
 

@@ -20,7 +20,7 @@ from simlab.cache import pack, unpack
 from simlab.images import is_flat, to_grey
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
-EXTRACTOR = 3
+EXTRACTOR = 4
 """Raised when a change of simlab itself changes a feature or a distance, so that cached ones are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
