@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simlab import akaze
+from simlab import akaze, keypoints
 from simlab.images import read_image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -380,3 +380,25 @@ def test_other_options_of_inliers_are_refused(options):
     found = akaze.extract(textured())
     with pytest.raises(ValueError, match=next(iter(options))):
         akaze.inlier_distance(found, found, **options)
+
+
+def test_points_of_a_picture_that_was_scaled_down_lie_in_its_own_pixels():
+    """Every pixel twice each way, and scaled down again, is the same picture: only the places differ."""
+    small = textured(0, 400, 300)
+    large = small.resize((800, 600), Image.Resampling.NEAREST)
+    plain = keypoints.akaze(small)
+    scaled = keypoints.akaze(large, max_side=400)
+    np.testing.assert_array_equal(scaled.descriptors, plain.descriptors)
+    # the middle of the first pixel lies between the first two
+    np.testing.assert_allclose(scaled.points, 2 * plain.points + 0.5, atol=1e-3)
+    np.testing.assert_allclose(scaled.sizes, 2 * plain.sizes, rtol=1e-6)
+
+
+def test_inliers_of_a_thumbnail_of_a_large_picture():
+    """Its area is 441 times smaller, but it shows all of the picture."""
+    thumbnail = textured(1, 192, 128)
+    large = thumbnail.resize((4032, 2688), Image.Resampling.BICUBIC)
+    few = keypoints.sift(thumbnail)
+    many = keypoints.sift(large)
+    assert keypoints.inlier_distance(few, many) < 0.5
+    assert keypoints.inlier_distance(many, few) < 0.5

@@ -101,3 +101,31 @@ def test_pairs_are_compared_as_single_ones():
 def test_nothing_to_lay_by_is_the_maximum():
     flat = alignment.looks(Image.new("RGB", (64, 64), "gray"))
     assert len(flat.points) == 0 and alignment.aligned_distance(flat, OTHERS[0]) == 1.0
+
+
+def test_looks_are_a_factor_of_two_apart_also_where_the_picture_is_scaled_down(picture):
+    """At one scale every keypoint has a twin, and the ratio test leaves no match."""
+    for max_side in (240, 300):
+        mine = alignment.looks(picture, max_side=max_side)
+        copy = alignment.looks(perturb.apply(picture, "rotate(degrees=10)"), max_side=max_side)
+        assert alignment.aligned_distance(mine, copy) < 0.1
+        assert alignment.aligned_distance(copy, mine) < 0.1
+    # under 200 pixels there is a look at double size: of what is looked at, not of what was given
+    small = alignment.looks(picture, max_side=120)
+    again = alignment.looks(perturb.apply(picture, "rotate(degrees=10)"), max_side=120)
+    assert alignment.aligned_distance(small, again) < 0.2
+
+
+def test_thumbnail_of_a_large_picture_is_aligned():
+    """Its area is 441 times smaller, but it shows the same part of the picture."""
+    large = textured(0, width=4032, height=2688)
+    ground = textured(1, width=192, height=128)
+    large = Image.blend(large, ground.resize(large.size), 0.7)
+    mine, copy = alignment.looks(large), alignment.looks(large.resize((192, 128)))
+    assert alignment.aligned_distance(mine, copy) < 0.2
+    assert alignment.aligned_distance(copy, mine) < 0.2
+
+
+@pytest.mark.parametrize("size", [(1500, 90), (90, 1500), (480, 320)])
+def test_scale_is_that_of_the_longer_side(picture, size):
+    assert alignment.looks(picture.resize(size)).scale == pytest.approx(160 / max(size))
