@@ -84,6 +84,7 @@ def tune(options: argparse.Namespace) -> None:
     _say(ensemble.report_)
     scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
     page = {"title": "What the methods do together", "first": sl.report.tuned(ensemble)}
+    page["seed"] = options.seed  # so that the ranking and the ensemble's own verdict are the same
     _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
 
 

@@ -6,7 +6,6 @@ import pytest
 from test_evaluation_intervals import study
 
 from simlab import evaluation
-from simlab.evaluation.compare import _holm
 
 
 def rivals(noise=1.5, **options):
@@ -70,10 +69,54 @@ def test_verdict_names_the_better_method_and_the_groups():
     assert few["verdict"].tolist() == ["not measurable with 60 negatives"]
 
 
-def test_holm_by_hand():
-    adjusted = _holm(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
-    assert adjusted.tolist() == pytest.approx([0.03, np.nan, 0.06, 0.06, 0.02], nan_ok=True)
-    assert _holm(np.array([])).tolist() == []
+def test_the_interval_and_the_p_value_give_one_verdict():
+    for noise in (0.5, 1.0, 1.5, 2.0, 3.0):
+        scores = rivals(noise=noise, n=30)
+        table = evaluation.compare(scores, "x", "y", by="perturbation", metric="roc_auc")
+        signs = evaluation.decided(table)
+        assert (signs != 0).tolist() == (table["p_adjusted"] < 0.05).tolist()
+        assert (signs == 0).tolist() == table["verdict"].eq("undecided").tolist()
+        n_groups = len(table) - 1
+        expected = np.append(table["p"][:1], n_groups * table["p"][1:]).clip(max=1)
+        assert table["p_adjusted"].to_numpy() == pytest.approx(expected)
+
+
+def test_a_comparison_among_many_repeats_the_verdict_of_the_ranking():
+    rng = np.random.default_rng(5)
+    scores = study(n=30, methods=("x",))
+    names = [f"m{i}" for i in range(8)]
+    noise = {name: 0.15 * i for i, name in enumerate(names)}
+    for name in names:
+        scores[name] = scores["x"] + noise[name] * rng.normal(size=len(scores))
+    ranked = evaluation.rank(scores, names, metric="roc_auc", n_resamples=300)
+    best = ranked["method"].iloc[0]
+    verdicts = set()
+    for row in ranked[1:].to_dict("records"):
+        pair = (scores, best, row["method"])
+        options = {"metric": "roc_auc", "n_resamples": 300}
+        among = evaluation.compare(*pair, among=names, **options).iloc[0]
+        ends = [row["difference_low"], row["difference_high"], row["p_adjusted"]]
+        assert among[["low", "high", "p_adjusted"]].tolist() == pytest.approx(ends)
+        alone = evaluation.compare(*pair, **options).iloc[0]
+        verdicts.add((alone["verdict"] == "undecided", among["verdict"] == "undecided"))
+    assert (False, True) in verdicts  # beaten if asked alone, not among 28 comparisons
+    counted = evaluation.compare(*pair, n_comparisons=28, **options).iloc[0]
+    assert counted["p_adjusted"] == pytest.approx(min(28 * counted["p"], 1))
+
+
+def test_without_resamples_nothing_is_decided():
+    table = evaluation.compare(rivals(noise=6), "x", "y", metric="roc_auc", n_resamples=0)
+    assert table[["low", "high", "p", "p_adjusted"]].isna().all(axis=None)
+    assert table["verdict"].tolist() == ["undecided"]
+    assert evaluation.rank(rivals(noise=6), metric="roc_auc", n_resamples=0)["tier"].max() == 1
+
+
+def test_a_difference_without_spread_is_corrected_too():
+    scores = study(n=36, apart=40.0, methods=("x",)).assign(y=1.0)
+    one = evaluation.compare(scores, "x", "y").iloc[0]
+    many = evaluation.compare(scores, "x", "y", n_comparisons=100).iloc[0]
+    assert many["low"] < one["low"]
+    assert many["p_adjusted"] == pytest.approx(100 * one["p"])
 
 
 def test_equal_methods_are_rarely_told_apart():
@@ -101,10 +144,11 @@ def test_rank_puts_equals_in_one_tier():
 def test_rank_says_how_far_each_is_behind_the_first():
     table = evaluation.rank(rivals(noise=3), metric="roc_auc").set_index("method")
     first, last = table.index[[0, -1]]
-    compared = evaluation.compare(rivals(noise=3), first, last, metric="roc_auc").iloc[0]
+    options = {"metric": "roc_auc", "among": table.index}
+    compared = evaluation.compare(rivals(noise=3), first, last, **options).iloc[0]
     assert table.loc[last, "difference"] == pytest.approx(compared["difference"])
     ends = table.loc[last, ["difference_low", "difference_high"]].tolist()
-    assert ends == pytest.approx(compared[["low", "high"]].tolist(), abs=0.02)
+    assert ends == pytest.approx(compared[["low", "high"]].tolist())
     assert table.loc[first, ["difference", "p_adjusted"]].isna().all()
     assert table.loc[last, "p_adjusted"] < 0.05 <= table["p_adjusted"].iloc[1]
 

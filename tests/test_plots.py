@@ -97,9 +97,8 @@ def histogram_table(methods):
 
 def difference_table(names, interval):
     rows = metric_table(names[:1], interval).query("metric == 'roc_auc'")
-    return rows.assign(
-        difference=np.linspace(-0.5, 0.5, len(rows)), p_adjusted=np.linspace(0, 0.1, len(rows))
-    )
+    difference = np.linspace(-0.5, 0.5, len(rows))
+    return rows.assign(difference=difference, low=difference - 0.2, high=difference + 0.2)
 
 
 def share_table(names, interval):
@@ -240,7 +239,10 @@ def test_break_points_are_marked_below_the_curves(ax):
 
 def test_a_decided_difference_has_the_winners_colour(ax):
     table = difference_table(["phash"], True).assign(
-        difference=[-0.3] + [0.3] * 7, p_adjusted=[0.01] * 2 + [0.5] * 6
+        difference=[-0.3] + [0.3] * 7,
+        low=[-0.5, 0.1] + [-0.1] * 6,
+        high=[-0.1] + [0.5] * 7,
+        p_adjusted=0.5,  # what is drawn decides: the interval
     )
     plots.plot_forest(table, a="akaze", b="phash", ax=ax)
     colours = [to_hex(colour) for colour in ax.collections[-1].get_facecolor()]

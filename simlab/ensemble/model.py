@@ -42,8 +42,9 @@ class Ensemble:
         weights_: table: method, weight, share (of all weights), low, high (95 % interval of the share; sources
             resampled, calibrations kept).
         out_of_fold_: the rows fitted to, with the column "ensemble": out-of-fold distance.
-        metric_: what methods are compared by: TPR at FPR .01; ROC AUC where there are fewer than 100 non-copies.
-        comparison_: best (single method), ensemble and single (their metric), difference, low, high (95 %).
+        metric_: what methods are compared by: TPR at FPR .01; ROC AUC where the non-copies are too few for it.
+        comparison_: best (single method), ensemble and single (their metric), difference, low, high (95 %, corrected
+            for every two of the methods and the ensemble, as :func:`simlab.evaluation.rank` does).
         thresholds_: distance by false positive rate, such as ``{"0.01": 0.3}``, out of fold.
         prevalence_: share of copies in training.
         training_: what it was fitted to: counts, perturbations, a digest of the table.
@@ -55,7 +56,7 @@ class Ensemble:
         methods: str | Iterable[str] | None = None,
         *,
         folds: int = 5,
-        n_resamples: int = 200,
+        n_resamples: int = 300,
         seed: int = 0,
     ):
         # two are held out at a time, and something must be left to train on
@@ -88,7 +89,7 @@ class Ensemble:
         self.classifier_ = data.fit()
         self.prevalence_ = self.classifier_.prevalence_
         self.out_of_fold_ = rows.assign(**{NAME: expit(-held_out - logit(self.prevalence_))})
-        self.metric_ = METRICS["0.01"] if (~data.label).sum() >= 100 else "roc_auc"
+        self.metric_ = self._metric()
         self.weights_ = self._weights()
         self.comparison_ = self._comparison()
         self.thresholds_ = _thresholds(self.out_of_fold_)
@@ -188,14 +189,18 @@ class Ensemble:
     def ablation(self) -> pd.DataFrame:
         """Return what is lost without each method: method, without (:attr:`metric_`, out of fold), loss, low, high.
 
-        A loss whose interval holds 0 means that the method can go.
+        A loss whose interval holds 0 means that the method can go. Intervals are corrected for the number of methods.
         """
         if len(self.methods_) < 2:
             raise ValueError("ablation needs two methods or more; there is one")
         rows = []
         for column, method in enumerate(self.methods_):
             without = -validation.out_of_fold(self._data.without(column))
-            rows.append({"method": method, **self._compared(without, "without", "with", "without")})
+            table = self.out_of_fold_.assign(without=without)
+            found = self._compared(
+                table, "without", "with", "without", n_comparisons=len(self.methods_)
+            )
+            rows.append({"method": method, **found})
         return pd.DataFrame(rows).drop(columns="with").rename(columns={"difference": "loss"})
 
     def leave_one_perturbation_out(self) -> pd.DataFrame:
@@ -266,6 +271,11 @@ class Ensemble:
             )
         return self
 
+    def _metric(self) -> str:
+        others = self._data.weight[~self._data.label]
+        smallest_fpr = others.min() / others.sum()
+        return METRICS["0.01"] if smallest_fpr <= 0.01 * (1 + 1e-9) else "roc_auc"
+
     def _weights(self) -> pd.DataFrame:
         coef, share = self.classifier_.coef_, _shares(self.classifier_.coef_[None])[0]
         drawn = validation.resampled_weights(
@@ -286,17 +296,17 @@ class Ensemble:
             self.out_of_fold_, self.methods_, metrics=[self.metric_], n_resamples=0
         )
         best = singles["method"][singles["value"].argmax()]
-        return {"best": best, **self._compared(self.out_of_fold_[best], best, "ensemble", "single")}
+        picked_from = {"among": [*self.methods_, NAME]}
+        found = self._compared(self.out_of_fold_, best, "ensemble", "single", **picked_from)
+        return {"best": best, **found}
 
     def _compared(
-        self, other: pd.Series | np.ndarray, name: str, ours: str, theirs: str
+        self, table: pd.DataFrame, name: str, ours: str, theirs: str, **picked: Any
     ) -> dict[str, float]:
-        """The ensemble, out of fold, and another distance of the same rows: ours, theirs, difference, low, high."""
+        """The ensemble, out of fold, and another column of the table: ours, theirs, difference, low, high."""
         options = {"metric": self.metric_, "n_resamples": self.n_resamples, "seed": self.seed}
-        table = evaluation.compare(
-            self.out_of_fold_.assign(**{name: np.asarray(other)}), NAME, name, **options
-        )
-        found = table.iloc[0].rename({"a": ours, "b": theirs})
+        compared = evaluation.compare(table, NAME, name, **options, **picked)
+        found = compared.iloc[0].rename({"a": ours, "b": theirs})
         return found[[ours, theirs, "difference", "low", "high"]].astype(float).to_dict()
 
     def _training(self, rows: pd.DataFrame) -> dict[str, Any]:

@@ -5,7 +5,7 @@ grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors
 """
 
 from simlab.evaluation.cases import judge, rivals
-from simlab.evaluation.compare import compare, compare_designs, hard_negatives, rank
+from simlab.evaluation.compare import compare, compare_designs, decided, hard_negatives, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
@@ -31,6 +31,7 @@ __all__ = [
     "compare",
     "compare_designs",
     "complementarity",
+    "decided",
     "distance_histogram",
     "evaluate",
     "exhaustive_histogram",

@@ -1,6 +1,7 @@
 """Which method is better: paired differences on the same resamples, rankings, and designs of negatives side by side."""
 
 import itertools
+import math
 import warnings
 from collections.abc import Iterable, Mapping
 
@@ -40,6 +41,8 @@ def compare(
     *,
     metric: str = "tpr@fpr=0.01",
     by: str | None = None,
+    among: str | Iterable[str] | None = None,
+    n_comparisons: int | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -47,16 +50,20 @@ def compare(
 
     Columns: group, metric, a, b (their values), difference, low, high (its 95 % interval, from the same resamples of
     sources for both), p, p_adjusted, verdict, n_positive, n_negative, n_sources. ``attrs["verdict"]`` says it all in a
-    sentence. A difference is decided where p_adjusted is below .05: the groups' p values are adjusted for their
-    number by Holm's method; "all" is a question of its own.
+    sentence. A difference is decided where its interval leaves out 0; :func:`decided` is that rule, the only one.
+    Intervals and p_adjusted are corrected for the number of comparisons by Bonferroni's method: those of the groups
+    for the number of groups; "all" is a question of its own.
 
     Args:
         metric, by, n_resamples, seed: as for :func:`simlab.evaluation.evaluate`.
+        among: the methods that these two were picked from, such as all that were ranked. "all" is then corrected for
+            every two of them, as in :func:`rank`, whose answer it repeats.
+        n_comparisons: how many comparisons like "all" are made; by default every two of `among`.
 
     Raises:
-        ValueError: an unknown method, metric or column.
+        ValueError: an unknown method, metric or column, or a number out of range.
 
-    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+    Source: Dunn (1961), "Multiple comparisons among means", doi:10.1080/01621459.1961.10482090.
 
     >>> rng, label = np.random.default_rng(0), np.repeat([1, 0], [100, 900])
     >>> first, second = np.arange(1000) % 100, (np.arange(1000) + np.arange(1000) // 100) % 100
@@ -68,12 +75,20 @@ def compare(
     columns = list(check_table(scores, "scores"))
     a = specs.one_name(a, "a", columns)
     b = specs.one_name(b, "b", columns)
-    resampler, groups, found = _measured(scores, [a, b], metric, by, n_resamples, seed)
-    table = pd.DataFrame(
-        [_difference(resampler, group, *pair) for group, *pair in zip(groups, found[a], found[b])]
-    )
-    table["p_adjusted"] = [*table["p"][:1], *_holm(table["p"][1:].to_numpy())]
-    table["decided"] = np.sign(table["difference"]).where(table["p_adjusted"] < 0.05, 0)
+    picked_from = [] if among is None else specs.names(among, "among", columns)
+    family = list(dict.fromkeys([*picked_from, a, b]))
+    if n_comparisons is None:
+        n_comparisons = max(math.comb(len(family), 2), 1)
+    specs.check_number("n_comparisons", n_comparisons, 1, whole=True)
+    resampler, groups, found = _measured(scores, family, metric, by, n_resamples, seed, [a, b])
+    differences = [first["value"] - second["value"] for first, second in zip(found[a], found[b])]
+    n_groups = int(np.isfinite(differences[1:]).sum())
+    rows = []
+    for group, first, second in zip(groups, found[a], found[b]):
+        n = n_comparisons if group is groups[0] else n_groups
+        rows.append(_difference(resampler, group, first, second, n))
+    table = pd.DataFrame(rows)
+    table["decided"] = decided(table)
     table["verdict"] = [_verdict(a, b, row) for row in table.to_dict("records")]
     words = {_better(metric): f"{a} leads on", -_better(metric): f"{b} leads on", 0: "undecided on"}
     led = sorted(table[1:].groupby("decided")["group"], reverse=True)
@@ -83,6 +98,17 @@ def compare(
         "verdict": "; ".join([table["verdict"][0], *leads]),
     }
     return table.drop(columns=["decided", "note"])
+
+
+def decided(differences: pd.DataFrame) -> np.ndarray:
+    """Return the sign of each difference that is decided, its interval leaving out 0; 0 where it is undecided.
+
+    >>> decided(pd.DataFrame({"low": [0.1, -0.3, -0.1, np.nan], "high": [0.2, -0.2, 0.3, np.nan]}))
+    array([ 1, -1,  0,  0])
+    """
+    above = (differences["low"] > 0).to_numpy(int)
+    below = (differences["high"] < 0).to_numpy(int)
+    return above - below
 
 
 def rank(
@@ -97,7 +123,8 @@ def rank(
 
     Columns: method, metric, value, low, high, tier (1 is best), difference, difference_low, difference_high, p_adjusted
     (of the first method minus this one), n_positive, n_negative, note. Every two methods are compared on the same
-    resamples of sources; p values are adjusted for their number by Holm's method.
+    resamples of sources; the differences' intervals and p_adjusted are corrected for their number by Bonferroni's
+    method, and a new tier begins where such an interval leaves out 0.
 
     Args:
         metric, n_resamples, seed: as for :func:`simlab.evaluation.evaluate`.
@@ -111,22 +138,21 @@ def rank(
         (rows[0] for rows in found.values()),
         key=lambda row: np.nan_to_num(worst * row["value"], nan=2),
     )
-    couples = list(itertools.combinations(range(len(records)), 2))
-    differences = [_difference(resampler, group, records[i], records[j]) for i, j in couples]
-    adjusted = dict(zip(couples, _holm(np.array([row["p"] for row in differences]))))
-    tier, first = 1, 0
-    for place, record in enumerate(records):
-        if adjusted.get((first, place), 1.0) < 0.05:
-            tier, first = tier + 1, place
-        record |= {"tier": tier, "p_adjusted": adjusted.get((0, place))}
-    for record, row in zip(
-        records[1:], differences
-    ):  # the first couples are those of the first method
-        record |= {
-            "difference": row["difference"],
-            "difference_low": row["low"],
-            "difference_high": row["high"],
-        }
+    n_comparisons = max(math.comb(len(records), 2), 1)
+    first_of_tier = records[0]
+    tier = 1
+    for record in records:
+        apart = _difference(resampler, group, first_of_tier, record, n_comparisons)
+        if apart["low"] > 0 or apart["high"] < 0:
+            first_of_tier = record
+            tier += 1
+        record["tier"] = tier
+    for record in records[1:]:
+        behind = _difference(resampler, group, records[0], record, n_comparisons)
+        record["p_adjusted"] = behind["p_adjusted"]
+        record["difference"] = behind["difference"]
+        record["difference_low"] = behind["low"]
+        record["difference_high"] = behind["high"]
     return pd.DataFrame(records, columns=RANKED)
 
 
@@ -197,34 +223,46 @@ def _measured(
     by: str | None,
     n_resamples: int,
     seed: int,
+    wanted: Iterable[str] | None = None,
 ) -> tuple[Resampler, list[Group], dict[str, list[Record]]]:
-    """Rows of the metrics table by method, from the same resamples and the same weights of the non-copies."""
+    """Rows of the metrics table by method, all or those wanted, from the same resamples and weights of non-copies."""
     measure, sample = Measure.parse(metric), read(scores, methods)
     resampler, groups = Resampler.draw(sample, n_resamples, seed), sample_groups(sample, by)
     kappa = max(
         (resampler.kappa(method, *groups[0].masks) for method in sample.methods), default=1.0
     )
-    return (
-        resampler,
-        groups,
-        {m: list(estimates(resampler, m, groups, [measure], kappa)) for m in sample.methods},
-    )
+    found = {}
+    for method in wanted or sample.methods:
+        found[method] = list(estimates(resampler, method, groups, [measure], kappa))
+    return resampler, groups, found
 
 
-def _difference(resampler: Resampler, group: Group, first: Record, second: Record) -> Record:
-    """How much more the first reaches than the second in one group, with interval and p value."""
-    difference, low, high, p = first["value"] - second["value"], np.nan, np.nan, np.nan
+def _difference(
+    resampler: Resampler, group: Group, first: Record, second: Record, n_comparisons: int
+) -> Record:
+    """How much more the first reaches than the second in one group; interval and p value are corrected.
+
+    The two say the same: the interval leaves out 0 where p_adjusted is below .05.
+    """
+    difference = first["value"] - second["value"]
+    low, high, p = np.nan, np.nan, np.nan
     if not np.isnan(difference):
+        tail = 0.025 / n_comparisons
         variance, freedom = resampler.spread(
             (first["replicates"] - second["replicates"])[None], group.masks[0]
         )[:2, 0]
         if variance > 1e-15:
-            below = above = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
-            p = 2 * stats.t.sf(abs(difference) / np.sqrt(variance), freedom)
+            error = np.sqrt(variance)
+            below = above = stats.t.isf(tail, freedom) * error
+            p = 2 * stats.t.sf(abs(difference) / error, freedom)
         else:  # no resample differs: the ends of the two intervals, added as variances are
             below = np.hypot(first["value"] - first["low"], second["high"] - second["value"])
             above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
-            p = float(-above <= difference <= below)
+            reach = below if difference > 0 else above
+            single = stats.norm.isf(0.025)
+            p = 2 * stats.norm.sf(single * abs(difference) / reach) if difference else 1.0
+            below *= stats.norm.isf(tail) / single
+            above *= stats.norm.isf(tail) / single
         low, high = max(difference - below, -1.0), min(difference + above, 1.0)
     record = {
         "group": group.name,
@@ -233,19 +271,13 @@ def _difference(resampler: Resampler, group: Group, first: Record, second: Recor
         "b": second["value"],
     }
     ends = {"difference": difference, "low": low, "high": high, "p": p}
+    ends["p_adjusted"] = np.minimum(n_comparisons * p, 1.0)
     return {**record, **ends, **group.counts, "note": first["note"]}
 
 
 def _better(metric: str) -> int:
     """1 where a higher value is better, -1 where a lower one is."""
     return -1 if metric == "equal_error_rate" else 1
-
-
-def _holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p values; NaN stays and does not count."""
-    adjusted, order = np.full(len(p), np.nan), np.argsort(p, kind="stable")[: np.isfinite(p).sum()]
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return adjusted
 
 
 def _verdict(a: str, b: str, row: Record) -> str:

@@ -9,6 +9,7 @@ from matplotlib.colors import same_color
 from scipy.cluster import hierarchy
 
 from simlab import specs
+from simlab.evaluation.compare import decided
 from simlab.plots import style
 from simlab.plots.summaries import draw_table, spelled
 
@@ -20,8 +21,8 @@ def plot_forest(
     """Draw how much more method `a` reaches than `b`, overall and per group; a decided row has the winner's colour.
 
     Args:
-        differences: group, metric, difference, low, high, p_adjusted, n_positive, n_negative, as from
-            :func:`simlab.evaluation.compare`.
+        differences: group, metric, difference, low, high, n_positive, n_negative, as from
+            :func:`simlab.evaluation.compare`. What is drawn decides: an interval that leaves out 0.
     """
     rows = differences.dropna(subset=["difference"]).iloc[::-1]
     ax = style.axes(ax, 8, 1.1 + 0.27 * len(rows))
@@ -35,8 +36,7 @@ def plot_forest(
         -1: style.method_style(left)["color"],
         0: style.GREY,
     }
-    decided = np.sign(rows["difference"]).where(rows["p_adjusted"] < 0.05, 0)
-    places, colours = np.arange(len(rows)), [winners[int(sign)] for sign in decided]
+    places, colours = np.arange(len(rows)), [winners[sign] for sign in decided(rows)]
     ax.axvline(0, color=style.INK, linewidth=0.8)
     ax.hlines(places, rows["low"], rows["high"], colors=colours, linewidth=1.6)
     ax.scatter(rows["difference"], places, c=colours, s=26, zorder=3)

@@ -17,6 +17,7 @@ from simlab.report.page import Figure, Section
 
 RESAMPLES = 300
 _GALLERY, _HARDEST = 16, 6  # most pictures and pairs shown
+_CORRECTED = "[95 % intervals, corrected for the number of comparisons]"
 
 
 class Study(NamedTuple):
@@ -29,6 +30,7 @@ class Study(NamedTuple):
     thresholds: pd.DataFrame
     root: Path
     folder: Path
+    seed: int = 0
 
     @property
     def metric(self) -> str:
@@ -102,17 +104,18 @@ def _differences(made: Study) -> Iterator[Section]:
         return
     (first, second), options = (
         made.ranked["method"].iloc[:2],
-        {"metric": made.metric, "n_resamples": RESAMPLES},
+        {"metric": made.metric, "n_resamples": RESAMPLES, "seed": made.seed},
     )
-    pairs = evaluation.compare(made.scores, first, second, by="perturbation", **options)
+    picked_from = made.ranked["method"]
+    pairs = evaluation.compare(
+        made.scores, first, second, by="perturbation", among=picked_from, **options
+    )
     ends = behind[["difference_low", "difference_high"]].set_axis(["low", "high"], axis=1)
     rows = behind.drop(columns=["low", "high"]).join(ends).assign(group=behind["method"])
     note = "Right of 0 the first is better. A grey line is undecided: these pictures cannot tell the two apart."
     ax = plots.plot_forest(rows, a=first, b="the other")
     figures = [
-        made.draw(
-            "differences", ax, f"{first} against each other method", f"{note} [95 % intervals]"
-        )
+        made.draw("differences", ax, f"{first} against each other method", f"{note} {_CORRECTED}")
     ]
     if len(made.keep("comparison", pairs)) > 2:
         ax, alt = (
@@ -120,9 +123,7 @@ def _differences(made: Study) -> Iterator[Section]:
             f"{first} against {second} by perturbation",
         )
         figures.append(
-            made.draw(
-                "comparison", ax, alt, "The first two by perturbation, adjusted for their number."
-            )
+            made.draw("comparison", ax, alt, f"The first two by perturbation. {_CORRECTED}")
         )
     shares = made.keep(
         "complementarity",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from simlab.evaluation.compare import decided
 from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 
@@ -83,8 +84,8 @@ def _span(rows: pd.DataFrame) -> str:
 def compared(pairs: pd.DataFrame, first: str, second: str) -> str:
     """Return what the comparison of the two best says, overall and by perturbation."""
     overall, rows = pairs["verdict"].iloc[0], pairs[1:].dropna(subset=["difference"])
-    decided = rows["p_adjusted"] < 0.05
-    leads = [int((decided & (sign * rows["difference"] > 0)).sum()) for sign in (1, -1)]
+    signs = decided(rows)
+    leads = [int((signs == sign).sum()) for sign in (1, -1)]
     text = f"{first} against {second}, on the same resamples of the source pictures: {overall}."
     if len(rows) < 2:
         return text

@@ -32,6 +32,7 @@ def study(
     audit: pd.DataFrame | None = None,
     unreadable: pd.DataFrame | None = None,
     example: str | None = None,
+    seed: int = 0,
     first: Sequence[Section] = (),
 ) -> Path:
     """Return the path of report.html, after everything about a score table was written to the folder `out`.
@@ -48,6 +49,7 @@ def study(
         audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
         unreadable: pictures that were left out before scoring, and why.
         example: the picture in the gallery of perturbations; the first one by default.
+        seed: of the resamples behind the ranking and the comparisons.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     names = registry.columns(scores, methods)
@@ -64,7 +66,11 @@ def study(
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, names, by="perturbation", metrics=_METRICS)
         ranked = evaluation.rank(
-            scores, names, metric=story.headline(metrics), n_resamples=sections.RESAMPLES
+            scores,
+            names,
+            metric=story.headline(metrics),
+            n_resamples=sections.RESAMPLES,
+            seed=seed,
         )
         usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
         thresholds = (
@@ -72,7 +78,7 @@ def study(
             if usable
             else pd.DataFrame({"method": ranked["method"]})
         )
-        made = sections.Study(scores, names, metrics, ranked, thresholds, root, folder)
+        made = sections.Study(scores, names, metrics, ranked, thresholds, root, folder, seed)
         made.keep("metrics", metrics)
         made.keep("thresholds", thresholds)
         told = (

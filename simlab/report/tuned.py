@@ -15,7 +15,8 @@ from simlab.report.story import interval
 _EVIDENCE = """Each method's distance becomes evidence for or against a copy; the evidence is weighed and added up.
 Methods that say the same thing share their weight, so a small share may only mean that another says it as well."""
 _WITHOUT = (
-    "Fitted again without one method. A loss whose interval holds 0 means that the method can go."
+    "Fitted again without one method. A loss whose interval, corrected for their number, holds 0"
+    " means that the method can go."
 )
 _UNSEEN = "Each kind of copy, fitted with copies of that kind (known) and without them (unseen)."
 _RELIABLE = "Out of fold. Above the diagonal the ensemble is too careful, below it too sure. [95 % intervals]"
