@@ -5,6 +5,7 @@ Heavy modules are imported inside the verbs, so that ``simlab --help`` answers a
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import shlex
 import signal
@@ -62,7 +63,7 @@ def study(options: argparse.Namespace) -> None:
         audit = sl.audit_sources(images, cache=cache, n_jobs=options.jobs, progress=False)
         _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
         scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
-    run = _run(options, names) | {"inputs": sl.features.digests(images)}
+    run = _run(options, names, images) | {"inputs": sl.features.digests(images)}
     example = None if options.images else "cat.jpg"  # of the sample
     report = sl.report.study(scores, out, audit=audit, run=run, example=example)
     _say(f"report: {report}")
@@ -97,14 +98,15 @@ def find(options: argparse.Namespace) -> None:
     out = _writable(options.out)
     recipe = sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
-    found = sl.find_copies(_images(options), recipe, cache=options.cache, **search)
+    images = _images(options)
+    found = sl.find_copies(images, recipe, cache=options.cache, **search)
     with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
         sl.report.write_csv(found, folder / "found.csv")
     try:
         groups = sl.group(found, linkage=options.linkage)
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
-    report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_)))
+    report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_), images))
     copies = counted(len(found), "pair")
     unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
     _say(f"{copies} of copies; {unreadable}; report: {report}")
@@ -194,6 +196,7 @@ def _add_study(verbs) -> None:
     verb.add_argument(
         "--design", default="original-variant", help="which pictures make a negative pair"
     )
+    _add_any_name(verb)
     _add_sources(verb)
 
 
@@ -228,6 +231,7 @@ def _add_find(verbs) -> None:
     verb.add_argument(
         "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
     )
+    _add_any_name(verb)
     verb.set_defaults(sources=None)
 
 
@@ -235,6 +239,7 @@ def _add_features(verbs) -> None:
     verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
     verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
+    _add_any_name(verb)
     _add_sources(verb)
 
 
@@ -249,6 +254,14 @@ def _add_labels(verb) -> None:
         "--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)"
     )
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+
+
+def _add_any_name(verb) -> None:
+    verb.add_argument(
+        "--any-name",
+        action="store_true",
+        help="look into files of other endings too, and take those that are pictures",
+    )
 
 
 def _add_sources(verb) -> None:
@@ -319,14 +332,30 @@ def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dic
 
 def _images(options: argparse.Namespace) -> "pd.DataFrame":
     options.cache = default_cache() if options.cache is None else options.cache
-    table = sl.datasets.as_table(options.images) if options.images else sl.datasets.load_sample()
+    if options.images:
+        table = sl.datasets.as_table(options.images, any_name=options.any_name)
+    else:
+        table = sl.datasets.load_sample()
+    _say_what_is_not_read(table)
     if options.sources is None:
         return table
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
 
 
-def _run(options: argparse.Namespace, methods: list[str]) -> dict:
+def _say_what_is_not_read(table: "pd.DataFrame") -> None:
+    if passed_over := table.attrs.get("passed_over"):
+        _say(_printable(f"passed over: {sl.images.in_words(passed_over)}"))
+    n_heif = int(table["path"].str.lower().str.endswith((".heic", ".heif")).sum())
+    if n_heif and importlib.util.find_spec("pillow_heif") is None:
+        pictures = counted(n_heif, "HEIC picture")
+        _say(f"{pictures} cannot be read until you install:  pip install 'simlab[heif]'")
+
+
+def _run(
+    options: argparse.Namespace, methods: list[str], images: "pd.DataFrame | None" = None
+) -> dict:
     """What run.json says of how a result was made."""
+    passed_over = {} if images is None else images.attrs.get("passed_over", {})
     arguments = {
         key: value for key, value in vars(options).items() if key not in ("verb", "command")
     }
@@ -338,6 +367,7 @@ def _run(options: argparse.Namespace, methods: list[str]) -> dict:
         "command": options.command,
         "arguments": plain | {"methods": methods},
         "seed": options.seed,
+        **({"passed_over": passed_over} if passed_over else {}),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from simlab.images import SUFFIXES, list_images
+from simlab.images import SUFFIXES, list_images, survey
 from simlab.messages import progress_bar
 from simlab.paths import expanded
 from simlab.specs import check_number
@@ -60,12 +60,15 @@ def load_sample() -> pd.DataFrame:
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
 
 
-def from_folder(folder: str | os.PathLike, *, sources: str = "file") -> pd.DataFrame:
+def from_folder(
+    folder: str | os.PathLike, *, sources: str = "file", any_name: bool = False
+) -> pd.DataFrame:
     """Return the pictures below a folder as a table.
 
     Args:
         sources: "file": every file is its own source; "subfolder": the files below one sub-folder are copies
             of each other, and a file beside the sub-folders is its own source.
+        any_name: as in :func:`simlab.list_images`. What was passed over is counted in ``attrs["passed_over"]``.
 
     Raises:
         ValueError: no such folder, no pictures in it, or an unknown `sources`.
@@ -73,14 +76,19 @@ def from_folder(folder: str | os.PathLike, *, sources: str = "file") -> pd.DataF
     if sources not in ("file", "subfolder"):
         raise ValueError(f"sources must be 'file' or 'subfolder', not {sources!r}")
     folder = expanded(folder)
-    table = pd.DataFrame({"path": list_images(folder)})
+    found = survey(folder, any_name=any_name)
+    table = pd.DataFrame({"path": found.paths or list_images(folder, any_name=any_name)})
+    table.attrs["passed_over"] = found.passed_over
     if sources == "subfolder":
         table["source"] = [path.split("/")[0] for path in table["path"]]
     return as_table(table, root=folder)
 
 
 def as_table(
-    images: str | os.PathLike | Iterable | pd.DataFrame, *, root: str | os.PathLike | None = None
+    images: str | os.PathLike | Iterable | pd.DataFrame,
+    *,
+    root: str | os.PathLike | None = None,
+    any_name: bool = False,
 ) -> pd.DataFrame:
     """Return a folder, list or table of pictures as a table; rows keep their order, other columns stay.
 
@@ -89,6 +97,7 @@ def as_table(
             is absent or empty, a picture is its own source.
         root: folder that the paths of a table are relative to; by default its ``attrs["root"]``, else the
             current folder. A folder is its own root; that of a list is the deepest folder holding all of it.
+        any_name: whether pictures of a folder are known by their content too; see :func:`simlab.list_images`.
 
     Raises:
         ValueError: nothing in it, no ``path`` column, or a path that stands there twice.
@@ -97,7 +106,7 @@ def as_table(
     ['1.png', 'b/2.png']
     """
     if isinstance(images, (str, os.PathLike)):
-        return _from_path(os.fspath(images))
+        return _from_path(os.fspath(images), any_name)
     table = images.copy() if isinstance(images, pd.DataFrame) else _from_paths(images)
     if "path" not in table:
         raise ValueError(
@@ -189,11 +198,11 @@ def fetch(
     return as_table(registry[["path", "sha256"]], root=target)
 
 
-def _from_path(path: str) -> pd.DataFrame:
+def _from_path(path: str, any_name: bool) -> pd.DataFrame:
     # os.path, as pathlib raises where a name is too long
     if path and not os.path.isfile(expanded(path)):
-        return from_folder(path)
-    if Path(path).suffix.lower() in SUFFIXES:
+        return from_folder(path, any_name=any_name)
+    if any_name or Path(path).suffix.lower() in SUFFIXES:
         return as_table([path])
     raise ValueError(f"images must be a folder or a picture; {path!r} is neither")
 

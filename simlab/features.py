@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from PIL import Image
 
 from simlab import methods as registry
 from simlab import perturb, specs
@@ -39,6 +40,15 @@ class Variant(NamedTuple):
     path: str
     perturbation: str = ""
     seed: int = 0
+
+
+def count_frames(image: Image.Image) -> np.ndarray:
+    """Return how many frames or pages the file of a picture has, int64 (1,)."""
+    return np.array([image.info.get("frames", 1)])
+
+
+FRAMES = Feature("frames", count_frames, {})
+"""Frames of an animation or pages of a document, of which the picture is the first."""
 
 
 class Unread(str):
@@ -143,6 +153,12 @@ class Store:
                 found.update(self._keep(path, results))
         return {pair: found[k] for pair, k in zip(wanted, keys) if k in found}
 
+    def frames(self, paths: Iterable[str]) -> list[int | None]:
+        """Return how many frames or pages each file has, as far as :data:`FRAMES` was made; None where it was not."""
+        wanted = [(Variant(path), FRAMES) for path in paths]
+        found = self.get(wanted)
+        return [int(unpack(found[pair])[0][0]) if pair in found else None for pair in wanted]
+
     def _missing(
         self, wanted: list[tuple[Variant, Feature]]
     ) -> dict[str, dict[Variant, list[Feature]]]:
@@ -210,21 +226,29 @@ def describe(
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Return one row per picture: file, status, error, and per method its hash in hex or its number of keypoints.
+    """Return one row per picture: file, status, error, frames, and per method its hash in hex or number of keypoints.
 
-    A cell is empty where the method has no evidence (a flat picture, no keypoints). Unreadable files have a row too.
+    `frames` counts those of an animation and the pages of a document, of which the first is taken. A cell is empty
+    where the method has no evidence (a flat picture, no keypoints). Unreadable files have a row too.
     """
     table, resolved = as_table(images), registry.resolve(methods)
     variants = [Variant(path) for path in table["path"]]
-    wanted = [(variant, method.feature) for variant in variants for method in resolved]
+    features = [FRAMES, *(method.feature for method in resolved)]
     with opened(cache) as kept:
         store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
-        store.make(wanted)
+        store.make(itertools.product(variants, features))
+        frames = pd.array(store.frames(table["path"]), dtype="Int64")
         columns = {method.name: [_shown(store, v, method) for v in variants] for method in resolved}
         errors = [store.error(variant) for variant in variants]
     status = ["error" if error else "ok" for error in errors]
     return pd.DataFrame(
-        {"file": table["path"].to_numpy(), "status": status, "error": errors, **columns}
+        {
+            "file": table["path"].to_numpy(),
+            "status": status,
+            "error": errors,
+            "frames": frames,
+            **columns,
+        }
     )
 
 
@@ -359,8 +383,11 @@ def _extract_source(
 def _extract_variant(image, digest: bytes, job: Job) -> tuple[Variant, dict[Feature, bytes], str]:
     try:
         variant = job.chain.apply(image, job.variant.seed, digest) if job.chain.steps else image
-        values = extract_all(variant, [feature for feature in job.features if feature != PIXELS])
-        by_feature = {feature: values[feature.key] for feature in job.features if feature != PIXELS}
+        told = [feature for feature in job.features if feature not in (PIXELS, FRAMES)]
+        values = extract_all(variant, told)
+        by_feature = {feature: values[feature.key] for feature in told}
+        if FRAMES in job.features:  # a flat picture has them too
+            by_feature[FRAMES] = FRAMES.extract(image)
         if PIXELS in job.features:
             pixels = perturb.content_digest(variant) if job.chain.steps else digest
             by_feature[PIXELS] = pack(np.frombuffer(pixels, dtype=np.uint8))

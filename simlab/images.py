@@ -12,8 +12,10 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
@@ -103,6 +105,10 @@ _TURNS = dict(
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
 
+_SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")  # may have frames or pages
+
+_ENDINGS = 12  # that are named in a text
+
 _STRICT = (
     "WEBP",
     "AVIF",
@@ -137,7 +143,8 @@ def read_image(
     """Return a picture as upright RGB.
 
     The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on `background`,
-    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the first frame of an animation taken.
+    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the first frame of an animation taken;
+    where a file has several frames or pages, ``info["frames"]`` of the picture says how many.
 
     Args:
         source: a path, the bytes of a file, a PIL image, or an array (whatever has ``__array__``): (h, w) or (h, w, 1)
@@ -196,21 +203,64 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise ImageError(f"no such file: {error}") from error
 
 
-def list_images(folder: str | os.PathLike) -> list[str]:
+class Survey(NamedTuple):
+    """What is below a folder: the pictures, and of what is passed over how many files of each ending."""
+
+    paths: list[str]
+    passed_over: dict[str, int]
+
+
+def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[str]:
     """Return the pictures below a folder by their ending, as sorted POSIX paths relative to it.
 
     Links to folders are not followed, and hidden files and folders are left out.
 
+    Args:
+        any_name: whether a file of another ending, or of none, is looked into, and listed where it is a picture.
+
     Raises:
         ValueError: the folder does not exist or holds no picture.
+    """
+    found = survey(folder, any_name=any_name)
+    if found.paths:
+        return found.paths
+    others = f"; passed over: {in_words(found.passed_over)}" if found.passed_over else ""
+    endings = " ".join(sorted(SUFFIXES))
+    raise ValueError(f"no pictures in {str(folder)!r}; looked for {endings}{others}")
+
+
+def survey(folder: str | os.PathLike, *, any_name: bool = False) -> Survey:
+    """Return what :func:`list_images` lists, where there may be none, and what it passes over, counted by ending.
+
+    Raises:
+        ValueError: the folder does not exist.
     """
     root = expanded(folder)
     if not root.is_dir():
         raise ValueError(f"no such folder: {str(folder)!r}")
-    found = sorted(path.relative_to(root).as_posix() for path in _walk(root))
-    if not found:
-        raise ValueError(f"no pictures in {str(folder)!r}; looked for {' '.join(sorted(SUFFIXES))}")
-    return found
+    paths = []
+    passed_over: Counter[str] = Counter()
+    for path in _walk(root):
+        kind = _other_kind(path, any_name)
+        if kind:
+            passed_over[kind] += 1
+        else:
+            paths.append(path.relative_to(root).as_posix())
+    return Survey(sorted(paths), dict(sorted(passed_over.items())))
+
+
+def in_words(passed_over: Mapping[str, int]) -> str:
+    """Return counts of files by ending as a text, the most frequent first.
+
+    >>> in_words({".txt": 3, "without an ending": 2, ".mov": 12})
+    '12 .mov, 3 .txt, 2 without an ending'
+    """
+    ordered = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
+    words = [f"{n:,} {kind}" for kind, n in ordered[:_ENDINGS]]
+    rest = sum(n for _, n in ordered[_ENDINGS:])
+    if rest:
+        words.append(f"{rest:,} of other endings")
+    return ", ".join(words)
 
 
 def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
@@ -236,10 +286,43 @@ def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
 
 
 def _walk(root: Path) -> Iterator[Path]:
+    """All files, and of the folders those that are not walked through or are named like a picture."""
     for folder, folders, files in os.walk(root):
+        yield from (Path(folder, name) for name in files)
+        for name in folders:
+            path = Path(folder, name)
+            if name.startswith(".") or path.suffix.lower() in SUFFIXES or path.is_symlink():
+                yield path
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        names = [name for name in [*files, *folders] if not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
+
+
+def _other_kind(path: Path, any_name: bool) -> str:
+    """What a file is that is no picture, in a word or two; "" for a picture."""
+    if path.name.startswith("."):
+        return "hidden"
+    ending = path.suffix.lower()
+    if ending in SUFFIXES:
+        return ""
+    if path.is_dir():
+        return "links to folders"
+    if any_name and _looks_like_a_picture(path):
+        return ""
+    return ending or "without an ending"
+
+
+def _looks_like_a_picture(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited on
+        return False
+    try:
+        with open(path, "rb") as file, _own_limits(MAX_PIXELS):
+            if _is_heif(file.read(256)):
+                return True
+            Image.open(file, formats=FORMATS)
+            return True
+    except Image.DecompressionBombError:
+        return True  # it will be refused with its reason
+    except Exception:  # whatever a parser stumbles on in a file of another kind
+        return False
 
 
 def _decode(
@@ -259,7 +342,12 @@ def _open(
 ) -> Image.Image:
     try:
         with _own_limits(max_pixels):
-            return to_rgb(_load(data, formats, max_pixels), background=background)
+            image = _load(data, formats, max_pixels)
+            rgb = to_rgb(image, background=background)
+            n_frames = _count_frames(data, image.format)
+            if n_frames > 1:
+                rgb.info["frames"] = n_frames
+            return rgb
     except UnidentifiedImageError as error:
         raise ImageError(
             f"not a picture, or damaged at its beginning; read are {', '.join(formats)}"
@@ -295,6 +383,16 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
     if values != [again.getpixel(place) for place in places]:
         raise ImageError(_CUT)
     return again
+
+
+def _count_frames(data: bytes, form: str) -> int:
+    """How many frames or pages a file has; the other pictures of an MPO are previews and views of the first."""
+    if form not in _SEVERAL:
+        return 1
+    try:
+        return getattr(Image.open(io.BytesIO(data), formats=[form]), "n_frames", 1)
+    except Exception:  # damaged beyond its first frame: there is a second at least
+        return 2
 
 
 def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from simlab import methods as registry
 from simlab.cache import Cache, key, opened, pack, unpack
 from simlab.datasets import as_table, path_text
 from simlab.ensemble import Ensemble
-from simlab.features import PIXELS, Store, Variant
+from simlab.features import FRAMES, PIXELS, Store, Variant
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.keypoints import Keypoints
 from simlab.methods import Feature, Method, extract_all
@@ -51,7 +51,8 @@ DETAIL = 0.02
 """Share of a small grey copy in which neighbours must differ; a picture with less is low in information."""
 
 CAUTION = 0.5
-"""The most that a probability can be where a picture is low in information and the files are not identical."""
+"""The most that a probability can be, unless the files are identical, where a picture is low in information or the
+first of several frames or pages: those behind it are not compared."""
 
 _ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
 _NEIGHBOURS = 10
@@ -69,6 +70,7 @@ def find_copies(
     queries: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
     threshold: float = 0.5,
     prior: float | None = None,
+    any_name: bool = False,
     cache: Cache | str | os.PathLike | None = None,
     n_jobs: int = -1,
     progress: bool = True,
@@ -84,15 +86,18 @@ def find_copies(
         threshold: largest distance of a copy.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
             probabilities are shifted to it, and ``attrs["prior"]`` states it.
+        any_name: whether pictures of a folder are known by their content too, whatever their names end in.
         cache: a :class:`simlab.cache.Cache` or the path of one: a second search takes everything from there.
         n_jobs, progress: as in :func:`simlab.score_pairs`.
 
     Returns:
         Columns reference, query; identical (the files are, byte for byte); distance (1 - probability) and
         probability; agreed (methods that speak for a copy, joined by ``;``); low_information (one of the two is flat
-        or nearly so); no_evidence; one distance per method. ``attrs``:
-        root, prior, threshold, n_candidates, errors (file → why it was left out), pictures (what :func:`simlab.group`
-        needs of all pictures: file, pixels, sharpness, low_information).
+        or nearly so); frames (of the two files the larger number of frames or pages: only the first are compared, so
+        that a probability stays at most 0.5 where there are more); no_evidence; one distance per method. ``attrs``:
+        root, prior, threshold, n_candidates, errors (file → why it was left out), passed_over (ending → how many files
+        of the folder were not looked at), pictures (what :func:`simlab.group`
+        needs of all pictures: file, pixels, sharpness, frames, low_information).
 
     Raises:
         ValueError: no pictures, a bad recipe, or a number out of range.
@@ -100,7 +105,7 @@ def find_copies(
     recipe, threshold = loaded(recipe), _share(threshold, "threshold")
     if prior is not None:
         _share(prior, "prior")
-    table = as_table(images)
+    table = as_table(images, any_name=any_name)
     if queries is not None:
         files = _query_files(queries)
         gallery = Gallery(table, recipe, cache=cache, n_jobs=n_jobs, progress=progress)
@@ -245,6 +250,8 @@ class Gallery:
             [contents[file] == asked.content for file in scores["file"]], dtype=bool
         )
         low = np.array([vague or file in poor for file in scores["file"]], dtype=bool)
+        frames = self._library.frames
+        scores["frames"] = [max(frames[file], asked.frames) for file in scores["file"]]
         return _judge(scores, ["file"], self.recipe, prior, identical, low)
 
 
@@ -258,6 +265,7 @@ class _Asked:
         is_file = isinstance(data, bytes | bytearray | memoryview)
         self.content = hashlib.sha256(data).hexdigest() if is_file else ""
         self.image = read_image(data, name=name)
+        self.frames = self.image.info.get("frames", 1)
         self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}
 
     def make(self, features: Iterable[Feature]) -> None:
@@ -322,14 +330,16 @@ class _Library:
             {"n_jobs": n_jobs, "progress": progress},
         )
         self.store = Store(table.attrs["root"], cache, **self.options)
+        self.passed_over = table.attrs.get("passed_over", {})
         variants, features = (
             [Variant(path) for path in table["path"]],
-            [PIXELS, LOOK, *_features(self.methods)],
+            [PIXELS, FRAMES, LOOK, *_features(self.methods)],
         )
         self.store.make(itertools.product(variants, features))
         self.paths = list(table["path"])
         looks = dict(zip(self.paths, self.packed(LOOK)))
         pixels = dict(zip(self.paths, self.packed(PIXELS)))
+        self.frames = dict(zip(self.paths, self.store.frames(self.paths)))
         # only now: what the cache lost meanwhile may be impossible to make again
         self.errors = {
             variant.path: error for variant in variants if (error := self.store.error(variant))
@@ -359,9 +369,15 @@ class _Library:
             "file": list(self.looks),
             "pixels": (looks[:, 0] * looks[:, 1]).astype(int).tolist(),
             "sharpness": looks[:, 2].tolist(),
+            "frames": [self.frames[path] for path in self.looks],
             "low_information": [path in self.poor for path in self.looks],
         }
-        return {"root": str(self.store.root), "errors": dict(self.errors), "pictures": pictures}
+        return {
+            "root": str(self.store.root),
+            "errors": dict(self.errors),
+            "passed_over": dict(self.passed_over),
+            "pictures": pictures,
+        }
 
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, keypoints that vote for each other."""
@@ -410,6 +426,7 @@ class _Library:
         sides, contents = (scores["reference"], scores["query"]), self.store.contents
         identical = np.array([contents[a] == contents[b] for a, b in zip(*sides)], dtype=bool)
         low = np.array([a in self.poor or b in self.poor for a, b in zip(*sides)], dtype=bool)
+        scores["frames"] = [max(self.frames[a], self.frames[b]) for a, b in zip(*sides)]
         return _judge(scores, ["reference", "query"], recipe, prior, identical, low)
 
 
@@ -539,7 +556,8 @@ def _judge(
     evidence = recipe.evidence(scores).to_numpy() if len(scores) else np.zeros((0, len(methods)))
     odds = evidence.sum(axis=1) + logit(prior)
     same = identical | (scores[methods].to_numpy(float) == 0).all(axis=1)
-    most = np.where(low & ~identical, CAUTION, 1.0)
+    frames = scores["frames"].to_numpy(int)
+    most = np.where((low | (frames > 1)) & ~identical, CAUTION, 1.0)
     columns = {
         "identical": identical,
         "distance": np.maximum(
@@ -550,6 +568,7 @@ def _judge(
             ";".join(np.array(methods, dtype=object)[row]) for row in (evidence > 0) | same[:, None]
         ],
         "low_information": low,
+        "frames": frames,
     }
     columns = {name: scores[name].array for name in names} | columns
     columns |= {name: scores[name].array for name in ("no_evidence", *methods)}

@@ -138,6 +138,29 @@ def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys):
     }
 
 
+def test_what_is_passed_over_is_said_counted_and_kept(folder, tmp_path, capsys, monkeypatch):
+    shutil.copytree(folder, tmp_path / "mixed")
+    for name in ("a.mov", "b.mov", "notes"):
+        (tmp_path / "mixed" / name).write_text("no picture")
+    shutil.copy(folder / "cat.jpg", tmp_path / "mixed" / "cat.backup")
+    (tmp_path / "mixed" / "phone.heic").write_text("no picture")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    rest = ["--cache", str(tmp_path / "c.sqlite"), "--jobs", "1"]
+    out = tmp_path / "out"
+    assert main(["find", str(tmp_path / "mixed"), "--out", str(out), *rest]) == 0
+    said = capsys.readouterr().err
+    assert "passed over: 2 .mov, 1 .backup, 1 without an ending\n" in said
+    assert "1 HEIC picture cannot be read until you install:  pip install 'simlab[heif]'" in said
+    run = json.loads((out / "run.json").read_text())
+    assert run["passed_over"] == {".backup": 1, ".mov": 2, "without an ending": 1}
+    assert "2 .mov, 1 .backup, 1 without an ending." in (out / "report.html").read_text()
+    found = pd.read_csv(out / "found.csv")
+    assert "cat.backup" not in set(found["reference"]) | set(found["query"])
+    assert main(["find", str(tmp_path / "mixed"), "--any-name", "--out", str(out), *rest]) == 0
+    found = pd.read_csv(out / "found.csv")
+    assert found["identical"].sum() == 1 and (found["frames"] == 1).all()
+
+
 def test_features_writes_a_row_for_every_file(folder, tmp_path):
     target = tmp_path / "f.csv"
     assert (

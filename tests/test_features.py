@@ -379,6 +379,7 @@ def test_describe_has_a_row_for_every_picture(folder):
         "file",
         "status",
         "error",
+        "frames",
         "phash",
         "akaze",
         "dhash(hash_size=16)",
@@ -392,6 +393,31 @@ def test_describe_has_a_row_for_every_picture(folder):
     assert first["phash"] == np.packbits(methods.hashes.phash(textured(0))).tobytes().hex()
     assert len(first["dhash(hash_size=16)"]) == 64 and int(first["akaze"]) > 10
     assert table.loc[4:, ["phash", "akaze", "dhash(hash_size=16)"]].eq("").all(axis=None)
+
+
+def test_frames_and_pages_are_counted_whatever_the_first_shows(folder):
+    several = {"save_all": True, "append_images": [flat(5), flat(9)]}
+    for name, form in (("film.gif", "GIF"), ("scan.tif", "TIFF"), ("film.webp", "WEBP")):
+        flat().save(folder / name, form, **several)
+    table = describe(folder, "phash", n_jobs=1, progress=False).set_index("file")
+    assert table.loc[["film.gif", "scan.tif", "film.webp", "0.png"], "frames"].tolist() == [
+        3,
+        3,
+        3,
+        1,
+    ]
+    assert table.loc[table["status"] == "error", "frames"].isna().all()
+
+
+def test_a_tga_is_one_by_its_name_and_no_error_of_another_name_is_its_own(folder):
+    data = encoded(textured(5), "TGA")
+    (folder / "a.tga").write_bytes(data)
+    (folder / "b.jpg").write_bytes(data)
+    for names in (["a.tga", "b.jpg"], ["b.jpg", "a.tga"]):
+        with store_of(folder, folder / "c.sqlite") as store:
+            store.make([(Variant(name), PHASH) for name in names])
+            assert store.error(Variant("a.tga")) == ""
+            assert "not a picture" in store.error(Variant("b.jpg"))
 
 
 def test_digests_are_of_those_that_can_be_read(folder):

@@ -454,6 +454,14 @@ def test_a_tga_is_read_by_its_name_alone(options, tmp_path):
             read_image(data[: int(len(data) * share)], name="a.tga")
 
 
+@pytest.mark.parametrize(
+    "name", ["animated.png", "animated.gif", "animated.webp", "pages.tif", "plain.gif", "plain.jpg"]
+)
+def test_a_picture_says_how_many_frames_or_pages_its_file_has(name):
+    image = read_image(corpus.in_every_format()[name])
+    assert image.info.get("frames", 1) == (1 if name.startswith("plain") else 2)
+
+
 @pytest.mark.parametrize("name", corpus.bombs())
 def test_bombs_are_named_as_such(name):
     with pytest.raises(ImageError, match="limit of 120,000,000"):
@@ -658,6 +666,42 @@ def test_list_images_knows_endings_in_any_case_below_any_folder(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs links and pipes")
+def mixed_folder(folder):
+    picture = corpus.encoded(corpus.ramp(), "PNG")
+    names = ("a.png", "b.txt", "c", "d.mov", "e.MOV", "g.tga~", ".hidden.png", "sub/i.txt")
+    (folder / "sub").mkdir()
+    (folder / ".cache").mkdir()
+    for name in names:
+        (folder / name).write_bytes(picture if name in ("a.png", "b.txt", "c") else b"no picture")
+    (folder / ".cache" / "z.png").write_bytes(picture)
+
+
+def test_what_is_passed_over_is_counted_by_ending(tmp_path):
+    mixed_folder(tmp_path)
+    found = images.survey(tmp_path)
+    assert found.paths == ["a.png"]
+    assert found.passed_over == {
+        ".mov": 2,
+        ".tga~": 1,
+        ".txt": 2,
+        "hidden": 2,
+        "without an ending": 1,
+    }
+    assert images.in_words(found.passed_over).startswith("2 .mov, 2 .txt, 2 hidden, 1 ")
+    many = images.in_words({f".{n:03}": 1 for n in range(50)})
+    assert many.endswith(", 38 of other endings")
+
+
+def test_pictures_are_found_by_content_where_asked(tmp_path):
+    mixed_folder(tmp_path)
+    (tmp_path / "bomb").write_bytes(corpus.bombs()["bomb.png"])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+    found = within(10, lambda: list_images(tmp_path, any_name=True))
+    assert found == ["a.png", "b.txt", "bomb", "c"]
+    assert same(read_image(tmp_path / "c"), corpus.ramp())
+
+
 def test_list_images_follows_no_link_to_a_folder_and_keeps_what_is_named_like_a_picture(tmp_path):
     names = corpus.special_files(tmp_path)
     elsewhere = tmp_path / "elsewhere"

@@ -213,6 +213,39 @@ def test_files_of_one_unreadable_content_are_errors_and_no_copies(tmp_path, fitt
     assert not len(found) and found.attrs["errors"].keys() == {"a.jpg", "b.jpg", "c.jpg"}
 
 
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_files_of_several_frames_with_one_cover_are_marked_and_doubtful(tmp_path, fitted, form):
+    for number in (1, 2):
+        more = {"save_all": True, "append_images": [textured(number)]}
+        textured(0).save(tmp_path / f"film{number}.{form.lower()}", form, **more)
+    for number in (3, 4):
+        textured(number).save(tmp_path / f"{number}.png")
+    shutil.copy(tmp_path / f"film1.{form.lower()}", tmp_path / f"same.{form.lower()}")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert len(found) == 3 and (found["frames"] == 2).all()
+    assert found["identical"].tolist() == [True, False, False]
+    assert found["probability"].tolist() == [1.0, search.CAUTION, search.CAUTION]
+    gallery = sl.Gallery(tmp_path, fitted, n_jobs=1, progress=False)
+    asked = gallery.query(tmp_path / f"film2.{form.lower()}", top=3)
+    assert asked["identical"].tolist() == [True, False, False]
+    assert asked["probability"].max() == 1 and asked["probability"][1] == search.CAUTION
+
+
+def test_pictures_of_any_name_are_searched_where_asked(tmp_path, fitted):
+    for number, name in enumerate(("a.png", "b.png", "c.png")):
+        textured(number).save(tmp_path / name)
+    shutil.copy(tmp_path / "a.png", tmp_path / "a.backup")
+    (tmp_path / "notes.txt").write_text("none")
+    options = {"n_jobs": 1, "progress": False}
+    assert sl.find_copies(tmp_path, fitted, **options).attrs["passed_over"] == {
+        ".backup": 1,
+        ".txt": 1,
+    }
+    found = sl.find_copies(tmp_path, fitted, any_name=True, **options)
+    assert found["identical"].sum() == 1 and found["reference"][0] == "a.backup"
+    assert found.attrs["passed_over"] == {".txt": 1}
+
+
 def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
     gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
     image = sl.perturb.apply(

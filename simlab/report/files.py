@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from simlab import __version__, perturb
-from simlab.images import read_bytes, read_image
+from simlab.images import in_words, read_bytes, read_image
 from simlab.paths import expanded, folder_for_files
 
 try:
@@ -120,6 +120,12 @@ def write_text(path: Path, text: str) -> Path:
     # file names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it back
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     return path
+
+
+def passed_over(facts: Mapping[str, Any]) -> str:
+    """Return the sentence that says which files of a folder were not looked at; "" where all were."""
+    counts = facts.get("passed_over")
+    return f"Files that were passed over, by ending: {in_words(counts)}." if counts else ""
 
 
 def write_run(run: Mapping[str, Any], folder: Path) -> None:

@@ -14,11 +14,11 @@ from PIL import Image, ImageOps
 from simlab import alignment, keypoints, plots
 from simlab.messages import counted
 from simlab.paths import expanded
-from simlab.report.files import thumbnail, versions, whole, write_csv, write_run
+from simlab.report.files import passed_over, thumbnail, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, write_report
 
 _PAIRS, _GROUPS, _MEMBERS, _LINES = 12, 12, 8, 60  # most that the page shows
-_COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information"]
+_COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information", "frames"]
 _LIMITS = (
     "Only pairs whose hashes are near, or whose keypoints vote for each other, were compared by every method: a copy"
     " that shares neither is not here. Heavily covered pictures, mirrored parts of a picture and pictures of very"
@@ -110,7 +110,8 @@ def _sections(made: _Found) -> Iterator[Section]:
         yield Section("All pairs", tables=[table])
     errors = pd.DataFrame(list(made.facts.get("errors", {}).items()), columns=["file", "reason"])
     tables = [(errors, "Files that could not be read, and why")] if len(errors) else []
-    yield Section("What this leaves out", _LIMITS, tables=tables)
+    text = f"{_LIMITS} {passed_over(made.facts)}".strip()
+    yield Section("What this leaves out", text, tables=tables)
 
 
 def _rows(pairs: pd.DataFrame) -> list[dict]:

@@ -1,8 +1,8 @@
 """The sections of a study's page; a table that a section is told from is kept beside the page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -12,7 +12,7 @@ from simlab import evaluation, plots
 from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 from simlab.report import story
-from simlab.report.files import thumbnail, write_csv
+from simlab.report.files import passed_over, thumbnail, write_csv
 from simlab.report.page import Figure, Section
 
 RESAMPLES = 300
@@ -327,7 +327,12 @@ def doubts(made: Study) -> Iterator[Section]:
         yield Section("Labels to look at", story.doubted(found), [figure], [(found[columns], note)])
 
 
-def limits(made: Study, audit: pd.DataFrame | None, unreadable: pd.DataFrame | None) -> Section:
+def limits(
+    made: Study,
+    audit: pd.DataFrame | None,
+    unreadable: pd.DataFrame | None,
+    run: Mapping[str, Any],
+) -> Section:
     """Return what the numbers leave out: failed pairs, sources that look alike."""
     failed = made.scores.loc[
         made.scores["status"] == "error", ["reference", "query", "perturbation", "error"]
@@ -344,6 +349,6 @@ def limits(made: Study, audit: pd.DataFrame | None, unreadable: pd.DataFrame | N
             "Sources that look alike.",
         )
         figures.append(made.draw("audit", ax, note, "Sources that look alike, nearest first."))
-    text = f"{story.problems(made.scores)}\n\n{story.audit(audit)}"
+    text = f"{story.problems(made.scores)} {passed_over(run)}\n\n{story.audit(audit)}"
     tables = [(table, caption) for table, caption in shown if table is not None and len(table)]
     return Section("What these numbers leave out", text, figures, tables)

@@ -86,7 +86,7 @@ def study(
             if usable
             else []
         )
-        told = [*first, *told, sections.limits(made, audit, unreadable)]
+        told = [*first, *told, sections.limits(made, audit, unreadable, run)]
         page = {"title": title, "lead": story.lead(ranked), "facts": _facts(scores, names, metrics)}
         write_report(folder / "report.html", **page, sections=told, run=run)
     return expanded(out) / "report.html"
