@@ -396,7 +396,7 @@ def test_describe_has_a_row_for_every_picture(folder):
 
 
 def test_frames_and_pages_are_counted_whatever_the_first_shows(folder):
-    several = {"save_all": True, "append_images": [flat(5), flat(9)]}
+    several = {"save_all": True, "append_images": [flat(5), flat(250)]}
     for name, form in (("film.gif", "GIF"), ("scan.tif", "TIFF"), ("film.webp", "WEBP")):
         flat().save(folder / name, form, **several)
     table = describe(folder, "phash", n_jobs=1, progress=False).set_index("file")

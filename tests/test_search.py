@@ -264,7 +264,7 @@ def test_gallery_has_no_copy_of_a_stranger(folder, fitted, cache):
     gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
     assert (gallery.query(sl.datasets.DATA / "sample" / "gravel.jpg")["probability"] < 0.5).all()
     assert (gallery.query(Image.new("RGB", (50, 50), "red"))["probability"] < 0.5).all()
-    with pytest.raises(ValueError, match="top must be 1 or more"):
+    with pytest.raises(ValueError, match="top must be a whole number, 1 or more"):
         gallery.query(folder / "cat.png", top=0)
     with pytest.raises(sl.ImageError):
         gallery.query(folder / "broken.jpg")
