@@ -9,7 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, PngImagePlugin
 
+import simlab as sl
 from tools import notebooks
+from tools.notebooks import text_of
 
 NOTEBOOKS = sorted(notebooks.FOLDER.glob("*.ipynb"))
 
@@ -93,6 +95,55 @@ def test_without_text_keeps_the_picture_and_drops_the_version():
     assert stripped.info == {}
     bare = new_output("display_data", {"image/png": base64.b64encode(file.getvalue()).decode()})
     assert "Software" not in str(base64.b64decode(notebooks.clean_output(bare).data["image/png"]))
+
+
+def camera_folder(folder):
+    """Twelve pictures with the names that a camera gives: six of the sample, and one edited copy of each."""
+    folder.mkdir(parents=True)
+    sample = sl.datasets.load_sample()
+    for number, path in enumerate(sample["path"][:6]):
+        picture = sl.read_image(f"{sample.attrs['root']}/{path}")
+        picture.thumbnail((240, 240))
+        picture.save(folder / f"DSC_{2 * number + 1:04d}.jpg")
+        sl.perturb.apply(picture, "crop(area=0.7)").save(folder / f"DSC_{2 * number + 2:04d}.jpg")
+
+
+def content(folder):
+    """Every file below a folder, by its path."""
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_notebook_14_takes_a_folder_of_ones_own_and_answers_for_nobody(tmp_path, monkeypatch):
+    pictures = tmp_path / "home" / "Pictures"
+    camera_folder(pictures)
+    before = content(tmp_path / "home")
+    notebook = nbformat.read(notebooks.FOLDER / "14_your_own_folder.ipynb", as_version=4)
+    (place,) = [cell for cell in notebook.cells if cell.source.startswith("my_folder = None")]
+    results = tmp_path / "results"
+    place.source = f"my_folder = {str(pictures)!r}\nmy_results = {str(results)!r}"
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    (tmp_path / "run").mkdir()
+
+    fresh = notebooks.execute(tmp_path / "mine.ipynb", tmp_path / "run")
+
+    assert content(tmp_path / "home") == before
+    assert list((tmp_path / "run" / "notebooks").iterdir()) == []
+    assert [path.name for path in content(temporary)] == []
+    assert {"cache.sqlite", "pairs.csv", "report"} <= {path.name for path in results.iterdir()}
+    assert not list(results.glob("labels*.csv")), "nobody has labelled anything"
+    said = "".join(text for cell in fresh.cells for text in text_of(cell))
+    assert "12 pictures" in said
+    assert "0 answers" in said
+
+
+def test_no_notebook_writes_beside_itself_or_compares_every_two_pictures():
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, as_version=4).cells
+        source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        assert "combinations(files" not in source, path.name
 
 
 def test_notebooks_are_named_with_a_number():
