@@ -139,7 +139,7 @@ def test_notebook_14_takes_a_folder_of_ones_own_and_answers_for_nobody(tmp_path,
     assert "0 answers" in said
 
 
-def test_no_notebook_writes_beside_itself_or_compares_every_two_pictures():
+def test_no_notebook_compares_every_two_files():
     for path in NOTEBOOKS:
         cells = nbformat.read(path, as_version=4).cells
         source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
