@@ -25,6 +25,10 @@ LINKAGES = ("single", "average", "complete")
 """How groups of copies are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
 
 
+FEATURES_BEGIN = b"file,status,error"
+"""How the table of ``simlab features`` begins; only such a file is replaced by another."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files: no window, no display needed
@@ -117,6 +121,7 @@ def features(options: argparse.Namespace) -> None:
     target = expanded(options.out)
     if target.is_dir():
         raise ValueError(f"--out must be a file, such as features.csv; {str(target)!r} is a folder")
+    _check_replaced(target)
     _writable(target.parent)
     methods = [method.name for method in sl.methods.resolve(options.methods)]
     table = sl.features.describe(
@@ -380,6 +385,17 @@ def _writable(folder: str | Path) -> Path:
     if not os.access(there, os.W_OK):
         raise ValueError(f"the folder {str(there)!r} is not writable")
     return folder
+
+
+def _check_replaced(target: Path) -> None:
+    """Refuse to replace a file that is no table of features."""
+    if target.exists():
+        with target.open("rb") as file:
+            beginning = file.read(len(FEATURES_BEGIN))
+        if beginning != FEATURES_BEGIN:
+            raise ValueError(
+                f"--out: {str(target)!r} is no table of features, and is left as it is"
+            )
 
 
 def _check_jobs(n_jobs: int) -> None:

@@ -4,6 +4,7 @@ Every table has the columns ``path`` (POSIX, relative to ``attrs["root"]``) and 
 picture shows: pictures of one source are copies of each other).
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -179,7 +180,7 @@ def fetch(
         retries: further attempts for a file that fails.
 
     Raises:
-        ValueError: an unknown name; or a file that cannot be had, with what to do.
+        ValueError: an unknown name; a file there with other content; or one that cannot be had, with what to do.
     """
     if name not in DOWNLOADS:
         raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
@@ -188,6 +189,7 @@ def fetch(
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
     target = expanded(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
     base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"
+    _check_kept(registry, target)
     try:
         _download(registry, target, base_url, n_jobs, retries, progress)
     except (OSError, ValueError) as error:
@@ -218,6 +220,16 @@ def _from_paths(paths: Iterable) -> pd.DataFrame:
     table = pd.DataFrame({"path": [Path(path).relative_to(root).as_posix() for path in absolute]})
     table.attrs["root"] = root
     return table
+
+
+def _check_kept(registry: pd.DataFrame, target: Path) -> None:
+    """Refuse a folder in which a file of a set has other content: a download would replace it."""
+    for path, sha256 in zip(registry["path"], registry["sha256"]):
+        kept = target / path
+        if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() != sha256:
+            raise ValueError(
+                f"{str(kept)!r} differs from its sha256, and is left as it is: move it away and call again"
+            )
 
 
 def _download(

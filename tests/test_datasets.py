@@ -285,14 +285,18 @@ def test_a_file_with_another_sha256_is_refused_and_not_kept(served):
     assert not list((data / "downloads").rglob("tmp*"))
 
 
-def test_a_damaged_file_is_fetched_again(served):
+def test_a_file_with_other_content_is_left_as_it_is(served):
+    """It may be the user's own, and was once replaced."""
     _, data, asked = served
     fetch_toy()
     kept = data / "downloads" / "toy" / "v" / "3.png"
     kept.write_bytes(b"cut off")
+    with pytest.raises(ValueError, match=r"3.png' differs from its sha256.*move it away"):
+        fetch_toy()
+    assert kept.read_bytes() == b"cut off" and len(asked) == 3
+    kept.unlink()
     fetch_toy()
-    assert asked[3:] == ["/v/3.png"]
-    assert kept.read_bytes() != b"cut off"
+    assert asked[3:] == ["/v/3.png"] and kept.is_file()
 
 
 def test_a_missing_file_says_what_the_server_answered(served):

@@ -15,16 +15,27 @@ from simlab.paths import expanded, replace_file
 FORMAT = 1
 """Raised when a recipe comes to mean something else; others are refused."""
 
+_BEGINNING = b'{\n "simlab_recipe":'
+
 DEFAULT = Path(__file__).parents[1] / "recipe.json"
 """The recipe that ships with the package."""
 
 
 def write(path: str | Path, content: dict[str, Any]) -> None:
-    """Write a recipe, whole or not at all."""
+    """Write a recipe, whole or not at all.
+
+    Raises:
+        ValueError: there is a file of that name that is no recipe.
+    """
     content = {"simlab_recipe": FORMAT, **content}
     text = json.dumps(
         {**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False
     )
+    path = expanded(path)
+    if path.exists() and not path.read_bytes().lstrip().startswith(_BEGINNING):
+        raise ValueError(
+            f"{str(path)!r} is no recipe of simlab, and is left as it is; name another"
+        )
     replace_file(path, f"{text}\n".encode())
 
 
