@@ -12,7 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from simlab import specs
+from simlab import specs, tables
 
 Linkage = Literal["single", "complete", "average"]
 
@@ -69,6 +69,7 @@ def group(
     >>> group(pairs, linkage="complete")["group"].tolist()
     [0, 0, 1]
     """
+    found = tables.check_table(found, "found")
     threshold = found.attrs.get("threshold", 0.5) if threshold is None else threshold
     merges, table = linkage_table(found, linkage=linkage), _pictures(found, pictures)
     table["group"] = _cut(merges, table["file"], threshold)

@@ -96,7 +96,8 @@ def choose(
     specs.check_number("n", n, 1, whole=True)
     specs.check_number("strata", strata, 1, whole=True)
     specs.check_number("seed", seed, 0, whole=True)
-    if order != "random" and by not in pairs:
+    pairs = tables.check_table(pairs, "pairs")
+    if not isinstance(by, str) or (order != "random" and by not in pairs):
         raise ValueError(
             f"by must be a column of the pairs ({', '.join(map(str, pairs))}), not {by!r}"
         )

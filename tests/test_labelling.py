@@ -174,7 +174,7 @@ def test_equal_distances_are_one_stratum():
     ("options", "words"),
     [
         ({"order": "best"}, "order must be one of random, distance, uncertainty"),
-        ({"n": 0}, "n and strata 1 or more"),
+        ({"n": 0}, "must be a whole number, 1 or more"),
         ({"by": "dhash"}, "by must be a column of the pairs"),
         ({"by": ""}, "by must be a column"),
         ({"order": "uncertainty"}, "needs a column of 1 - probability"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from sklearn.exceptions import NotFittedError
 
 from simlab import evaluation, specs, tables
 from simlab import methods as registry
@@ -65,6 +66,16 @@ class Ensemble:
         specs.check_number("seed", seed, 0, whole=True)
         self.methods, self.folds = methods, folds
         self.n_resamples, self.seed = n_resamples, seed
+
+    def __getattr__(self, name: str) -> Any:
+        # asked only where the attribute is absent
+        if name.startswith("__") or not (name.endswith("_") or name == "_data"):
+            raise AttributeError(f"an ensemble has no attribute {name!r}")
+        if "classifier_" in vars(self):
+            words = "it comes from a recipe, which does not hold the pairs that it was fitted to"
+        else:
+            words = "the ensemble is not fitted; call fit(scores) first"
+        raise NotFittedError(f"no {name!r}: {words}")
 
     def fit(self, scores: pd.DataFrame) -> "Ensemble":
         """Return the ensemble, fitted to a score table; rows with status "error" are left out.
