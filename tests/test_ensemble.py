@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import simlab as sl
 from simlab import perturb
-from simlab.ensemble import CopyClassifier, Ensemble
+from simlab.ensemble import CopyClassifier, Ensemble, validation
 from simlab.ensemble.calibration import Calibration, fit_calibration
 from simlab.scoring import distances
 
@@ -237,6 +237,32 @@ def test_unseen_perturbation(fitted):
     table = fitted.leave_one_perturbation_out().set_index("kind")
     assert set(table.index) == {"crop", "text"} and table["n_positive"].sum() == 120
     assert table[["known", "unseen"]].stack().between(0.5, 1).all()
+
+
+def test_an_unseen_attack_is_in_no_chain_either(scores):
+    chained = scores["perturbation"].eq("text") & (np.arange(len(scores)) % 4 == 1)
+    spec = scores["perturbation"].mask(chained, "crop+text")
+    fitted = Ensemble(["strong", "weak"], n_resamples=0).fit(scores.assign(perturbation=spec))
+    trained = []
+    whole = validation.out_of_fold
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            validation, "out_of_fold", lambda data, keep: trained.append(keep) or whole(data, keep)
+        )
+        table = fitted.leave_one_perturbation_out()
+    for name, keep in zip(table["kind"], trained, strict=True):
+        left = set(spec[keep])
+        if name == "crop+text":
+            assert name not in left and "text" in left
+        else:
+            assert not any(name in other.split("+") for other in left)
+
+
+def test_an_attack_that_is_in_every_copy_has_no_unseen_number(scores):
+    table = scores.assign(perturbation="text")
+    fitted = Ensemble(["strong", "weak"], n_resamples=0).fit(table)
+    found = fitted.leave_one_perturbation_out()
+    assert found["known"].notna().all() and found["unseen"].isna().all()
 
 
 def test_weights_set_by_hand_are_applied_saved_and_taken_back(fitted, scores, tmp_path):

@@ -1,5 +1,6 @@
 """The ensemble on score tables: fit, read the weights, apply, save."""
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
@@ -217,18 +218,22 @@ class Ensemble:
     def leave_one_perturbation_out(self) -> pd.DataFrame:
         """Return :attr:`metric_` on copies of each kind of perturbation, trained with it (known) and without (unseen).
 
-        Columns: kind, n_positive, known, unseen; out of fold.
+        Unseen means that no chain with it was seen either: without "crop", "crop+text" is left out too. Columns: kind,
+        n_positive, known, unseen (NaN where what is left is too little to train on); out of fold.
         """
         data, rows = self._data, []
         for name in pd.unique(self._kinds[data.label]):
-            mine = self._kinds == name
-            table = self.out_of_fold_.assign(unseen=-validation.out_of_fold(data, ~mine))[
-                ~data.label | mine
-            ]
-            found = evaluation.evaluate(
-                table, [NAME, "unseen"], metrics=[self.metric_], n_resamples=0
-            )
-            rows.append((name, found["n_positive"][0], *found["value"]))
+            steps = set(name.split("+"))
+            seen = np.array([not steps <= set(other.split("+")) for other in self._kinds])
+            shown = ~data.label | (self._kinds == name)
+            columns = {NAME: self.out_of_fold_[NAME].to_numpy()}
+            with contextlib.suppress(ValueError):  # nearly every copy has it
+                columns["unseen"] = -validation.out_of_fold(data, seen)
+            table = self.out_of_fold_.assign(**columns)[shown]
+            options = {"metrics": [self.metric_], "n_resamples": 0}
+            found = evaluation.evaluate(table, list(columns), **options).set_index("method")
+            values = found["value"].reindex([NAME, "unseen"])
+            rows.append((name, found["n_positive"].iloc[0], *values))
         return pd.DataFrame(rows, columns=["kind", "n_positive", "known", "unseen"])
 
     def save(self, path: str | Path) -> None:
