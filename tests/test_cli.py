@@ -198,6 +198,7 @@ def test_features_writes_a_row_for_every_file(folder, tmp_path):
         (["evaluate", "none.csv", "--out", "o"], "cannot read"),
         (["features", "EMPTY", "--out", "o/f.csv"], "no pictures"),
         (["features", "EMPTY", "--out", "EMPTY"], "must be a file, such as features.csv"),
+        (["features", "SAMPLE", "--out", "FILE"], "is no table of features"),
         (["features", "EMPTY", "--out", "o/f.csv", "--methods", "phas"], "did you mean 'phash'"),
         (["find", "EMPTY", "--out", "o"], "no pictures"),
         (["find", "EMPTY", "--out", "o", "--recipe", "none.json"], "cannot read the recipe"),

@@ -221,12 +221,20 @@ def test_a_recipe_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp
     content = recipe.read(recipe.DEFAULT)
     recipe.write(tmp_path / "recipe.json", content)
     before = (tmp_path / "recipe.json").read_bytes()
-    monkeypatch.setattr(Path, "replace", lambda *_: exec("raise OSError(28, 'full')"))
+    monkeypatch.setattr(os, "replace", lambda *_: exec("raise OSError(28, 'full')"))
     with pytest.raises(OSError, match="full"):
         recipe.write(tmp_path / "recipe.json", {**content, "more": 1})
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {
         tmp_path / "recipe.json": before
     }
+
+
+def test_a_file_that_is_no_recipe_is_not_replaced_by_one(tmp_path):
+    other = tmp_path / "recipe.json"
+    other.write_text('{"cake": 1}')
+    with pytest.raises(ValueError, match="is no recipe of simlab, and is left as it is"):
+        recipe.write(other, recipe.read(recipe.DEFAULT))
+    assert other.read_text() == '{"cake": 1}'
 
 
 @pytest.mark.parametrize(
