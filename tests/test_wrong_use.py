@@ -214,3 +214,9 @@ def test_wrong_use_ends_in_one_line(use, scores, first):
     assert Path(last).is_relative_to(Path(sl.__file__).parent), f"raised by {last}"
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) > 10
+
+
+def test_figures_take_pictures_in_any_form_too(first):
+    assert sl.plots.plot_gallery([first, first.read_bytes()], ["a path", "bytes"]).figure
+    with pytest.raises(ValueError, match="captions must be as many"):
+        sl.plots.plot_gallery([first], [])

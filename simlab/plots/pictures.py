@@ -1,6 +1,7 @@
 """Pictures: galleries, pairs, hashes as bits, keypoints and their matches."""
 
 import math
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +12,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from simlab import specs
+from simlab.images import read_image
 from simlab.plots import style
 
-Picture = Image.Image | np.ndarray
+Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
+"""What :func:`simlab.read_image` takes."""
 Pair = tuple[Picture, Picture]
 
 
@@ -63,6 +66,11 @@ def _grid(
 ) -> Axes:
     """Draw each cell's pictures side by side; a row is as high as its highest cell and `extra` inches of caption."""
     specs.check_number("columns", columns, 1, whole=True)
+    cells = [tuple(map(read_image, cell)) for cell in cells]
+    if len(cells) != len(captions):
+        raise ValueError(
+            f"captions must be as many as what is drawn, {len(cells)}, not {len(captions)}"
+        )
     heights = [_height(*cell) for cell in cells]
     rows = [
         8 / columns * max(heights[at : at + columns]) + extra
@@ -155,6 +163,7 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
     Args:
         points: (n, 2), x and y in pixels.
     """
+    image = read_image(image)
     ax = style.axes(ax, 5, 0.3 + 5 * _height(image))
     _side_by_side(ax, image)
     ax.scatter(
@@ -186,6 +195,8 @@ def plot_matches(
         matches: (m, 2), which point of each.
         inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale.
     """
+    image_a = read_image(image_a)
+    image_b = read_image(image_b)
     high = _height(image_a, image_b)
     ax = style.axes(ax, 8 * min(1, 0.6 / high), 0.3 + 8 * min(high, 0.6))
     places, matches = _side_by_side(ax, image_a, image_b), np.reshape(matches, (-1, 2)).astype(int)
