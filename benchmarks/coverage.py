@@ -6,7 +6,9 @@ fills benchmarks/coverage.csv, a cell at a time (those that are in it already ar
 docs/statistics.md shows; or else the intervals beside the alternatives that were tried.
 Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the effects of its two sources plus
 noise, three standard deviations further on average (four and a half where errors are few); the same effect moves a
-source's copies and non-copies. "Pair" pretends that every pair has sources of its own.
+source's copies and non-copies. Where the effect is "rare", all is noise, nine standard deviations part the two, and
+one source in fifty is hard: its copies lie as far away as non-copies. "Pair" pretends that every pair has sources of
+its own; it is measured on a third of the runs.
 """
 
 import argparse
@@ -29,7 +31,10 @@ EFFECTS = {
     "none": (0.0, 0.0),
     "medium": (0.4, 0.3),
     "strong": (0.8, 0.6),
+    "rare": (0.0, 0.0),
 }  # share of the variance due to sources
+USUAL = ("none", "medium", "strong")
+HARD = {"rare": 0.02}  # share of the sources whose copies are as far away as non-copies
 WEIGHTS = ("product weights", "product weights drawn towards 1")
 WAYS = [
     f"{w}, {i}"
@@ -48,8 +53,11 @@ class Case(NamedTuple):
     apart: float = 3.0
 
 
-CASES = [Case(n, effect) for n in (50, 100, 200, 500) for effect in EFFECTS]
-CASES += [*(Case(200, effect, step=0.25) for effect in EFFECTS), Case(100, "strong", apart=4.5)]
+CASES = [Case(n, effect) for n in (50, 100, 200, 500) for effect in USUAL]
+CASES += [Case(n, effect, step=0.5) for n in (36, 100) for effect in USUAL]
+CASES += [Case(200, effect, step=0.25) for effect in USUAL]
+CASES += [Case(n, "strong", apart=4.5) for n in (36, 60, 100, 500)]
+CASES += [Case(n, "rare", apart=9.0) for n in (36, 60, 100, 500)]
 
 
 def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:
@@ -61,6 +69,8 @@ def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:
     far = np.sqrt(others / 2) * (source[first] + source[second]) + np.sqrt(1 - others) * rng.normal(
         size=len(first)
     )
+    hard = np.arange(n) < rng.binomial(n, HARD.get(case.effect, 0.0))
+    near += case.apart * hard[same]
     distance = np.concatenate([near, far + case.apart])
     return pd.DataFrame(
         {
@@ -76,14 +86,19 @@ def simulate(rng: np.random.Generator, case: Case) -> pd.DataFrame:
 def truth(case: Case) -> list[float]:
     """The three metrics of the whole population."""
     step, apart, share = case.step, case.apart, COPIES / (COPIES + OTHERS)
+    hard = HARD.get(case.effect, 0.0)
     if not step:
 
-        def precision(x):
-            copies = share * norm.cdf(x)
-            return copies / (copies + (1 - share) * norm.cdf(x - apart))
+        def copies(x, of=norm.cdf):
+            return (1 - hard) * of(x) + hard * of(x - apart)
 
-        average = quad(lambda x: norm.pdf(x) * precision(x), -7, 9)[0]
-        return [norm.cdf(apart / np.sqrt(2)), average, norm.cdf(norm.ppf(0.01) + apart)]
+        def precision(x):
+            found = share * copies(x)
+            return found / (found + (1 - share) * norm.cdf(x - apart))
+
+        average = quad(lambda x: copies(x, norm.pdf) * precision(x), -7, apart + 6, limit=200)[0]
+        area = (1 - hard) * norm.cdf(apart / np.sqrt(2)) + hard / 2
+        return [area, average, copies(norm.ppf(0.01) + apart)]
     edge = np.arange(-10, 14, step) + step / 2
     tpr, fpr = norm.cdf(edge), norm.cdf(edge - apart)
     copies, others = np.diff(tpr, prepend=0), np.diff(fpr, prepend=0)
@@ -91,34 +106,35 @@ def truth(case: Case) -> list[float]:
     return [copies @ (1 - fpr + others / 2), average, tpr[fpr <= 0.01].max()]
 
 
-def one_run(case: Case, seed: int, n_resamples: int) -> np.ndarray:
-    """Value, low and high of each metric: (2, 3, metrics), by source and by pair."""
+def one_run(case: Case, seed: int, n_resamples: int, by: str = "source") -> np.ndarray:
+    """Value, low and high of each metric, (3, metrics), by source or by pair."""
     scores = simulate(np.random.default_rng(seed), case)
-    alone = scores.assign(source_reference=scores.index, source_query=scores.index)
-    wanted = [(scores, n_resamples), (alone, 100)] if n_resamples else [(scores, 0)]
-    tables = [
-        evaluation.evaluate(table, metrics=METRICS, n_resamples=times, seed=seed)
-        for table, times in wanted
-    ]
-    return np.array([table[["value", "low", "high"]].to_numpy(float).T for table in tables])
+    if by == "pair":
+        scores = scores.assign(source_reference=scores.index, source_query=scores.index)
+    table = evaluation.evaluate(scores, metrics=METRICS, n_resamples=n_resamples, seed=seed)
+    return table[["value", "low", "high"]].to_numpy(float).T
 
 
 def cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
     with Parallel(jobs) as parallel:
         found = np.array(parallel(delayed(one_run)(case, seed, 300) for seed in range(runs)))
         more = parallel(delayed(one_run)(case, seed, 0) for seed in range(runs, 5 * runs))
-    value = np.concatenate([found[:, 0, 0], np.array(more)[:, 0, 0]])
+        pairs = parallel(delayed(one_run)(case, seed, 100, "pair") for seed in range(runs // 3))
+    value = np.concatenate([found[:, 0], np.array(more)[:, 0]])
     oracle = np.diff(np.quantile(value, [0.025, 0.975], axis=0), axis=0)[0]
-    low, high = found[:, :, 1], found[:, :, 2]
-    covered, width = (
-        ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0),
-        (high - low).mean(axis=0) / oracle,
-    )
     columns = {**case._asdict(), "runs": runs, "metric": METRICS, "truth": truth(case)}
-    columns |= {"oracle width": oracle, "coverage": covered[0], "width / oracle": width[0]}
-    return pd.DataFrame(
-        {**columns, "coverage by pair": covered[1], "width by pair / oracle": width[1]}
-    )
+    columns["oracle width"] = oracle
+    columns["coverage"], columns["width / oracle"] = _covered(found, case, oracle)
+    by_pair = _covered(np.array(pairs), case, oracle)
+    columns["coverage by pair"], columns["width by pair / oracle"] = by_pair
+    return pd.DataFrame(columns)
+
+
+def _covered(found: np.ndarray, case: Case, oracle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage, and width relative to the oracle's, of each metric, from the runs (runs, 3, metrics)."""
+    _, low, high = np.moveaxis(found, 1, 0)
+    covered = (low <= truth(case)) & (truth(case) <= high)
+    return covered.mean(axis=0), (high - low).mean(axis=0) / oracle
 
 
 def alternatives(case: Case, seed: int) -> np.ndarray:
@@ -148,7 +164,7 @@ def alternatives_cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
             parallel(delayed(alternatives)(case, seed) for seed in range(runs)), 2, 0
         )
         more = parallel(delayed(one_run)(case, seed, 0) for seed in range(5 * runs))
-    oracle = np.diff(np.quantile(np.array(more)[:, 0, 0], [0.025, 0.975], axis=0), axis=0)
+    oracle = np.diff(np.quantile(np.array(more)[:, 0], [0.025, 0.975], axis=0), axis=0)
     covered, width = (
         ((low <= truth(case)) & (truth(case) <= high)).mean(axis=0),
         (high - low).mean(axis=0) / oracle,
@@ -179,7 +195,7 @@ def in_markdown(table: pd.DataFrame) -> str:
     lines = [head, ["---"] * len(head)]
     for case, rows in table.groupby(list(Case._fields), sort=False):
         n, effect, step, apart = case
-        notes = ["ties"] * bool(step) + ["few errors"] * (apart > 3)
+        notes = [f"steps of {step:g}"] * bool(step) + ["few errors"] * (3 < apart < 9)
         row, cells = rows.set_index("metric"), []
         for name in metrics.values():
             for covered, width in (
@@ -198,7 +214,7 @@ def main() -> None:
     parser.add_argument("--alternatives", action="store_true")
     arguments = parser.parse_args()
     if arguments.alternatives:
-        cases = [*(Case(100, effect) for effect in EFFECTS), Case(200, "none", step=0.25)]
+        cases = [*(Case(100, effect) for effect in USUAL), Case(200, "none", step=0.25)]
         tables = [alternatives_cell(case, arguments.runs, arguments.jobs) for case in cases]
         print(pd.concat(tables).to_csv(index=False, sep="|", float_format="%.3f").strip())
         return

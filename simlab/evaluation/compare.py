@@ -11,7 +11,7 @@ from scipy import stats
 
 from simlab import specs
 from simlab.evaluation.metrics import Group, Measure, estimates, sample_groups
-from simlab.evaluation.resampling import Resampler
+from simlab.evaluation.resampling import FEW, Resampler, reach
 from simlab.evaluation.sample import read, read_one
 from simlab.tables import check_table
 
@@ -248,11 +248,14 @@ def _difference(
     low, high, p = np.nan, np.nan, np.nan
     if not np.isnan(difference):
         tail = 0.025 / n_comparisons
-        variance, freedom = resampler.spread(
-            (first["replicates"] - second["replicates"])[None], group.masks[0]
-        )[:2, 0]
+        moved = (first["replicates"] - second["replicates"])[None]
+        spread = resampler.spread(moved, group.masks[0])
+        variance, freedom = spread.variance[0], spread.freedom[0]
         if variance > 1e-15:
             error = np.sqrt(variance)
+            if spread.carriers[0] < FEW:  # no tighter than where no source tells the two apart
+                unseen = reach(resampler.n_sources(group.masks[0]))
+                error = max(error, unseen / stats.t.isf(0.025, freedom))
             below = above = stats.t.isf(tail, freedom) * error
             p = 2 * stats.t.sf(abs(difference) / error, freedom)
         else:  # no resample differs: the ends of the two intervals, added as variances are

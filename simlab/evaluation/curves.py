@@ -7,8 +7,11 @@ import pandas as pd
 
 from simlab import specs
 from simlab.evaluation.metrics import sample_groups
-from simlab.evaluation.resampling import Counts, Resampler
+from simlab.evaluation.resampling import Counts, Masks, Resampler, last, within
 from simlab.evaluation.sample import read, read_one
+
+BAND = 100
+"""FPRs at which the band of an ROC curve is worked out."""
 
 
 def roc_curve(
@@ -144,7 +147,7 @@ def _curves(
     methods: str | Iterable[str] | None,
     x: str,
     y: str,
-    replicates: Callable[[Counts], np.ndarray],
+    band: Callable[[Resampler, Counts, Masks], tuple[np.ndarray, np.ndarray]],
     n_resamples: int,
     seed: int,
 ) -> pd.DataFrame:
@@ -163,9 +166,7 @@ def _curves(
         part["smallest_fpr"] = group.smallest_fpr
         if n_resamples:
             drawn = next(resampler.counts(method, [group.masks], everywhere=True))
-            low, high, _ = resampler.interval(
-                getattr(drawn, y)[:, 0], replicates(drawn)[:, 1:], sample.label
-            )
+            low, high = band(resampler, drawn, group.masks)
             at = np.searchsorted(drawn.threshold, data.threshold)
             part |= {"low": np.fmin(low[at], part[y]), "high": np.fmax(high[at], part[y])}
         parts.append(pd.DataFrame({"method": method, **part}))
@@ -174,22 +175,30 @@ def _curves(
     return table
 
 
-def _tpr_at_each_fpr(counts: Counts) -> np.ndarray:
-    """TPR of every resample at the data's own FPRs, (distances, 1 + resamples)."""
-    columns, at = zip(counts.fpr.T, counts.tpr.T), counts.fpr[:, 0] * (1 + 1e-9)
-    return np.array(
-        [np.append(tpr, 0)[np.searchsorted(fpr, at, "right") - 1] for fpr, tpr in columns]
-    ).T
+def _tpr_at_each_fpr(
+    resampler: Resampler, counts: Counts, masks: Masks
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end of the TPR at the data's own FPRs, (distances,) each; between many FPRs by straight lines."""
+    fpr = counts.fpr[:, 0]
+    limits = np.unique(fpr)
+    if len(limits) > BAND:
+        limits = limits[np.linspace(0, len(limits) - 1, BAND).astype(int)]
+    tpr = np.append(0.0, counts.tpr[:, 0])[last(within(fpr[:, None], limits)) + 1]
+    found = resampler.recall_interval(tpr, counts, counts.fpr, limits, masks)
+    return np.interp(fpr, limits, found.low), np.interp(fpr, limits, found.high)
 
 
-def _precision_at_each_recall(counts: Counts) -> np.ndarray:
-    """Precision of every resample at the data's own recalls, (distances, 1 + resamples)."""
-    columns, at, last = (
-        zip(counts.tpr.T, counts.precision.T),
-        counts.tpr[:, 0] * (1 - 1e-9),
-        len(counts.tpr) - 1,
-    )
-    return np.array([values[np.searchsorted(tpr, at).clip(max=last)] for tpr, values in columns]).T
+def _precision_at_each_recall(
+    resampler: Resampler, counts: Counts, masks: Masks
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end of the precision at the data's own recalls, (distances,) each."""
+    recalls, furthest = counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
+    replicates = np.empty_like(counts.precision)
+    for column, (tpr, precision) in enumerate(zip(counts.tpr.T, counts.precision.T)):
+        at = np.searchsorted(tpr, recalls).clip(max=furthest)
+        replicates[:, column] = precision[at]
+    found = resampler.interval(counts.precision[:, 0], replicates[:, 1:], masks[0])
+    return found.low, found.high
 
 
 def _edges(distance: np.ndarray, bins: int) -> np.ndarray:

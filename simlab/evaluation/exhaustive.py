@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from simlab import hashes
-from simlab.evaluation.resampling import wilson
+from simlab.evaluation.resampling import reach, wilson
 
 Side = tuple[np.ndarray, np.ndarray]
 """Packed hashes and the number of each one's source, ascending."""
@@ -114,6 +114,11 @@ def _rates(by_source: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, 
     freedom = np.clip(n_sources / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
     bounded = variance == 0
     trials = np.where(bounded, n_sources, n * single / np.where(bounded, 1, variance))
+    worth = n_sources
     if owners == 2:
-        trials[rate == 0] = trials[np.searchsorted(at_most.sum(axis=0), 20).clip(max=len(rate) - 1)]
-    return rate, *wilson(rate, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
+        worth = trials[np.searchsorted(at_most.sum(axis=0), 20).clip(max=len(rate) - 1)]
+        trials[rate == 0] = worth
+    low, high = wilson(rate, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
+    # No end is tighter than without one error, or without one success.
+    unseen = reach(worth)
+    return rate, np.minimum(low, 1 - unseen), np.maximum(high, unseen)

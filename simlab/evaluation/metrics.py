@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from simlab import perturb, specs
-from simlab.evaluation.resampling import Counts, Masks, Resampler
+from simlab.evaluation.resampling import FEW, Counts, Interval, Masks, Resampler, within
 from simlab.evaluation.sample import Sample, read
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
@@ -130,12 +130,12 @@ class Group(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A metric: its name, the statistic of counts, and for a recall, where it may be read: a condition and its rate."""
+    """A metric: its name, the statistic of counts, and for a recall the error rate that is limited, and its limit."""
 
     name: str
     statistic: Callable[[Counts], np.ndarray]
-    allowed: Callable[[Counts, float], np.ndarray] | None = None
-    rate: float = 0.0
+    error: Callable[[Counts], np.ndarray] | None = None
+    most: float = 0.0
 
     @classmethod
     def parse(cls, name: str) -> "Measure":
@@ -145,11 +145,10 @@ class Measure(NamedTuple):
         rate = float(number) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", number) else 0.0
         if name in STATISTICS:
             return cls(name, STATISTICS[name])
-        if base in CONDITIONS and 0 < rate < 1:
-            return cls(
-                name, partial(highest_recall, CONDITIONS[base], rate), CONDITIONS[base], rate
-            )
-        allowed = ", ".join([*STATISTICS, *(f"{base}=<between 0 and 1>" for base in CONDITIONS)])
+        if base in ERRORS and 0 < rate < 1:
+            error, most = ERRORS[base], rate if base == "tpr@fpr" else 1 - rate
+            return cls(name, partial(highest_recall, error, most), error, most)
+        allowed = ", ".join([*STATISTICS, *(f"{base}=<between 0 and 1>" for base in ERRORS)])
         raise ValueError(f"a metric must be one of {allowed}; given {name!r}")
 
 
@@ -165,10 +164,10 @@ def average_precision(counts: Counts) -> np.ndarray:
 
 
 def highest_recall(
-    allowed: Callable[[Counts, float], np.ndarray], rate: float, counts: Counts
+    error: Callable[[Counts], np.ndarray], most: float, counts: Counts
 ) -> np.ndarray:
-    """Return the largest recall among the distances that are allowed, of each resample."""
-    return np.where(allowed(counts, rate), counts.tpr, 0.0).max(axis=0)
+    """Return the largest recall among the distances whose error rate is at most `most`, of each resample."""
+    return np.where(within(error(counts), most), counts.tpr, 0.0).max(axis=0)
 
 
 def equal_error_rate(counts: Counts) -> np.ndarray:
@@ -188,11 +187,9 @@ STATISTICS = {
     "micro_average_precision": average_precision,
     "equal_error_rate": equal_error_rate,
 }
-CONDITIONS = {
-    "tpr@fpr": lambda counts, rate: (
-        counts.fpr <= rate * (1 + 1e-9)
-    ),  # 3 of 30 are .1, whatever the rounding
-    "recall@precision": lambda counts, rate: counts.precision >= rate * (1 - 1e-9),
+ERRORS = {
+    "tpr@fpr": lambda counts: counts.fpr,
+    "recall@precision": lambda counts: 1 - counts.precision,
 }
 
 
@@ -233,19 +230,22 @@ def estimates(
                 **empty,
                 **group.counts,
             }
-            record["note"] = group.refusal(measure.rate if measure.name.startswith("tpr") else 1.0)
+            record["note"] = group.refusal(measure.most if measure.name.startswith("tpr") else 1.0)
             if not record["note"]:
                 record |= _value(resampler.sample, method, group.masks, measure, data)
                 record["replicates"] = measure.statistic(counts)[1:]
-                record |= _interval(resampler, record, group.masks[0])
+                found = _interval(resampler, measure, group.masks, record, counts)
+                record |= {"low": found.low[0], "high": found.high[0]}
+                words = _about(found, resampler.n_sources(group.masks[0]))
+                record["note"] = "; ".join(filter(None, [record["note"], *words]))
             yield record
 
 
 def _value(
     sample: Sample, method: str, masks: Masks, measure: Measure, counts: Counts
 ) -> dict[str, object]:
-    if measure.allowed:
-        reached = counts.threshold[measure.allowed(counts, measure.rate)[:, 0]]
+    if measure.error:
+        reached = counts.threshold[within(measure.error(counts), measure.most)[:, 0]]
         place = (
             {"threshold": reached[-1]}
             if len(reached)
@@ -284,19 +284,25 @@ def _points(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _interval(
-    resampler: Resampler, record: dict[str, object], rows: np.ndarray
-) -> dict[str, object]:
-    low, high, bounded = resampler.interval(
-        np.array([record["value"]]), record["replicates"][None], rows
-    )
-    words = (
-        f"Wilson bound from {resampler.sample.present(rows).sum()} sources" if bounded[0] else ""
-    )
-    return {
-        "low": low[0],
-        "high": high[0],
-        "note": "; ".join(filter(None, (record["note"], words))),
-    }
+    resampler: Resampler,
+    measure: Measure,
+    masks: Masks,
+    record: dict[str, object],
+    counts: Counts,
+) -> Interval:
+    value = np.array([record["value"]])
+    if measure.error:
+        limit = np.array([measure.most])
+        return resampler.recall_interval(value, counts, measure.error(counts), limit, masks)
+    return resampler.interval(value, record["replicates"][None], masks[0])
+
+
+def _about(interval: Interval, n_sources: int) -> Iterator[str]:
+    """What a reader should know about an interval: that it is a bound, that few sources decide it."""
+    if interval.bounded[0]:
+        yield f"Wilson bound from {n_sources} sources"
+    if interval.carriers[0] < min(FEW, n_sources / 2):
+        yield f"{interval.carriers[0]:.0f} of {n_sources} sources carry the variance"
 
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:

@@ -113,8 +113,8 @@ def complementarity(
         )
         found = resampler.mean(~missed[other][lost], sample.sources[0, lost], sample.weight[lost])
         found = np.where(refusal, np.nan, found)
-        low, high, _ = resampler.interval(found[:1], found[None, 1:], lost)
-        share = {"share": found[0], "low": low[0], "high": high[0]}
+        interval = resampler.interval(found[:1], found[None, 1:], lost)
+        share = {"share": found[0], "low": interval.low[0], "high": interval.high[0]}
         rows.append(
             {"method": method, "other": other, "n_misses": lost.sum(), **share, "note": refusal}
         )
@@ -152,7 +152,7 @@ def query_average_precision(
         value = resampler.mean(
             _each_average_precision(sample, method, query)[told], source[told], np.ones(told.sum())
         )
-        low, high, _ = resampler.interval(value[:1], value[None, 1:], sample.label & told[query])
+        low, high, *_ = resampler.interval(value[:1], value[None, 1:], sample.label & told[query])
         rows.append(
             {"method": method, "value": value[0], "low": low[0], "high": high[0], **counted}
         )

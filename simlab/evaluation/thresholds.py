@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from simlab import specs
-from simlab.evaluation.metrics import CONDITIONS, sample_groups
-from simlab.evaluation.resampling import Counts, Masks, Resampler
+from simlab.evaluation.metrics import sample_groups
+from simlab.evaluation.resampling import Counts, Masks, Resampler, last, within
 from simlab.evaluation.sample import Sample, read, read_one
 
-Allowed = Callable[[Counts], np.ndarray]
+Error = Callable[[Counts], np.ndarray]
+"""The error rate that a target limits, of counts, (K, 1 + resamples)."""
 
 SHARES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 NUMBERS = ("threshold", "low", "high", "tpr", "tpr_low", "tpr_high", "fpr", "fpr_low", "fpr_high")
@@ -77,34 +78,41 @@ def _chosen(
     if prevalence is not None:
         specs.check_number("prevalence", prevalence, 0, 1, within=True)
     share = sample.share_of_copies if prevalence is None else prevalence
-    target, allowed = _target(max_fpr, min_precision, share, group.smallest_fpr)
+    target, error, most = _target(max_fpr, min_precision, share, group.smallest_fpr)
     data, drawn = (
         next(r.counts(method, [group.masks], everywhere=True))
         for r in (resampler.plain(), resampler)
     )
     record = {"method": method, "target": target, **dict.fromkeys(NUMBERS, np.nan), **group.counts}
-    at = _last(allowed(data))[0]
+    at = last(within(error(data), most))[0]
     record["note"] = group.refusal(max_fpr or 1.0) or ("cannot be reached" if at < 0 else "")
     if not record["note"]:
         record["threshold"] = data.threshold[at]
-        again = np.maximum(_last(allowed(drawn))[1:], 0)
+        again = np.maximum(last(within(error(drawn), most))[1:], 0)
         if n_resamples:
             record["low"], record["high"] = np.quantile(
                 drawn.threshold[again], [0.025, 0.975], method="nearest"
             )
-        place, trials = (
-            np.searchsorted(drawn.threshold, record["threshold"]),
-            (None, _trials(drawn)),
-        )
-        held_out = _held_out(sample, method, group.masks, allowed, n_splits, seed)
+        place = np.searchsorted(drawn.threshold, record["threshold"])
+        held_out = _held_out(sample, method, group.masks, error, most, n_splits, seed)
         # Recall moves with the threshold chosen; the FPR of every choice is the target's, so it is read at this one.
-        moved = drawn.tpr[again, np.arange(1, n_resamples + 1)], drawn.fpr[place, 1:]
-        for name, value, rows, n, replicates in zip(
-            ("tpr", "fpr"), held_out, group.masks, trials, moved
-        ):
-            both = np.array([value, getattr(data, name)[at, 0]])
-            low, high, _ = resampler.interval(both, np.tile(replicates, (2, 1)), rows, n)
-            record |= {name: value, f"{name}_low": low.min(), f"{name}_high": high.max()}
+        moved = drawn.tpr[again, np.arange(1, n_resamples + 1)]
+        copies, others = group.masks
+        limit = np.array([most])
+        found = {
+            "tpr": [
+                resampler.interval(held_out[:1], moved[None], copies),
+                resampler.recall_interval(data.tpr[at], drawn, error(drawn), limit, group.masks),
+            ],
+            "fpr": [
+                resampler.interval(value, drawn.fpr[place, None, 1:], others, _trials(drawn))
+                for value in (held_out[1:], data.fpr[at])
+            ],
+        }
+        for name, value in zip(found, held_out):
+            low = min(interval.low[0] for interval in found[name])
+            high = max(interval.high[0] for interval in found[name])
+            record |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return record
 
 
@@ -149,8 +157,8 @@ def at_threshold(
         for name, rows, n in (("tpr", copies, None), ("fpr", others, _trials(drawn))):
             value = np.average(called[rows], weights=sample.weight[rows], keepdims=True)
             replicates = getattr(drawn, name)[None, place, 1:] * (place >= 0)
-            low, high, _ = resampler.interval(value, replicates, rows, n)
-            record |= {name: value[0], f"{name}_low": low[0], f"{name}_high": high[0]}
+            found = resampler.interval(value, replicates, rows, n)
+            record |= {name: value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
     return pd.DataFrame([record])
 
 
@@ -227,8 +235,8 @@ def collection_table(
 
 def _target(
     max_fpr: float | None, min_precision: float | None, share: float, least: float
-) -> tuple[str, Allowed]:
-    """The target in words, and the function from counts to the distances that keep it."""
+) -> tuple[str, Error, float]:
+    """The target in words, the error rate that it limits, and the limit."""
     if (max_fpr is None) == (min_precision is None):
         raise ValueError(
             "either max_fpr or min_precision must be given;"
@@ -236,25 +244,28 @@ def _target(
         )
     if min_precision is None:
         specs.check_number("max_fpr", max_fpr, 0, 1, within=True)
-        return f"fpr<={max_fpr:g}", lambda counts: CONDITIONS["tpr@fpr"](counts, max_fpr)
+        return f"fpr<={max_fpr:g}", lambda counts: counts.fpr, max_fpr
     specs.check_number("min_precision", min_precision, 0, 1, within=True)
 
-    def precise(counts: Counts) -> np.ndarray:
-        found, false = share * counts.tpr, (1 - share) * np.fmax(counts.fpr, least)
-        return found >= min_precision * (found + false) * (1 - 1e-9)
+    def false_share(counts: Counts) -> np.ndarray:
+        false = (1 - share) * np.fmax(counts.fpr, least)
+        called = share * counts.tpr + false
+        return np.divide(false, called, out=np.zeros_like(called), where=called > 0)
 
-    return f"precision>={min_precision:g} at prevalence {share:g}", precise
-
-
-def _last(allowed: np.ndarray) -> np.ndarray:
-    """Place of the last true row of each column, -1 where none is."""
-    return np.where(allowed.any(axis=0), len(allowed) - 1 - allowed[::-1].argmax(axis=0), -1)
+    most = 1 - min_precision
+    return f"precision>={min_precision:g} at prevalence {share:g}", false_share, most
 
 
 def _held_out(
-    sample: Sample, method: str, masks: Masks, allowed: Allowed, n_splits: int, seed: int
-) -> list[float]:
-    """TPR and FPR of thresholds chosen on half the sources, among the pairs within the other half."""
+    sample: Sample,
+    method: str,
+    masks: Masks,
+    error: Error,
+    most: float,
+    n_splits: int,
+    seed: int,
+) -> np.ndarray:
+    """TPR and FPR of thresholds chosen on half the sources, among the pairs within the other half, (2,)."""
     turn = np.arange(sample.sources.max(initial=0) + 1)[:, None] % 2
     half = np.random.default_rng(seed).permuted(np.tile(turn, n_splits), axis=0)
     sides = [
@@ -263,10 +274,10 @@ def _held_out(
     ]
     rates = []
     for chosen, other in (sides, sides[::-1]):
-        at = _last(allowed(chosen))[1:]
+        at = last(within(error(chosen), most))[1:]
         both = np.array([other.tpr, other.fpr])[:, at, np.arange(1, n_splits + 1)]
         rates.append(np.where(at < 0, 0 * both, both))
-    return pd.DataFrame(np.hstack(rates)).mean(axis=1).tolist()
+    return pd.DataFrame(np.hstack(rates)).mean(axis=1).to_numpy()
 
 
 def _trials(counts: Counts) -> float:
