@@ -111,7 +111,8 @@ def one_run(case: Case, seed: int, n_resamples: int, by: str = "source") -> np.n
     scores = simulate(np.random.default_rng(seed), case)
     if by == "pair":
         scores = scores.assign(source_reference=scores.index, source_query=scores.index)
-    table = evaluation.evaluate(scores, metrics=METRICS, n_resamples=n_resamples, seed=seed)
+    options = {"metrics": METRICS, "n_resamples": n_resamples, "seed": seed}
+    table = evaluation.evaluate(scores, "distance", **options)
     return table[["value", "low", "high"]].to_numpy(float).T
 
 
@@ -139,7 +140,7 @@ def _covered(found: np.ndarray, case: Case, oracle: np.ndarray) -> tuple[np.ndar
 
 def alternatives(case: Case, seed: int) -> np.ndarray:
     """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same resamples."""
-    sample = read(simulate(np.random.default_rng(seed), case))
+    sample = read(simulate(np.random.default_rng(seed), case), "distance")
     resampler, (group,) = Resampler.draw(sample, 300, seed), sample_groups(sample)
     measures, ends = [Measure.parse(name) for name in METRICS], []
     for kappa in (1.0, resampler.kappa("distance", *group.masks)):

@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     scores = study(arguments.sources, arguments.step)
     before, start, wall = _memory(), time.process_time(), time.perf_counter()
-    table = evaluation.evaluate(scores)
+    table = evaluation.evaluate(scores, "distance")
     seconds, wall = time.process_time() - start, time.perf_counter() - wall
     print(table[["metric", "value", "low", "high"]].round(4).to_string(index=False))
     print(

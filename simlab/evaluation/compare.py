@@ -261,9 +261,9 @@ def _difference(
         else:  # no resample differs: the ends of the two intervals, added as variances are
             below = np.hypot(first["value"] - first["low"], second["high"] - second["value"])
             above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
-            reach = below if difference > 0 else above
+            towards_zero = below if difference > 0 else above
             single = stats.norm.isf(0.025)
-            p = 2 * stats.norm.sf(single * abs(difference) / reach) if difference else 1.0
+            p = 2 * stats.norm.sf(single * abs(difference) / towards_zero) if difference else 1.0
             below *= stats.norm.isf(tail) / single
             above *= stats.norm.isf(tail) / single
         low, high = max(difference - below, -1.0), min(difference + above, 1.0)
