@@ -214,7 +214,8 @@ class Store:
         if perturbation not in self._chains:
             chain = perturb.parse(perturbation)
             text = "+".join(specs.complete(step.kind, step.arguments) for step in chain.steps)
-            self._chains[perturbation] = chain, f"{text} {chain.resources}"
+            version = f"perturb={perturb.VERSION}" if chain.steps else ""
+            self._chains[perturbation] = chain, f"{text} {chain.resources}{version}"
         return self._chains[perturbation]
 
 

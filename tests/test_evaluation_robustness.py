@@ -1,6 +1,7 @@
 """Break points, complementarity, the mean over queries and the label audit, against hand-made tables and loops."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 from test_evaluation_intervals import study
@@ -49,6 +50,40 @@ def test_a_method_that_never_breaks_and_one_that_cannot_be_measured():
     assert evaluation.break_points(scores.assign(perturbation="crop(area=0.5)+mirror")).empty
     alone = evaluation.break_points(scores.assign(perturbation="crop(area=0.5)")).iloc[0]
     assert np.isnan(alone["break_point"]) and alone["note"] == "one severity"
+
+
+OPPOSITE = {
+    "brightness(factor=0.8)": -3.0,
+    "brightness(factor=0.5)": 0.0,
+    "brightness(factor=0.25)": 3.0,
+    "brightness(factor=1.25)": -3.0,
+    "brightness(factor=2)": -3.0,
+    "brightness(factor=4)": -2.0,
+}
+
+
+def test_opposite_directions_are_two_curves_whatever_the_order_of_rows():
+    """Factors .5 and 2 are equally far from 1; only the darker copies are lost."""
+    scores = cropped(n=72)
+    scores["perturbation"] = np.resize(list(OPPOSITE), len(scores))
+    scores["m"] += 2 * scores["perturbation"].map(OPPOSITE) * scores["label"]
+    shuffled = scores.sample(frac=1, random_state=4, ignore_index=True)
+    found = [evaluation.break_points(table).set_index("curve") for table in (scores, shuffled)]
+    darker, brighter = found[0].loc["brightness darker"], found[0].loc["brightness brighter"]
+    assert 0.32 < darker["break_point"] < 2
+    assert np.isnan(brighter["break_point"]) or brighter["break_point"] > darker["break_point"]
+    assert list(found[0]["n_severities"]) == [3, 3]
+    columns = ["break_point", "strongest", "n_severities", "note"]
+    pd.testing.assert_frame_equal(
+        found[0][columns].sort_index(), found[1][columns].sort_index(), check_exact=False
+    )
+
+
+def test_each_other_argument_has_its_own_curve():
+    specs = [f"crop(area={area}, anchor='{at}')" for area in (0.9, 0.4) for at in ("top", "left")]
+    scores = cropped().assign(perturbation=lambda table: np.resize(specs, len(table)))
+    curves = evaluation.break_points(scores)["curve"]
+    assert sorted(curves) == ['crop(anchor="left")', 'crop(anchor="top")']
 
 
 def test_complementarity_counts_what_the_other_finds():

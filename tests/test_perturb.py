@@ -178,6 +178,80 @@ def test_severity_zero_changes_nothing(kind):
             assert same(perturb.apply(picture(), spec), picture()), spec
 
 
+def moved(variant, size):
+    """Mean way of the pixels of a map from their place about the centre, in pixels."""
+    levels = np.asarray(variant, dtype=float)
+    y, x = np.nonzero(levels[..., 2] > 250)
+    ways = levels[y, x, 0] - size[0] / 2 - x + variant.width / 2
+    ways_down = levels[y, x, 1] - size[1] / 2 - y + variant.height / 2
+    return np.hypot(ways, ways_down).mean()
+
+
+def done(kind, spec, image):
+    """What was done to a picture, as a number: by how its size or its pixels changed."""
+    variant = perturb.apply(image, spec, seed=1)
+    sides = np.array(variant.size) / image.size
+    if kind in ("rotate", "shear", "perspective"):
+        ground = np.asarray(map_of(*image.size)) + np.array([0, 0, 255], dtype=np.uint8)
+        return variant, moved(perturb.apply(Image.fromarray(ground), spec, seed=1), image.size)
+    if kind == "crop":
+        part = np.asarray(perturb.apply(map_of(*image.size), spec, seed=1), dtype=int)
+        shown = np.ptp(part, axis=(0, 1))
+        return variant, 1 - (shown[0] + 1) * (shown[1] + 1) / (image.width * image.height)
+    if variant.size != image.size:
+        return variant, np.abs(np.log2(sides)).sum()
+    back = np.asarray(variant.resize(image.size), dtype=float)
+    if kind == "text":
+        return variant, (back != np.asarray(image)).any(axis=-1).mean()
+    return variant, np.sqrt(np.square(back - np.asarray(image)).mean())
+
+
+def other_settings(kind):
+    """No argument, and each argument that severity does not depend on at one value beside its default."""
+    perturbation = perturb.REGISTRY[kind]
+    yield {}
+    for argument, default in specs.defaults_of(perturbation.function).items():
+        severe = argument in inspect.signature(perturbation.severity).parameters
+        values = [value for value in allowed_values(kind, argument) if value != default]
+        if values and not (severe and not isinstance(values[0], str)):
+            yield {argument: 45 if argument == "degrees" else values[-1]}
+
+
+def curves_of(kind):
+    """Curves over the numbers that the severity depends on, with at most nine specs each."""
+    moving = inspect.signature(perturb.REGISTRY[kind].severity).parameters
+    for setting in other_settings(kind):
+        for argument in moving:
+            numbers = allowed_values(kind, argument)
+            numbers = [value for value in numbers if isinstance(value, int | float)]
+            numbers += [500] * (argument == "length" and kind == "text")
+            found = {spec_of(kind, **{**setting, argument: value}) for value in numbers} - {None}
+            # less than a hundredth of the default may be less than a level or a pixel
+            seen = [s for s in found if perturb.severity(s) >= perturb.severity(kind) / 100]
+            if kind == "recompress":  # JPEG and AVIF have no finer scale there
+                seen = [s for s in seen if perturb.severity(s) <= 101 - 10]
+            for curve in perturb.curves(sorted(seen)):
+                at = np.unique(np.linspace(0, len(curve.specs) - 1, 9).round().astype(int))
+                yield argument, [curve.specs[i] for i in at], [curve.severities[i] for i in at]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_done_to_a_picture_grows_with_severity(kind):
+    image = picture(96, 64)
+    for argument, found, severities in curves_of(kind):
+        made = [done(kind, spec, image) for spec in found]
+        effects = [effect for _, effect in made]
+        looks = [digest(variant) for variant, _ in made]
+        assert len(set(looks)) == len(looks), found  # other severities, other pictures
+        assert min(effects) > 0, found  # a severity over 0 does something
+        values = [perturb.parse(spec).steps[0].arguments[argument] for spec in found]
+        assert values in (sorted(values), sorted(values, reverse=True)), found  # one direction
+        for milder, harsher, before, after in zip(effects, effects[1:], severities, severities[1:]):
+            assert harsher > 0.85 * milder, (found, effects)
+            if before == after:  # only a picture that is full of text
+                assert kind == "text"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_extremes_survive(kind):
     for _, found in sweeps(kind):
@@ -617,7 +691,20 @@ def test_motion_smears_along_its_line_only():
         lit[degrees] = set(zip(columns - 15, rows - 15))
     assert lit[0] == {(i, 0) for i in range(-4, 5)}
     assert lit[90] == {(0, i) for i in range(-4, 5)}
-    assert lit[45] == {(i, -i) for i in range(-3, 4)}
+    assert all(abs(x + y) <= 1 and abs(x - y) <= 7 for x, y in lit[45])
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 45, 90])
+@pytest.mark.parametrize("length", [2, 3, 9, 20])
+def test_the_line_of_motion_has_its_length_in_every_direction(length, degrees):
+    kernel = perturb.photometric._line_kernel(length, math.radians(degrees))
+    rows, columns = np.indices(kernel.shape) - len(kernel) // 2
+    along = columns * math.cos(math.radians(degrees)) - rows * math.sin(math.radians(degrees))
+    assert kernel.sum() == pytest.approx(1)
+    assert (kernel * along).sum() == pytest.approx(0, abs=1e-9)
+    # the variance of a line, and at most a quarter for sharing its points among pixels
+    excess = (kernel * along**2).sum() - (length - 1) ** 2 / 12
+    assert 0 <= excess <= 0.25 + (length - 1) / (6 * length)
 
 
 def test_noise_has_the_stated_variance():
@@ -666,6 +753,7 @@ def test_factors_are_pillows(kind, enhancer):
     expected = getattr(ImageEnhance, enhancer)(picture()).enhance(0.66)
     assert same(perturb.apply(picture(), f"{kind}(factor=0.66)"), expected)
     assert perturb.severity(f"{kind}(factor=0.5)") == perturb.severity(f"{kind}(factor=2)") == 1
+    assert len(perturb.curves([f"{kind}(factor=0.5)", f"{kind}(factor=2)"])) == 2
 
 
 def test_tone_and_colour():
@@ -688,9 +776,8 @@ def ink(variant, ground):
 
 
 def test_text_is_white_with_a_black_outline_and_crisp():
-    colors = {
-        color[0]: n for n, color in perturb.apply(flat(), "text(position='center')").getcolors(9999)
-    }
+    shown = perturb.apply(flat(size=(512, 384)), "text(position='center')")
+    colors = {color[0]: n for n, color in shown.getcolors(9999)}
     assert colors[255] > 100
     assert colors[0] > 100
 
@@ -709,8 +796,7 @@ def test_text_is_inside_and_whole_wherever_it_stands():
 
 @pytest.mark.parametrize("size", [(512, 384), (100, 400), (400, 60)])
 @pytest.mark.parametrize("length", [20, 50, 100])
-def test_long_text_is_made_to_fit(size, length):
-    ground = flat(size=size)
+def test_what_is_written_into_a_box_is_made_to_fit(size, length):
     free = Image.new("RGB", (2000, 2000), (128,) * 3)
     written = pasting.wrapped("W" * length, 20)
     pasting.write(
@@ -719,21 +805,44 @@ def test_long_text_is_made_to_fit(size, length):
     left, top, right, bottom = ink(free, Image.new("RGB", free.size, (128,) * 3))
     assert 500 <= left < right <= 500 + size[0]
     assert 500 <= top < bottom <= 500 + size[1]
-    assert ink(perturb.apply(ground, f"text(length={length})"), ground)
+
+
+@pytest.mark.parametrize("width", [64, 512, 2000])
+def test_text_has_the_stated_size_at_every_size_of_picture(width):
+    """A capital of DejaVu Sans is .729 of the font's size high; the published text is 40 pixels at width 512."""
+    ground = flat(size=(width, width))
+    for size in (40 / 512, 0.2, 0.5):
+        variant = perturb.apply(ground, f"text(content='H', size={size}, stroke=0)")
+        _, top, _, bottom = ink(variant, ground)
+        assert bottom - top == pytest.approx(0.729 * size * width, abs=2)
+
+
+def test_text_goes_on_over_itself_and_ends_where_the_picture_is_full():
+    ground = flat(size=(200, 150))
+    shares = [
+        (np.asarray(perturb.apply(ground, spec)) != 128).any(axis=-1).mean()
+        for spec in ("text", "text(length=150)", "text(length=500)")
+    ]
+    assert shares[0] < shares[1] < shares[2]
+    assert perturb.severity("text(length=500)") == 500
+    assert perturb.severity("text(size=1)") == perturb.severity("text(size=0.5)") == pasting.FULL
+    assert perturb.severity("text(content=' \u200b')") == 0
 
 
 def test_longer_text_begins_with_the_shorter_and_stands_at_the_same_place(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        pasting, "write", lambda *args, at, **style: seen.append((args[1].replace("\n", ""), at))
+        pasting,
+        "_draw",
+        lambda image, page, box, at, *rest, **colors: seen.append((page.replace("\n", ""), *at)),
     )
-    for length in (10, 30, 50):
-        perturb.apply(picture(), f"text(length={length})", seed=2)
-    texts, places = zip(*seen)
-    assert [len(text) for text in texts] == [10, 30, 50]
+    for length in (10, 20, 30):
+        perturb.apply(picture(300, 200), f"text(length={length})", seed=2)
+    texts, *places = zip(*seen)
+    assert [len(text) for text in texts] == [10, 20, 30]
     assert texts[2].startswith(texts[1])
     assert texts[1].startswith(texts[0])
-    assert len(set(places)) == 1
+    assert [len(set(place)) for place in places] == [1, 1]
 
 
 def test_text_wraps_by_words_and_wide_characters_count_twice():

@@ -225,10 +225,28 @@ def test_severities_are_named_by_the_argument_that_makes_them(ax):
     assert "mirror" not in text  # chains have no severity
 
 
+def test_each_direction_and_each_other_argument_has_its_own_panel(ax):
+    rows = {
+        "brightness(factor=0.5)": 1,
+        "brightness(factor=2)": 1,
+        "brightness(factor=4)": 2,
+        'noise(kind="speckle")': 0.01,
+        "theirs(a=1)": 1,
+        "theirs(a=2)": 2,
+    }
+    table = pd.DataFrame({"group": list(rows), "severity": list(rows.values())})
+    table["kind"] = table["group"].str.partition("(")[0]
+    table = table.assign(method="phash", metric="tpr@fpr=0.01", value=0.5)
+    table = table.assign(n_positive=9, n_negative=99)
+    plots.plot_severity(table, ax=ax)
+    titles = [panel.get_title(loc="left") for panel in ax.figure.axes[2:]]
+    assert titles == ["brightness darker", "brightness brighter", 'noise(kind="speckle")', "theirs"]
+
+
 def test_break_points_are_marked_below_the_curves(ax):
     table = metric_table(["phash", "akaze"])
     breaks = {
-        "kind": "crop",
+        "curve": "crop",
         "break_point": [0.4, np.nan],
         "low": [0.3, 0.2],
         "high": [np.nan, np.nan],

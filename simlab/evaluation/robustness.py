@@ -11,7 +11,17 @@ from simlab.evaluation.metrics import Measure, estimates, sample_groups
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import Sample, read
 
-BREAK_POINTS = ["method", "kind", "break_point", "low", "high", "strongest", "n_severities", "note"]
+BREAK_POINTS = [
+    "method",
+    "kind",
+    "curve",
+    "break_point",
+    "low",
+    "high",
+    "strongest",
+    "n_severities",
+    "note",
+]
 
 
 def break_points(
@@ -23,11 +33,14 @@ def break_points(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the severity of each kind of perturbation at which each method's recall falls under `target`.
+    """Return the severity at which each method's recall falls under `target`, on each curve of perturbations.
 
-    Columns: method, kind, break_point (severity; between two severities tested, by a straight line, from 1 at
+    A curve is a kind of perturbation that goes one way while one argument moves, such as "brightness darker" or
+    "crop(resize_back=True)": see :func:`simlab.perturb.curves`.
+
+    Columns: method, kind, curve, break_point (severity; between two severities tested, by a straight line, from 1 at
     severity 0), low, high (95 % interval by source), strongest (severity tested), n_severities, note. A recall that
-    stays up has no break point; nor does its interval's end; nor a kind of one severity. The curves themselves are
+    stays up has no break point; nor does its interval's end; nor a curve of one severity. The curves themselves are
     those of :func:`simlab.evaluation.evaluate` with ``by="perturbation"``.
 
     Raises:
@@ -35,42 +48,41 @@ def break_points(
     """
     specs.check_number("target", target, 0, 1)
     measure, sample, rows = Measure.parse(metric), read(scores, methods), []
-    resampler, groups = (
-        Resampler.draw(sample, n_resamples, seed),
-        sample_groups(sample, "perturbation"),
-    )
+    resampler = Resampler.draw(sample, n_resamples, seed)
+    groups = sample_groups(sample, "perturbation")
+    lines = perturb.curves(group.name for group in groups[1:])
     for method in sample.methods:
-        records = list(estimates(resampler, method, groups, [measure]))[1:]
-        table = pd.DataFrame(records, columns=["group", "value", "replicates", "note"])
-        table = table.assign(
-            kind=table["group"].map(perturb.kind), severity=table["group"].map(perturb.severity)
-        )
-        for kind, part in (
-            table[table["severity"] > 0].sort_values("severity").groupby("kind", sort=False)
-        ):
-            rows.append({"method": method, "kind": kind, **_break_point(part, target)})
+        records = list(estimates(resampler, method, groups, [measure]))
+        by_spec = {record["group"]: record for record in records[1:]}
+        for curve in lines:
+            on_it = [by_spec[spec] for spec in curve.specs]
+            found = _break_point(on_it, np.array(curve.severities), target)
+            rows.append({"method": method, "kind": curve.kind, "curve": curve.name, **found})
     return pd.DataFrame(rows, columns=BREAK_POINTS)
 
 
-def _break_point(part: pd.DataFrame, target: float) -> dict[str, object]:
+def _break_point(
+    records: list[dict[str, object]], severities: np.ndarray, target: float
+) -> dict[str, object]:
     """Where the recall first falls under the target, for severities ascending."""
     found = dict.fromkeys(("break_point", "low", "high"), np.nan)
-    note = part["note"][part["value"].isna()].max() if len(part) > 1 else "one severity"
-    if part["value"].notna().all() and len(part) > 1:
-        recall = np.column_stack([part["value"], np.vstack(part["replicates"])])
-        point = _crossing(
-            np.append(0.0, part["severity"]), np.vstack([np.ones(recall.shape[1]), recall]), target
-        )
-        ends = (
-            np.quantile(point[1:], [0.025, 0.975], method="nearest")
-            if len(point) > 1
-            else [np.nan, np.nan]
-        )
-        found = {
-            name: np.nan if np.isinf(end) else end for name, end in zip(found, [point[0], *ends])
-        }
+    values = np.array([record["value"] for record in records])
+    n_severities = len(np.unique(severities))
+    note = "one severity"
+    if n_severities > 1 and np.isnan(values).any():
+        note = max(record["note"] for record in records if np.isnan(record["value"]))
+    elif n_severities > 1:
+        replicates = np.vstack([record["replicates"] for record in records])
+        recall = np.column_stack([values, replicates])
+        at_none = np.ones(recall.shape[1])
+        point = _crossing(np.append(0.0, severities), np.vstack([at_none, recall]), target)
+        ends = [np.nan, np.nan]
+        if len(point) > 1:
+            ends = np.quantile(point[1:], [0.025, 0.975], method="nearest")
+        where = [point[0], *ends]
+        found = {name: np.nan if np.isinf(end) else end for name, end in zip(found, where)}
         note = "" if np.isfinite(point[0]) else f"{target:g} or more up to the strongest"
-    return {**found, "strongest": part["severity"].max(), "n_severities": len(part), "note": note}
+    return {**found, "strongest": severities[-1], "n_severities": n_severities, "note": note}
 
 
 def _crossing(x: np.ndarray, y: np.ndarray, target: float) -> np.ndarray:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from simlab import specs
 from simlab.perturb import geometry, pasting, photometric  # noqa: F401  they register their kinds
+from simlab.perturb.curves import Curve, curves
 from simlab.perturb.registry import (
     REGISTRY,
+    VERSION,
     Chain,
     Perturbation,
     Rule,
@@ -28,7 +30,9 @@ from simlab.perturb.registry import (
 __all__ = [
     "PRESETS",
     "REGISTRY",
+    "VERSION",
     "Chain",
+    "Curve",
     "Perturbation",
     "Rule",
     "Share",
@@ -37,6 +41,7 @@ __all__ = [
     "between",
     "canonical",
     "content_digest",
+    "curves",
     "kind",
     "parse",
     "register",

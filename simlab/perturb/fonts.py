@@ -32,7 +32,7 @@ def find_font(content: str, font: str | None = None) -> str:
     """
     if content.isascii() and font is None:
         return dejavu()
-    needed = {c for c in content if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf")}
+    needed = set(printing(content))
     missing = needed
     candidates = [dejavu(), *system_fonts()] if font is None else [str(expanded(font))]
     for path in candidates:
@@ -44,6 +44,15 @@ def find_font(content: str, font: str | None = None) -> str:
         f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, "
         'Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font="…"'
     )
+
+
+def printing(content: str) -> list[str]:
+    """Return the characters of a text that leave ink: no spaces, no controls.
+
+    >>> printing("a\\n b")
+    ['a', 'b']
+    """
+    return [c for c in content if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf")]
 
 
 def system_fonts() -> tuple[str, ...]:
@@ -95,7 +104,7 @@ def font_digest(content: str | None, font: str | None) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def load(path: str, size: int, content_is_complex: bool) -> ImageFont.FreeTypeFont:
+def load(path: str, size: float, content_is_complex: bool) -> ImageFont.FreeTypeFont:
     """Return a font at a size in pixels.
 
     Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without, alike everywhere.

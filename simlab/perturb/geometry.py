@@ -54,8 +54,17 @@ def place(anchor: str, rng: Rng) -> tuple[float, float]:
 
 
 def scaled(size: tuple[int, int], x: float, y: float) -> tuple[int, int]:
-    """Return a size multiplied by (x, y), rounded, no side under 1."""
-    return max(1, round(size[0] * x)), max(1, round(size[1] * y))
+    """Return a size multiplied by (x, y), rounded: no side under 1, and none as before where its factor is not 1."""
+    return _scaled(size[0], x), _scaled(size[1], y)
+
+
+def _scaled(side: int, factor: float) -> int:
+    rounded = round(side * factor)
+    if rounded == side and factor > 1:
+        return side + 1
+    if rounded == side and factor < 1:
+        return max(1, side - 1)
+    return max(1, rounded)
 
 
 def corner(
@@ -98,7 +107,7 @@ def crop(
     return part.resize(image.size, BICUBIC) if resize_back else part
 
 
-@register(severity=lambda scale: abs(math.log2(scale)))
+@register(severity=lambda scale: math.log2(scale), directions=("smaller", "larger"))
 def resize(
     image: Picture,
     rng: Rng,
@@ -114,7 +123,7 @@ def resize(
     return image.resize(scaled(image.size, scale, scale), Image.Resampling[resample.upper()])
 
 
-@register(severity=lambda ratio: abs(math.log2(ratio)))
+@register(severity=lambda ratio: math.log2(ratio), directions=("taller", "wider"))
 def aspect(image: Picture, rng: Rng, *, ratio: Annotated[float, between(0.1, 10)] = 1.2) -> Picture:
     """Return the picture made wider (`ratio` over 1) or taller, its area kept. Severity: ``|log2 ratio|``."""
     return image.resize(scaled(image.size, math.sqrt(ratio), 1 / math.sqrt(ratio)), BICUBIC)
@@ -132,7 +141,7 @@ def mirror(
     return image.transpose(flips[axis])
 
 
-@register(severity=lambda degrees: abs(degrees))
+@register(severity=lambda degrees: degrees, directions=("clockwise", "counter-clockwise"))
 def rotate(
     image: Picture,
     rng: Rng,
@@ -156,7 +165,7 @@ def rotate(
     return turned.resize(image.size, BICUBIC) if resize_back else turned
 
 
-@register(severity=lambda degrees: abs(degrees))
+@register(severity=lambda degrees: degrees, directions=("negative", "positive"))
 def shear(
     image: Picture,
     rng: Rng,

@@ -5,6 +5,7 @@ import hashlib
 import math
 import textwrap
 import unicodedata
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,12 +17,20 @@ from simlab.perturb import fonts
 from simlab.perturb.geometry import BICUBIC, Anchor, Color, corner, place, rgb, scaled
 from simlab.perturb.registry import Picture, Rng, Share, between, register
 
-FONT_SIZE = 40 / 512
+PUBLISHED_WIDTH = 512
+FONT_SIZE = 40 / PUBLISHED_WIDTH
+# steps that spread places evenly, http://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/
+_ELSEWHERE = np.array([0.7548776662466927, 0.5698402909980532])
+_TALL = "Åg"  # as tall as a line of letters gets
+FULL = 600
+"""Most characters of the usual size that a text shows: they hide a square picture about three times over."""
+
 Length = Annotated[int, between(0, 500)]
 
 
 def _inked(length: int, content: str | None, size: float, opacity: float) -> float:
-    return (length if content is None else len(content)) * (size / FONT_SIZE) ** 2 * opacity
+    characters = length if content is None else len(fonts.printing(content))
+    return min(characters * (size / FONT_SIZE) ** 2, FULL) * opacity
 
 
 @register(severity=_inked, resources=fonts.font_digest)
@@ -40,22 +49,27 @@ def text(
     wrap: Annotated[int, between(1, 500)] = 20,
     font: str | None = None,
 ) -> Picture:
-    """Return the picture with text over it. Severity: characters x opacity x their area (1 by default).
+    """Return the picture with text over it. Severity: characters x their area (1 by default, 600 in all) x opacity.
 
     Args:
         length: number of random letters and digits; a longer text begins with the shorter one.
         content: the text to write instead.
-        size: of the font, share of the picture's width; made smaller where the text would not fit.
-        stroke: width of the outline in pixels.
+        size: of the font, share of the picture's width, at least a pixel. A line ends at the picture's edge at the
+            latest; a text that has filled the picture goes on over itself, and ends where its area is 600.
+        stroke: width of the outline in pixels of a picture 512 wide, in proportion in others.
         wrap: longest line in characters; a Chinese, Japanese or Korean character counts as two.
         font: a font file; by default DejaVu Sans, or an installed font that has the characters.
 
     Source: https://arxiv.org/abs/2206.00282 (white, 2-pixel black stroke, 40 px at width 512, lines of 20).
     """
     at, letters = place(position, rng), _letters(rng, length)
-    written = wrapped(letters if content is None else content, wrap)
-    layer, style = image.copy(), {"stroke": stroke, "fill": color, "stroke_fill": stroke_color}
-    write(layer, written, (0, 0, *image.size), size=size * image.width, at=at, font=font, **style)
+    longest = math.ceil(FULL * (FONT_SIZE / size) ** 2)
+    written, layer = (letters if content is None else content)[:longest], image.copy()
+    outline = stroke * image.width / PUBLISHED_WIDTH
+    style = _style(written, max(1, size * image.width), font, outline)
+    for number, page in enumerate(_pages(written, wrap, image.size, style)):
+        x, y = (at + number * _ELSEWHERE) % 1 if number else at
+        _draw(layer, page, (0, 0, *image.size), (x, y), style, fill=color, stroke_fill=stroke_color)
     return layer if opacity == 1 else Image.blend(image, layer, opacity)
 
 
@@ -246,29 +260,61 @@ def write(
         at: shares of the free room that lie left of it and above it.
         colors: `fill` and `stroke_fill`.
     """
-    draw, room = ImageDraw.Draw(canvas), (box[2] - box[0], box[3] - box[1])
-    style, (left, top, right, bottom) = _fit(draw, content, room, max(1, round(size)), font, stroke)
-    x, y = corner(room, (right - left, bottom - top), at)
-    draw.multiline_text((box[0] + x - left, box[1] + y - top), content, **style, **colors)
+    room = box[2] - box[0], box[3] - box[1]
+    style = _fit(content, room, max(1, round(size)), font, stroke)
+    _draw(canvas, content, box, at, style, **colors)
 
 
-def _fit(
-    draw: Any, content: str, room: tuple[int, int], size: int, font: str | None, stroke: int
-) -> tuple:
-    """Return the style, its font the largest up to `size` in which the text fits, and the box that it takes."""
-    path, is_complex = fonts.find_font(content, font), fonts.is_complex(content)
+def _draw(
+    canvas: Picture, content: str, box: tuple, at: tuple[float, float], style: dict, **colors: str
+) -> None:
+    left, top, right, bottom = _box(content, style)
+    x, y = corner((box[2] - box[0], box[3] - box[1]), (right - left, bottom - top), at)
+    place = box[0] + x - left, box[1] + y - top
+    ImageDraw.Draw(canvas).multiline_text(place, content, **style, **colors)
+
+
+def _pages(content: str, wrap: int, room: tuple[int, int], style: dict) -> Iterator[str]:
+    """Yield the parts of a text that fill a picture one after the other, their lines no wider than it."""
+    columns = wrap
+    while (width := _size(wrapped(content, columns), style)[0]) > room[0] and columns > 1:
+        columns = max(1, min(columns - 1, int(columns * room[0] / width)))
+    lines = wrapped(content, columns).split("\n")
+    one, two = _size(_TALL, style)[1], _size(f"{_TALL}\n{_TALL}", style)[1]
+    n = 1 + max(0, room[1] - one) // (two - one)
+    for start in range(0, len(lines), n):
+        yield "\n".join(lines[start : start + n])
+
+
+def _fit(content: str, room: tuple[int, int], size: int, font: str | None, stroke: int) -> dict:
+    """Return the style, its font the largest up to `size` in which the text fits."""
     while True:
-        style = {
-            "font": fonts.load(path, size, is_complex),
-            "stroke_width": stroke,
-            "align": "center",
-        }
-        style["spacing"] = size // 10  # between lines; Pillow's 4 pixels suit only its usual sizes
-        box = draw.multiline_textbbox((0, 0), content, **style)
-        shrink = min(room[0] / max(1, box[2] - box[0]), room[1] / max(1, box[3] - box[1]))
+        style = _style(content, size, font, stroke)
+        width, height = _size(content, style)
+        shrink = min(room[0] / max(1, width), room[1] / max(1, height))
         if shrink >= 1 or size == 1:
-            return style, box
+            return style
         size = max(1, min(size - 1, int(size * shrink)))
+
+
+def _style(content: str, size: float, font: str | None, stroke: float) -> dict:
+    path, is_complex = fonts.find_font(content, font), fonts.is_complex(content)
+    # the spacing is between lines; Pillow's 4 pixels suit only its usual sizes
+    return {
+        "font": fonts.load(path, size, is_complex),
+        "stroke_width": stroke,
+        "align": "center",
+        "spacing": int(size) // 10,
+    }
+
+
+def _box(content: str, style: dict) -> tuple:
+    return ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), content, **style)
+
+
+def _size(content: str, style: dict) -> tuple[int, int]:
+    left, top, right, bottom = _box(content, style)
+    return math.ceil(right - left), math.ceil(bottom - top)
 
 
 def _letters(rng: Rng, length: int) -> str:

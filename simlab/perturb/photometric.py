@@ -17,7 +17,11 @@ from simlab.perturb.registry import Picture, Rng, Share, between, register
 Factor = Annotated[float, between(0.01, 10)]
 Kernel = Annotated[int, between(1, 99, odd=True)]
 
-_BAND = 256  # rows made noisy at a time, for memory; an even number draws what drawing all at once would
+_BAND = (
+    256  # rows changed at a time, for memory; an even number draws what drawing all at once would
+)
+
+LEAST_SIGMA = 0.3  # below it, a Gaussian gives its neighbours less than one level in 256
 
 # one thread: AVIF's bytes must not depend on the machine's number of cores
 ENCODERS = {"jpeg": {}, "webp": {"method": 0}, "avif": {"speed": 9, "max_threads": 1}}
@@ -55,13 +59,18 @@ def recompress(
     return Image.open(file).convert("RGB")
 
 
+def _spread(sigma: float, kernel: int | None) -> float:
+    chosen = _sigma(sigma, kernel)
+    return 0 if kernel == 1 or chosen < LEAST_SIGMA else chosen
+
+
 def _sigma(sigma: float, kernel: int | None) -> float:
     if kernel is not None and sigma != 2:
         raise ValueError("'blur' takes sigma or kernel, not both")
     return sigma if kernel is None else 0.6 * ((kernel - 1) / 2 - 1) + 1
 
 
-@register(severity=lambda sigma, kernel: 0 if kernel == 1 else _sigma(sigma, kernel))
+@register(severity=_spread)
 def blur(
     image: Picture,
     rng: Rng,
@@ -69,7 +78,7 @@ def blur(
     sigma: Annotated[float, between(0, 50)] = 2.0,
     kernel: Kernel | None = None,
 ) -> Picture:
-    """Return the picture under a Gaussian filter. Severity: its standard deviation in pixels.
+    """Return the picture under a Gaussian filter. Severity: its standard deviation in pixels; 0 under 0.3.
 
     Args:
         sigma: standard deviation in pixels.
@@ -95,14 +104,23 @@ def motion(
     """Return the picture smeared along a line. Severity: ``length - 1``.
 
     Args:
-        length: of the line in pixels.
+        length: of the line in pixels, the first and the last counted.
         degrees: its direction, counter-clockwise from horizontal.
     """
-    along, middle = np.linspace(-(length - 1) / 2, (length - 1) / 2, 4 * length), length // 2
-    direction = [[-math.sin(math.radians(degrees))], [math.cos(math.radians(degrees))]]
-    line = np.zeros((2 * middle + 1, 2 * middle + 1))
-    np.add.at(line, tuple(np.rint(middle + direction * along).astype(int)), 1 / len(along))
-    return Image.fromarray(cv2.filter2D(np.asarray(image), -1, line))
+    kernel = _line_kernel(length, math.radians(degrees))
+    return Image.fromarray(cv2.filter2D(np.asarray(image), -1, kernel))
+
+
+def _line_kernel(length: int, angle: float) -> np.ndarray:
+    """Return the filter of a line through its centre, float (n, n): each point of it shared among four pixels."""
+    middle = (length + 1) // 2
+    along = np.linspace(-(length - 1) / 2, (length - 1) / 2, 16 * length)
+    rows = middle - along * math.sin(angle)
+    columns = middle + along * math.cos(angle)
+    pixels = np.arange(2 * middle + 1)
+    down = np.clip(1 - np.abs(pixels[:, None] - rows), 0, None)
+    across = np.clip(1 - np.abs(pixels[:, None] - columns), 0, None)
+    return down @ across.T / len(along)
 
 
 @functools.cache
@@ -158,42 +176,48 @@ def noise(
     return Image.fromarray(noisy)
 
 
-@register(severity=lambda factor: abs(math.log2(factor)))
+@register(severity=lambda factor: math.log2(factor), directions=("darker", "brighter"))
 def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture with all levels multiplied. Severity: ``|log2 factor|``. Source: ImageEnhance."""
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
-@register(severity=lambda factor: abs(math.log2(factor)))
+@register(severity=lambda factor: math.log2(factor), directions=("lower", "higher"))
 def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture, levels moved from its mean grey. Severity: ``|log2 factor|``. Source: ImageEnhance."""
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
-@register(severity=lambda factor: abs(math.log2(factor)))
+@register(severity=lambda factor: math.log2(factor), directions=("paler", "stronger"))
 def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture, colours moved from grey. Severity: ``|log2 factor|``. Source: ImageEnhance.Color."""
     return ImageEnhance.Color(image).enhance(factor)
 
 
-@register(severity=lambda factor: abs(math.log2(factor)))
+@register(severity=lambda factor: math.log2(factor), directions=("softer", "sharper"))
 def sharpness(image: Picture, rng: Rng, *, factor: Factor = 2.0) -> Picture:
     """Return the picture sharpened, under 1 smoothed. Severity: ``|log2 factor|``. Source: ImageEnhance."""
     return ImageEnhance.Sharpness(image).enhance(factor)
 
 
-@register(severity=lambda exponent: abs(math.log2(exponent)))
+@register(severity=lambda exponent: math.log2(exponent), directions=("brighter", "darker"))
 def gamma(image: Picture, rng: Rng, *, exponent: Factor = 1.5) -> Picture:
     """Return the picture, levels of 0 to 1 raised to a power; over 1 darkens. Severity: ``|log2 exponent|``."""
     return image.point([round(255 * (level / 255) ** exponent) for level in range(256)] * 3)
 
 
-@register(severity=lambda degrees: abs(degrees))
+@register(severity=lambda degrees: degrees, directions=("backwards", "forwards"))
 def hue(image: Picture, rng: Rng, *, degrees: Degrees = 30.0) -> Picture:
     """Return the picture with hues turned on the colour circle of HSV. Severity: degrees."""
-    hsv = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2HSV_FULL)
-    hsv[..., 0] += np.uint8(round(degrees / 360 * 256) % 256)  # uint8 wraps, as the circle does
-    return Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL))
+    levels = np.asarray(image)
+    turned = np.empty_like(levels)
+    for top in range(0, len(levels), _BAND):
+        band = slice(top, top + _BAND)
+        # in floats: OpenCV's 8-bit hues are steps of 1.4 degrees, and lose a level or two on the way
+        hsv = cv2.cvtColor(levels[band].astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+        hsv[..., 0] = (hsv[..., 0] + degrees) % 360
+        turned[band] = np.rint(255 * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+    return Image.fromarray(turned)
 
 
 @register(severity=lambda: 1)

@@ -19,6 +19,9 @@ Picture = Image.Image
 Rng = np.random.Generator
 
 
+VERSION = 2
+"""Part of the cache key of every variant: raised when a perturbation of the package makes other pixels."""
+
 Share = Annotated[float, between(0, 1)]
 """A fraction: 0 is nothing, 1 is all."""
 
@@ -44,13 +47,15 @@ class Step:
 class Perturbation:
     """A registered perturbation: its name in specs, its function, and what the arguments alone tell of it.
 
-    `severity` and `resources` are called with those keyword arguments of `function` that they name.
+    `severity` and `resources` are called with those keyword arguments of `function` that they name. `directions` are
+    the words for a severity with a minus and with a plus; both are empty where there is one way only.
     """
 
     name: str
     function: Callable[..., Picture]
     severity: Callable[..., float]
     resources: Callable[..., str]
+    directions: tuple[str, str] = ("", "")
 
     def step(self, call: specs.Call) -> Step:
         """Return the step that a call describes.
@@ -64,13 +69,28 @@ class Perturbation:
         return Step(self.name, self.function, arguments, severity, resources)
 
     def measure(self, arguments: Mapping[str, Any]) -> float:
-        """Return the severity; rounded, so that 1 - 0.8 is 0.2."""
+        """Return the severity, at least 0."""
+        return abs(self.signed(arguments))
+
+    def signed(self, arguments: Mapping[str, Any]) -> float:
+        """Return the severity, its sign the direction; rounded, so that 1 - 0.8 is 0.2.
+
+        Raises:
+            ValueError: it is not finite, or negative in a perturbation without two directions.
+        """
         severity = round(float(specs.call_named(self.severity, arguments)), 12)
-        if not (math.isfinite(severity) and severity >= 0):
+        lowest = -math.inf if any(self.directions) else 0
+        if not (math.isfinite(severity) and severity >= lowest):
             raise ValueError(
-                f"severity of {self.name!r} must be finite and at least 0, not {severity}"
+                f"severity of {self.name!r} must be finite and at least 0, not {severity}; "
+                "a negative one needs directions=(…, …)"
             )
         return severity
+
+    def moving(self, arguments: Mapping[str, Any]) -> list[str]:
+        """Return which of the arguments that make the severity are numbers."""
+        names = inspect.signature(self.severity).parameters
+        return [name for name in names if type(arguments[name]) in (int, float)]
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,7 @@ def register(
     *,
     severity: Callable[..., float],
     resources: Callable[..., str] = lambda: "",
+    directions: tuple[str, str] = ("", ""),
     replace: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the function.
@@ -139,8 +160,10 @@ def register(
     ``Annotated[float, between(0, 1)]`` or ``Literal["a", "b"]`` are checked.
 
     Args:
-        severity: returns the severity from the arguments it names; 0 unchanged, never falling with strength.
+        severity: returns the severity from the arguments it names; 0 unchanged, never falling with what is done to
+            the picture. Where a picture can change in two opposite ways, the sign says which.
         resources: returns a digest of the files drawn on, from the arguments it names.
+        directions: words for a negative and for a positive severity, such as ("darker", "brighter"): two curves.
         replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
 
     Raises:
@@ -164,7 +187,7 @@ def register(
             raise ValueError(
                 f"perturbation {name!r} exists; choose another name or say replace=True"
             )
-        REGISTRY[name] = Perturbation(name, function, severity, resources)
+        REGISTRY[name] = Perturbation(name, function, severity, resources, directions)
         return function
 
     return decorate

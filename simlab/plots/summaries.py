@@ -48,7 +48,7 @@ def _name_panels(
     panels: Sequence[Axes], names: Sequence[str], columns: int, y: str, *, grid: str = "both"
 ) -> None:
     for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
-        panel.set_title(style.label(name, limit=30), loc="left", fontsize=9, color=style.INK)
+        panel.set_title(style.label(name, limit=36), loc="left", fontsize=9, color=style.INK)
         panel.set_ylabel(y if at % columns == 0 else "")
         style.tidy(panel, grid=grid)
 
@@ -130,29 +130,30 @@ def plot_severity(
     columns: int = 3,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one metric against the severity of each kind of perturbation, a panel per kind, a line per method.
+    """Draw one metric against severity, a panel per curve of perturbations, a line per method.
+
+    A curve is what moves one way with one argument: "brightness darker", "crop"; see :func:`simlab.perturb.curves`.
 
     Args:
         metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from :func:`simlab.evaluate`
             with ``by="perturbation"``; chains, which have no severity, are left out. Whiskers are drawn where low and
             high are given.
-        breaks: method, kind, break_point, low, high (severities), as from :func:`simlab.evaluation.break_points`:
+        breaks: method, curve, break_point, low, high (severities), as from :func:`simlab.evaluation.break_points`:
             marked below the curves.
         columns: panels in a row.
     """
     specs.check_number("columns", columns, 1, whole=True)
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
-    kinds = rows["kind"].unique()
-    ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(kinds) // columns))
-    if rows.empty:
+    curves = _curves(rows)
+    ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(curves) // columns))
+    if not curves:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
     head = f"{style.measure(metric)}, milder to harsher"
     aside = style.counts(rows, " a point") + ("" if breaks is None else ";  ◆ break point")
     panels = style.panels(
-        ax, len(kinds), columns, head=head, aside=aside, legend_of=rows["method"].unique()
+        ax, len(curves), columns, head=head, aside=aside, legend_of=rows["method"].unique()
     )
-    for panel, kind in zip(panels, kinds, strict=True):
-        part = rows[rows["kind"] == kind].sort_values("severity")
+    for panel, (name, part) in zip(panels, curves.items(), strict=True):
         for method, line in part.groupby("method", sort=False):
             look = style.method_style(method)
             panel.plot(
@@ -169,9 +170,26 @@ def plot_severity(
                 )
         _severity_axis(panel, part)
         if breaks is not None:
-            _mark_breaks(panel, breaks[breaks["kind"] == kind])
-    _name_panels(panels, kinds, columns, style.measure(metric))
+            _mark_breaks(panel, breaks[breaks["curve"] == name])
+    _name_panels(panels, list(curves), columns, style.measure(metric))
     return ax
+
+
+def _curves(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each curve by its name, mildest first; perturbations that are not known here by kind."""
+    known = rows["group"].map(_is_known).astype(bool)
+    found = {curve.name: curve.specs for curve in perturb.curves(rows["group"][known])}
+    strange = rows[~known].sort_values(["severity", "group"])
+    found |= {kind: part["group"].unique() for kind, part in strange.groupby("kind", sort=False)}
+    by_spec = rows.set_index("group", drop=False).rename_axis(None)
+    return {name: by_spec.loc[list(specs)] for name, specs in found.items()}
+
+
+def _is_known(spec: str) -> bool:
+    try:
+        return not math.isnan(perturb.severity(spec))
+    except ValueError:  # arguments of another version
+        return False
 
 
 def _mark_breaks(ax: Axes, breaks: pd.DataFrame) -> None:

@@ -94,8 +94,8 @@ def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
         cells.append(
             found if there else f"beyond {row['strongest']:.3g}" if stays_up else row["note"]
         )
-    shown = breaks.assign(cell=cells).pivot(index="kind", columns="method", values="cell")
-    return shown.loc[breaks["kind"].unique(), breaks["method"].unique()].reset_index()
+    shown = breaks.assign(cell=cells).pivot(index="curve", columns="method", values="cell")
+    return shown.loc[breaks["curve"].unique(), breaks["method"].unique()].reset_index()
 
 
 def _differences(made: Study) -> Iterator[Section]:

@@ -1,6 +1,5 @@
 """Controls for one perturbation: its kind, a slider from unchanged to strong, its spec as text, and the seed."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,11 +50,7 @@ def _values(kind: perturb.Perturbation) -> tuple[str, list[float]]:
         argument, *ends, n = known[kind.name]
         return argument, np.linspace(*map(float, ends), int(n)).round(3).tolist()
     defaults = specs.defaults_of(kind.function)
-    names = [
-        name
-        for name in inspect.signature(kind.severity).parameters
-        if type(defaults[name]) in (int, float)
-    ]
+    names = kind.moving(defaults)
     return (names[0], np.linspace(0, 2 * defaults[names[0]], 21).tolist()) if names else ("", [])
 
 
