@@ -19,10 +19,10 @@ from cost import cost_table
 from PIL import Image
 
 import simlab as sl
-from simlab import alignment, keypoints
-from simlab.alignment import Looks
-from simlab.keypoints import Keypoints
-from simlab.methods import register
+from simlab.methods import alignment, keypoints
+from simlab.methods.alignment import Looks
+from simlab.methods.keypoints import Keypoints
+from simlab.methods.registry import register
 
 RECIPE = ["phash", "correlation", "aligned"]
 MIRRORED = ["phash(mirror=True)", "correlation", "aligned"]

@@ -22,7 +22,7 @@ import pandas as pd
 from PIL import ImageOps
 
 import simlab as sl
-from simlab.features import PIXELS, Store, Variant
+from simlab.scoring.features import PIXELS, Store, Variant
 
 PERTURBATIONS = [
     "text(length=20)",

@@ -9,7 +9,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import simlab as sl
-from simlab.methods import extract_all, resolve
+from simlab.methods.registry import extract_all, resolve
 
 
 def cost_table(images, sets, *, known=()):

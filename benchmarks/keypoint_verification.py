@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 import simlab as sl
-from simlab import keypoints
-from simlab.keypoints import Keypoints
+from simlab.methods import keypoints
+from simlab.methods.keypoints import Keypoints
 
 PERTURBATIONS = [
     "crop(area=0.5)",

@@ -14,7 +14,7 @@ import pandas as pd
 from cost import cost_table
 
 import simlab as sl
-from simlab.methods import REGISTRY, Method, resolve
+from simlab.methods.registry import REGISTRY, Method, resolve
 from simlab.perturb import kind
 
 PERTURBATIONS = [

@@ -15,7 +15,7 @@ import pandas as pd
 from yardstick import split
 
 import simlab as sl
-from simlab import alignment, keypoints
+from simlab.methods import alignment, keypoints
 
 ATTACKS = ["text(length=30)", "rotate(degrees=20, resize_back=True)", "recompress(quality=50)"]
 HARD = [

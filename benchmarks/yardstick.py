@@ -23,9 +23,9 @@ import pandas as pd
 from scipy.special import expit, logit
 
 import simlab as sl
-from simlab.cache import unpack
-from simlab.methods import extract_all, resolve
-from simlab.search import BEST, CLEAR
+from simlab.methods.packing import unpack
+from simlab.methods.registry import extract_all, resolve
+from simlab.search.copies import BEST, CLEAR
 from simlab.tables import rank_by_hash
 
 RECIPE = ["phash(mirror=True)", "correlation(mirror=True)", "aligned"]

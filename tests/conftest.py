@@ -56,7 +56,7 @@ def methods_of_hand_made_tables(request):
     if not request.module.__name__.startswith("test_evaluation"):
         yield
         return
-    from simlab import methods
+    from simlab.methods import registry as methods
 
     names = ["m", "x", "y", "z", "a", "b", "c", "f", "first", "second", "other", "hash"]
     for name in names:

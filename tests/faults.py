@@ -22,12 +22,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from simlab import (
-    cli,
-    labelling,
-    plots,
-    report,
-)
+from simlab import cli, plots, report
+from simlab.pairs import labelling
 
 SHIM = ctypes.CDLL(None)
 DIED, REFUSED, TRACEBACK = -signal.SIGKILL, 1, 70

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from simlab.cache import Cache
+from simlab.scoring.cache import Cache
 
 
 def rows_of(path):

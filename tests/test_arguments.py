@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 import simlab as sl
-from simlab import ensemble, evaluation, grouping, labelling, plots, scoring, search, tables
+from simlab import ensemble, evaluation, plots, tables
 from simlab.datasets import sample_sources
-from simlab.features import Store
+from simlab.pairs import labelling
 from simlab.report.drift import verify
+from simlab.scoring import table as scoring
+from simlab.scoring.features import Store
+from simlab.search import copies as search
+from simlab.search import grouping
 
 NOT_NUMBERS = (math.nan, math.inf, "0.5", None, True)
 SHARE = (0, 1, -0.5, 1.5, *NOT_NUMBERS)  # between 0 and 1

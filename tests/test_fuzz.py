@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simlab import ImageError, labelling, read_image, read_pairs, tables
+from simlab import ImageError, read_image, read_pairs, tables
 from simlab.ensemble import recipe
+from simlab.pairs import labelling
 
 MORE = os.environ.get("SIMLAB_FUZZ")
 fuzzed = settings(max_examples=int(MORE or 250), derandomize=not MORE)

@@ -786,7 +786,8 @@ read_image(b"P5 1 1 255\\n0")
 before = peak()
 image = read_image(sys.argv[1])
 if sys.argv[2:]:
-    from simlab import methods, perturb
+    from simlab.methods import registry as methods
+    from simlab import perturb
     image = perturb.apply(image, sys.argv[2])
     methods.extract_all(image, {method.feature for method in methods.resolve(None)})
 print(before, peak())

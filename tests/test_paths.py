@@ -9,9 +9,12 @@ import pytest
 from corpus import textured
 
 import simlab as sl
-from simlab import features, labelling, plots, report, scoring, tables
+from simlab import plots, report, tables
 from simlab.cli import default_cache, main
+from simlab.pairs import labelling
 from simlab.paths import expanded, folder_for_files, replace_file
+from simlab.scoring import features
+from simlab.scoring import table as scoring
 
 QUIET = {"n_jobs": 1, "progress": False}
 PICTURES = [f"~/p/{n}.png" for n in range(3)]

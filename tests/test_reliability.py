@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from corpus import encoded, exif, odd_pictures, ramp, textured
+from pages import check_page
 from PIL import Image
 from test_images import stored
-from test_report import check_page
 
 import simlab as sl
 from simlab.cli import main
@@ -319,13 +319,13 @@ def test_every_promise_names_tests_that_exist():
     promises = re.split(r"(?m)^\d+\. ", text.split("## Promises")[1].split("\n## ")[0])[1:]
     assert len(promises) == 14
     known = {
-        f"{path.name}::{node.name}"
-        for path in (ROOT / "tests").glob("test_*.py")
+        f"{path.relative_to(ROOT / 'tests').as_posix()}::{node.name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
     }
     for promise in promises:
-        named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", promise)
+        named = re.findall(r"`((?:\w+/)?test_\w+\.py)::(test_\w+)`", promise)
         assert named, promise
         assert [name for name in map("::".join, named) if name not in known] == []
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simlab import methods, perturb, specs
+from simlab import perturb, specs
+from simlab.methods import registry as methods
 from simlab.specs import (
     Call,
     between,

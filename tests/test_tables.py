@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simlab import tables
-from simlab.methods import columns
+from simlab.methods.registry import columns
 from simlab.tables import (
     PAIR_COLUMNS,
     SCORE_COLUMNS,

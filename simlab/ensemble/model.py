@@ -13,9 +13,9 @@ from scipy.special import expit, logit
 from sklearn.exceptions import NotFittedError
 
 from simlab import evaluation, specs, tables
-from simlab import methods as registry
 from simlab.ensemble import recipe, validation
 from simlab.evaluation.resampling import wilson
+from simlab.methods import registry
 from simlab.perturb import kind
 
 NAME = tables.FITTED

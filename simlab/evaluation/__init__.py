@@ -4,11 +4,11 @@ A pair is called a copy when ``distance <= threshold``. Here alone the sign is t
 grow with likeness. Rows whose status is "error" are left out; ``attrs["n_errors"]`` of a result counts them.
 """
 
-from simlab.evaluation.cases import judge, rivals
-from simlab.evaluation.compare import compare, compare_designs, decided, hard_negatives, rank
 from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
 from simlab.evaluation.exhaustive import exhaustive_histogram
+from simlab.evaluation.failures import judge, rivals
 from simlab.evaluation.metrics import METRICS, evaluate, smallest_fpr
+from simlab.evaluation.paired import compare, compare_designs, decided, hard_negatives, rank
 from simlab.evaluation.robustness import (
     break_points,
     complementarity,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from simlab import hashes
 from simlab.evaluation.resampling import reach, wilson
+from simlab.methods import hashes
 
 Side = tuple[np.ndarray, np.ndarray]
 """Packed hashes and the number of each one's source, ascending."""

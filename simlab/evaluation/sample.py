@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from simlab import methods as registry
 from simlab import specs, tables
+from simlab.methods import registry
 
 
 @dataclass(frozen=True)

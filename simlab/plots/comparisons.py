@@ -9,7 +9,7 @@ from matplotlib.colors import same_color
 from scipy.cluster import hierarchy
 
 from simlab import specs
-from simlab.evaluation.compare import decided
+from simlab.evaluation.paired import decided
 from simlab.plots import style
 from simlab.plots.summaries import draw_table, spelled
 

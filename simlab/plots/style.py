@@ -16,7 +16,8 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from simlab import methods, specs
+from simlab import specs
+from simlab.methods import registry as methods
 from simlab.paths import expanded
 
 INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"

@@ -2,10 +2,10 @@
 
 from simlab.report.drift import verify
 from simlab.report.files import versions, whole, write_csv
-from simlab.report.found import found
+from simlab.report.fit_page import tuned
 from simlab.report.page import Figure, Section, write_report
-from simlab.report.study import study
-from simlab.report.tuned import tuned
+from simlab.report.search_page import found
+from simlab.report.study_page import study
 
 __all__ = [
     "Figure",

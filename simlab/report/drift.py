@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simlab import features, scoring, specs
+from simlab import specs
 from simlab.datasets import as_table
-from simlab.methods import columns, resolve
+from simlab.methods.registry import columns, resolve
 from simlab.paths import expanded
 from simlab.report.files import versions
+from simlab.scoring import features
+from simlab.scoring import table as scoring
 from simlab.tables import PAIR_COLUMNS, is_fitted, read_scores
 
 

@@ -1,8 +1,8 @@
 """Widgets for JupyterLab. Each works by mouse, by keyboard and from code, and has a ``figure()``, its static twin."""
 
-from simlab.widgets.explore import explore
-from simlab.widgets.failures import Failures as failures
-from simlab.widgets.label import label
-from simlab.widgets.tune import Tune as tune
+from simlab.widgets.explorer import explore
+from simlab.widgets.failure_browser import Failures as failures
+from simlab.widgets.labeller import label
+from simlab.widgets.tuner import Tune as tune
 
 __all__ = ["explore", "failures", "label", "tune"]

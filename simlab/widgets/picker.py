@@ -8,7 +8,7 @@ import ipywidgets
 import traitlets
 
 from simlab.images import ImageError, read_image
-from simlab.widgets.shared import plain
+from simlab.widgets.panel import plain
 
 LISTED = 200
 """Most names in the list: a browser is slow with thousands. A search finds the others."""

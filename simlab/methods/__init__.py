@@ -1,0 +1,35 @@
+"""Methods: a picture becomes a feature, and two features a distance.
+
+Read in this order: :mod:`~simlab.methods.registry` (what a method is, and where your own plugs in),
+:mod:`~simlab.methods.hashes`, :mod:`~simlab.methods.keypoints` (:mod:`~simlab.methods.akaze` is one
+of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other), and
+:mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it stands.
+"""
+
+from simlab.methods import alignment, hashes, keypoints
+from simlab.methods.registry import (
+    DEFAULT,
+    REGISTRY,
+    Feature,
+    Method,
+    extract_all,
+    get,
+    register,
+    resolve,
+    versions,
+)
+
+__all__ = [
+    "DEFAULT",
+    "REGISTRY",
+    "Feature",
+    "Method",
+    "alignment",
+    "extract_all",
+    "get",
+    "hashes",
+    "keypoints",
+    "register",
+    "resolve",
+    "versions",
+]

@@ -1,0 +1,134 @@
+"""A study as a folder: its tables, its figures, and the page that tells it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simlab import evaluation
+from simlab.methods import registry
+from simlab.paths import expanded
+from simlab.report import sentences, study_sections
+from simlab.report.files import relative_root, versions, whole, write_csv, write_run
+from simlab.report.page import Section, write_report
+
+_METRICS = (
+    *evaluation.METRICS,
+    "micro_average_precision",
+    "recall@precision=0.9",
+    "equal_error_rate",
+)
+
+
+def study(
+    scores: pd.DataFrame,
+    out: str | Path,
+    *,
+    methods: str | Iterable[str] | None = None,
+    root: str | Path | None = None,
+    run: Mapping[str, Any] | None = None,
+    title: str = "Which method finds which copies",
+    audit: pd.DataFrame | None = None,
+    unreadable: pd.DataFrame | None = None,
+    example: str | None = None,
+    seed: int = 0,
+    first: Sequence[Section] = (),
+) -> Path:
+    """Return the path of report.html, after everything about a score table was written to the folder `out`.
+
+    Beside it: pairs.csv, scores.csv, the tables that the page is told from (metrics, ranking, comparison, thresholds,
+    prevalence, collection, complementarity, break_points, label_audit), run.json and figures/ (PNG and SVG). Each file
+    is written under another name and moved into place: pairs, scores and run.json first, whatever fails later; the
+    report last.
+
+    Args:
+        methods: columns of distances, as in :func:`simlab.methods.columns`.
+        root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
+        run: how it was made (command, seed, arguments, digests of the inputs); the root and versions are added.
+        audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
+        unreadable: pictures that were left out before scoring, and why.
+        example: the picture in the gallery of perturbations; the first one by default.
+        seed: of the resamples behind the ranking and the comparisons.
+        first: sections to begin with, such as those of :func:`simlab.report.tuned`.
+    """
+    names = registry.columns(scores, methods)
+    root = expanded(scores.attrs.get("root", ".") if root is None else root)
+    run = {
+        **(run or {}),
+        "root": relative_root(root, out),
+        "methods": names,
+        "n_pairs": len(scores),
+        "versions": versions(),
+    }
+    with whole(out) as folder:  # what took long is kept, whatever fails from here on
+        _write_scores(scores, names, run, folder)
+    with whole(out) as folder:
+        metrics = evaluation.evaluate(scores, names, by="perturbation", metrics=_METRICS)
+        ranked = evaluation.rank(
+            scores,
+            names,
+            metric=sentences.headline(metrics),
+            n_resamples=study_sections.RESAMPLES,
+            seed=seed,
+        )
+        usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
+        thresholds = (
+            _thresholds(scores, ranked["method"])
+            if usable
+            else pd.DataFrame({"method": ranked["method"]})
+        )
+        made = study_sections.Study(scores, names, metrics, ranked, thresholds, root, folder, seed)
+        made.keep("metrics", metrics)
+        made.keep("thresholds", thresholds)
+        told = (
+            [
+                *study_sections.answers(made),
+                *study_sections.pictures(made, example),
+                *study_sections.doubts(made),
+            ]
+            if usable
+            else []
+        )
+        told = [*first, *told, study_sections.limits(made, audit, unreadable, run)]
+        page = {
+            "title": title,
+            "lead": sentences.lead(ranked),
+            "facts": _facts(scores, names, metrics),
+        }
+        write_report(folder / "report.html", **page, sections=told, run=run)
+    return expanded(out) / "report.html"
+
+
+def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
+    options = {"n_splits": 10, "n_resamples": study_sections.RESAMPLES}
+    wanted = [(method, rate) for rate in (1e-2, 1e-3) for method in methods]
+    return pd.concat(
+        [
+            evaluation.choose_threshold(scores, name, max_fpr=rate, **options)
+            for name, rate in wanted
+        ]
+    )
+
+
+def _write_scores(
+    scores: pd.DataFrame, methods: list[str], run: Mapping[str, Any], folder: Path
+) -> None:
+    beside = {"status", "error", "no_evidence", *methods}
+    write_csv(scores[[name for name in scores if name not in beside]], folder / "pairs.csv")
+    write_csv(scores, folder / "scores.csv")
+    write_run(run, folder)
+
+
+def _facts(scores: pd.DataFrame, methods: list[str], metrics: pd.DataFrame) -> dict[str, str]:
+    n_sources, copies, others = metrics.loc[
+        metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]
+    ].max()
+    least = evaluation.smallest_fpr(scores, methods)["smallest_fpr"].item()
+    return {
+        "source pictures": f"{n_sources:,}",
+        "pairs that are copies": f"{copies:,}",
+        "pairs that are not": f"{others:,}",
+        "methods": str(metrics["method"].nunique()),
+        "smallest measurable false positive rate": f"1 in {1 / least:,.0f}" if others else "none",
+    }

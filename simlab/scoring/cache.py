@@ -1,0 +1,268 @@
+"""One SQLite file that remembers features and pair distances, keyed by content and never by name or time.
+
+A row's key is a SHA-256 of everything that decides its value (:func:`key`); its value carries a checksum, and a row
+that fails it is treated as absent. Features are arrays in a plain byte form: nothing that is loaded can run code.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import threading
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from simlab.paths import expanded
+
+SCHEMA = 1
+_APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
+_MARK_AT = 68  # where SQLite keeps it, in 4 bytes: https://sqlite.org/fileformat.html
+_HEADER_BYTES = 72
+_BATCH = 900  # SQLite's limit of variables in one statement is 999 in old builds
+_TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL)"
+
+# a damaged name in SQLite's message need not be Unicode, which Python then trips over
+_FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
+# what SQLite reports that lies not in the file: permission, busy, locked, memory, read-only, interrupt, I/O, full, path
+_NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 23}
+
+
+def key(*parts: str) -> bytes:
+    """Return the SHA-256 of the parts, which cannot run into one another."""
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).digest()
+
+
+class Cache:
+    """A mapping from key to bytes in one SQLite file, safe to share between threads and processes.
+
+    Args:
+        path: the file, made when absent; None for a temporary one that goes when the cache is closed.
+
+    A damaged cache is set aside under another name with a warning and begun anew, also where the damage is met later. A
+    file that does not bear simlab's mark, in its first bytes, is refused and left as it is. A file that cannot be
+    written is read; what is added, with a warning, goes when it is closed.
+
+    Raises:
+        ValueError: the file cannot be opened or written, or is no cache, with the reason.
+    """
+
+    def __init__(self, path: str | os.PathLike | None = None):
+        self._folder = tempfile.TemporaryDirectory(prefix="simlab-") if path is None else None
+        self.path = Path(self._folder.name, "cache.sqlite") if self._folder else expanded(path)
+        self._lock = threading.Lock()
+        self.read_only = False
+        self._inode: int | None = None
+        if self.path.is_dir():
+            example = str(self.path / "cache.sqlite")
+            raise ValueError(
+                f"the cache {str(self.path)!r} is a folder; name a file, such as {example!r}"
+            )
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._connect()
+        except (OSError, *_FAULTS) as error:
+            self._begin_anew(error)
+
+    def __enter__(self) -> "Cache":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a temporary one is removed."""
+        self._connection.close()
+        if self._folder:
+            self._folder.cleanup()
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are present and undamaged."""
+        rows = (row for part in self._parts(keys) for row in self._select("key, value, sum", part))
+        return {k: value for k, value, checksum in rows if _is_sound(k, value, checksum)}
+
+    def present(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those keys that have a row, without reading its value."""
+        rows = [row for part in self._parts(keys) for row in self._select("key", part)]
+        return {row[0] for row in rows}
+
+    def put(self, entries: Mapping[bytes, bytes]) -> None:
+        """Add entries in one transaction; existing ones are replaced.
+
+        Raises:
+            ValueError: the file cannot be written, for instance on a full disk.
+        """
+        rows = [(k, v, _checksum(k, v)) for k, v in entries.items()]
+        with self._lock:
+            try:
+                self._insert(rows)
+            except _FAULTS as error:
+                self._begin_anew(error)
+                with self._in_words():
+                    self._insert(rows)
+        if self.read_only and rows:
+            warnings.warn(
+                f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2
+            )
+
+    def _parts(self, keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+        keys = list(keys)
+        return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+
+    def _select(self, columns: str, keys: list[bytes]) -> list[tuple]:
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT {columns} FROM {{}}.entries WHERE key IN ({marks})"
+        places = ("main", "temp") if self.read_only else ("main",)
+        with self._lock:
+            try:
+                return [
+                    row
+                    for place in places
+                    for row in self._connection.execute(query.format(place), keys)
+                ]
+            except _FAULTS as error:
+                self._begin_anew(error)
+                return []
+
+    def _insert(self, rows: list[tuple]) -> None:
+        with self._connection:  # a temporary table, where there is one, comes before the file's
+            self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        if _inode(self.path) is None:
+            _create(self.path)
+        _check_mark(
+            self.path
+        )  # before SQLite opens it, which may tidy up what another program left
+        self._inode = _inode(self.path)
+        writable = os.access(self.path.parent, os.W_OK)  # SQLite keeps a journal beside the file
+        self.read_only = read_only or not (writable and os.access(self.path, os.W_OK))
+        mode = "mode=rw" if not self.read_only else "mode=ro" if writable else "mode=ro&immutable=1"
+        uri = f"{self.path.resolve().as_uri()}?{mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
+        try:
+            _prepare(connection, self.read_only)
+        except _FAULTS:
+            connection.close()
+            raise
+        return connection
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Open an empty file in place of a damaged one; errors that lie not in the file are raised in words."""
+        refused = (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+            and not self.read_only
+        )
+        with contextlib.suppress(AttributeError):  # not opened yet
+            self._connection.close()
+        # where another process has begun anew already, its file is sound
+        if _inode(self.path) == self._inode and not refused:
+            if not _is_damage(error) or self.read_only:
+                with self._in_words():
+                    raise error
+            _check_mark(self.path)
+            aside = _set_aside(self.path).name
+            words = f"the cache {str(self.path)!r} is damaged ({error}); kept as {aside!r} and begun anew"
+            warnings.warn(words, stacklevel=4)
+        with self._in_words():
+            self._connection = self._connect(read_only=refused)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, *_FAULTS) as error:
+            raise ValueError(f"the cache {str(self.path)!r} cannot be used: {error}") from error
+
+
+@contextlib.contextmanager
+def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
+    """A cache: one that is passed open stays open; a path, or None for a temporary one, is opened and closed here."""
+    if isinstance(cache, Cache):
+        yield cache
+    else:
+        with Cache(cache) as own:
+            yield own
+
+
+def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
+    connection.text_factory = bytes  # damage may turn bytes into a text, which need not be Unicode
+    connection.execute("PRAGMA trusted_schema = OFF")
+    marks = tuple(
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("application_id", "user_version")
+    )
+    if marks != (_APPLICATION_ID, SCHEMA):
+        raise _ForeignFile("it belongs to another program or version")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("SELECT key, value, sum FROM main.entries LIMIT 1").fetchone()
+    if read_only:
+        connection.execute(f"CREATE TEMP TABLE {_TABLE}")
+
+
+def _create(path: Path) -> None:
+    """Make an empty cache, moved into place when it is whole: another process sees all of it or nothing."""
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
+        new = Path(folder, "new")
+        with contextlib.closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute(f"CREATE TABLE {_TABLE}")
+        try:
+            os.link(new, path)  # unlike a move, never over the file of a process that was faster
+        except OSError:
+            if _inode(path) is None:  # no links on this disk, or an empty file in the way
+                os.replace(new, path)
+
+
+def _inode(path: Path) -> int | None:
+    """What tells a file from another that took its place; None for none, or an empty one."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_ino if status.st_size else None
+    return None
+
+
+def _check_mark(path: Path) -> None:
+    """Refuse a file that does not say, in SQLite's header, that simlab made it; other damage does not matter."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if header[_MARK_AT:] != _APPLICATION_ID.to_bytes(4, "big"):
+        raise ValueError(
+            f"{str(path)!r} is no cache of simlab, or too damaged to tell; it is left as it is:"
+            " move it away, or name another file as cache"
+        )
+
+
+class _ForeignFile(sqlite3.DatabaseError):
+    """A database that is not a cache of this version."""
+
+
+def _is_damage(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    found = code is not None and code & 0xFF not in _NOT_DAMAGE
+    return found or isinstance(error, _ForeignFile | UnicodeDecodeError)
+
+
+def _set_aside(path: Path) -> Path:
+    n = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{n}")).exists():
+        n += 1
+    # the file comes last: the journal must not be taken for that of a new one
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _checksum(key: bytes, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(key))
+
+
+def _is_sound(key: object, value: object, checksum: object) -> bool:
+    # damage may also change the type of a cell
+    return isinstance(key, bytes) and isinstance(value, bytes) and _checksum(key, value) == checksum

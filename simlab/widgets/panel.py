@@ -1,0 +1,179 @@
+"""What all widgets share: one look, pictures on demand, safe text, and work that never blocks a slider.
+
+A widget is a :class:`Panel`: ipywidgets put together, driven by hand or from code through its attributes and methods.
+Its ``figure()`` is the *static twin*, the current state as a matplotlib figure, for paper, GitHub and nbconvert.
+"""
+
+import asyncio
+import base64
+import contextvars
+import functools
+import html
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import anywidget
+import ipywidgets
+import jinja2
+from matplotlib.figure import Figure
+from PIL import Image
+
+from simlab.report import files
+from simlab.scoring.features import in_words
+
+WORKING = "working…"
+_PNG = b"\x89PNG"
+
+
+class Look(anywidget.AnyWidget):
+    """The style sheet of all widgets, and names for screen readers on the controls beside it; nothing to see."""
+
+    _esm = Path(__file__).with_name("shared.js")
+    _css = Path(__file__).with_name("shared.css")
+
+
+class Panel(ipywidgets.VBox):
+    """A widget of simlab: its parts in one look, above a line that says what is going on.
+
+    Args:
+        name: the panel has the class ``simlab-NAME`` in the page.
+        parts: ipywidgets, from top to bottom.
+    """
+
+    def __init__(self, name: str, *parts: ipywidgets.Widget):
+        self._status = ipywidgets.HTML().add_class("simlab-status")
+        super().__init__([Look(), *parts, self._status], _dom_classes=("simlab", f"simlab-{name}"))
+
+    def say(self, text: str) -> None:
+        """Show one line below the widget, which screen readers read out; "" clears it."""
+        self._status.value = escaped(text)
+
+    def figure(self) -> Figure:
+        """Return the current state as a figure."""
+        raise NotImplementedError
+
+
+class Latest:
+    """Slow work behind a control: in one thread, and only what was asked for last counts.
+
+    ``work(*arguments)`` yields one result or more, quick ones first; each goes to ``show(result)`` in the kernel's own
+    thread as it comes, unless something newer was asked for meanwhile. It must not touch widgets or pyplot. What it
+    raises is said in one line. Where no event loop runs (a script, a test), all is done before the call returns.
+
+    Args:
+        say: takes the line: "working…", "" when it is done, or what went wrong.
+    """
+
+    def __init__(
+        self, work: Callable[..., Iterator], show: Callable[[Any], None], say: Callable[[str], None]
+    ):
+        self._work, self._show, self._say = work, show, say
+        self._pool, self._results = ThreadPoolExecutor(1, "simlab"), SimpleQueue()
+        self._newest, self._future = 0, Future()
+        self._future.set_result(None)
+
+    def __call__(self, *arguments: Any) -> None:
+        self._newest += 1
+        self._say(WORKING)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        # its context tells the kernel which cell or click an output belongs to
+        wake = loop and functools.partial(
+            loop.call_soon_threadsafe, self._deliver, context=contextvars.copy_context()
+        )
+        self._future = self._pool.submit(self._run, self._newest, arguments, wake or (lambda: None))
+        if not loop:
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when what was asked for last has been shown."""
+        self._future.result()
+        self._deliver()
+
+    def _run(self, ticket: int, arguments: tuple, wake: Callable[[], Any]) -> None:
+        steps, end = iter(()), object()
+        try:
+            steps = self._work(*arguments)
+            while ticket == self._newest and (result := next(steps, end)) is not end:
+                self._results.put((ticket, self._show, result))
+                wake()
+            last = ""
+        except (
+            Exception
+        ) as error:  # of whatever kind: a widget that fell silent would show what is no longer true
+            last = in_words(error)
+        self._results.put((ticket, self._say, last))
+        wake()
+
+    def _deliver(self) -> None:
+        while True:
+            try:
+                ticket, receive, what = self._results.get_nowait()
+            except Empty:
+                return
+            if ticket == self._newest:
+                receive(what)
+
+
+@functools.lru_cache(maxsize=1024)
+def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int = 320) -> bytes:
+    """Return the variant of a picture file, small, as JPEG: made when first asked for; grey if it cannot be read."""
+    return jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a JPEG file."""
+    image.save(file := io.BytesIO(), "JPEG", quality=88)
+    return file.getvalue()
+
+
+def png(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG file: for drawings, whose edges stay sharp."""
+    image.save(file := io.BytesIO(), "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def data_uri(data: bytes) -> str:
+    """Return the bytes of a JPEG or PNG file as an address that holds them."""
+    kind = "png" if data.startswith(_PNG) else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@functools.cache
+def markup(name: str) -> Any:
+    """Return the macros of a template beside this file, as functions that escape what they are given.
+
+    >>> sorted(name for name in vars(markup("explore.html")) if name.startswith("ver"))
+    ['verdict']
+    """
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    safe = lambda value: plain(value) if type(value) is str else value  # noqa: E731
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=safe
+    )
+    environment.filters["data"] = data_uri
+    return environment.get_template(name).module
+
+
+def plain(text: object) -> str:
+    """Return a text as a widget can send it: file names that are no UTF-8 hold code points that JSON refuses.
+
+    >>> plain("a\\udcff.jpg")
+    'a\\\\udcff.jpg'
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def escaped(text: object) -> str:
+    """Return a text that is safe to put into HTML, within quotes too.
+
+    >>> escaped('<b>"海"</b>')
+    '&lt;b&gt;&quot;海&quot;&lt;/b&gt;'
+    """
+    return html.escape(plain(text))

@@ -1,0 +1,173 @@
+"""The tuner: weights, threshold, prevalence and collection size on sliders, and what they lead to beside them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simlab import evaluation, plots
+from simlab.ensemble import Ensemble
+from simlab.ensemble.model import NAME
+from simlab.evaluation.sample import read
+from simlab.paths import expanded
+from simlab.report.sentences import interval
+from simlab.widgets import workbench
+
+BORDER = 3
+"""Pairs shown on each side of the threshold."""
+
+_RESAMPLES = 200
+
+
+class Tune(workbench.Bench):
+    """An ensemble weighed by hand, and its threshold at work.
+
+    The choice: weights (method → 0 or more), threshold (a distance), prevalence (share of copies among the pairs that
+    are looked at) and n_pictures (of a collection in which every two are compared).
+
+    Args:
+        scores: as from :func:`simlab.score_pairs`; its index must not repeat.
+        ensemble: a fitted one; None fits one to `scores`, which then are no test of it.
+        root: folder of the pictures; by default ``scores.attrs["root"]``.
+        path: where the recipe is saved to, unless another is typed in.
+
+    Attributes:
+        fitted: the ensemble that :meth:`fit` goes back to.
+    """
+
+    def __init__(
+        self,
+        scores: pd.DataFrame,
+        ensemble: Ensemble | None = None,
+        *,
+        root: str | Path | None = None,
+        path: str | Path = "recipe.json",
+    ):
+        self.fitted = ensemble or Ensemble().fit(scores)
+        self._scores = read(scores, self.fitted.methods_).table
+        self._root = expanded(scores.attrs.get("root", ".") if root is None else root)
+        self._singles = evaluation.roc_curve(self._scores, self.fitted.methods_)
+        told = self.fitted.report_.splitlines()[0]
+        note = "" if ensemble else f"It was fitted to these pairs; of new ones expect less. {told}"
+        fitted = self.fitted.weights_.set_index("method")["weight"].to_dict()
+        data = {
+            "curves": workbench.curves(self._singles),
+            "path": str(path),
+            "note": note,
+            "weights": fitted,
+        }
+        choice = {
+            "threshold": self.fitted.thresholds_.get("0.01", 0.5),
+            "prevalence": 0.001,
+            "n_pictures": 1000,
+        }
+        between = pd.Interval(0, 1, closed="neither")
+        allowed = {
+            "threshold": between,
+            "prevalence": between,
+            "n_pictures": range(2, 10**8),
+            "weights": None,
+        }
+        super().__init__("tune", data, {**choice, "weights": fitted}, allowed)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each method; what is set may be some of them."""
+        return self.choice["weights"]
+
+    @weights.setter
+    def weights(self, weights: Mapping[str, float]) -> None:
+        self.fitted.reweighed(weights, self._scores)  # refuses what cannot be
+        self.choose(weights=self.weights | dict(weights))
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The ensemble with the weights that are chosen."""
+        self._latest.wait()
+        return self._tuned
+
+    def fit(self) -> None:
+        """Go back to the fitted weights."""
+        self.weights = self._page.data["weights"]
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe with the weights that are chosen, for :meth:`simlab.Ensemble.load`."""
+        self.ensemble.save(path)
+        self.say(f"saved to {path}")
+
+    def _act(self, action: str, row: str) -> None:
+        self.save(row)
+
+    def figure(self) -> Figure:
+        """Return the ROC with the threshold marked, the numbers, and the pairs at the border."""
+        self._latest.wait()
+        view, figure = self._page.view, Figure(figsize=(11, 10), layout="constrained")
+        grid = figure.add_gridspec(2, 1, height_ratios=[4.4, 5])
+        roc = figure.add_subplot(grid[0])
+        plots.plot_roc(pd.concat([self._curve, self._singles]), ax=roc)
+        roc.plot(*view["at"], "o", color="black", markersize=8)
+        words = [plots.label(line, limit=150) for line in view["words"]]
+        figure.suptitle(
+            "\n".join(words), x=0.01, ha="left", fontsize=10, fontfamily=plots.style.families()
+        )
+        title = "The last pairs called copies, and the first that are not"
+        workbench.drawn(self._page.cards, self._border, self._root, title, figure, grid[1])
+        return figure
+
+    def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        tuned, methods = (
+            self.fitted.reweighed(choice["weights"], self._scores),
+            self.fitted.methods_,
+        )
+        table = self._scores.assign(**{NAME: tuned.distance(self._scores)})
+        found = evaluation.at_threshold(table, NAME, choice["threshold"], n_resamples=_RESAMPLES)
+        curve, row = evaluation.roc_curve(table, [NAME]), found.iloc[0]
+        fpr = min(max(row["fpr"], 1 / row["n_negative"]), 0.999)
+        thresholds = {
+            **evaluation.judge(table, methods, fpr=fpr).attrs["thresholds"],
+            NAME: choice["threshold"],
+        }
+        counts = {name: int(row[name]) for name in ("found", "missed", "false_alarms", "rejected")}
+        view = {"at": [fpr, row["tpr"]], "counts": counts, "words": _words(found, choice)}
+        view |= {
+            "curve": workbench.curves(curve)["series"][0],
+            "thresholds": workbench.numbers(thresholds),
+        }
+        yield {"view": view, "_tuned": tuned, "_curve": curve}
+        order = table.sort_values(NAME, kind="stable")
+        place = int(order[NAME].searchsorted(choice["threshold"], "right"))
+        border = order.iloc[max(place - BORDER, 0) : place + BORDER]
+        said = [
+            row.sort_values(key=abs, ascending=False)[:2]
+            for _, row in tuned.evidence(border).iterrows()
+        ]
+        notes = [
+            ", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) + " nats" for row in said
+        ]
+        cards = [
+            workbench.card(row, pair, self._root, [NAME, *methods])
+            for row, pair in border.iterrows()
+        ]
+        yield {
+            "cards": [card | {"note": note} for card, note in zip(cards, notes)],
+            "_border": border,
+        }
+
+
+def _words(found: pd.DataFrame, choice: Mapping[str, Any]) -> list[str]:
+    """Return what a threshold does, in sentences: on these pairs, where copies are rare, in a collection."""
+    row = found.iloc[0]
+    rare = evaluation.prevalence_table(found, shares=[choice["prevalence"]]).iloc[0]
+    many = evaluation.collection_table(found, n_pictures=[choice["n_pictures"]]).iloc[0]
+    precision = interval(rare, "precision", "low", "high", ".2g")
+    if row["false_alarms"] == 0:
+        precision = f"at least {rare['low']:.2g}"
+    return [
+        f"At most {row['threshold']:.3g} apart is a copy: {interval(row, 'tpr', 'tpr_low', 'tpr_high', '.3f')} of the "
+        f"copies are found, at a false positive rate of {interval(row, 'fpr', 'fpr_low', 'fpr_high', '.2g')}.",
+        f"Where one pair in {1 / choice['prevalence']:,.0f} is a copy, the precision is {precision}.",
+        f"Between {many['n_pictures']:,} pictures there are {many['n_pairs']:,} pairs, and "
+        f"{interval(many, 'false_alarms', 'low', 'high', ',.0f')} false alarms are to be expected.",
+    ]

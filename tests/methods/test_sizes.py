@@ -1,0 +1,90 @@
+"""One edit, pictures from 64 to 4,032 pixels: every method's distance keeps, both ways round."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from test_methods import NAMES
+
+from simlab import perturb
+from simlab.methods import registry as methods
+
+EDITS = (
+    'crop(area=0.5, anchor="center")',
+    "recompress(quality=30)",
+    "shear(degrees=10)",
+    'text(content="the same picture", position="center")',
+)
+USUAL, LARGEST = 481, 4032
+"""Longer sides: of the pictures that most was measured on, and of a photograph of a telephone."""
+
+KEYPOINTS = ("akaze", "orb", "sift", "akaze_inliers", "orb_inliers", "sift_inliers")
+"""They are capped to 800 pixels, so that a larger picture has a few more keypoints than the usual one."""
+
+SEES_SMALL = ("sift", "sift_inliers", "aligned")
+"""Of the keypoint methods those that have enough keypoints at 160 pixels; none has at 64."""
+
+
+def band(method, size):
+    """By how much of its maximum a distance may differ from that at the usual size; None where nothing is promised."""
+    if method in (*KEYPOINTS, "aligned"):
+        if size < 160 or (size < USUAL and method not in SEES_SMALL):
+            return None
+        return 0.06 if method == "aligned" else 0.15
+    return {64: 0.25, 160: 0.125}.get(size, 0.05)
+
+
+@pytest.fixture(scope="module")
+def largest():
+    """A picture with texture of every size, from an eighth of its width to single pixels."""
+    rng = np.random.default_rng(0)
+    width, height = LARGEST // 2, LARGEST // 4
+    ground = np.zeros((height, width), np.float32)
+    cells = 8
+    while cells <= width // 2:
+        grid = rng.normal(size=(cells // 2, cells)).astype(np.float32)
+        blobs = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        ground += blobs / cells**0.5
+        cells *= 2
+    ground = cv2.resize(ground / ground.std(), (2 * width, 2 * height))
+    grain = rng.integers(-4, 5, ground.shape, dtype=np.int8)
+    hues = cv2.resize(rng.normal(size=(4, 8, 3)).astype(np.float32), (2 * width, 2 * height))
+    levels = 128 + (55 * ground + grain)[..., None] + 20 * hues
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+
+
+def distances(picture, names):
+    """(method, edit) → the distance by its maximum, of the picture to its edit and of the edit to the picture."""
+    chosen = [methods.get(name) for name in names]
+    features = list(dict.fromkeys(method.feature for method in chosen))
+    original = methods.extract_all(picture, features)
+    found = {}
+    for edit in EDITS:
+        edited = methods.extract_all(perturb.apply(picture, edit), features)
+        for method in chosen:
+            pair = original[method.feature.key], edited[method.feature.key]
+            both = method.distance(*pair), method.distance(*reversed(pair))
+            found[method.name, edit] = np.array(both) / method.maximum
+    return found
+
+
+@pytest.fixture(scope="module")
+def usual(largest):
+    picture = largest.resize((USUAL, USUAL // 2), Image.Resampling.LANCZOS)
+    return distances(picture, [name for name in NAMES if isinstance(name, str)])
+
+
+@pytest.mark.parametrize("size", [64, 160, 1600, LARGEST])
+def test_distance_of_an_edit_does_not_depend_on_the_size_of_the_picture(size, largest, usual):
+    picture = largest
+    if size < LARGEST:
+        picture = largest.resize((size, size // 2), Image.Resampling.LANCZOS)
+    moved = []
+    for (method, edit), pair in distances(
+        picture, list(dict.fromkeys(name for name, _ in usual))
+    ).items():
+        allowed = band(method, size)
+        by = np.abs(pair - usual[method, edit][0]).max()
+        if allowed is not None and by > allowed:
+            moved.append((method, edit, pair.round(3).tolist(), usual[method, edit].round(3)))
+    assert not moved

@@ -1,0 +1,480 @@
+"""Search on folders with planted copies: what is found, what is not, what a cache saves, what bad input does."""
+
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from corpus import textured
+from PIL import Image
+
+import simlab as sl
+from simlab import cli
+from simlab.methods.packing import pack
+from simlab.search import copies as search
+
+NAMES = [
+    "astronaut",
+    "cat",
+    "coffee",
+    "rocket",
+    "retina",
+    "coins",
+    "city",
+    "julia",
+    "brick",
+    "deep_field",
+]
+PLANTED = {
+    "astronaut": "crop(area=0.4)",
+    "cat": "rotate(degrees=20)",
+    "coffee": "rotate(degrees=90)",
+    "rocket": "recompress(quality=10)",
+    "coins": "text(length=30)",
+    "city": "resize(scale=0.5)",
+}
+
+
+def recipe(methods=("phash", "dhash", "akaze_inliers")):
+    """An ensemble fitted to distances such as these methods give to copies and to others."""
+    rng, n = np.random.default_rng(0), 600
+    copy = np.arange(n) < n // 2
+    near = {
+        "phash": 10,
+        "dhash": 10,
+        "akaze_inliers": 0.4,
+        "sift": 100,
+        "phash(mirror=True)": 10,
+        "correlation": 0.4,
+    }
+    far = {
+        "phash": (20, 40),
+        "dhash": (20, 40),
+        "akaze_inliers": (0.9, 1.0),
+        "sift": (300, 400),
+        "phash(mirror=True)": (18, 34),
+        "correlation": (0.7, 1.3),
+    }
+    hit = (
+        rng.random((n, len(methods))) < 0.8
+    )  # a copy that a method does not see looks like any other picture
+    columns = {
+        method: np.where(
+            copy & hit[:, at], rng.uniform(0, near[method], n), rng.uniform(*far[method], n)
+        )
+        for at, method in enumerate(methods)
+    }
+    sources = (
+        [f"s{at % 30}" for at in range(n)],
+        [f"s{(at if c else at + 7) % 30}" for at, c in enumerate(copy)],
+    )
+    table = pd.DataFrame({"reference": sources[0], "query": sources[1], "label": copy.astype(int)})
+    table = table.assign(
+        source_reference=sources[0], source_query=sources[1], weight=1.0, status="ok", error=""
+    )
+    table = table.assign(no_evidence="", **columns)
+    table.attrs["methods"] = list(methods)
+    return sl.Ensemble(n_resamples=2).fit(table)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return recipe()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Ten pictures of the sample made small, copies of six, a file twice, two flat ones and one that is no picture."""
+    root = tmp_path_factory.mktemp("pictures")
+    (root / "copies").mkdir()
+    for name in NAMES:
+        image = sl.read_image(sl.datasets.DATA / "sample" / f"{name}.jpg")
+        image.thumbnail((280, 280))
+        image.save(root / f"{name}.png")
+        if name in PLANTED:
+            sl.perturb.apply(image, PLANTED[name]).save(root / "copies" / f"{name}.jpg", quality=90)
+    shutil.copy(root / "brick.png", root / "copies" / "レンガ.png")
+    for name, level in (("white_1", 255), ("white_2", 254)):
+        Image.new("RGB", (90, 60), (level,) * 3).save(root / f"{name}.png")
+    (root / "broken.jpg").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache") / "cache.sqlite"
+
+
+@pytest.fixture(scope="module")
+def found(folder, fitted, cache):
+    return sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
+
+
+def pairs_of(table):
+    return {frozenset(pair) for pair in zip(table["reference"], table["query"])}
+
+
+def test_every_planted_copy_is_found_and_nothing_else(found):
+    expected = {frozenset((f"{name}.png", f"copies/{name}.jpg")) for name in PLANTED}
+    assert pairs_of(found) == expected | {frozenset(("brick.png", "copies/レンガ.png"))}
+
+
+def test_identical_files_come_first_and_are_certain(found):
+    first = found.iloc[0]
+    assert {first["reference"], first["query"]} == {"brick.png", "copies/レンガ.png"}
+    assert first["identical"] and first["probability"] == 1 and first["distance"] == 0
+    assert not found["identical"].iloc[1:].any()
+
+
+def test_columns_say_how_sure_and_who_agreed(found):
+    assert list(found)[:8] == [
+        "reference",
+        "query",
+        "identical",
+        "distance",
+        "probability",
+        "agreed",
+        "low_information",
+        "no_evidence",
+    ]
+    assert list(found)[8:] == ["phash", "dhash", "akaze_inliers"]
+    turned = found[found["query"] == "copies/coffee.jpg"].iloc[0]
+    assert turned["agreed"] == "akaze_inliers"  # no hash sees a quarter turn
+    np.testing.assert_allclose(found["distance"], 1 - found["probability"], atol=1e-12)
+    assert found["distance"].iloc[1:].is_monotonic_increasing
+
+
+def test_what_is_beside_the_table(found, folder):
+    assert found.attrs["errors"].keys() == {"broken.jpg"}
+    assert found.attrs["root"] == str(folder)
+    n = len(found.attrs["pictures"]["file"])
+    assert found.attrs["prior"] == pytest.approx(1 / (n - 2))  # one of them is there twice
+    low = dict(zip(found.attrs["pictures"]["file"], found.attrs["pictures"]["low_information"]))
+    assert low["white_1.png"] and not low["cat.png"]
+
+
+def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("it was made again")
+
+    monkeypatch.setattr("simlab.scoring.features._extract_variant", refuse)
+    monkeypatch.setattr("simlab.scoring.table._match_chunk", refuse)
+    monkeypatch.setattr(search._Library, "_propose", refuse)
+    again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
+    pd.testing.assert_frame_equal(found, again)
+
+
+def test_the_order_of_files_does_not_matter(found, folder, fitted, cache):
+    paths = [folder / name for name in reversed(sl.list_images(folder))]
+    turned = sl.find_copies(paths, fitted, cache=cache, n_jobs=1, progress=False)
+    assert pairs_of(turned) == pairs_of(found)
+
+
+def test_probability_follows_the_prior(folder, fitted, cache):
+    options = {"cache": cache, "n_jobs": 1, "progress": False, "threshold": 0.999999}
+    rare, common = (sl.find_copies(folder, fitted, prior=p, **options) for p in (1e-6, 0.5))
+    rare = rare.set_index(["reference", "query"])["probability"]
+    common = common.set_index(["reference", "query"])["probability"].reindex(rare.index)
+    assert (rare <= common).all() and (rare < common).any()
+    assert len(sl.find_copies(folder, fitted, prior=1e-9, **options | {"threshold": 0.01})) < len(
+        common
+    )
+
+
+def test_flat_pictures_are_never_sure(tmp_path, fitted):
+    Image.new("RGB", (90, 60), "white").save(tmp_path / "a.png")
+    Image.new("RGB", (90, 60), "white").save(tmp_path / "b.bmp")
+    Image.new("RGB", (90, 60), "black").save(tmp_path / "c.png")
+    shutil.copy(tmp_path / "a.png", tmp_path / "d.png")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert found["low_information"].all()
+    by_pair = {frozenset((r.reference, r.query)): r for r in found.itertuples()}
+    assert by_pair[frozenset(("a.png", "d.png"))].probability == 1
+    assert by_pair[frozenset(("a.png", "b.bmp"))].probability == search.CAUTION
+    assert not any("c.png" in pair for pair in by_pair)
+
+
+def test_nearly_empty_pictures_are_not_sure(tmp_path, fitted):
+    for name, format_ in (("a.png", "png"), ("b.jpg", "jpeg")):
+        image = Image.new("RGB", (300, 200), "white")
+        image.paste("black", (150, 100, 156, 103))
+        image.save(tmp_path / name, format=format_)
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert found["low_information"].all() and (found["probability"] <= search.CAUTION).all()
+
+
+def test_files_of_one_unreadable_content_are_errors_and_no_copies(tmp_path, fitted):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"<html>not found</html>")
+    for number in (1, 2):
+        textured(number).save(tmp_path / f"{number}.png")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert not len(found) and found.attrs["errors"].keys() == {"a.jpg", "b.jpg", "c.jpg"}
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_files_of_several_frames_with_one_cover_are_marked_and_doubtful(tmp_path, fitted, form):
+    for number in (1, 2):
+        more = {"save_all": True, "append_images": [textured(number)]}
+        textured(0).save(tmp_path / f"film{number}.{form.lower()}", form, **more)
+    for number in (3, 4):
+        textured(number).save(tmp_path / f"{number}.png")
+    shutil.copy(tmp_path / f"film1.{form.lower()}", tmp_path / f"same.{form.lower()}")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert len(found) == 3 and (found["frames"] == 2).all()
+    assert found["identical"].tolist() == [True, False, False]
+    assert found["probability"].tolist() == [1.0, search.CAUTION, search.CAUTION]
+    gallery = sl.Gallery(tmp_path, fitted, n_jobs=1, progress=False)
+    asked = gallery.query(tmp_path / f"film2.{form.lower()}", top=3)
+    assert asked["identical"].tolist() == [True, False, False]
+    assert asked["probability"].max() == 1 and asked["probability"][1] == search.CAUTION
+
+
+def test_pictures_of_any_name_are_searched_where_asked(tmp_path, fitted):
+    for number, name in enumerate(("a.png", "b.png", "c.png")):
+        textured(number).save(tmp_path / name)
+    shutil.copy(tmp_path / "a.png", tmp_path / "a.backup")
+    (tmp_path / "notes.txt").write_text("none")
+    options = {"n_jobs": 1, "progress": False}
+    assert sl.find_copies(tmp_path, fitted, **options).attrs["passed_over"] == {
+        ".backup": 1,
+        ".txt": 1,
+    }
+    found = sl.find_copies(tmp_path, fitted, any_name=True, **options)
+    assert found["identical"].sum() == 1 and found["reference"][0] == "a.backup"
+    assert found.attrs["passed_over"] == {".txt": 1}
+
+
+def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
+    gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
+    image = sl.perturb.apply(
+        sl.read_image(folder / "deep_field.png"), "crop(area=0.5)+rotate(degrees=10)"
+    )
+    table = gallery.query(image, top=3)
+    assert table["file"].iloc[0] == "deep_field.png" and table["probability"].iloc[0] > 0.5
+    assert len(table) <= 3 and list(table)[-3:] == ["phash", "dhash", "akaze_inliers"]
+    assert not table["identical"].any()
+    same = gallery.query(folder / "brick.png").iloc[0]
+    assert same["file"] in ("brick.png", "copies/レンガ.png") and same["identical"]
+    assert gallery.errors.keys() == {"broken.jpg"}
+
+
+def test_gallery_has_no_copy_of_a_stranger(folder, fitted, cache):
+    gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
+    assert (gallery.query(sl.datasets.DATA / "sample" / "gravel.jpg")["probability"] < 0.5).all()
+    assert (gallery.query(Image.new("RGB", (50, 50), "red"))["probability"] < 0.5).all()
+    with pytest.raises(ValueError, match="top must be a whole number, 1 or more"):
+        gallery.query(folder / "cat.png", top=0)
+    with pytest.raises(sl.ImageError):
+        gallery.query(folder / "broken.jpg")
+
+
+def test_queries_against_a_folder(folder, fitted, cache, tmp_path):
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "crop(area=0.5)").save(
+        tmp_path / "query.png"
+    )
+    (tmp_path / "bad.png").write_bytes(b"")
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    found = sl.find_copies(
+        folder, fitted, queries=[tmp_path / "query.png", tmp_path / "bad.png"], **options
+    )
+    assert "cat.png" in set(found["reference"]) and set(found["query"]) == {
+        str(tmp_path / "query.png")
+    }
+    assert str(tmp_path / "bad.png") in found.attrs["errors"]
+    with pytest.raises(ValueError, match="no query could be read"):
+        sl.find_copies(folder, fitted, queries=[tmp_path / "bad.png"], **options)
+
+
+def test_every_picture_that_equals_the_found_one_is_listed(folder, fitted, tmp_path):
+    """Same file twice, and the same pixels in another file: a query names all three, identical where the bytes are."""
+    shutil.copy(folder / "cat.png", tmp_path / "a.png")
+    shutil.copy(folder / "cat.png", tmp_path / "c.png")
+    sl.read_image(folder / "cat.png").save(tmp_path / "b.bmp")
+    options = {"n_jobs": 1, "progress": False}
+    found = sl.Gallery(tmp_path, fitted, **options).query(tmp_path / "b.bmp")
+    assert dict(zip(found["file"], found["identical"])) == {
+        "a.png": False,
+        "b.bmp": True,
+        "c.png": False,
+    }
+    listed = sl.find_copies(tmp_path, fitted, queries=[folder / "cat.png"] * 2, **options)
+    assert (
+        listed["reference"].tolist() == ["a.png", "c.png", "b.bmp"]
+        and (listed["distance"] == 0).all()
+    )
+    assert listed.equals(
+        sl.find_copies(tmp_path, fitted, queries=str(folder / "cat.png"), **options)
+    )
+
+
+def test_mirrored_copies_are_candidates_where_the_recipe_looks_for_them(folder, cache, tmp_path):
+    for name in ("cat", "rocket", "julia"):
+        shutil.copy(folder / f"{name}.png", tmp_path)
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "mirror").save(tmp_path / "mirrored.png")
+    found = sl.find_copies(
+        tmp_path, recipe(["phash(mirror=True)", "dhash"]), n_jobs=1, progress=False, threshold=0.9
+    )
+    assert pairs_of(found) == {frozenset(("cat.png", "mirrored.png"))}
+
+
+def test_pairs_that_others_link_are_compared(fitted):
+    found = pd.DataFrame({"reference": ["a", "b", "x"], "query": ["b", "c", "y"]})
+    missing = search._uncompared(
+        found, [("a", "b"), ("b", "c"), ("x", "y")], ["a", "b", "c", "x", "y", "z"]
+    )
+    assert missing == [("a", "c")]
+
+
+def test_without_a_recipe_the_default_finds_copies_of_every_kind(folder, tmp_path):
+    for name in ("cat.png", "rocket.png", "julia.png", "copies/cat.jpg"):
+        shutil.copy(folder / name, tmp_path)
+    sl.perturb.apply(sl.read_image(folder / "rocket.png"), "mirror").save(tmp_path / "mirrored.png")
+    sl.perturb.apply(sl.read_image(folder / "julia.png"), "crop(area=0.3)").save(
+        tmp_path / "part.png"
+    )
+    found = sl.find_copies(tmp_path, n_jobs=1, progress=False)
+    expected = {("cat.png", "cat.jpg"), ("rocket.png", "mirrored.png"), ("julia.png", "part.png")}
+    assert pairs_of(found) == set(map(frozenset, expected))
+
+
+def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypatch):
+    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    image = sl.read_image(folder / "julia.png")
+    near, turned = (
+        sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)")
+    )
+    every = gallery.query(near, top=search.BEST).iloc[0]
+    assert every["file"] == "julia.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
+    assert gallery.query(turned, top=1)["file"].tolist() == ["julia.png"]
+
+    def refuse(*_, **__):
+        raise AssertionError("keypoints were asked for")
+
+    monkeypatch.setattr("simlab.methods.keypoints.detect", refuse)
+    first = gallery.query(near, top=1)
+    assert first["file"].tolist() == ["julia.png"] and first["aligned"].isna().all()
+    assert first["distance"].iloc[0] <= search.CLEAR
+    with pytest.raises(AssertionError):
+        gallery.query(turned, top=1)
+
+
+def test_steps_of_a_query_add_what_is_known(folder, cache):
+    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    picture = sl.perturb.apply(sl.read_image(folder / "rocket.png"), "shear(degrees=10)")
+    steps = list(gallery.steps(picture, prior=0.01))
+    assert [table["aligned"].notna().sum() > 0 for table in steps] == [False, True, True]
+    assert steps[1]["aligned"].notna().sum() == 1 and steps[1]["file"].iloc[0] == "rocket.png"
+    assert set(steps[0]["file"]) <= set(steps[2]["file"])
+    pd.testing.assert_frame_equal(steps[2].head(3), gallery.query(picture, top=3, prior=0.01))
+
+
+def test_a_correlation_alone_proposes_candidates(folder, tmp_path):
+    for name in ("cat.png", "rocket.png", "white_1.png"):
+        shutil.copy(folder / name, tmp_path)
+    sl.perturb.apply(sl.read_image(folder / "cat.png"), "text(length=30)").save(
+        tmp_path / "written.png"
+    )
+    found = sl.find_copies(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
+    assert pairs_of(found) == {frozenset(("cat.png", "written.png"))}
+    gallery = sl.Gallery(tmp_path, recipe(["correlation"]), n_jobs=1, progress=False)
+    assert gallery.query(tmp_path / "written.png", top=2)["file"].tolist() == [
+        "written.png",
+        "cat.png",
+    ]
+
+
+def test_near_pairs_are_those_of_the_full_matrix():
+    rng = np.random.default_rng(1)
+    bits = rng.random((200, 100)) < 0.5
+    bits[50:60] = bits[0] ^ (rng.random((10, 100)) < 0.05)
+    i, j, distances = search.near_pairs(bits, bits[:70], radius=12)
+    matrix = (bits[:, None] != bits[None, :70]).sum(axis=2)
+    expected = {(a, b): matrix[a, b] for a, b in np.argwhere(matrix <= 12)}
+    assert dict(zip(zip(i, j), distances)) == expected
+    assert (np.diff(j) >= 0).all()
+    assert all(len(part) == 0 for part in search.near_pairs(bits[:0], bits[:0], radius=3))
+
+
+def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
+    rng = np.random.default_rng(2)
+    sets = [rng.integers(0, 256, (60, 61), dtype=np.uint8) for _ in range(40)]
+    noisy = [part ^ (rng.random((60, 61)) < 0.05).astype(np.uint8) for part in sets]
+
+    def packed(parts):
+        return [
+            pack((np.zeros((60, 2), np.float32), part, *np.ones((2, 60), np.float32)))
+            for part in parts
+        ]
+
+    for limit in (0, 1_000_000):
+        monkeypatch.setattr(search, "_FLAT", limit)
+        query, picture = search._Votes([b"", *packed(sets)]).best([*packed(noisy), b""], n=1)
+        assert query.tolist() == list(range(40)) and (picture == query + 1).all()
+
+
+def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
+    for options, words in (
+        ({"threshold": 1.5}, "threshold must be between 0 and 1"),
+        ({"prior": 0.0}, "prior must be between 0 and 1"),
+        ({"queries": []}, "queries must name one picture or more"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sl.find_copies(folder, fitted, n_jobs=1, progress=False, **options)
+    with pytest.raises(ValueError, match="an ensemble that is fitted"):
+        sl.find_copies(folder, sl.Ensemble("phash"))
+    with pytest.raises(ValueError, match="cannot read the recipe"):
+        sl.find_copies(folder, tmp_path / "none.json")
+    with pytest.raises(ValueError, match="a hash, correlation, AKAZE or ORB"):
+        sl.find_copies(
+            [folder / "cat.png", folder / "julia.png"], recipe(["sift"]), n_jobs=1, progress=False
+        )
+
+
+def test_command(folder, fitted, cache, tmp_path, capsys):
+    fitted.save(tmp_path / "recipe.json")
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    common = ["--recipe", str(tmp_path / "recipe.json"), "--cache", str(cache), "--jobs", "1"]
+    assert cli.main(["find", str(folder), "--out", str(tmp_path / "out"), *common]) == 0
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"found.csv", "groups.csv", "report.html", "run.json"}
+    groups = pd.read_csv(tmp_path / "out" / "groups.csv")
+    assert len(groups) == len(NAMES) + len(PLANTED) + 3 and (groups["size"] == 2).sum() == 14
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "broken.jpg" in page and "レンガ.png" in page and page.count("<img") >= 13
+    query = ["--query", str(folder / "copies" / "cat.jpg"), "--out", str(tmp_path / "query")]
+    assert cli.main(["find", str(folder), *query, *common]) == 0
+    assert "cat.png" in set(pd.read_csv(tmp_path / "query" / "found.csv")["reference"])
+    assert before == {path: path.read_bytes() for path in folder.rglob("*.*")}
+    assert " 1 unreadable pictures;" in capsys.readouterr().err
+    assert set(cli.LINKAGES) == set(get_args(sl.grouping.Linkage))
+    assert (
+        cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
+    )
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_look_tells_size_sharpness_and_detail():
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (60, 80), dtype=np.uint8))
+    blurred = noise.resize((20, 15)).resize((80, 60), Image.Resampling.BICUBIC)
+    sharp, soft = search.look(noise), search.look(blurred)
+    assert sharp[:2].tolist() == [80, 60] and sharp[2] > soft[2] and sharp[3] > search.DETAIL
+    assert search.look(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0]
+
+
+def test_real_pictures_have_detail(shared_pictures):
+    paths = sl.list_images(shared_pictures)[::25]
+    details = [
+        search.look(sl.read_image(Path(shared_pictures, path)).convert("L"))[3] for path in paths
+    ]
+    assert np.mean(np.array(details) > search.DETAIL) > 0.9
+
+
+def test_few_pictures(tmp_path, folder, fitted):
+    shutil.copy(folder / "cat.png", tmp_path / "only.png")
+    found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
+    assert found.empty and list(found)[:2] == ["reference", "query"]
+    assert sl.group(found)["group"].tolist() == [0]
