@@ -5,7 +5,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import imagehash
@@ -26,6 +26,9 @@ EXTRACTOR = 4
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
 """The methods of a study that names none."""
+
+FeatureKind = Literal["bits", "vector", "keypoints"]
+"""What a feature is: bool (n,); floating point (n,); or a named tuple that begins with `points` and `descriptors`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Method:
         compare_many: stacked features (n, …), indexes i, indexes j → distances, where the method has such a function.
         restore: stored arrays → what `compare` takes.
         symmetric: whether reference and query may change places without changing the distance.
+        feature_kind: what the feature is said to be; see :meth:`kind_of`.
     """
 
     name: str
@@ -78,10 +82,20 @@ class Method:
     compare_many: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None
     restore: Callable[[tuple[np.ndarray, ...]], Any]
     symmetric: bool
+    feature_kind: FeatureKind | None
 
     def features(self, *, query: bool) -> tuple[Feature, ...]:
         """Return what must be extracted from a picture on the reference or on the query side."""
         return (self.feature, self.mirrored) if query and self.mirrored else (self.feature,)
+
+    def kind_of(self, feature: bytes) -> FeatureKind | None:
+        """Return what a packed feature of this method is: as the method says, else as it looks.
+
+        None where it is something else, or no evidence of a method that does not say.
+        """
+        if self.feature_kind is not None or not feature:
+            return self.feature_kind
+        return _kind_of(self.restore(unpack(feature)))
 
     def distance(self, reference: bytes, query: bytes, mirrored: bytes | None = None) -> float:
         """Return the distance of packed features: 0 for equal ones, the stated maximum where a side has no evidence."""
@@ -112,6 +126,7 @@ class Kind:
     feature: str
     symmetric: bool
     resources: Callable[..., str]
+    feature_kind: FeatureKind | None
 
     def method(self, call: specs.Call) -> Method:
         """Return the method that a call describes.
@@ -144,6 +159,7 @@ class Kind:
             and functools.partial(_compare_many, self.compare_many, maximum, name),
             restore=self.restore,
             symmetric=self.symmetric and not mirror["mirror"],
+            feature_kind=self.feature_kind,
         )
 
     def _feature_key(self, arguments: dict[str, Any]) -> str:
@@ -172,6 +188,7 @@ def register(
     feature: str | None = None,
     symmetric: bool = True,
     resources: Callable[..., str] = lambda: "",
+    feature_kind: FeatureKind | None = None,
     replace: bool = False,
 ) -> None:
     """Add a method: from then on its spec works in studies, evaluation, ensembles and searches.
@@ -190,11 +207,12 @@ def register(
         symmetric: False where the distance changes when reference and query change places.
         resources: text that stands for the files or packages drawn on (a version, a digest), from the arguments it
             names: part of the cache key. It is called when a spec is read, and may raise ValueError if one is missing.
+        feature_kind: what the feature is: ``"bits"``, ``"vector"`` or ``"keypoints"``; None to see it by a feature.
         replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
 
     Raises:
-        ValueError: the name is taken, no identifier, a column of the score table or an ensemble's; or an argument has
-            no default.
+        ValueError: the name is taken, no identifier, a column of the score table or an ensemble's; an argument has
+            no default; or there is no such kind of feature.
 
     >>> def mean_colour(image): return np.asarray(image).mean(axis=(0, 1))
     >>> def apart(a, b): return float(np.abs(a - b).max())
@@ -215,6 +233,9 @@ def register(
         and specs.origin(REGISTRY[name].extract) != specs.origin(extract)
     ):
         raise ValueError(f"the method {name!r} exists; choose another name or say replace=True")
+    if feature_kind is not None and feature_kind not in get_args(FeatureKind):
+        allowed = ", ".join(map(repr, get_args(FeatureKind)))
+        raise ValueError(f"feature_kind must be {allowed} or None; given {feature_kind!r}")
     for function in (extract, distance):
         specs.defaults_of(function)
     REGISTRY[name] = Kind(
@@ -229,6 +250,7 @@ def register(
         feature or name,
         symmetric,
         resources,
+        feature_kind,
     )
 
 
@@ -380,6 +402,16 @@ def _mirror(*, mirror: bool = False) -> None:
     """Holds the argument that every method has."""
 
 
+def _kind_of(feature: Any) -> FeatureKind | None:
+    if getattr(feature, "_fields", ())[:2] == ("points", "descriptors"):
+        return "keypoints"
+    if not isinstance(feature, np.ndarray) or feature.ndim != 1:
+        return None
+    if feature.dtype == bool:
+        return "bits"
+    return "vector" if feature.dtype.kind == "f" else None
+
+
 def _single(arrays: tuple[np.ndarray, ...]) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
@@ -409,6 +441,7 @@ def _register_hash(extract: Callable, maximum: int | Callable[..., int], **optio
         maximum=maximum,
         unit="bits",
         compare_many=hamming_pairs,
+        feature_kind="bits",
         **options,
     )
 
@@ -457,6 +490,7 @@ for _extract, _maximum, _unit in (
         maximum=_maximum,
         unit=_unit,
         restore=_restore,
+        feature_kind="keypoints",
     )
     register(
         f"{_name}_inliers",
@@ -466,6 +500,7 @@ for _extract, _maximum, _unit in (
         restore=_restore,
         feature=_name,
         symmetric=False,
+        feature_kind="keypoints",
     )
 register(
     "correlation",
@@ -474,6 +509,7 @@ register(
     maximum=2.0,
     grey=True,
     compare_many=alignment.uncorrelated_pairs,
+    feature_kind="vector",
 )
 register(
     "aligned",
@@ -483,4 +519,5 @@ register(
     restore=alignment.Looks._make,
     feature="looks",
     symmetric=False,
+    feature_kind="keypoints",
 )

@@ -1,5 +1,6 @@
 """Methods: one contract for all of them, then what single ones and a user's own promise."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -212,6 +213,16 @@ def test_mirrored_copies_are_seen_by_the_mirror_aware_variant(name):
     assert distance(aware, image, image) == 0
     assert distance(aware, image, textured(1)) <= distance(name, image, textured(1))
     assert not methods.get(aware).symmetric
+
+
+@pytest.mark.parametrize("spec", METHODS)
+def test_a_method_says_what_its_feature_looks_like(spec):
+    method = methods.get(spec)
+    silent = dataclasses.replace(method, feature_kind=None)
+    found = features(method, textured())[0]
+    assert method.kind_of(found) == silent.kind_of(found)
+    assert method.kind_of(b"") == method.feature_kind
+    assert silent.kind_of(b"") is None
 
 
 def test_only_the_query_is_mirrored():
@@ -464,6 +475,33 @@ def test_own_method_works_in_workers_and_from_the_cache(registry, tmp_path):
     mirrored = runs[0][(runs[0]["perturbation"] == "mirror") & (runs[0]["label"] == 1)]
     assert (mirrored["hog(mirror=True)"] < 1e-6).all()
     assert (mirrored["hog"] > 0.05).all()
+
+
+@pytest.mark.parametrize(
+    ("feature", "kind"),
+    [
+        (np.array([True, False]), "bits"),
+        (np.array([0.5, 2.0], dtype=np.float16), "vector"),
+        (keypoints.akaze(textured()), "keypoints"),
+        (np.array([[True, False]]), None),
+        (np.array([1, 2]), None),
+        ((np.array([0.5]), np.array([0.5])), None),
+    ],
+)
+def test_what_a_feature_is_can_be_seen_or_said(registry, feature, kind):
+    restore = type(feature)._make if hasattr(feature, "_make") else None
+    options = {"distance": farthest, "maximum": 1, "restore": restore, "replace": True}
+    methods.register("own", lambda image: feature, **options)
+    own = methods.get("own")
+    packed = own.feature.extract(textured())
+    assert (own.feature_kind, own.kind_of(packed)) == (None, kind)
+    methods.register("own", lambda image: feature, feature_kind="vector", **options)
+    assert methods.get("own").kind_of(packed) == "vector"
+
+
+def test_a_feature_of_no_known_kind_is_refused(registry):
+    with pytest.raises(ValueError, match="'bits', 'vector', 'keypoints' or None; given 'hash'"):
+        methods.register("own", hog, distance=farthest, maximum=1, feature_kind="hash")
 
 
 def test_changed_code_changes_the_keys(registry):
