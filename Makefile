@@ -8,6 +8,7 @@ READY := .venv/.ready
 LAB_START := /lab/tree/START.md
 LAB_CONFIG := tools/jupyter
 AUDIT := build/audit/bin/python
+PYTEST = $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 
 ifdef UV
 make_venv = uv venv --quiet --seed --allow-existing $(if $(PYTHON),--python "$(PYTHON)") .venv
@@ -18,10 +19,10 @@ install = $(BIN)/python -m pip install --quiet
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study lab test lint check notebooks figures bench audit lock clean
+.PHONY: help setup study lab test test-all lint format check notebooks figures bench audit lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 20
 
 # Paths stay relative, so that the folder's own path may hold spaces.
 $(READY): requirements.lock pyproject.toml
@@ -40,13 +41,21 @@ study: $(READY)  ## the main job on the built-in sample: out/study/report.html
 lab: $(READY)  ## JupyterLab on a list of the notebooks (on localhost, with its token)
 	JUPYTER_CONFIG_PATH=$(LAB_CONFIG) $(BIN)/jupyter-lab --ip=localhost --ServerApp.root_dir=notebooks --LabApp.default_url=$(LAB_START) $(ARGS)
 
-test: $(READY)  ## all tests: package, doctests, notebooks, house rules
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
+test: $(READY)  ## the tests that guard each promise: package, doctests, notebooks, browser, house rules
+	$(PYTEST) -m "not sweep" $(ARGS)
 
-lint: $(READY)  ## ruff
+test-all: $(READY)  ## those, and the long sweeps
+	$(PYTEST) $(ARGS)
+
+lint: $(READY)  ## layout, ruff's rules, types of the public names
+	$(BIN)/ruff format --check --quiet . || { echo "make format lays it out"; exit 1; }
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
-check: lint test  ## lint and all tests
+format: $(READY)  ## lay out the code
+	$(BIN)/ruff format .
+
+check: lint test-all  ## lint and all tests
 
 notebooks: $(READY)  ## execute every notebook and save it with its outputs
 	$(BIN)/python tools/notebooks.py $(ARGS)

@@ -17,7 +17,10 @@ import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 MAX_LENGTH = 2000
 """Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is untrusted."""
@@ -96,7 +99,7 @@ def check_number(
     raise ValueError(f"{name} must be {allowed}, not {value!r}")
 
 
-def checked(function: Callable) -> Callable:
+def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Return the function with its keyword-only arguments checked in every call as :func:`bind` does.
 
     >>> @checked
@@ -107,8 +110,10 @@ def checked(function: Callable) -> Callable:
     """
 
     @functools.wraps(function)
-    def wrapper(*args, **options):
-        return function(*args, **bind(Call(function.__name__, options), function, what="function"))
+    def wrapper(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        call = Call(function.__name__, dict(options))
+        bound: Any = bind(call, function, what="function")
+        return function(*args, **bound)
 
     return wrapper
 

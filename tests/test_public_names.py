@@ -1,0 +1,33 @@
+"""What `import simlab as sl` offers: each public name once, the same for people, editors and type checkers."""
+
+import ast
+import inspect
+
+from conftest import ROOT
+
+import simlab as sl
+
+
+def declared():
+    """The names that a type checker finds in simlab/__init__.py."""
+    tree = ast.parse((ROOT / "simlab" / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    return [alias.asname for node in block.body for alias in node.names]
+
+
+def test_each_public_name_is_listed_once_and_can_be_had():
+    listed = [name for name in dir(sl) if name != "__version__"]
+    assert len(set(listed)) == len(listed)
+    for name in listed:
+        assert getattr(sl, name) is not None
+
+
+def test_editors_know_the_names_that_are_there():
+    assert sorted(declared()) == sorted(set(dir(sl)) - {"__version__"})
+
+
+def test_no_function_shadows_a_module():
+    for name in dir(sl):
+        thing = getattr(sl, name)
+        inside = ROOT / "simlab" / f"{name}.py"
+        assert inspect.ismodule(thing) or not inside.exists(), name
