@@ -79,5 +79,5 @@ lock:  ## pin the dependencies again, with uv (make lock ARGS=--upgrade for newe
 	  --custom-compile-command "make lock" $(ARGS) pyproject.toml --output-file requirements.lock
 
 clean:  ## remove .venv, builds and caches; out/ stays
-	rm -rf .venv build dist simlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist simlab.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """Tables of pictures: the built-in sample, registered downloads, a user's own folder.
 
-Every table has the columns ``path`` (POSIX, relative to ``attrs["root"]``) and ``source`` (which original the
-picture shows: pictures of one source are copies of each other).
+Every table has the columns ``path`` (POSIX, relative to ``attrs["root"]``) and ``source`` (which
+original the picture shows: pictures of one source are copies of each other).
 """
 
 import hashlib
@@ -26,7 +26,9 @@ DATA = Path(__file__).resolve().parent.parent / "datasets"
 
 @dataclass(frozen=True)
 class Download:
-    """A set of single files: where they are, and the CSV in datasets/ (path, sha256, bytes) listing them."""
+    """A set of single files: where they are, and the CSV in datasets/ (path, sha256, bytes) listing
+    them.
+    """
 
     base_url: str
     registry: str
@@ -42,9 +44,11 @@ DOWNLOADS = {
 
 
 def load_sample() -> pd.DataFrame:
-    """Return the built-in sample: 36 pictures of photographs, textures, science, documents and look-alikes.
+    """Return the built-in sample: 36 pictures of photographs, textures, science, documents and
+    look-alikes.
 
-    Columns: path, source, category, look_alike (pictures with the same word were made to be confused and are
+    Columns: path, source, category, look_alike (pictures with the same word were made to be
+        confused and are
     *not* copies), description, licence, origin, sha256, width, height.
 
     Raises:
@@ -67,9 +71,10 @@ def from_folder(
     """Return the pictures below a folder as a table.
 
     Args:
-        sources: "file": every file is its own source; "subfolder": the files below one sub-folder are copies
-            of each other, and a file beside the sub-folders is its own source.
-        any_name: as in :func:`simlab.list_images`. What was passed over is counted in ``attrs["passed_over"]``.
+        sources: "file": every file is its own source; "subfolder": the files below one sub-folder
+            are copies of each other, and a file beside the sub-folders is its own source.
+        any_name: as in :func:`simlab.list_images`. What was passed over is counted in
+            ``attrs["passed_over"]``.
 
     Raises:
         ValueError: no such folder, no pictures in it, or an unknown `sources`.
@@ -91,14 +96,17 @@ def as_table(
     root: str | os.PathLike | None = None,
     any_name: bool = False,
 ) -> pd.DataFrame:
-    """Return a folder, list or table of pictures as a table; rows keep their order, other columns stay.
+    """Return a folder, list or table of pictures as a table; rows keep their order, other columns
+    stay.
 
     Args:
-        images: a folder, the path of one picture, a list of paths, or a table with a ``path`` column; where ``source``
-            is absent or empty, a picture is its own source.
-        root: folder that the paths of a table are relative to; by default its ``attrs["root"]``, else the
-            current folder. A folder is its own root; that of a list is the deepest folder holding all of it.
-        any_name: whether pictures of a folder are known by their content too; see :func:`simlab.list_images`.
+        images: a folder, the path of one picture, a list of paths, or a table with a ``path``
+            column; where ``source`` is absent or empty, a picture is its own source.
+        root: folder that the paths of a table are relative to; by default its ``attrs["root"]``,
+            else the current folder. A folder is its own root; that of a list is the deepest folder
+            holding all of it.
+        any_name: whether pictures of a folder are known by their content too; see
+            :func:`simlab.list_images`.
 
     Raises:
         ValueError: nothing in it, no ``path`` column, or a path that stands there twice.
@@ -143,10 +151,11 @@ def path_text(path: str | os.PathLike) -> str:
 
 
 def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
-    """Return the rows of `n` sources (of all, where there are fewer) of a folder, list or table, in their order.
+    """Return the rows of `n` sources (of all, where there are fewer) of a folder, list or table, in
+    their order.
 
-    Sources are ranked by a SHA-256 of (seed, name), so that the choice depends neither on the order of the
-    files nor on the process, and a new source changes at most one choice.
+    Sources are ranked by a SHA-256 of (seed, name), so that the choice depends neither on the order
+    of the files nor on the process, and a new source changes at most one choice.
 
     >>> sample_sources(load_sample(), 2, seed=1).shape[0]
     2
@@ -168,19 +177,21 @@ def fetch(
 ) -> pd.DataFrame:
     """Return a registered set of pictures as a table, after downloading what is not there yet.
 
-    Each file is written under a temporary name, checked by its sha256 and then moved into place; a call that
-    was interrupted goes on where it stopped. Licences are in datasets/README.md: read them first.
+    Each file is written under a temporary name, checked by its sha256 and then moved into place; a
+    call that was interrupted goes on where it stopped. Licences are in datasets/README.md: read
+    them first.
 
     Args:
         name: a key of :data:`DOWNLOADS`.
-        folder: the pictures go into its sub-folder `name`; by default the environment variable SIMLAB_DATA,
-            else datasets/downloads in the clone.
+        folder: the pictures go into its sub-folder `name`; by default the environment variable
+            SIMLAB_DATA, else datasets/downloads in the clone.
         base_url: a mirror of the same files.
         n_jobs: files downloaded at a time.
         retries: further attempts for a file that fails.
 
     Raises:
-        ValueError: an unknown name; a file there with other content; or one that cannot be had, with what to do.
+        ValueError: an unknown name; a file there with other content; or one that cannot be had,
+            with what to do.
     """
     if name not in DOWNLOADS:
         raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")

@@ -1,7 +1,7 @@
 """Pictures: the one place where a file becomes pixels.
 
-Whatever the file, the answer is an upright RGB picture, made by Pillow alone from an explicit list of formats
-(a PostScript file named ``.jpg`` would otherwise reach an external program).
+Whatever the file, the answer is an upright RGB picture, made by Pillow alone from an explicit list
+of formats (a PostScript file named ``.jpg`` would otherwise reach an external program).
 """
 
 import contextlib
@@ -74,16 +74,25 @@ SUFFIXES = frozenset(
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
 MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
-"""Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size in 480 MB."""
+"""Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size
+in 480 MB.
+"""
 
 _PIXEL_SHARES = {"WEBP": 2 / 3, "JPEG2000": 2 / 3, "QOI": 1 / 30}
-"""Share of the limit for decoders that take 20 bytes a pixel, or 4 µs, as Pillow's QOI does, written in Python."""
+"""Share of the limit for decoders that take 20 bytes a pixel, or 4 µs, as Pillow's QOI does,
+written in Python.
+"""
 
 MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
-"""Largest file that is read. Both limits are raised by environment variables, which worker processes inherit."""
+"""Largest file that is read.
+
+Both limits are raised by environment variables, which worker processes inherit.
+"""
 
 MAX_SCANS = 100
-"""Most passes of a JPEG over its pixels; encoders make about ten, and each costs as much as a picture."""
+"""Most passes of a JPEG over its pixels; encoders make about ten, and each costs as much as a
+picture.
+"""
 
 WHITE = (255, 255, 255)
 
@@ -142,20 +151,23 @@ def read_image(
 ) -> Image.Image:
     """Return a picture as upright RGB.
 
-    The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on `background`,
-    palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the first frame of an animation taken;
-    where a file has several frames or pages, ``info["frames"]`` of the picture says how many.
+    The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on
+    `background`, palettes and CMYK converted, 16-bit and floating-point grey scaled to 8 bits, the
+    first frame of an animation taken; where a file has several frames or pages, ``info["frames"]``
+    of the picture says how many.
 
     Args:
-        source: a path, the bytes of a file, a PIL image, or an array (whatever has ``__array__``): (h, w) or (h, w, 1)
-            grey, (h, w, 3) RGB or (h, w, 4) RGBA; uint8, uint16 (0 to 65535), bool, or floating point in 0 to 1.
+        source: a path, the bytes of a file, a PIL image, or an array (whatever has ``__array__``):
+            (h, w) or (h, w, 1) grey, (h, w, 3) RGB or (h, w, 4) RGBA; uint8, uint16 (0 to 65535),
+            bool, or floating point in 0 to 1.
         background: RGB, 0 to 255, shown where the picture is transparent.
         max_pixels: refused before decoding above this.
-        name: what the file of these bytes is called, by which alone a TGA is known; a path has its own.
+        name: what the file of these bytes is called, by which alone a TGA is known; a path has its
+            own.
 
     Raises:
-        ImageError: the file is missing, not a regular file, truncated, too large or not a picture; or `source` is
-            something else.
+        ImageError: the file is missing, not a regular file, truncated, too large or not a picture;
+            or `source` is something else.
 
     >>> read_image(np.zeros((2, 3), dtype=bool)).size
     (3, 2)
@@ -173,12 +185,15 @@ def read_image(
 
 
 def is_tga(name: str | os.PathLike) -> bool:
-    """Return whether a file is read as TGA, by its name alone: another with its content may be none."""
+    """Return whether a file is read as TGA, by its name alone: another with its content may be
+    none.
+    """
     return Path(name).suffix.lower() == ".tga"
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return the content of a regular file, named as it is; a pipe, device or folder is refused without waiting on it.
+    """Return the content of a regular file, named as it is; a pipe, device or folder is refused
+    without waiting on it.
 
     Raises:
         ImageError: with the reason in words.
@@ -204,7 +219,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 class Survey(NamedTuple):
-    """What is below a folder: the pictures, and of what is passed over how many files of each ending."""
+    """What is below a folder: the pictures, and of what is passed over how many files of each
+    ending.
+    """
 
     paths: list[str]
     passed_over: dict[str, int]
@@ -216,7 +233,8 @@ def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[st
     Links to folders are not followed, and hidden files and folders are left out.
 
     Args:
-        any_name: whether a file of another ending, or of none, is looked into, and listed where it is a picture.
+        any_name: whether a file of another ending, or of none, is looked into, and listed where it
+            is a picture.
 
     Raises:
         ValueError: the folder does not exist or holds no picture.
@@ -230,7 +248,8 @@ def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[st
 
 
 def survey(folder: str | os.PathLike, *, any_name: bool = False) -> Survey:
-    """Return what :func:`list_images` lists, where there may be none, and what it passes over, counted by ending.
+    """Return what :func:`list_images` lists, where there may be none, and what it passes over,
+    counted by ending.
 
     Raises:
         ValueError: the folder does not exist.
@@ -264,7 +283,9 @@ def in_words(passed_over: Mapping[str, int]) -> str:
 
 
 def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
-    """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes back as it is."""
+    """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes
+    back as it is.
+    """
     profile = image.info.get("icc_profile")
     flat = _flatten(_eight_bit(_upright(image)), background)
     rgb = _to_srgb(flat, profile) if profile else flat
@@ -276,12 +297,16 @@ def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> I
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """Return the picture as 8-bit grey: Pillow's ITU-R 601 luma, the conversion that imagehash uses."""
+    """Return the picture as 8-bit grey: Pillow's ITU-R 601 luma, the conversion that imagehash
+    uses.
+    """
     return image if image.mode == "L" else image.convert("L")
 
 
 def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
-    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing to compare."""
+    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing
+    to compare.
+    """
     return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
 
 
@@ -363,7 +388,9 @@ def _open(
 
 
 def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
-    """A decoded picture, whose data do not end before its last pixel: most decoders pass that over in silence."""
+    """A decoded picture, whose data do not end before its last pixel: most decoders pass that over
+    in silence.
+    """
     image = Image.open(io.BytesIO(data), formats=formats)
     check_pixels(image.size, int(max_pixels * _PIXEL_SHARES.get(image.format, 1)))
     _check_form(image, data)
@@ -386,7 +413,9 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
 
 
 def _count_frames(data: bytes, form: str) -> int:
-    """How many frames or pages a file has; the other pictures of an MPO are previews and views of the first."""
+    """How many frames or pages a file has; the other pictures of an MPO are previews and views of
+    the first.
+    """
     if form not in _SEVERAL:
         return 1
     try:
@@ -442,7 +471,9 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 
 @contextlib.contextmanager
 def _own_limits(max_pixels: int) -> Iterator[None]:
-    """Pillow with our limits instead of its own, and no half-decoded picture, whatever the session has set."""
+    """Pillow with our limits instead of its own, and no half-decoded picture, whatever the session
+    has set.
+    """
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -508,7 +539,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
-    """Whether more data at the end of a scan would change the picture: libjpeg takes what is missing for grey."""
+    """Whether more data at the end of a scan would change the picture: libjpeg takes what is
+    missing for grey.
+    """
     segments = [segment for segment in _segments(data) if segment[0] >= 0xC0]
     markers = [marker for marker, _, _ in segments]
     if _ARITHMETIC.intersection(markers):
@@ -525,7 +558,9 @@ def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
 
 
 def _ends_in_grey(image: Image.Image) -> bool:
-    """Whether the last pixel is of the middle grey that stands for missing data, apart from its colour."""
+    """Whether the last pixel is of the middle grey that stands for missing data, apart from its
+    colour.
+    """
     last = (image.width - 1, image.height - 1)
     if image.mode == "CMYK":
         return True

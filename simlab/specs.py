@@ -1,7 +1,7 @@
 """Specs: the one small text grammar in which perturbations and methods are named.
 
-``"crop(area=0.5)+recompress(quality=30)"`` is read with :mod:`ast`, never evaluated: calls, names and literals
-with ``+`` for chains are accepted and nothing else.
+``"crop(area=0.5)+recompress(quality=30)"`` is read with :mod:`ast`, never evaluated: calls, names
+and literals with ``+`` for chains are accepted and nothing else.
 """
 
 import ast
@@ -23,7 +23,9 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 MAX_LENGTH = 2000
-"""Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is untrusted."""
+"""Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is
+untrusted.
+"""
 
 _TOKEN = re.compile(
     r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL
@@ -40,7 +42,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Rule:
-    """What an argument may be: `allows(value)` decides, `words` says it in a message. It goes into an annotation."""
+    """What an argument may be: `allows(value)` decides, `words` says it in a message.
+
+    It goes into an annotation.
+    """
 
     words: str
     allows: Callable[[Any], bool] = field(repr=False)
@@ -69,7 +74,8 @@ def check_number(
     whole: bool = False,
     within: bool = False,
 ) -> None:
-    """Raise unless the argument `name` is a finite number from `low` to `high`; NumPy's numbers are numbers too.
+    """Raise unless the argument `name` is a finite number from `low` to `high`; NumPy's numbers are
+    numbers too.
 
     Args:
         whole: only whole numbers are allowed.
@@ -100,7 +106,8 @@ def check_number(
 
 
 def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Return the function with its keyword-only arguments checked in every call as :func:`bind` does.
+    """Return the function with its keyword-only arguments checked in every call as :func:`bind`
+    does.
 
     >>> @checked
     ... def crop(image, *, anchor: Literal["center", "random"] = "random"): ...
@@ -122,7 +129,8 @@ def parse(text: str) -> tuple[Call, ...]:
     """Return the steps of a spec, in order; ``()`` for the empty spec.
 
     Raises:
-        ValueError: where `text` is anything but names and calls with literal keyword arguments, joined by ``+``.
+        ValueError: where `text` is anything but names and calls with literal keyword arguments,
+            joined by ``+``.
 
     >>> parse("crop(area=0.5)+mirror")
     (Call(name='crop', arguments={'area': 0.5}), Call(name='mirror', arguments={}))
@@ -139,7 +147,8 @@ def parse(text: str) -> tuple[Call, ...]:
 
 
 def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> str:
-    """Return the one text form of a call: order of the signatures, arguments equal to their default left out.
+    """Return the one text form of a call: order of the signatures, arguments equal to their default
+    left out.
 
     >>> def crop(image, rng, *, area=0.5, anchor="random"): ...
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
@@ -157,7 +166,8 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
 
 
 def complete(name: str, arguments: Mapping[str, Any]) -> str:
-    """Return a call with every argument written out: what a cache key needs, since defaults may change.
+    """Return a call with every argument written out: what a cache key needs, since defaults may
+    change.
 
     >>> complete("phash", {"hash_size": 8})
     'phash(hash_size=8)'
@@ -170,15 +180,16 @@ def bind(
 ) -> dict[str, Any]:
     """Return all keyword arguments of `function` as `call` sets them, defaults filled in.
 
-    A value must be of its default's type and fit the annotation: ``Annotated[float, between(0, 1)]``,
-    ``Literal["a", "b"]`` and ``… | None`` are understood.
+    A value must be of its default's type and fit the annotation: ``Annotated[float, between(0,
+    1)]``, ``Literal["a", "b"]`` and ``… | None`` are understood.
 
     Args:
         known: further argument names that are handled elsewhere and passed through.
         what: the kind of thing named, for messages.
 
     Raises:
-        ValueError: naming the unknown argument and those allowed, or the value that does not fit and what would.
+        ValueError: naming the unknown argument and those allowed, or the value that does not fit
+            and what would.
     """
     defaults = defaults_of(function)
     unknown = [key for key in call.arguments if key not in defaults and key not in known]
@@ -210,10 +221,12 @@ def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
 
 
 def code_digest(function: Callable) -> str:
-    """Return a digest of the source code of a function from outside the package; "" for the package's own.
+    """Return a digest of the source code of a function from outside the package; "" for the
+    package's own.
 
-    A user's function changes without a version: results cached from an earlier one must not be taken for new ones.
-    What it uses counts too: other functions of its file or notebook, constants, and values it closes over.
+    A user's function changes without a version: results cached from an earlier one must not be
+    taken for new ones. What it uses counts too: other functions of its file or notebook, constants,
+    and values it closes over.
     """
     if (getattr(function, "__module__", None) or "").startswith("simlab."):
         return ""
@@ -254,7 +267,8 @@ def split(text: str) -> list[str]:
 
 
 def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> list[str]:
-    """Return the names in a text with commas, in one name or in a list of such, in order, without repeats.
+    """Return the names in a text with commas, in one name or in a list of such, in order, without
+    repeats.
 
     Args:
         what: the argument's name, for messages.
@@ -412,7 +426,8 @@ def _check_length(text: str) -> None:
 
 
 def _steps(node: ast.expr, text: str) -> list[Call]:
-    # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the stack
+    # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the
+    # stack
     steps: list[Call] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         steps.append(_call(node.right, text))

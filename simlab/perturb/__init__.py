@@ -1,7 +1,8 @@
 """Perturbations: picture → variant, with a named severity, seeded by (seed, content, kind).
 
-A spec such as ``"crop(area=0.5)+recompress(quality=30)"`` names one or a chain of them. :data:`REGISTRY`
-holds all kinds, each a function ``(image, rng, *, …)`` with a docstring; :func:`register` adds your own.
+A spec such as ``"crop(area=0.5)+recompress(quality=30)"`` names one or a chain of them.
+:data:`REGISTRY` holds all kinds, each a function ``(image, rng, *, …)`` with a docstring;
+:func:`register` adds your own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -61,36 +62,36 @@ PRESETS: dict[str, tuple[str, ...]] = {
         *_sweep("recompress(quality={})", 70, 30, 10),
     ),
     "standard": (
-        *(
-            "text",
-            "watermark",
-            "caption",
-            "overlay",
-            "border",
-            "screenshot",
-            "embed",
-            "crop",
-            "resize",
-            "aspect",
-        ),
-        *(
-            "rotate",
-            "mirror",
-            "shear",
-            "perspective",
-            "recompress",
-            "blur",
-            "noise",
-            "brightness",
-            "contrast",
-        ),
-        *("saturation", "gamma", "gray", "crop(area=0.7)+recompress(quality=50)"),
+        "text",
+        "watermark",
+        "caption",
+        "overlay",
+        "border",
+        "screenshot",
+        "embed",
+        "crop",
+        "resize",
+        "aspect",
+        "rotate",
+        "mirror",
+        "shear",
+        "perspective",
+        "recompress",
+        "blur",
+        "noise",
+        "brightness",
+        "contrast",
+        "saturation",
+        "gamma",
+        "gray",
+        "crop(area=0.7)+recompress(quality=50)",
     ),
     "attacks58": (
         *_sweep("noise(variance={})", 0.01, 0.02, 0.05),
         *_sweep('noise(kind="speckle", variance={})', 0.01, 0.02, 0.05),
         *_sweep('noise(kind="salt_pepper", amount={})', 0.05, 0.1, 0.15),
-        *(*_sweep("blur(kernel={})", 3, 5, 7), *_sweep("median(kernel={})", 3, 5, 7)),
+        *_sweep("blur(kernel={})", 3, 5, 7),
+        *_sweep("median(kernel={})", 3, 5, 7),
         *_sweep("recompress(quality={})", 10, 50, 90),
         *_sweep("resize(scale={})", 0.4, 0.8, 1.2, 1.6),
         *_sweep('crop(side={}, anchor="center", resize_back=True)', 0.05, 0.1, 0.2, 0.4, 0.6),
@@ -105,8 +106,8 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 """Named lists of specs.
 
-"basic": the three kinds that the project began with, at three severities each. "standard": most kinds, once
-each, and a chain. "attacks58": the published list of https://arxiv.org/abs/2206.00282.
+"basic": the three kinds that the project began with, at three severities each. "standard": most
+kinds, once each, and a chain. "attacks58": the published list of https://arxiv.org/abs/2206.00282.
 """
 
 
@@ -114,8 +115,8 @@ def resolve(perturbations: str | Iterable[str]) -> list[str]:
     """Return canonical specs, order kept and repeats dropped.
 
     Args:
-        perturbations: a preset's name, a spec, several separated by commas, or a list of any of these.
-            The empty text is the picture as it is.
+        perturbations: a preset's name, a spec, several separated by commas, or a list of any of
+            these. The empty text is the picture as it is.
 
     Raises:
         ValueError: naming what is unknown, the nearest spelling and what is allowed.
@@ -130,8 +131,11 @@ def resolve(perturbations: str | Iterable[str]) -> list[str]:
     entries = list(entries)
     if not all(isinstance(entry, str) for entry in entries):
         raise ValueError(f"perturbations are texts such as 'crop(area=0.5)', not {entries!r}")
-    parts = [part for entry in entries for part in (specs.split(entry) or [""])]
-    return list(dict.fromkeys(canonical(spec) for part in parts for spec in _expand(part)))
+    named: list[str] = []
+    for entry in entries:
+        for part in specs.split(entry) or [""]:
+            named.extend(_expand(part))
+    return list(dict.fromkeys(map(canonical, named)))
 
 
 def _expand(part: str) -> tuple[str, ...]:

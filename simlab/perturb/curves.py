@@ -12,8 +12,8 @@ class Curve(NamedTuple):
     """Specs of one kind that go one way and differ in one argument.
 
     Attributes:
-        name: in words: kind, other arguments that are not at their default, direction, and what moves where that is
-            not the kind's first argument.
+        name: in words: kind, other arguments that are not at their default, direction, and what
+            moves where that is not the kind's first argument.
         kind: name of the perturbation.
         specs: mildest first.
         severities: of the specs.
@@ -32,11 +32,12 @@ class _Place(NamedTuple):
 
 
 def curves(specs: Iterable[str]) -> list[Curve]:
-    """Return the curves that specs lie on, in order of their first spec; each depends on the set of specs alone.
+    """Return the curves that specs lie on, in order of their first spec; each depends on the set of
+    specs alone.
 
-    A spec that varies in two ways, such as ``text`` beside other lengths and other sizes, lies on two curves; one that
-    has no neighbour is alone on its own. Chains, kinds that are not registered here and specs that change nothing lie
-    on none.
+    A spec that varies in two ways, such as ``text`` beside other lengths and other sizes, lies on
+    two curves; one that has no neighbour is alone on its own. Chains, kinds that are not registered
+    here and specs that change nothing lie on none.
 
     >>> [(curve.name, curve.specs) for curve in curves(["gamma", "gamma(exponent=2)", "gamma(exponent=0.5)"])]
     [('gamma darker', ('gamma', 'gamma(exponent=2)')), ('gamma brighter', ('gamma(exponent=0.5)',))]
@@ -48,13 +49,18 @@ def curves(specs: Iterable[str]) -> list[Curve]:
         for name, kind, place in _places(spec):
             by_name[name, kind].append(place)
             names[spec].append((name, kind))
-    moving = {name for name, places in by_name.items() if len({p.severity for p in places}) > 1}
+    moving = {name for name, places in by_name.items() if _differ(places)}
     kept: dict[tuple[str, str], list[_Place]] = defaultdict(list)
     for spec, possible in names.items():
         chosen = [name for name in possible if name in moving] or possible[:1]
         for name in chosen:
             kept[name].extend(place for place in by_name[name] if place.spec == spec)
     return [_curve(name, kind, places) for (name, kind), places in kept.items()]
+
+
+def _differ(places: list[_Place]) -> bool:
+    severities = {place.severity for place in places}
+    return len(severities) > 1
 
 
 def _curve(name: str, kind: str, places: list[_Place]) -> Curve:
@@ -88,7 +94,9 @@ def _name(
     perturbation: Perturbation, arguments: Mapping[str, Any], direction: str, moving: str
 ) -> str:
     defaults = spec_texts.defaults_of(perturbation.function)
-    others = {key: defaults[key] if key == moving else value for key, value in arguments.items()}
+    others = {**arguments}
+    if moving in others:
+        others[moving] = defaults[moving]
     words = [spec_texts.canonical(perturbation.name, others, perturbation.function), direction]
     first = next(iter(perturbation.moving(defaults)), moving)
     if moving != first:

@@ -1,4 +1,6 @@
-"""Fonts for drawn text: matplotlib's DejaVu Sans where it has the characters, else an installed font."""
+"""Fonts for drawn text: matplotlib's DejaVu Sans where it has the characters, else an installed
+font.
+"""
 
 import functools
 import hashlib
@@ -25,7 +27,8 @@ def dejavu() -> str:
 
 @functools.cache
 def find_font(content: str, font: str | None = None) -> str:
-    """Return the path of the first font that has all characters of a text: `font` alone where it is named.
+    """Return the path of the first font that has all characters of a text: `font` alone where it is
+    named.
 
     Raises:
         ValueError: with the characters that no font has, and what to install.
@@ -56,13 +59,16 @@ def printing(content: str) -> list[str]:
 
 
 def system_fonts() -> tuple[str, ...]:
-    """Return the installed fonts that can be drawn at any size; regular weights first, then by name.
+    """Return the installed fonts that can be drawn at any size; regular weights first, then by
+    name.
 
-    They are looked for anew each time: whoever is told that a font is missing installs one and tries again.
+    They are looked for anew each time: whoever is told that a font is missing installs one and
+        tries again.
     """
     from matplotlib.font_manager import findSystemFonts  # slow to import, rarely needed
 
-    # colour emoji come as bitmaps of one size; "last resort" fonts claim every character and draw boxes
+    # colour emoji come as bitmaps of one size; "last resort" fonts claim every character and draw
+    # boxes
     paths = [
         path
         for path in findSystemFonts()
@@ -90,7 +96,8 @@ def _digest(path: str) -> str:
 
 
 def font_digest(content: str | None, font: str | None) -> str:
-    """Return a digest of the font file that a text is drawn with; None stands for random letters and digits.
+    """Return a digest of the font file that a text is drawn with; None stands for random letters
+    and digits.
 
     Raises:
         ValueError: no font has the characters, or the named file cannot be read.
@@ -107,7 +114,8 @@ def font_digest(content: str | None, font: str | None) -> str:
 def load(path: str, size: float, content_is_complex: bool) -> ImageFont.FreeTypeFont:
     """Return a font at a size in pixels.
 
-    Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without, alike everywhere.
+    Raqm shapes Arabic or Devanagari but is not on every machine; simple scripts do without, alike
+    everywhere.
     """
     layout = ImageFont.Layout.RAQM if content_is_complex else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, size, layout_engine=layout)

@@ -25,7 +25,9 @@ ANCHORS = {
 """Named places as (x, y), shares of the free room."""
 
 Anchor = Literal["random", "edge", *ANCHORS]
-"""Where a part lies: a named place, "random" anywhere, or "edge": at random along one of the four edges."""
+"""Where a part lies: a named place, "random" anywhere, or "edge": at random along one of the four
+edges.
+"""
 
 Degrees = Annotated[float, between(-180, 180)]
 
@@ -46,7 +48,9 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 def place(anchor: str, rng: Rng) -> tuple[float, float]:
-    """Return (x, y), shares of the free room, of an :data:`Anchor`; two numbers are drawn whatever it is."""
+    """Return (x, y), shares of the free room, of an :data:`Anchor`; two numbers are drawn whatever
+    it is.
+    """
     x, y = rng.random(2)
     if anchor == "edge":
         return (round(x), y) if abs(x - 0.5) > abs(y - 0.5) else (x, round(y))
@@ -54,7 +58,9 @@ def place(anchor: str, rng: Rng) -> tuple[float, float]:
 
 
 def scaled(size: tuple[int, int], x: float, y: float) -> tuple[int, int]:
-    """Return a size multiplied by (x, y), rounded: no side under 1, and none as before where its factor is not 1."""
+    """Return a size multiplied by (x, y), rounded: no side under 1, and none as before where its
+    factor is not 1.
+    """
     return _scaled(size[0], x), _scaled(size[1], y)
 
 
@@ -98,7 +104,8 @@ def crop(
         anchor: where the part lies.
         resize_back: scale it to the size of the picture.
 
-    Source: ``crop(side=0.1, anchor="center", resize_back=True)`` is as in https://arxiv.org/abs/2206.00282.
+    Source: ``crop(side=0.1, anchor="center", resize_back=True)`` is as in
+        https://arxiv.org/abs/2206.00282.
     """
     kept = _kept(area, side)
     size = scaled(image.size, kept, kept)
@@ -115,7 +122,9 @@ def resize(
     scale: Annotated[float, between(0.01, 4)] = 0.5,
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic",
 ) -> Picture:
-    """Return the picture with both sides multiplied by `scale`. Severity: octaves, ``|log2 scale|``.
+    """Return the picture with both sides multiplied by `scale`.
+
+    Severity: octaves, ``|log2 scale|``.
 
     Args:
         resample: Pillow's filter; all but "nearest" are antialiased.
@@ -125,7 +134,10 @@ def resize(
 
 @register(severity=lambda ratio: math.log2(ratio), directions=("taller", "wider"))
 def aspect(image: Picture, rng: Rng, *, ratio: Annotated[float, between(0.1, 10)] = 1.2) -> Picture:
-    """Return the picture made wider (`ratio` over 1) or taller, its area kept. Severity: ``|log2 ratio|``."""
+    """Return the picture made wider (`ratio` over 1) or taller, its area kept.
+
+    Severity: ``|log2 ratio|``.
+    """
     return image.resize(scaled(image.size, math.sqrt(ratio), 1 / math.sqrt(ratio)), BICUBIC)
 
 
@@ -133,7 +145,10 @@ def aspect(image: Picture, rng: Rng, *, ratio: Annotated[float, between(0.1, 10)
 def mirror(
     image: Picture, rng: Rng, *, axis: Literal["horizontal", "vertical"] = "horizontal"
 ) -> Picture:
-    """Return the picture with left and right exchanged, or "vertical": top and bottom. Severity: 1."""
+    """Return the picture with left and right exchanged, or "vertical": top and bottom.
+
+    Severity: 1.
+    """
     flips = {
         "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,
         "vertical": Image.Transpose.FLIP_TOP_BOTTOM,
@@ -158,10 +173,12 @@ def rotate(
         resize_back: scale the result to the size of the picture.
         fill: colour of the corners.
     """
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    cos = math.cos(math.radians(degrees))
+    sin = math.sin(math.radians(degrees))
     box = np.abs([[cos, sin], [sin, cos]]) @ image.size
     size = scaled(box, 1, 1) if expand else image.size
-    turned = _warp(image, _about_center([[cos, sin], [-sin, cos]], image.size, size), size, fill)
+    matrix = _about_center([[cos, sin], [-sin, cos]], image.size, size)
+    turned = _warp(image, matrix, size, fill)
     return turned.resize(image.size, BICUBIC) if resize_back else turned
 
 
@@ -173,9 +190,12 @@ def shear(
     degrees: Annotated[float, between(-60, 60)] = 5.0,
     fill: Color = "black",
 ) -> Picture:
-    """Return the picture sheared along both axes about its centre, corners cut off. Severity: degrees.
+    """Return the picture sheared along both axes about its centre, corners cut off.
 
-    Source: torchvision's ``affine`` with shear ``(-degrees, -degrees)``, as in https://arxiv.org/abs/2206.00282.
+    Severity: degrees.
+
+    Source: torchvision's ``affine`` with shear ``(-degrees, -degrees)``, as in
+        https://arxiv.org/abs/2206.00282.
     """
     slope = math.tan(math.radians(degrees))
     matrix = _about_center([[1, slope], [slope, 1 + slope**2]], image.size, image.size)
@@ -190,24 +210,30 @@ def perspective(
     amount: Annotated[float, between(0, 0.4)] = 0.2,
     fill: Color = "black",
 ) -> Picture:
-    """Return the picture as seen from aside, its corners moved inwards at random. Severity: `amount`.
+    """Return the picture as seen from aside, its corners moved inwards at random.
+
+    Severity: `amount`.
 
     Args:
         amount: the most that a corner moves, share of each side.
 
-    Source: the homography through four points, https://docs.opencv.org/4.x/da/d54/group__imgproc__transform.html.
+    Source: the homography through four points,
+        https://docs.opencv.org/4.x/da/d54/group__imgproc__transform.html.
     """
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=np.float32)
     moved = corners + amount * rng.random((4, 2), dtype=np.float32) * (1 - 2 * corners)
     # pixel centres are whole numbers, so the picture's corners lie half a pixel outside of them
-    before, after = (points * np.float32(image.size) - 0.5 for points in (corners, moved))
+    before = corners * np.float32(image.size) - 0.5
+    after = moved * np.float32(image.size) - 0.5
     return _warp(image, cv2.getPerspectiveTransform(before, after), image.size, fill)
 
 
 def _about_center(
     linear: list[list[float]], before: tuple[int, int], after: tuple[int, int]
 ) -> np.ndarray:
-    """Return the 3 x 3 matrix of a linear map that takes the centre of one canvas to the centre of another."""
+    """Return the 3 x 3 matrix of a linear map that takes the centre of one canvas to the centre of
+    another.
+    """
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = (np.array(after) - 1) / 2 - matrix[:2, :2] @ ((np.array(before) - 1) / 2)

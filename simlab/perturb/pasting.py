@@ -19,11 +19,14 @@ from simlab.perturb.registry import Picture, Rng, Share, between, register
 
 PUBLISHED_WIDTH = 512
 FONT_SIZE = 40 / PUBLISHED_WIDTH
-# steps that spread places evenly, http://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/
+# steps that spread places evenly,
+# http://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/
 _ELSEWHERE = np.array([0.7548776662466927, 0.5698402909980532])
 _TALL = "Åg"  # as tall as a line of letters gets
 FULL = 600
-"""Most characters of the usual size that a text shows: they hide a square picture about three times over."""
+"""Most characters of the usual size that a text shows: they hide a square picture about three times
+over.
+"""
 
 Length = Annotated[int, between(0, 500)]
 
@@ -49,27 +52,35 @@ def text(
     wrap: Annotated[int, between(1, 500)] = 20,
     font: str | None = None,
 ) -> Picture:
-    """Return the picture with text over it. Severity: characters x their area (1 by default, 600 in all) x opacity.
+    """Return the picture with text over it.
+
+    Severity: characters x their area (1 by default, 600 in all) x opacity.
 
     Args:
         length: number of random letters and digits; a longer text begins with the shorter one.
         content: the text to write instead.
-        size: of the font, share of the picture's width, at least a pixel. A line ends at the picture's edge at the
-            latest; a text that has filled the picture goes on over itself, and ends where its area is 600.
+        size: of the font, share of the picture's width, at least a pixel. A line ends at the
+            picture's edge at the latest; a text that has filled the picture goes on over itself,
+            and ends where its area is 600.
         stroke: width of the outline in pixels of a picture 512 wide, in proportion in others.
         wrap: longest line in characters; a Chinese, Japanese or Korean character counts as two.
         font: a font file; by default DejaVu Sans, or an installed font that has the characters.
 
-    Source: https://arxiv.org/abs/2206.00282 (white, 2-pixel black stroke, 40 px at width 512, lines of 20).
+    Source: https://arxiv.org/abs/2206.00282 (white, 2-pixel black stroke, 40 px at width 512, lines
+        of 20).
     """
-    at, letters = place(position, rng), _letters(rng, length)
+    at = place(position, rng)
+    letters = _letters(rng, length)
     longest = math.ceil(FULL * (FONT_SIZE / size) ** 2)
-    written, layer = (letters if content is None else content)[:longest], image.copy()
+    written = letters if content is None else content
+    written = written[:longest]
+    layer = image.copy()
     outline = stroke * image.width / PUBLISHED_WIDTH
     style = _style(written, max(1, size * image.width), font, outline)
     for number, page in enumerate(_pages(written, wrap, image.size, style)):
-        x, y = (at + number * _ELSEWHERE) % 1 if number else at
-        _draw(layer, page, (0, 0, *image.size), (x, y), style, fill=color, stroke_fill=stroke_color)
+        start = (at + number * _ELSEWHERE) % 1 if number else at
+        whole = (0, 0, *image.size)
+        _draw(layer, page, whole, start, style, fill=color, stroke_fill=stroke_color)
     return layer if opacity == 1 else Image.blend(image, layer, opacity)
 
 
@@ -91,15 +102,17 @@ def watermark(
         size: width of one text, share of the picture's width.
         degrees: slope of the text, counter-clockwise.
     """
-    phase, side = rng.random(2), size * image.width
+    phase = rng.random(2)
+    side = size * image.width
     stamp = Image.new("L", scaled((1, 1), side, side / 2))
     write(stamp, content, (0, 0, *stamp.size), size=stamp.height, font=font, fill="white")
     tile = np.asarray(stamp.rotate(degrees, BICUBIC, expand=True))
-    repeats = -(-image.height // tile.shape[0]), -(-image.width // tile.shape[1])
-    tiles = np.tile(np.roll(tile, (phase * tile.shape).astype(int), (0, 1)), repeats)
-    return _pasted(
-        image, rgb(color), (0, 0), Image.fromarray(tiles[: image.height, : image.width]), opacity
-    )
+    rows = math.ceil(image.height / tile.shape[0])
+    columns = math.ceil(image.width / tile.shape[1])
+    shifted = np.roll(tile, (phase * tile.shape).astype(int), (0, 1))
+    tiles = np.tile(shifted, (rows, columns))
+    mask = Image.fromarray(tiles[: image.height, : image.width])
+    return _pasted(image, rgb(color), (0, 0), mask, opacity)
 
 
 @register(severity=lambda height: height, resources=fonts.font_digest)
@@ -121,61 +134,66 @@ def caption(
         height: of the bar, share of the picture's; the picture grows by it.
         content: the text; by default `length` random letters and digits.
     """
-    letters, bar = _letters(rng, length), max(1, round(height * image.height))
+    letters = _letters(rng, length)
+    written = letters if content is None else content
+    bar = max(1, round(height * image.height))
     canvas = Image.new("RGB", (image.width, image.height + bar), background)
-    top, below = (image.height, 0) if position == "bottom" else (0, bar)
-    canvas.paste(image, (0, below))
-    box, written = (0, top, image.width, top + bar), letters if content is None else content
+    if position == "bottom":
+        picture_top = 0
+        bar_top = image.height
+    else:
+        picture_top = bar
+        bar_top = 0
+    canvas.paste(image, (0, picture_top))
+    box = (0, bar_top, image.width, bar_top + bar)
     write(canvas, written, box, size=0.6 * bar, font=font, fill=color)
     return canvas
 
 
 @register(severity=lambda width: width)
 def border(image: Picture, rng: Rng, *, width: Share = 0.1, color: Color = "white") -> Picture:
-    """Return the picture in a frame of one colour. Severity: its width, share of the shorter side."""
+    """Return the picture in a frame of one colour.
+
+    Severity: its width, share of the shorter side.
+    """
     return ImageOps.expand(image, max(1, round(width * min(image.size))), rgb(color))
 
 
 @register(severity=lambda frame: frame)
 def screenshot(image: Picture, rng: Rng, *, frame: Share = 0.3) -> Picture:
-    """Return the picture as shown on a telephone: the clock above, lines of comments below. Severity: `frame`.
+    """Return the picture as shown on a telephone: the clock above, lines of comments below.
+
+    Severity: `frame`.
 
     Args:
         frame: height of what is added, share of the picture's.
     """
-    draws, added = rng.random(3), max(4, round(frame * image.height))
+    draws = rng.random(3)
+    added = max(4, round(frame * image.height))
+    head = added // 3
+    unit = added / 12
     canvas = Image.new("RGB", (image.width, image.height + added), "white")
-    unit, draw, clock = (
-        added / 12,
-        ImageDraw.Draw(canvas),
-        f"{int(draws[0] * 24):02}:{int(draws[1] * 60):02}",
-    )
-    write(
-        canvas,
-        clock,
-        (0, 0, image.width, added // 3),
-        size=2 * unit,
-        at=(0.03, 0.5),
-        fill="#202124",
-    )
-    canvas.paste(image, (0, added // 3))
+    clock = f"{int(draws[0] * 24):02}:{int(draws[1] * 60):02}"
+    bar = (0, 0, image.width, head)
+    write(canvas, clock, bar, size=2 * unit, at=(0.03, 0.5), fill="#202124")
+    canvas.paste(image, (0, head))
+    draw = ImageDraw.Draw(canvas)
+    left = 0.03 * image.width
     for row, share in enumerate(draws):
-        y = added // 3 + image.height + (1 + 2 * row) * unit
-        draw.rectangle(
-            (0.03 * image.width, y, (0.3 + 0.6 * share) * image.width, y + unit), fill="#bdc1c6"
-        )
+        top = head + image.height + (1 + 2 * row) * unit
+        right = (0.3 + 0.6 * share) * image.width
+        draw.rectangle((left, top, right, top + unit), fill="#bdc1c6")
     return canvas
 
 
 def _picture_digest(picture: str | None) -> str:
+    if picture is None:
+        return ""
     try:
-        return (
-            f"picture:{hashlib.sha256(read_bytes(expanded(picture))).hexdigest()[:16]}"
-            if picture is not None
-            else ""
-        )
+        data = read_bytes(expanded(picture))
     except ImageError as error:
         raise ValueError(f"picture {picture!r}: {error}") from error
+    return f"picture:{hashlib.sha256(data).hexdigest()[:16]}"
 
 
 @register(severity=lambda size, opacity: size**2 * opacity, resources=_picture_digest)
@@ -188,20 +206,29 @@ def overlay(
     position: Anchor = "random",
     opacity: Share = 1.0,
 ) -> Picture:
-    """Return the picture with a logo or sticker on it. Severity: the most it covers of the area, times opacity.
+    """Return the picture with a logo or sticker on it.
+
+    Severity: the most it covers of the area, times opacity.
 
     Args:
         picture: a file, its transparency respected; by default a badge in random colours is drawn.
-        size: sides of the box that the logo fills with its proportions, shares of the picture's sides.
+        size: sides of the box that the logo fills with its proportions, shares of the picture's
+            sides.
     """
-    at, colors = place(position, rng), rng.integers(0, 256, (2, 3)).tolist()
-    layers = _badge(*map(tuple, colors)) if picture is None else _cut_out(picture)
-    fit = size * min(image.width / layers[0].width, image.height / layers[0].height)
-    light, mask = (layer.resize(scaled(layer.size, fit, fit), BICUBIC) for layer in layers)
+    at = place(position, rng)
+    disc, star = rng.integers(0, 256, (2, 3)).tolist()
+    if picture is None:
+        light, mask = _badge(tuple(disc), tuple(star))
+    else:
+        light, mask = _cut_out(picture)
+    fit = size * min(image.width / light.width, image.height / light.height)
+    light = light.resize(scaled(light.size, fit, fit), BICUBIC)
+    mask = mask.resize(scaled(mask.size, fit, fit), BICUBIC)
     x, y = corner(image.size, mask.size, at)
     result = _pasted(image, (0, 0, 0), (x, y), mask, opacity)
     shaded = result.crop((x, y, x + mask.width, y + mask.height))
-    result.paste(ImageChops.add(shaded, light.point(lambda level: round(level * opacity))), (x, y))
+    faded = light.point(lambda level: round(level * opacity))
+    result.paste(ImageChops.add(shaded, faded), (x, y))
     return result
 
 
@@ -214,19 +241,22 @@ def embed(
     area: Annotated[float, between(0.01, 1)] = 0.5,
     position: Anchor = "random",
 ) -> Picture:
-    """Return the picture, made smaller, within another one of its size. Severity: share of the area taken away.
+    """Return the picture, made smaller, within another one of its size.
+
+    Severity: share of the area taken away.
 
     Args:
         picture: the file of the other picture; by default patches of random colours are drawn.
         area: share of the area that the picture keeps.
     """
-    at, draws = place(position, rng), rng.random((24, 7))
-    part = image.resize(scaled(image.size, math.sqrt(area), math.sqrt(area)), BICUBIC)
-    other = (
-        _patches(image.size, draws)
-        if picture is None
-        else _decoded(read_bytes(expanded(picture)), 255)
-    )
+    at = place(position, rng)
+    draws = rng.random((24, 7))
+    side = math.sqrt(area)
+    part = image.resize(scaled(image.size, side, side), BICUBIC)
+    if picture is None:
+        other = _patches(image.size, draws)
+    else:
+        other = _decoded(read_bytes(expanded(picture)), 255)
     other = ImageOps.fit(other, image.size, BICUBIC)
     return _pasted(other, part, corner(image.size, part.size, at))
 
@@ -253,14 +283,15 @@ def write(
     stroke: int = 0,
     **colors: str,
 ) -> None:
-    """Draw a text on `canvas`, in place, inside the box (left, top, right, bottom) if it fits at any size.
+    """Draw a text on `canvas`, in place, inside the box (left, top, right, bottom) if it fits at
+    any size.
 
     Args:
         size: of the font in pixels; made smaller until the text fits.
         at: shares of the free room that lie left of it and above it.
         colors: `fill` and `stroke_fill`.
     """
-    room = box[2] - box[0], box[3] - box[1]
+    room = (box[2] - box[0], box[3] - box[1])
     style = _fit(content, room, max(1, round(size)), font, stroke)
     _draw(canvas, content, box, at, style, **colors)
 
@@ -269,21 +300,28 @@ def _draw(
     canvas: Picture, content: str, box: tuple, at: tuple[float, float], style: dict, **colors: str
 ) -> None:
     left, top, right, bottom = _box(content, style)
-    x, y = corner((box[2] - box[0], box[3] - box[1]), (right - left, bottom - top), at)
-    place = box[0] + x - left, box[1] + y - top
-    ImageDraw.Draw(canvas).multiline_text(place, content, **style, **colors)
+    room = (box[2] - box[0], box[3] - box[1])
+    x, y = corner(room, (right - left, bottom - top), at)
+    start = (box[0] + x - left, box[1] + y - top)
+    ImageDraw.Draw(canvas).multiline_text(start, content, **style, **colors)
 
 
 def _pages(content: str, wrap: int, room: tuple[int, int], style: dict) -> Iterator[str]:
-    """Yield the parts of a text that fill a picture one after the other, their lines no wider than it."""
+    """Yield the parts of a text that fill a picture one after the other, their lines no wider than
+    it.
+    """
+    room_width, room_height = room
     columns = wrap
-    while (width := _size(wrapped(content, columns), style)[0]) > room[0] and columns > 1:
-        columns = max(1, min(columns - 1, int(columns * room[0] / width)))
+    width, _ = _size(wrapped(content, columns), style)
+    while width > room_width and columns > 1:
+        columns = max(1, min(columns - 1, int(columns * room_width / width)))
+        width, _ = _size(wrapped(content, columns), style)
     lines = wrapped(content, columns).split("\n")
-    one, two = _size(_TALL, style)[1], _size(f"{_TALL}\n{_TALL}", style)[1]
-    n = 1 + max(0, room[1] - one) // (two - one)
-    for start in range(0, len(lines), n):
-        yield "\n".join(lines[start : start + n])
+    _, first_line = _size(_TALL, style)
+    _, two_lines = _size(f"{_TALL}\n{_TALL}", style)
+    n_lines = 1 + max(0, room_height - first_line) // (two_lines - first_line)
+    for start in range(0, len(lines), n_lines):
+        yield "\n".join(lines[start : start + n_lines])
 
 
 def _fit(content: str, room: tuple[int, int], size: int, font: str | None, stroke: int) -> dict:
@@ -298,7 +336,8 @@ def _fit(content: str, room: tuple[int, int], size: int, font: str | None, strok
 
 
 def _style(content: str, size: float, font: str | None, stroke: float) -> dict:
-    path, is_complex = fonts.find_font(content, font), fonts.is_complex(content)
+    path = fonts.find_font(content, font)
+    is_complex = fonts.is_complex(content)
     # the spacing is between lines; Pillow's 4 pixels suit only its usual sizes
     return {
         "font": fonts.load(path, size, is_complex),
@@ -325,7 +364,8 @@ def _letters(rng: Rng, length: int) -> str:
 def _pasted(
     image: Picture, pasted: Any, at: tuple, mask: Picture | None = None, opacity: float = 1
 ) -> Picture:
-    result, faded = image.copy(), mask and mask.point(lambda level: round(level * opacity))
+    result = image.copy()
+    faded = mask and mask.point(lambda level: round(level * opacity))
     result.paste(pasted, at, faded)
     return result
 
@@ -337,13 +377,19 @@ def _decoded(data: bytes, level: int) -> Picture:
 
 
 def _cut_out(path: str) -> tuple[Picture, Picture]:
-    """Return the light of a picture (it on black) and its opacity, as the one decoder shows it on two grounds."""
-    on_white, on_black = (_decoded(read_bytes(expanded(path)), level) for level in (255, 0))
-    return on_black, ImageOps.invert(ImageChops.difference(on_white, on_black).getchannel("G"))
+    """Return the light of a picture (it on black) and its opacity, as the one decoder shows it on
+    two grounds.
+    """
+    data = read_bytes(expanded(path))
+    on_white = _decoded(data, 255)
+    on_black = _decoded(data, 0)
+    shining_through = ImageChops.difference(on_white, on_black).getchannel("G")
+    return on_black, ImageOps.invert(shining_through)
 
 
 def _badge(disc: tuple[int, ...], star: tuple[int, ...]) -> tuple[Picture, Picture]:
-    badge, opaque = Image.new("RGB", (256, 256)), Image.new("L", (256, 256))
+    badge = Image.new("RGB", (256, 256))
+    opaque = Image.new("L", (256, 256))
     for layer in (badge, opaque):
         ImageDraw.Draw(layer).ellipse((2, 2, 253, 253), fill="white")
     ImageDraw.Draw(badge).ellipse((16, 16, 239, 239), fill=disc)
@@ -353,10 +399,14 @@ def _badge(disc: tuple[int, ...], star: tuple[int, ...]) -> tuple[Picture, Pictu
 
 
 def _patches(size: tuple[int, int], draws: np.ndarray) -> Picture:
-    """A background of smooth colours with rectangles: something foreign for hashes and for keypoints."""
+    """A background of smooth colours with rectangles: something foreign for hashes and for
+    keypoints.
+    """
     colors = (60 + 140 * draws[:, :3]).astype(np.uint8)
     smooth = Image.fromarray(colors.reshape(4, 6, 3)).resize(size, BICUBIC)
-    starts, sides = draws[:, 3:5] * size, draws[:, 5:] * size / 4
-    for color, box in zip(colors[::-1].tolist(), np.hstack([starts, starts + sides]).tolist()):
+    starts = draws[:, 3:5] * size
+    ends = starts + draws[:, 5:] * size / 4
+    boxes = np.hstack([starts, ends]).tolist()
+    for color, box in zip(colors[::-1].tolist(), boxes):
         ImageDraw.Draw(smooth).rectangle(box, fill=tuple(color))
     return smooth

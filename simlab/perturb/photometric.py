@@ -44,10 +44,13 @@ def recompress(
     quality: Annotated[int, between(1, 100)] = 30,
     format: Literal["jpeg", "webp", "avif", "png"] = "jpeg",
 ) -> Picture:
-    """Return the picture after a round trip through a lossy file. Severity: 101 - quality (100 loses a little).
+    """Return the picture after a round trip through a lossy file.
+
+    Severity: 101 - quality (100 loses a little).
 
     Args:
-        quality: 1 to 100; for "png", which loses nothing itself, a palette of ``2.56 * quality`` colours.
+        quality: 1 to 100; for "png", which loses nothing itself, a palette of ``2.56 * quality``
+            colours.
         format: the encoder; WebP and AVIF at settings that favour speed.
     """
     if format == "png":
@@ -78,7 +81,9 @@ def blur(
     sigma: Annotated[float, between(0, 50)] = 2.0,
     kernel: Kernel | None = None,
 ) -> Picture:
-    """Return the picture under a Gaussian filter. Severity: its standard deviation in pixels; 0 under 0.3.
+    """Return the picture under a Gaussian filter.
+
+    Severity: its standard deviation in pixels; 0 under 0.3.
 
     Args:
         sigma: standard deviation in pixels.
@@ -93,7 +98,10 @@ def blur(
 
 @register(severity=lambda kernel: kernel - 1)
 def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
-    """Return the picture under a median filter of `kernel` x `kernel` pixels. Severity: ``kernel - 1``."""
+    """Return the picture under a median filter of `kernel` x `kernel` pixels.
+
+    Severity: ``kernel - 1``.
+    """
     return Image.fromarray(cv2.medianBlur(np.asarray(image), kernel))
 
 
@@ -112,7 +120,9 @@ def motion(
 
 
 def _line_kernel(length: int, angle: float) -> np.ndarray:
-    """Return the filter of a line through its centre, float (n, n): each point of it shared among four pixels."""
+    """Return the filter of a line through its centre, float (n, n): each point of it shared among
+    four pixels.
+    """
     middle = (length + 1) // 2
     along = np.linspace(-(length - 1) / 2, (length - 1) / 2, 16 * length)
     rows = middle - along * math.sin(angle)
@@ -125,7 +135,9 @@ def _line_kernel(length: int, angle: float) -> np.ndarray:
 
 @functools.cache
 def _normal_quantiles() -> np.ndarray:
-    """The standard normal's quantiles at 65,536 even steps: a look-up makes 16-bit random numbers normal."""
+    """The standard normal's quantiles at 65,536 even steps: a look-up makes 16-bit random numbers
+    normal.
+    """
     normal = statistics.NormalDist()
     return np.array([normal.inv_cdf((i + 0.5) / 65536) for i in range(65536)], dtype=np.float32)
 
@@ -147,14 +159,17 @@ def noise(
     variance: Share = 0.02,
     amount: Share = 0.05,
 ) -> Picture:
-    """Return the picture with noise in every channel. Severity: mean squared error if levels are spread evenly.
+    """Return the picture with noise in every channel.
+
+    Severity: mean squared error if levels are spread evenly.
 
     Args:
         kind: "gaussian" adds, "speckle" multiplies, "salt_pepper" makes values white or black.
         variance: of gaussian and speckle, for levels from 0 to 1.
         amount: share of the values that become salt or pepper.
 
-    Source: scikit-image's ``random_noise``, https://scikit-image.org/docs/stable/api/skimage.util.html.
+    Source: scikit-image's ``random_noise``,
+        https://scikit-image.org/docs/stable/api/skimage.util.html.
     """
     levels = np.asarray(image)
     noisy = np.empty_like(levels)
@@ -178,31 +193,46 @@ def noise(
 
 @register(severity=lambda factor: math.log2(factor), directions=("darker", "brighter"))
 def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
-    """Return the picture with all levels multiplied. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    """Return the picture with all levels multiplied. Severity: ``|log2 factor|``.
+
+    Source: ImageEnhance.
+    """
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
 @register(severity=lambda factor: math.log2(factor), directions=("lower", "higher"))
 def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
-    """Return the picture, levels moved from its mean grey. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    """Return the picture, levels moved from its mean grey. Severity: ``|log2 factor|``.
+
+    Source: ImageEnhance.
+    """
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
 @register(severity=lambda factor: math.log2(factor), directions=("paler", "stronger"))
 def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
-    """Return the picture, colours moved from grey. Severity: ``|log2 factor|``. Source: ImageEnhance.Color."""
+    """Return the picture, colours moved from grey. Severity: ``|log2 factor|``.
+
+    Source: ImageEnhance.Color.
+    """
     return ImageEnhance.Color(image).enhance(factor)
 
 
 @register(severity=lambda factor: math.log2(factor), directions=("softer", "sharper"))
 def sharpness(image: Picture, rng: Rng, *, factor: Factor = 2.0) -> Picture:
-    """Return the picture sharpened, under 1 smoothed. Severity: ``|log2 factor|``. Source: ImageEnhance."""
+    """Return the picture sharpened, under 1 smoothed. Severity: ``|log2 factor|``.
+
+    Source: ImageEnhance.
+    """
     return ImageEnhance.Sharpness(image).enhance(factor)
 
 
 @register(severity=lambda exponent: math.log2(exponent), directions=("brighter", "darker"))
 def gamma(image: Picture, rng: Rng, *, exponent: Factor = 1.5) -> Picture:
-    """Return the picture, levels of 0 to 1 raised to a power; over 1 darkens. Severity: ``|log2 exponent|``."""
+    """Return the picture, levels of 0 to 1 raised to a power; over 1 darkens.
+
+    Severity: ``|log2 exponent|``.
+    """
     return image.point([round(255 * (level / 255) ** exponent) for level in range(256)] * 3)
 
 
@@ -213,7 +243,8 @@ def hue(image: Picture, rng: Rng, *, degrees: Degrees = 30.0) -> Picture:
     turned = np.empty_like(levels)
     for top in range(0, len(levels), _BAND):
         band = slice(top, top + _BAND)
-        # in floats: OpenCV's 8-bit hues are steps of 1.4 degrees, and lose a level or two on the way
+        # in floats: OpenCV's 8-bit hues are steps of 1.4 degrees, and lose a level or two on the
+        # way
         hsv = cv2.cvtColor(levels[band].astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0] + degrees) % 360
         turned[band] = np.rint(255 * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))

@@ -20,7 +20,9 @@ Rng = np.random.Generator
 
 
 VERSION = 2
-"""Part of the cache key of every variant: raised when a perturbation of the package makes other pixels."""
+"""Part of the cache key of every variant: raised when a perturbation of the package makes other
+pixels.
+"""
 
 Share = Annotated[float, between(0, 1)]
 """A fraction: 0 is nothing, 1 is all."""
@@ -28,7 +30,9 @@ Share = Annotated[float, between(0, 1)]
 
 @dataclass(frozen=True)
 class Step:
-    """One perturbation with all its arguments; it carries its function, so that a worker needs no registry."""
+    """One perturbation with all its arguments; it carries its function, so that a worker needs no
+    registry.
+    """
 
     kind: str
     function: Callable[..., Picture]
@@ -37,7 +41,10 @@ class Step:
     resources: str
 
     def apply(self, image: Picture, rng: Rng) -> Picture:
-        """Return the variant of an RGB picture. A step of severity 0 changes nothing, by definition."""
+        """Return the variant of an RGB picture.
+
+        A step of severity 0 changes nothing, by definition.
+        """
         if self.severity == 0:
             return image
         return _checked(self.function(image, rng, **self.arguments), f"{self.kind!r} must return")
@@ -45,10 +52,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A registered perturbation: its name in specs, its function, and what the arguments alone tell of it.
+    """A registered perturbation: its name in specs, its function, and what the arguments alone tell
+    of it.
 
-    `severity` and `resources` are called with those keyword arguments of `function` that they name. `directions` are
-    the words for a severity with a minus and with a plus; both are empty where there is one way only.
+    `severity` and `resources` are called with those keyword arguments of `function` that they name.
+    `directions` are the words for a severity with a minus and with a plus; both are empty where
+    there is one way only.
     """
 
     name: str
@@ -64,7 +73,8 @@ class Perturbation:
             ValueError: naming the argument, what is allowed and what was given.
         """
         arguments = specs.bind(call, self.function)
-        severity, drawn_on = self.measure(arguments), specs.call_named(self.resources, arguments)
+        severity = self.measure(arguments)
+        drawn_on = specs.call_named(self.resources, arguments)
         resources = ";".join(filter(None, [drawn_on, specs.code_digest(self.function)]))
         return Step(self.name, self.function, arguments, severity, resources)
 
@@ -113,13 +123,18 @@ class Chain:
     @property
     def severity(self) -> float:
         """0 where nothing is done, NaN for two steps or more."""
-        return self.steps[0].severity if len(self.steps) == 1 else math.nan if self.steps else 0.0
+        if not self.steps:
+            return 0.0
+        if len(self.steps) > 1:
+            return math.nan
+        return self.steps[0].severity
 
     @property
     def resources(self) -> str:
         """Digests of what the variant depends on beside the picture and the spec; "" if nothing.
 
-        That is fonts, pasted pictures, codecs, and the source code of functions from outside the package.
+        That is fonts, pasted pictures, codecs, and the source code of functions from outside the
+        package.
         """
         return ";".join(filter(None, (step.resources for step in self.steps)))
 
@@ -131,12 +146,13 @@ class Chain:
             content: :func:`content_digest` of `image`, where it is already known.
 
         Raises:
-            ValueError: the picture, or what a perturbation makes of it, is not a PIL picture in RGB.
+            ValueError: the picture, or what a perturbation makes of it, is not a PIL picture in
+                RGB.
         """
         variant = _checked(image, "perturbations take")
         content = content_digest(image) if content is None else content
-        for i, step in enumerate(self.steps):
-            earlier = sum(other.kind == step.kind for other in self.steps[:i])
+        for number, step in enumerate(self.steps):
+            earlier = sum(other.kind == step.kind for other in self.steps[:number])
             variant = step.apply(variant, _generator(seed, content, step.kind, earlier))
         return image.copy() if variant is image else variant
 
@@ -152,19 +168,24 @@ def register(
     directions: tuple[str, str] = ("", ""),
     replace: bool = False,
 ) -> Callable[[Callable], Callable]:
-    """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the function.
+    """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the
+    function.
 
-    The function takes a PIL RGB picture, a numpy Generator and keyword-only arguments with defaults, and
-    returns a new PIL RGB picture. It draws from `rng` alone, always the same numbers in the same order
-    whatever its arguments, so that a severity curve moves one thing only. Arguments annotated with
-    ``Annotated[float, between(0, 1)]`` or ``Literal["a", "b"]`` are checked.
+    The function takes a PIL RGB picture, a numpy Generator and keyword-only arguments with
+    defaults, and returns a new PIL RGB picture. It draws from `rng` alone, always the same numbers
+    in the same order whatever its arguments, so that a severity curve moves one thing only.
+    Arguments annotated with ``Annotated[float, between(0, 1)]`` or ``Literal["a", "b"]`` are
+    checked.
 
     Args:
-        severity: returns the severity from the arguments it names; 0 unchanged, never falling with what is done to
-            the picture. Where a picture can change in two opposite ways, the sign says which.
+        severity: returns the severity from the arguments it names; 0 unchanged, never falling with
+            what is done to the picture. Where a picture can change in two opposite ways, the sign
+            says which.
         resources: returns a digest of the files drawn on, from the arguments it names.
-        directions: words for a negative and for a positive severity, such as ("darker", "brighter"): two curves.
-        replace: allow a name that is taken. A function defined again in a notebook always replaces itself.
+        directions: words for a negative and for a positive severity, such as ("darker",
+            "brighter"): two curves.
+        replace: allow a name that is taken. A function defined again in a notebook always replaces
+            itself.
 
     Raises:
         ValueError: the name is taken, or the function or `severity` has another shape.
@@ -197,7 +218,8 @@ def parse(spec: str) -> Chain:
     """Return the chain of perturbations that a spec names.
 
     Raises:
-        ValueError: one line with the unknown name or the argument that does not fit, and what is allowed.
+        ValueError: one line with the unknown name or the argument that does not fit, and what is
+            allowed.
 
     >>> chain = parse("crop(area=0.50)+mirror()")
     >>> chain.spec, chain.kind
@@ -246,7 +268,8 @@ def kind(spec: str) -> str:
 
 
 def severity(spec: str) -> float:
-    """Return how strong a perturbation is: 0 unchanged, never decreasing with strength, in units of its kind.
+    """Return how strong a perturbation is: 0 unchanged, never decreasing with strength, in units of
+    its kind.
 
     NaN for chains, and for a perturbation that is not registered here (a table made elsewhere).
 
@@ -282,8 +305,10 @@ def _checked(image: Any, who: str) -> Picture:
 
 
 def _checked_name(function: Callable, severity: Callable) -> str:
-    name, allowed = function.__name__, list(specs.defaults_of(function))
-    if not name.isidentifier() or len(inspect.signature(function).parameters) != 2 + len(allowed):
+    name = function.__name__
+    allowed = list(specs.defaults_of(function))
+    parameters = inspect.signature(function).parameters
+    if not name.isidentifier() or len(parameters) != 2 + len(allowed):
         raise ValueError(f"a perturbation is a named function of (image, rng, *, …), not {name!r}")
     unknown = set(inspect.signature(severity).parameters).difference(allowed)
     if unknown:
