@@ -107,7 +107,7 @@ def find(options: argparse.Namespace) -> None:
     with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
         sl.report.write_csv(found, folder / "found.csv")
     try:
-        groups = sl.group(found, linkage=options.linkage)
+        groups = sl.group(found, linkage=options.linkage, pictures=found.attrs["pictures"])
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
     report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_), images))

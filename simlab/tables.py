@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,6 +37,9 @@ SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
 
 FITTED = "ensemble"
 """How the columns of an ensemble's own distances are named; the name is the mark that a CSV or a merge keeps."""
+
+WRITTEN = ("pairs.csv", "scores.csv", "found.csv")
+"""Tables that simlab writes beside a ``run.json``, which names their root."""
 
 LABELS = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
@@ -177,12 +180,33 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     return scores
 
 
+def root_of(
+    table: pd.DataFrame,
+    root: str | os.PathLike | None = None,
+    *,
+    columns: Sequence[str] = ("reference", "query"),
+) -> Path:
+    """Return the folder that the paths of a table are relative to: the one given, that of ``attrs``, or the current.
+
+    Raises:
+        ValueError: no file of the table is there, as where ``attrs`` was lost in a merge and no root is given.
+    """
+    folder = expanded(table.attrs.get("root", ".") if root is None else root)
+    files = pd.unique(pd.concat([table[name] for name in columns]))
+    if len(files) and not any(os.path.exists(folder / str(file)) for file in files):
+        raise ValueError(
+            f"not one file of the table is in {str(folder)!r}, such as {files[0]!r}; name the folder that its paths"
+            " are relative to with root="
+        )
+    return folder
+
+
 def noted_beside(path: str | Path) -> dict[str, Any]:
     """Return what the ``run.json`` beside a table of simlab says of it: root and methods, as far as they are there.
 
     The root is named relative to the folder of the two.
     """
-    folder = Path(path).parent
+    folder = expanded(path).parent
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -276,7 +300,8 @@ def read_pairs(
     "labelled copy" and of "same content".
 
     Args:
-        root: folder that the paths are relative to; the CSV's own folder by default. ``attrs["root"]`` keeps it.
+        root: folder that the paths are relative to; by default the CSV's own folder, or for a table that simlab wrote
+            the one that ``run.json`` beside it names. ``attrs["root"]`` keeps it.
         encoding: of the file; UTF-8 (with or without BOM) by default.
 
     Raises:
@@ -284,7 +309,10 @@ def read_pairs(
             file, a pair of a file with itself, a repeated or contradictory pair; or no rows at all.
     """
     path = expanded(path)
-    root = path.parent if root is None else expanded(root)
+    if root is None:
+        noted = noted_beside(path) if path.name in WRITTEN else {}
+        root = noted.get("root", path.parent)
+    root = expanded(root)
     rows, lines = _read_rows(path, encoding or "utf-8-sig")
     table = pd.DataFrame(rows)
     table["label"] = [_label(text, line) for text, line in zip(table["label"], lines, strict=True)]

@@ -15,8 +15,17 @@ from simlab import plots
 from simlab.messages import counted
 from simlab.methods import alignment, keypoints
 from simlab.paths import expanded
-from simlab.report.files import passed_over, thumbnail, versions, whole, write_csv, write_run
+from simlab.report.files import (
+    passed_over,
+    relative_root,
+    thumbnail,
+    versions,
+    whole,
+    write_csv,
+    write_run,
+)
 from simlab.report.page import Figure, Section, write_report
+from simlab.tables import root_of
 
 _PAIRS, _GROUPS, _MEMBERS, _LINES = 12, 12, 8, 60  # most that the page shows
 _COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information", "frames"]
@@ -40,17 +49,23 @@ def found(
     groups: pd.DataFrame,
     out: str | Path,
     *,
+    root: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
 ) -> Path:
     """Return the path of report.html, after it was written to `out` beside found.csv, groups.csv and run.json.
 
     Args:
-        pairs: as from :func:`simlab.find_copies`, with its ``attrs``.
+        pairs: as from :func:`simlab.find_copies`. How many pictures there were, and which could not be read,
+            is told where its ``attrs`` still say so.
         groups: as from :func:`simlab.group`.
-        run: how it was made; versions are added.
+        root: folder that the pictures' paths are relative to; by default ``pairs.attrs["root"]``.
+        run: how it was made; the root and versions are added.
+
+    Raises:
+        ValueError: no picture of the pairs is there.
     """
-    run = {**(run or {}), "versions": versions()}
-    root = expanded(pairs.attrs.get("root", "."))
+    root = root_of(pairs, root)
+    run = {**(run or {}), "root": relative_root(root, out), "versions": versions()}
     with whole(out) as folder:  # what was found is kept, whatever fails from here on
         write_csv(pairs, folder / "found.csv")
         write_csv(groups, folder / "groups.csv")
@@ -68,20 +83,25 @@ def found(
 
 def _numbers(made: _Found) -> dict[str, str]:
     several = made.groups[made.groups["size"] > 1]
+    listed, errors = made.facts.get("pictures"), made.facts.get("errors")
+    first = {"pictures": f"{len(listed['file']):,}"} if listed else {}
+    last = {"unreadable": f"{len(errors):,}"} if errors is not None else {}
     return {
-        "pictures": f"{len(made.groups):,}",
+        **first,
         "pairs of identical files": f"{made.pairs['identical'].sum():,}",
         "pairs of other copies": f"{(~made.pairs['identical'].astype(bool)).sum():,}",
         "groups": f"{several['group'].nunique():,}",
         "pictures beside a better one": f"{len(several) - several['group'].nunique():,}",
-        "unreadable": f"{len(made.facts.get('errors', {})):,}",
+        **last,
     }
 
 
 def _lead(made: _Found) -> str:
-    prior, threshold = made.facts.get("prior"), made.facts.get("threshold")
     if not len(made.pairs):
         return "No two of these pictures are copies of each other, as far as this recipe can tell."
+    prior, threshold = (
+        made.pairs[name].iloc[0] if name in made.pairs else None for name in ("prior", "threshold")
+    )
     text = "Each pair is listed with the probability that the two show the same picture, and the methods that say so."
     said = f" It assumes that 1 pair in {1 / prior:,.0f} is a copy." if prior else ""
     least = f" Pairs under {1 - threshold:.2g} are left out." if threshold is not None else ""

@@ -12,6 +12,7 @@ from simlab.paths import expanded
 from simlab.report import sentences, study_sections
 from simlab.report.files import relative_root, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
+from simlab.tables import root_of
 
 _METRICS = (
     *evaluation.METRICS,
@@ -53,7 +54,7 @@ def study(
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     names = registry.columns(scores, methods)
-    root = expanded(scores.attrs.get("root", ".") if root is None else root)
+    root = root_of(scores, root)
     run = {
         **(run or {}),
         "root": relative_root(root, out),

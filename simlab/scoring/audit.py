@@ -11,6 +11,7 @@ from simlab.methods import hashes, registry
 from simlab.methods.packing import unpack
 from simlab.scoring.cache import Cache, opened
 from simlab.scoring.features import Store, Variant
+from simlab.tables import root_of
 
 NEAR = 0.16
 """Share of a hash's bits under which two originals count as near: 10 of 64."""
@@ -52,7 +53,7 @@ def audit_sources(
     variants = [Variant(path) for path in table["path"]]
     wanted = [(variant, method.feature) for variant in variants for method in resolved]
     with opened(cache) as kept:
-        store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
+        store = Store(root_of(table, columns=["path"]), kept, n_jobs=n_jobs, progress=progress)
         store.make(wanted)
         found = {pair: unpack(value)[0] for pair, value in store.get(wanted).items() if value}
     usable = np.array(

@@ -30,6 +30,7 @@ from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, extract_all, versions
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, key, opened
+from simlab.tables import root_of
 
 PIXELS = Feature("pixels", perturb.content_digest, {})
 """The digest of a variant's pixels: equal digests are distance 0 for every method."""
@@ -237,7 +238,7 @@ def describe(
     variants = [Variant(path) for path in table["path"]]
     features = [FRAMES, *(method.feature for method in resolved)]
     with opened(cache) as kept:
-        store = Store(table.attrs["root"], kept, n_jobs=n_jobs, progress=progress)
+        store = Store(root_of(table, columns=["path"]), kept, n_jobs=n_jobs, progress=progress)
         store.make(itertools.product(variants, features))
         frames = pd.array(store.frames(table["path"]), dtype="Int64")
         columns = {method.name: [_shown(store, v, method) for v in variants] for method in resolved}

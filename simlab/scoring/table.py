@@ -17,7 +17,6 @@ from simlab.methods import registry
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Feature, Method, extract_all
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
-from simlab.paths import expanded
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
 from simlab.scoring.features import (
@@ -30,7 +29,7 @@ from simlab.scoring.features import (
     run,
     stopping,
 )
-from simlab.tables import check_pairs
+from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
 """Pairs that a worker matches at a time."""
@@ -88,11 +87,11 @@ def score_pairs(
         progress: whether progress bars are shown, where a terminal or notebook can show them.
 
     Raises:
-        ValueError: an unknown method or perturbation, or a missing column.
+        ValueError: an unknown method or perturbation, a missing column, or no file of the pairs is there.
     """
     resolved = registry.resolve(methods)
     table = _canonical_specs(check_pairs(pairs))
-    root = expanded(pairs.attrs.get("root", ".") if root is None else root)
+    root = root_of(pairs, root)
     with opened(cache) as kept:
         store = Store(root, kept, n_jobs=n_jobs, progress=progress)
         scorer = _Scorer(table, resolved, store)
@@ -147,7 +146,7 @@ def preview(
     """
     check_jobs(n_jobs)
     resolved = registry.resolve(methods)
-    root = expanded(pairs.attrs.get("root", ".") if root is None else root)
+    root = root_of(pairs, root)
     variants = {
         variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side
     }

@@ -32,7 +32,7 @@ from simlab.perturb import content_digest
 from simlab.scoring.cache import Cache, key, opened
 from simlab.scoring.features import FRAMES, PIXELS, Store, Variant
 from simlab.scoring.table import score_pairs
-from simlab.tables import connected_sources
+from simlab.tables import connected_sources, root_of
 
 Recipe: TypeAlias = Ensemble | str | os.PathLike | None
 
@@ -86,7 +86,7 @@ def find_copies(
             compared with the 20 candidates that are best by each hash and by each kind of keypoint.
         threshold: largest distance of a copy.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each picture. The recipe's
-            probabilities are shifted to it, and ``attrs["prior"]`` states it.
+            probabilities are shifted to it, and the column prior states it.
         any_name: whether pictures of a folder are known by their content too, whatever their names end in.
         cache: a :class:`simlab.cache.Cache` or the path of one: a second search takes everything from there.
         n_jobs, progress: as in :func:`simlab.score_pairs`.
@@ -95,10 +95,10 @@ def find_copies(
         Columns reference, query; identical (the files are, byte for byte); distance (1 - probability) and
         probability; agreed (methods that speak for a copy, joined by ``;``); low_information (one of the two is flat
         or nearly so); frames (of the two files the larger number of frames or pages: only the first are compared, so
-        that a probability stays at most 0.5 where there are more); no_evidence; one distance per method. ``attrs``:
-        root, prior, threshold, n_candidates, errors (file → why it was left out), passed_over (ending → how many files
-        of the folder were not looked at), pictures (what :func:`simlab.group`
-        needs of all pictures: file, pixels, sharpness, frames, low_information).
+        that a probability stays at most 0.5 where there are more); no_evidence; one distance per method; pixels and
+        sharpness of either side (such as pixels_reference); threshold and prior of the search. Beside these, ``attrs``
+        tells: root, n_candidates, errors (file → why it was left out), passed_over (ending → how many files of the
+        folder were not looked at), pictures (file, pixels, sharpness, frames, low_information of all, copies or not).
 
     Raises:
         ValueError: no pictures, a bad recipe, or a number out of range.
@@ -125,7 +125,7 @@ def find_copies(
         "threshold": threshold,
         "n_candidates": len(pairs) + len(more),
     }
-    return _listed(found[found["distance"] <= threshold], facts)
+    return _told(found, facts, library.looks)
 
 
 class Gallery:
@@ -183,7 +183,8 @@ class Gallery:
         methods; then the others are. Arguments and columns as in :meth:`query`.
         """
         specs.check_number("top", top, 1, whole=True)
-        asked, n, methods = _Asked(image), max(BEST, top), self._library.methods
+        asked = image if isinstance(image, _Asked) else _Asked(image)
+        n, methods = max(BEST, top), self._library.methods
         prior = _prior(prior, len(self._paths) + 1)
         rows = self._compared(
             asked, self._proposed(asked, n, cheap=True), [m for m in methods if m.compare_many]
@@ -298,10 +299,13 @@ def _find_queries(
 ) -> pd.DataFrame:
     """Return the copies of each query; one that cannot be read is listed, and stops nothing."""
     facts, found = gallery._library.facts(), []
+    looks = dict(gallery._library.looks)
     for query in queries:
         try:
-            *_, rows = gallery.steps(query, top=_ANSWERS, prior=prior)
+            asked = _Asked(query)
+            *_, rows = gallery.steps(asked, top=_ANSWERS, prior=prior)
             found.append(rows.assign(query=query))
+            looks[query] = asked[LOOK]
         except ImageError as error:
             facts["errors"][query] = str(error)
     if not found:
@@ -317,7 +321,7 @@ def _find_queries(
     table = table[
         ["reference", "query", *(name for name in table if name not in ("reference", "query"))]
     ]
-    return _listed(table[table["distance"] <= threshold], facts)
+    return _told(table, facts, looks)
 
 
 class _Library:
@@ -330,7 +334,7 @@ class _Library:
             registry.resolve(recipe.methods_),
             {"n_jobs": n_jobs, "progress": progress},
         )
-        self.store = Store(table.attrs["root"], cache, **self.options)
+        self.store = Store(root_of(table, columns=["path"]), cache, **self.options)
         self.passed_over = table.attrs.get("passed_over", {})
         variants, features = (
             [Variant(path) for path in table["path"]],
@@ -363,13 +367,11 @@ class _Library:
 
     def facts(self) -> dict:
         """Return what a table of found pairs says beside its columns."""
-        looks = np.array(
-            [unpack(look)[0] if look else np.zeros(4) for look in self.looks.values()]
-        ).reshape(-1, 4)
+        seen = [_size_and_sharpness(look) for look in self.looks.values()]
         pictures = {
             "file": list(self.looks),
-            "pixels": (looks[:, 0] * looks[:, 1]).astype(int).tolist(),
-            "sharpness": looks[:, 2].tolist(),
+            "pixels": [pixels for pixels, _ in seen],
+            "sharpness": [sharpness for _, sharpness in seen],
             "frames": [self.frames[path] for path in self.looks],
             "low_information": [path in self.poor for path in self.looks],
         }
@@ -574,6 +576,26 @@ def _judge(
     columns = {name: scores[name].array for name in names} | columns
     columns |= {name: scores[name].array for name in ("no_evidence", *methods)}
     return pd.DataFrame(columns, index=scores.index)
+
+
+def _told(found: pd.DataFrame, facts: dict, looks: Mapping[str, bytes]) -> pd.DataFrame:
+    """The copies, surest first, with all that grouping and a report need of them in columns, which a CSV keeps."""
+    found = found[found["distance"] <= facts["threshold"]]
+    seen = {}
+    for side in ("reference", "query"):
+        shown = [_size_and_sharpness(looks[file]) for file in found[side]]
+        seen[f"pixels_{side}"] = np.array([pixels for pixels, _ in shown], dtype=np.int64)
+        seen[f"sharpness_{side}"] = np.array([sharpness for _, sharpness in shown], dtype=float)
+    stated = {name: float(facts[name]) for name in ("threshold", "prior")}
+    return _listed(found.assign(**seen, **stated), facts)
+
+
+def _size_and_sharpness(packed: bytes) -> tuple[int, float]:
+    """Pixels and sharpness of what :data:`LOOK` extracted; none of a flat picture."""
+    if not packed:
+        return 0, 0.0
+    width, height, sharpness, _ = unpack(packed)[0]
+    return int(width * height), float(sharpness)
 
 
 def _listed(found: pd.DataFrame, facts: dict) -> pd.DataFrame:

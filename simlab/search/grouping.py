@@ -50,9 +50,11 @@ def group(
         linkage: groups are joined at the smallest ("single"), largest ("complete") or mean ("average") distance of
             their pictures. Single linkage joins a and c in a chain a~b~c though they are no copies of each other, as
             two crops of one picture may be; complete linkage never does.
-        threshold: largest distance at which groups are joined; by default that of the search, else 0.5.
-        pictures: file, pixels (how many) and sharpness of all pictures; by default those of the search, else the
-            pictures of the pairs. A group's representative is its largest picture, and of these the sharpest.
+        threshold: largest distance at which groups are joined; by default that of the search, which the column
+            threshold states, else 0.5.
+        pictures: file, pixels (how many) and sharpness, to list pictures without a pair too: each is a group of its
+            own. Without it the pictures are those of the pairs, as the columns of a search describe them. A group's
+            representative is its largest picture, and of these the sharpest.
 
     Returns:
         Columns file; group, from 0; size; representative, a file; distance, to the representative; chained: whether
@@ -70,8 +72,8 @@ def group(
     [0, 0, 1]
     """
     found = tables.check_table(found, "found")
-    threshold = found.attrs.get("threshold", 0.5) if threshold is None else threshold
     merges, table = linkage_table(found, linkage=linkage), _pictures(found, pictures)
+    threshold = _stated_threshold(found) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
     table["size"] = table.groupby("group")["file"].transform("size")
     order = {"size": False, "group": True, "pixels": False, "sharpness": False, "file": True}
@@ -131,7 +133,8 @@ def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd
 
     Args:
         groups: file and group, as from :func:`group`.
-        truth: file → what it shows; or a table with file (or path) and source.
+        truth: file → what it shows; or a table with file (or path) and source. A file of it that no row of `groups`
+            names is taken for a group of its own: it was found to be no copy.
 
     Raises:
         ValueError: no file has a truth.
@@ -142,10 +145,18 @@ def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd
     >>> quality(pd.DataFrame({"file": list("abc"), "group": [0, 0, 0]}), {"a": 1, "b": 1, "c": 2})["pair_recall"]
     np.float64(1.0)
     """
-    shown = groups["file"].map(_truth(truth))
-    known = pd.DataFrame({"group": groups["group"], "truth": shown})[shown.notna()]
-    if known.empty:
+    shows = _truth(truth)
+    if not groups["file"].isin(list(shows)).any() and len(groups):
         raise ValueError("truth must name files of the groups; it names none of them")
+    numbers = pd.factorize(groups["group"])[0].tolist()
+    number_of = dict(zip(groups["file"], numbers))
+    rows = [
+        (number_of.get(file, -place - 1), shown)
+        for place, (file, shown) in enumerate(shows.items())
+    ]
+    known = pd.DataFrame(rows, columns=["group", "truth"]).dropna()
+    if known.empty:
+        raise ValueError("truth must name what a file shows; it names none")
     cells = known.groupby(["group", "truth"]).size()
     n, by_group, by_truth = (
         len(known),
@@ -316,16 +327,31 @@ def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.S
 def _pictures(
     found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
 ) -> pd.DataFrame:
-    known = pd.DataFrame(
-        found.attrs.get("pictures", {"file": []}) if pictures is None else pictures
-    )
-    if "file" not in known or known["file"].duplicated().any():
+    listed = pd.DataFrame({"file": []} if pictures is None else pictures)
+    if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
-    others = sorted({*found["reference"], *found["query"]} - {*known["file"]})
-    table = pd.concat([known, pd.DataFrame({"file": others})], ignore_index=True)
+    sides = [_side(found, side) for side in ("reference", "query")]
+    paired = pd.concat(sides).drop_duplicates("file").sort_values("file")
+    others = paired[~paired["file"].isin(listed["file"])]
+    table = pd.concat([listed.astype({"file": object}), others], ignore_index=True)
     return table.reindex(columns=["file", "pixels", "sharpness"]).fillna(
         {"pixels": 0, "sharpness": 0.0}
     )
+
+
+def _side(found: pd.DataFrame, side: str) -> pd.DataFrame:
+    """The pictures of one side of the pairs: file, and pixels and sharpness where a search noted them."""
+    names = {side: "file", f"pixels_{side}": "pixels", f"sharpness_{side}": "sharpness"}
+    return found[[name for name in names if name in found]].rename(columns=names)
+
+
+def _stated_threshold(found: pd.DataFrame) -> float:
+    stated = found["threshold"].unique() if "threshold" in found else []
+    if len(stated) > 1:
+        raise ValueError(
+            f"found holds searches with {len(stated)} thresholds; name one with threshold="
+        )
+    return float(stated[0]) if len(stated) else 0.5
 
 
 def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from simlab.methods import keypoints
 from simlab.pairs.labelling import LabelFile, identity
 from simlab.paths import expanded
 from simlab.plots.summaries import draw_table, spelled
+from simlab.tables import root_of
 from simlab.widgets import workbench
 from simlab.widgets.panel import Latest, plain
 
@@ -67,7 +68,7 @@ class Failures(workbench.Bench):
                 "the index of scores must name each row once; scores.reset_index(drop=True) does"
             )
         self._scores, self._methods, self._marks = sample.table, sample.methods, expanded(marks)
-        self._root = expanded(scores.attrs.get("root", ".") if root is None else root)
+        self._root = root_of(scores, root)
         specs = sample.table.get("perturbation", pd.Series("", sample.table.index)).astype(str)
         self._kind = specs.map({spec: perturb.kind(spec) for spec in specs.unique()})
         self._kinds = [None, *self._kind[sample.label].unique()]

@@ -17,8 +17,8 @@ from simlab import perturb, plots
 from simlab.images import read_bytes, read_image
 from simlab.methods import keypoints
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
-from simlab.paths import expanded
 from simlab.plots import style
+from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, jpeg, plain
 
 SIDES = {"reference": "perturbation_reference", "query": "perturbation"}
@@ -93,7 +93,7 @@ class Labeller(Panel):
         names: bool,
     ):
         self._root, self._names = (
-            expanded(pairs.attrs.get("root", ".") if root is None else root),
+            root_of(pairs, root),
             names,
         )
         rows = [row | {name: cell(row, name) for name in KEY} for row in pairs.to_dict("records")]

@@ -11,8 +11,8 @@ from simlab import evaluation, plots
 from simlab.ensemble import Ensemble
 from simlab.ensemble.model import NAME
 from simlab.evaluation.sample import read
-from simlab.paths import expanded
 from simlab.report.sentences import interval
+from simlab.tables import root_of
 from simlab.widgets import workbench
 
 BORDER = 3
@@ -47,7 +47,7 @@ class Tune(workbench.Bench):
     ):
         self.fitted = ensemble or Ensemble().fit(scores)
         self._scores = read(scores, self.fitted.methods_).table
-        self._root = expanded(scores.attrs.get("root", ".") if root is None else root)
+        self._root = root_of(scores, root)
         self._singles = evaluation.roc_curve(self._scores, self.fitted.methods_)
         told = self.fitted.report_.splitlines()[0]
         note = "" if ensemble else f"It was fitted to these pairs; of new ones expect less. {told}"

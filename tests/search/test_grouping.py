@@ -54,8 +54,10 @@ def test_threshold_cuts():
         frozenset("xy"),
     }
     assert sets_of(sl.group(CHAIN, threshold=0.0)) == {frozenset(name) for name in "abcxy"}
-    noted = table(("a", "b", 0.3), threshold=0.2)
+    noted = table(("a", "b", 0.3)).assign(threshold=0.2)
     assert len(sets_of(sl.group(noted))) == 2  # the threshold of the search
+    with pytest.raises(ValueError, match="searches with 2 thresholds; name one"):
+        sl.group(pd.concat([noted, noted.assign(threshold=0.4)]))
 
 
 def test_representative_is_the_largest_then_the_sharpest():
@@ -64,7 +66,7 @@ def test_representative_is_the_largest_then_the_sharpest():
         "pixels": [5, 9, 9, 1, 1, 7],
         "sharpness": [9, 1, 2, 3, 3, 0],
     }
-    groups = sl.group(table(*CHAIN.itertuples(index=False), pictures=pictures))
+    groups = sl.group(CHAIN, pictures=pictures)
     assert groups["file"].tolist() == ["c", "b", "a", "x", "y", "z"]
     assert groups["representative"].tolist() == ["c", "c", "c", "x", "x", "z"]
     assert groups["group"].tolist() == [0, 0, 0, 1, 1, 2] and groups["size"].tolist() == [
@@ -144,7 +146,7 @@ def test_a_chain_longer_than_a_matrix_holds_is_for_single_linkage(monkeypatch):
 
 
 def test_nothing_found():
-    groups = sl.group(table(pictures={"file": ["a", "b"], "pixels": [1, 2], "sharpness": [0, 0]}))
+    groups = sl.group(table(), pictures={"file": ["a", "b"], "pixels": [1, 2], "sharpness": [0, 0]})
     assert sets_of(groups) == {frozenset("a"), frozenset("b")} and not groups["chained"].any()
     assert sl.group(table()).empty
 
