@@ -104,13 +104,16 @@ def find(options: argparse.Namespace) -> None:
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
     images = _images(options)
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
+    run = _run(options, list(recipe.methods_), images)
+    root = sl.report.files.relative_root(found.attrs["root"], out)
     with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
         sl.report.write_csv(found, folder / "found.csv")
+        sl.report.files.write_run(run | {"root": root}, folder)
     try:
-        groups = sl.group(found, linkage=options.linkage, pictures=found.attrs["pictures"])
+        groups = sl.group(found, linkage=options.linkage)
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
-    report = sl.report.found(found, groups, out, run=_run(options, list(recipe.methods_), images))
+    report = sl.report.found(found, groups, out, run=run)
     copies = counted(len(found), "pair")
     unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
     _say(f"{copies} of copies; {unreadable}; report: {report}")

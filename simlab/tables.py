@@ -72,7 +72,12 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             f"a pair table needs the columns reference, query and label; missing: {', '.join(missing)}"
         )
     for name, value in _DEFAULTS.items():
-        pairs[name] = value if name not in pairs else pairs[name].fillna(value)
+        if name not in pairs:
+            pairs[name] = value
+            continue
+        # a CSV gives a column of empty texts back as one of missing numbers
+        given = pairs[name].astype(object) if name in _TEXT else pairs[name]
+        pairs[name] = given.fillna(value)
     _check_values(pairs)
     if not _has_sources(pairs):
         pairs[["source_reference", "source_query"]] = connected_sources(pairs)
@@ -192,10 +197,13 @@ def root_of(
         ValueError: no file of the table is there, as where ``attrs`` was lost in a merge and no root is given.
     """
     folder = expanded(table.attrs.get("root", ".") if root is None else root)
-    files = pd.unique(pd.concat([table[name] for name in columns]))
-    if len(files) and not any(os.path.exists(folder / str(file)) for file in files):
+    files = [str(file) for file in pd.unique(pd.concat([table[name] for name in columns]))]
+    # a file named by its whole path, such as a query, is found under any root
+    relative = [file for file in files if not os.path.isabs(file)]
+    asked = relative or files
+    if asked and not any(os.path.exists(folder / file) for file in asked):
         raise ValueError(
-            f"not one file of the table is in {str(folder)!r}, such as {files[0]!r}; name the folder that its paths"
+            f"not one file of the table is in {str(folder)!r}, such as {asked[0]!r}; name the folder that its paths"
             " are relative to with root="
         )
     return folder

@@ -61,7 +61,7 @@ def sample(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -
 def evidence_columns(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
     """Return the distances of the methods (n, d), NaN where a method had no evidence or has no distance."""
     absent = (
-        scores["no_evidence"].fillna("").astype(str).str.split(";")
+        scores["no_evidence"].astype(object).fillna("").astype(str).str.split(";")
         if "no_evidence" in scores
         else None
     )

@@ -65,6 +65,8 @@ def found(
         ValueError: no picture of the pairs is there.
     """
     root = root_of(pairs, root)
+    # a CSV knows no empty text
+    pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
     run = {**(run or {}), "root": relative_root(root, out), "versions": versions()}
     with whole(out) as folder:  # what was found is kept, whatever fails from here on
         write_csv(pairs, folder / "found.csv")

@@ -54,7 +54,7 @@ def study(
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
     """
     names = registry.columns(scores, methods)
-    root = root_of(scores, root)
+    root = root_of(scores) if root is None else expanded(root)
     run = {
         **(run or {}),
         "root": relative_root(root, out),

@@ -259,7 +259,7 @@ def digests(images) -> dict[str, str]:
     """Return path → SHA-256 of the file, for those pictures that can be read."""
     table = as_table(images)
     with Cache() as kept:
-        store = Store(table.attrs["root"], kept)
+        store = Store(root_of(table, columns=["path"]), kept)
         store.read(table["path"])
     return store.contents
 

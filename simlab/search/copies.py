@@ -288,7 +288,8 @@ def _query_files(queries: Any) -> list[str]:
         files = [os.path.abspath(expanded(path_text(query))) for query in queries]
     else:
         table = as_table(queries)
-        files = [os.path.abspath(os.path.join(table.attrs["root"], path)) for path in table["path"]]
+        root = root_of(table, columns=["path"])
+        files = [os.path.abspath(root / path) for path in table["path"]]
     if not files:
         raise ValueError("queries must name one picture or more; there is none")
     return list(dict.fromkeys(files))

@@ -21,6 +21,7 @@ from simlab.methods.registry import Method
 from simlab.plots import style
 from simlab.scoring.comparison import Comparison, Seen
 from simlab.search.copies import loaded
+from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup
 from simlab.widgets.picker import Drop, Picker
@@ -82,7 +83,9 @@ class Explorer(Panel):
         methods: list[Method],
         thresholds: Mapping[str, float],
     ):
-        self._root, self._names, self._files = Path(images.attrs["root"]), list(images["path"]), {}
+        self._root = root_of(images, columns=["path"])
+        self._names = list(images["path"])
+        self._files = {}
         self._recipe, self._methods = recipe, methods
         facts = {m.name: (m.maximum, m.unit, thresholds.get(m.name, np.nan)) for m in methods}
         self._facts = pd.DataFrame.from_dict(
