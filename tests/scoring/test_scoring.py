@@ -740,7 +740,7 @@ def test_preview_says_how_much_and_how_long(pairs):
         text.startswith(f"{len(pairs)} pairs of {variants} pictures, about ") and text[-1] in "snh"
     )
     lost = pairs.assign(reference="absent.png", query="absent.png", perturbation="")
-    with pytest.raises(ValueError, match="not one file of the table is in .*with root="):
+    with pytest.raises(ValueError, match=r"not one file of the table is in .*with root="):
         preview(lost)
 
 
