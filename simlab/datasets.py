@@ -131,7 +131,8 @@ def as_table(
         )
     given = table["source"] if "source" in table else table["path"]
     table["source"] = given.where(given.notna() & given.ne(""), table["path"])
-    table = table[["path", "source", *(name for name in table if name not in ("path", "source"))]]
+    others = [name for name in table if name not in ("path", "source")]
+    table = table[["path", "source", *others]]
     table.attrs["root"] = str(expanded(table.attrs.get("root", ".") if root is None else root))
     return table
 

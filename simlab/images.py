@@ -96,20 +96,15 @@ picture.
 
 WHITE = (255, 255, 255)
 
-_TURNS = dict(
-    enumerate(
-        (
-            Image.Transpose.FLIP_LEFT_RIGHT,
-            Image.Transpose.ROTATE_180,
-            Image.Transpose.FLIP_TOP_BOTTOM,
-            Image.Transpose.TRANSPOSE,
-            Image.Transpose.ROTATE_270,
-            Image.Transpose.TRANSVERSE,
-            Image.Transpose.ROTATE_90,
-        ),
-        start=2,
-    )
-)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 """EXIF orientation → how the stored picture is set upright; 1 is upright."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
@@ -118,16 +113,11 @@ _SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")  # may have frames or pages
 
 _ENDINGS = 12  # that are named in a text
 
-_STRICT = (
-    "WEBP",
-    "AVIF",
-    "HEIF",
-    "QOI",
-)  # their decoders refuse data that end too early themselves
+# their decoders refuse data that end too early themselves
+_STRICT = ("WEBP", "AVIF", "HEIF", "QOI")
 
-_ARITHMETIC = frozenset(
-    (0xC9, 0xCA, 0xCB)
-)  # frames of JPEGs whose coder may leave out its last zeros
+# frames of JPEGs whose coder may leave out its last zeros
+_ARITHMETIC = frozenset((0xC9, 0xCA, 0xCB))
 
 _FILLER = bytes(range(1, 255, 4))  # data that no decoder takes for the absence of data
 

@@ -27,9 +27,8 @@ MAX_LENGTH = 2000
 untrusted.
 """
 
-_TOKEN = re.compile(
-    r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL
-)  # a quoted text, or one character
+# a quoted text, or one character
+_TOKEN = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -154,9 +153,9 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
     'crop(anchor="center")'
     """
-    defaults = {
-        key: value for function in functions for key, value in defaults_of(function).items()
-    }
+    defaults: dict[str, Any] = {}
+    for function in functions:
+        defaults |= defaults_of(function)
     changed = [
         f"{key}={_literal(arguments[key])}"
         for key in defaults
@@ -257,13 +256,19 @@ def split(text: str) -> list[str]:
     >>> split('text(length=20, size=0.1), crop')
     ['text(length=20, size=0.1)', 'crop']
     """
-    parts, depth, start = [], 0, 0
+    parts = []
+    depth = 0
+    start = 0
     for token in _TOKEN.finditer(text):
         if token[0] == "," and depth == 0:
             parts.append(text[start : token.start()])
             start = token.end()
-        depth += (token[0] in "([") - (token[0] in ")]")
-    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+        elif token[0] in "([":
+            depth += 1
+        elif token[0] in ")]":
+            depth -= 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
 
 
 def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> list[str]:
@@ -277,8 +282,8 @@ def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) ->
     Raises:
         ValueError: none is named, or it is something else.
 
-    >>> names("phash, dhash", "methods") == names(("phash", "dhash"), "methods") == ["phash", "dhash"]
-    True
+    >>> names("phash, dhash", "methods"), names(("phash", "dhash"), "methods")
+    (['phash', 'dhash'], ['phash', 'dhash'])
     """
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, Iterable) or isinstance(entries, bytes | Mapping):
@@ -368,13 +373,14 @@ def _sources(function: Callable, seen: set[Callable]) -> Iterator[str]:
     try:
         yield inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, or no plain function
-        plain = [[c for c in code.co_consts if not isinstance(c, types.CodeType)] for code in codes]
-        yield repr([(c.co_code, c.co_names, consts) for c, consts in zip(codes, plain)] or function)
+        compiled = [(code.co_code, code.co_names, _plain_constants(code)) for code in codes]
+        yield repr(compiled or function)
     for name, value in sorted(_used(function, codes).items()):
         if isinstance(value, bool | int | float | str | bytes | tuple | list | dict):
             yield f"{name}={value!r}"
         elif callable(getattr(value, "tobytes", None)):  # an array, a picture
-            yield f"{name}={getattr(value, 'shape', None)} {hashlib.sha256(value.tobytes()).hexdigest()}"
+            shape = getattr(value, "shape", None)
+            yield f"{name}={shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif (
             inspect.isfunction(value)
             and value.__module__ == function.__module__
@@ -391,16 +397,18 @@ def _codes(code: types.CodeType | None) -> Iterator[types.CodeType]:
             yield from _codes(constant)
 
 
+def _plain_constants(code: types.CodeType) -> list[Any]:
+    return [value for value in code.co_consts if not isinstance(value, types.CodeType)]
+
+
 def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
     """The values outside a function that its code names, as far as they are known now."""
     if not codes:
         return {}
-    outside = {
-        name: function.__globals__[name]
-        for c in codes
-        for name in c.co_names
-        if name in function.__globals__
-    }
+    outside: dict[str, Any] = {}
+    for code in codes:
+        known = [name for name in code.co_names if name in function.__globals__]
+        outside |= {name: function.__globals__[name] for name in known}
     cells = zip(function.__code__.co_freevars, function.__closure__ or ())
     return outside | {name: cell.cell_contents for name, cell in cells}
 
