@@ -6,7 +6,7 @@ import pytest
 from corpus import encoded, flat, textured
 
 import simlab as sl
-from simlab.methods import hashes
+from simlab.methods import hashes, registry
 from simlab.scoring import audit
 
 
@@ -64,13 +64,13 @@ def test_known_copies_are_not_listed(folder):
 )
 def test_other_hashes(methods, folder):
     found = look(folder, methods)
-    assert found.columns[2:].tolist() == sl.methods.specs.split(methods)
+    assert found.columns[2:].tolist() == sl.specs.split(methods)
     assert found.loc[0, ["reference", "query"]].tolist() == ["0 again.bmp", "0.png"]
 
 
 def test_two_of_several_hashes_must_agree(folder, monkeypatch):
     """A single near hash is chance among many pairs."""
-    methods = sl.methods
+    methods = registry
     monkeypatch.setattr(methods, "REGISTRY", dict(methods.REGISTRY))
     methods.register(
         "same",

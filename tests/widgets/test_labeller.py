@@ -299,7 +299,8 @@ def test_ten_thousand_pictures_open_without_reading_them(tmp_path, path, monkeyp
         }
     )
     start = time.process_time()
-    (tmp_path / "0.jpg").touch()
+    for name in ("0.jpg", "0'.jpg", "1.jpg", "1'.jpg"):
+        (tmp_path / name).touch()
     widget = label(table, path, root=tmp_path)
     assert len(read) == 4  # this pair and the next
     assert widget._stage.scene["total"] == 10_000
