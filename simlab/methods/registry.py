@@ -97,19 +97,6 @@ class Method:
             return self.feature_kind
         return _kind_of(self.restore(unpack(feature)))
 
-    def distance(self, reference: bytes, query: bytes, mirrored: bytes | None = None) -> float:
-        """Return the distance of packed features: 0 for equal ones, the stated maximum where a side has no evidence."""
-        plain = self._distance(reference, query)
-        return plain if mirrored is None else min(plain, self._distance(reference, mirrored))
-
-    def _distance(self, reference: bytes, query: bytes) -> float:
-        if not reference or not query:
-            return float(self.maximum)
-        if reference == query:
-            return 0.0
-        value = self.compare(self.restore(unpack(reference)), self.restore(unpack(query)))
-        return float(_within(np.float64(value), self.maximum, self.name))
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -416,8 +403,12 @@ def _single(arrays: tuple[np.ndarray, ...]) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-def _within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
-    """Distances set right where they step over 0 or the maximum by rounding."""
+def within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
+    """Return distances, set right where they step over 0 or the maximum by rounding.
+
+    Raises:
+        ValueError: one is no number, or further outside.
+    """
     inside = np.clip(distances, 0.0, maximum)
     wrong = ~(np.abs(distances - inside) <= 1e-6 * max(1.0, maximum))  # and so for NaN
     if wrong.any():
@@ -430,7 +421,7 @@ def _within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
 def _compare_many(
     compare: Callable, maximum: float, name: str, stack: np.ndarray, i: np.ndarray, j: np.ndarray
 ):
-    return _within(compare(stack, i, j), maximum, name)
+    return within(compare(stack, i, j), maximum, name)
 
 
 def _register_hash(extract: Callable, maximum: int | Callable[..., int], **options) -> None:

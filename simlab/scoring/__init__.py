@@ -7,6 +7,7 @@ once for each picture), :mod:`~simlab.scoring.workers` (on all cores) and
 duplicates among sources) and :mod:`~simlab.scoring.comparison` (two pictures looked at closely).
 """
 
-from simlab.scoring.table import distances, preview, score_designs, score_pairs
+from simlab.scoring.one_pair import distances
+from simlab.scoring.table import preview, score_designs, score_pairs
 
 __all__ = ["distances", "preview", "score_designs", "score_pairs"]

@@ -6,32 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from simlab.methods import keypoints
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import unpack
-from simlab.methods.registry import Feature, Method, extract_all
-from simlab.perturb import content_digest
-from simlab.scoring.table import compare_features
-
-
-class Seen:
-    """A decoded picture with the features that were asked of it so far: none is extracted twice."""
-
-    def __init__(self, name: str, image: Image.Image):
-        self.name, self.image = name, image
-        self._values: dict[str, bytes] = {}
-
-    @functools.cached_property
-    def content(self) -> bytes:
-        """The digest of the pixels."""
-        return content_digest(self.image)
-
-    def values(self, features: Iterable[Feature]) -> dict[str, bytes]:
-        """Return the packed features, by key."""
-        self._values |= extract_all(self.image, {f for f in features if f.key not in self._values})
-        return self._values
+from simlab.methods.registry import Method
+from simlab.scoring.one_pair import LazyPicture, compare, needed
 
 
 class Matches(NamedTuple):
@@ -50,19 +30,16 @@ class Comparison:
         table: by method: distance, no_evidence, maximum, unit.
     """
 
-    def __init__(self, reference: Seen, query: Seen, methods: Iterable[Method]):
-        self.reference, self.query, self.methods = reference, query, list(methods)
-        same = reference.image.size == query.image.size and reference.content == query.content
-        a, b = (
-            seen.values(
-                feature for method in self.methods for feature in method.features(query=is_query)
-            )
-            for seen, is_query in ((reference, False), (query, True))
-        )
-        rows = [
-            (*compare_features(method, a, b, same), method.maximum, method.unit)
-            for method in self.methods
-        ]
+    def __init__(self, reference: LazyPicture, query: LazyPicture, methods: Iterable[Method]):
+        self.reference = reference
+        self.query = query
+        self.methods = list(methods)
+        reference.make(needed(self.methods, query=False))
+        query.make(needed(self.methods, query=True))
+        rows = []
+        for method in self.methods:
+            answer = compare(method, reference, query)
+            rows.append([answer.distance, answer.no_evidence, method.maximum, method.unit])
         names = pd.Index([method.name for method in self.methods], name="method")
         self.table = pd.DataFrame(rows, names, ["distance", "no_evidence", "maximum", "unit"])
 
@@ -94,11 +71,11 @@ class Comparison:
         return None
 
     def _features(self, method: Method) -> list[Any]:
-        packed = [
-            seen.values([method.feature])[method.feature.key]
-            for seen in (self.reference, self.query)
-        ]
-        return [method.restore(unpack(value)) if value else None for value in packed]
+        features = []
+        for picture in (self.reference, self.query):
+            packed = picture[method.feature]
+            features.append(method.restore(unpack(packed)) if packed else None)
+        return features
 
 
 def _is_hash(feature: Any) -> bool:

@@ -30,10 +30,8 @@ from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, extract_all, versions
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, key, opened
+from simlab.scoring.one_pair import PIXELS
 from simlab.tables import root_of
-
-PIXELS = Feature("pixels", perturb.content_digest, {})
-"""The digest of a variant's pixels: equal digests are distance 0 for every method."""
 
 
 class Variant(NamedTuple):

@@ -2,7 +2,7 @@
 
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
 from simlab.scoring.features import (
-    PIXELS,
     Store,
     Variant,
     check_jobs,
@@ -29,36 +28,13 @@ from simlab.scoring.features import (
     run,
     stopping,
 )
+from simlab.scoring.one_pair import PIXELS, compare_features, compare_stacked
 from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
 """Pairs that a worker matches at a time."""
 
 _RESULT = struct.Struct("<d?")  # distance, whether there was no evidence
-
-
-def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
-    """Return one row: the distance of two pictures by every method, and which methods had no evidence.
-
-    Args:
-        image_a, image_b: what :func:`simlab.read_image` takes.
-        methods: specs; None for :data:`simlab.methods.DEFAULT`.
-
-    >>> from PIL import Image
-    >>> distances(Image.linear_gradient("L"), Image.linear_gradient("L"), "phash, dhash")
-       phash  dhash no_evidence
-    0    0.0    0.0
-    """
-    resolved = registry.resolve(methods)
-    image_a, image_b = read_image(image_a), read_image(image_b)
-    same = image_a.size == image_b.size and image_a.tobytes() == image_b.tobytes()
-    a = extract_all(image_a, {f for method in resolved for f in method.features(query=False)})
-    b = extract_all(image_b, {f for method in resolved for f in method.features(query=True)})
-    results = {method.name: compare_features(method, a, b, same) for method in resolved}
-    row = {name: [distance] for name, (distance, _) in results.items()}
-    return pd.DataFrame(
-        {**row, "no_evidence": ";".join(name for name, (_, absent) in results.items() if absent)}
-    )
 
 
 def score_pairs(
@@ -254,21 +230,16 @@ class _Scorer:
         method = self.methods[column]
         features = self.store.get(self._wanted([column]))
         found = {pair: value for pair, value in features.items() if value}
-        if found:
-            stack = np.stack([method.restore(unpack(value)) for value in found.values()])
+        stack = [method.restore(unpack(value)) for value in found.values()]
+        stack = np.stack(stack) if stack else np.zeros((0, 1))
         rows = self._unknown(column)
         i, j = self.reference[rows], self.query[rows]
         place = {pair: n for n, pair in enumerate(found)}
-        smallest = np.full(len(rows), np.inf)
-        for feature in method.features(query=True):
-            left, right = self._places(place, i, method.feature), self._places(place, j, feature)
-            both = (left >= 0) & (right >= 0)
-            if both.any():
-                smallest[both] = np.minimum(
-                    smallest[both], method.compare_many(stack, left[both], right[both])
-                )
-        self.absent[rows, column] = np.isinf(smallest)
-        self.values[rows, column] = np.where(np.isinf(smallest), method.maximum, smallest)
+        reference = self._places(place, i, method.feature)
+        queries = [self._places(place, j, feature) for feature in method.features(query=True)]
+        distances, no_evidence = compare_stacked(method, stack, reference, queries)
+        self.values[rows, column] = distances
+        self.absent[rows, column] = no_evidence
 
     def _places(self, place: dict, variants: np.ndarray, feature: Feature) -> np.ndarray:
         by_variant = np.array([place.get((variant, feature), -1) for variant in self.variants])
@@ -365,33 +336,9 @@ def _match_pair(method: Method, *sides: bytes | None) -> tuple[float, bool] | st
     if None in sides:
         return "a feature was lost and could not be made again"
     try:
-        return _distance(method, *sides)
+        return compare_features(method, sides[0], sides[1:])
     except Exception as error:  # a user's own distance may raise anything: one row, not the run
         return in_words(error)
-
-
-def _distance(
-    method: Method, reference: bytes, query: bytes, *mirrored: bytes
-) -> tuple[float, bool]:
-    return method.distance(reference, query, *mirrored), not reference or not (
-        query or any(mirrored)
-    )
-
-
-def compare_features(
-    method: Method, a: Mapping[str, bytes], b: Mapping[str, bytes], same: bool
-) -> tuple[float, bool]:
-    """Return the distance of reference `a` and query `b` by a method, and whether there was no evidence.
-
-    Args:
-        a, b: what :func:`simlab.methods.extract_all` returns.
-        same: whether the two pictures have equal pixels: distance 0, before anything else.
-    """
-    if same:
-        return 0.0, False
-    return _distance(
-        method, a[method.feature.key], *(b[feature.key] for feature in method.features(query=True))
-    )
 
 
 def _sides(table: pd.DataFrame) -> list[list[Variant]]:
@@ -431,7 +378,9 @@ def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs:
             middle = time.perf_counter()
             for method in methods:
                 if method.compare_many is None:
-                    compare_features(method, features, features, same=False)
+                    reference = features[method.feature.key]
+                    queries = [features[feature.key] for feature in method.features(query=True)]
+                    compare_features(method, reference, queries)
             end = time.perf_counter()
     except ValueError:
         return 0.0

@@ -26,11 +26,11 @@ from simlab.images import ImageError, read_bytes, read_image
 from simlab.methods import alignment, hashes, registry
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import pack, unpack
-from simlab.methods.registry import Feature, Method, extract_all
+from simlab.methods.registry import Feature, Method
 from simlab.paths import expanded
-from simlab.perturb import content_digest
 from simlab.scoring.cache import Cache, key, opened
-from simlab.scoring.features import FRAMES, PIXELS, Store, Variant
+from simlab.scoring.features import FRAMES, Store, Variant
+from simlab.scoring.one_pair import PIXELS, LazyPicture, compare
 from simlab.scoring.table import score_pairs
 from simlab.tables import connected_sources, root_of
 
@@ -217,16 +217,16 @@ class Gallery:
         return {number: self._row(number, asked, methods) for number in numbers}
 
     def _row(self, number: int, asked: "_Asked", methods: list[Method]) -> dict[str, Any]:
-        row: dict[str, Any] = {"no_evidence": ""}
-        if self._packed[PIXELS][number] == asked[PIXELS]:
-            return row | dict.fromkeys(self.recipe.methods_, 0.0)
+        reference = {feature: values[number] for feature, values in self._packed.items()}
+        if reference[PIXELS] == asked[PIXELS]:
+            methods = self._library.methods  # all are 0, also those that are not asked yet
+        row: dict[str, Any] = {}
+        silent = []
         for method in methods:
-            reference = self._packed[method.feature][number]
-            sides = [asked[feature] for feature in method.features(query=True)]
-            row[method.name] = method.distance(reference, *sides)
-            if not (reference and any(sides)):
-                row["no_evidence"] += f"{';' if row['no_evidence'] else ''}{method.name}"
-        return row
+            row[method.name], no_evidence = compare(method, reference, asked)
+            if no_evidence:
+                silent.append(method.name)
+        return {**row, "no_evidence": ";".join(silent)}
 
     def _judged(self, rows: Mapping[int, dict], asked: "_Asked", prior: float) -> pd.DataFrame:
         contents, poor, vague = (
@@ -249,7 +249,7 @@ class Gallery:
         )
         scores.insert(0, "file", np.array([file for _, file in each], dtype=object))
         identical = np.array(
-            [contents[file] == asked.content for file in scores["file"]], dtype=bool
+            [contents[file] == asked.file_digest for file in scores["file"]], dtype=bool
         )
         low = np.array([vague or file in poor for file in scores["file"]], dtype=bool)
         frames = self._library.frames
@@ -257,27 +257,17 @@ class Gallery:
         return _judge(scores, ["file"], self.recipe, prior, identical, low)
 
 
-class _Asked:
-    """A query picture, whose features are made when they are asked for."""
+class _Asked(LazyPicture):
+    """A query picture, what its file is known by, and how many frames or pages that has."""
 
     def __init__(self, image):
         is_path = isinstance(image, str | os.PathLike)
         name = image if is_path else ""
         data = read_bytes(expanded(image)) if is_path else image
         is_file = isinstance(data, bytes | bytearray | memoryview)
-        self.content = hashlib.sha256(data).hexdigest() if is_file else ""
-        self.image = read_image(data, name=name)
+        self.file_digest = hashlib.sha256(data).hexdigest() if is_file else ""
+        super().__init__(read_image(data, name=name))
         self.frames = self.image.info.get("frames", 1)
-        self._values = {PIXELS.key: pack(np.frombuffer(content_digest(self.image), dtype=np.uint8))}
-
-    def make(self, features: Iterable[Feature]) -> None:
-        """Extract those features that are not made yet, in one pass."""
-        if missing := [feature for feature in features if feature.key not in self._values]:
-            self._values |= extract_all(self.image, missing)
-
-    def __getitem__(self, feature: Feature) -> bytes:
-        self.make([feature])
-        return self._values[feature.key]
 
 
 def _query_files(queries: Any) -> list[str]:

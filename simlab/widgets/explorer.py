@@ -19,7 +19,8 @@ from simlab.images import read_bytes, read_image
 from simlab.methods import registry
 from simlab.methods.registry import Method
 from simlab.plots import style
-from simlab.scoring.comparison import Comparison, Seen
+from simlab.scoring.comparison import Comparison
+from simlab.scoring.one_pair import LazyPicture
 from simlab.search.copies import loaded
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
@@ -229,13 +230,13 @@ class Explorer(Panel):
     def _ask(self, _=None) -> None:
         self._latest(self.reference, self.other, self.perturbation, self.seed)
 
-    def _read(self, name: str) -> Seen:
+    def _read(self, name: str) -> LazyPicture:
         data = self._files.get(name) or read_bytes(self._root / name)
         image = read_image(data)
         if max(image.size) <= MAX_SIDE:
-            return Seen(name, image)
+            return LazyPicture(image, name)
         image.thumbnail((MAX_SIDE, MAX_SIDE))
-        return Seen(f"{name}, scaled down", image)
+        return LazyPicture(image, f"{name}, scaled down")
 
     def _work(
         self, reference: str, other: str, perturbation: str, seed: int
@@ -249,7 +250,7 @@ class Explorer(Panel):
         second = (
             self._open(other)
             if other
-            else Seen(perturbation, chain.apply(first.image, seed, first.content))
+            else LazyPicture(chain.apply(first.image, seed, first.content), perturbation)
         )
         found = Comparison(
             first, second, [method for method in self._methods if method.compare_many]

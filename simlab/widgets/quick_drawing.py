@@ -7,16 +7,17 @@ import numpy as np
 from PIL import Image
 
 from simlab.plots.pictures import bit_rows
-from simlab.scoring.comparison import Matches, Seen
+from simlab.scoring.comparison import Matches
+from simlab.scoring.one_pair import LazyPicture
 from simlab.widgets.panel import jpeg, png
 
 FLIPPED, AGREEING, ASTRAY, GAP = (213, 94, 0), (230, 159, 0), (255, 255, 255), (136, 136, 136)
 
 
 @functools.lru_cache(maxsize=4)
-def small(seen: Seen, side: int = 560) -> bytes:
+def small(picture: LazyPicture, side: int = 560) -> bytes:
     """Return a picture of at most `side` pixels as JPEG; that of the reference is made once while a slider moves."""
-    image = seen.image.copy()
+    image = picture.image.copy()
     image.thumbnail((side, side))
     return jpeg(image)
 

@@ -16,7 +16,7 @@ import simlab as sl
 from simlab import perturb
 from simlab.ensemble import CopyClassifier, Ensemble, validation
 from simlab.ensemble.calibration import Calibration, fit_calibration
-from simlab.scoring.table import distances
+from simlab.scoring.one_pair import distances
 
 N_SOURCES = 20
 THREE = ["strong", "weak", "useless"]  # none of them registered: each must be named

@@ -27,6 +27,7 @@ from simlab import specs
 from simlab.methods import hashes, keypoints
 from simlab.methods import registry as methods
 from simlab.methods.packing import unpack
+from simlab.scoring.one_pair import compare_features
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "datasets" / "sample"
@@ -73,7 +74,7 @@ def packed(size, pixels, feature):
 def distance(spec, a, b):
     """The distance of two pictures from their features, without the shortcut for equal pixels."""
     method = methods.get(spec)
-    return method.distance(*features(method, a), *features(method, b, query=True))
+    return compare_features(method, *features(method, a), features(method, b, query=True)).distance
 
 
 def digest_of_features(name):
@@ -160,7 +161,7 @@ def test_packing_changes_no_bit_of_the_distance(spec):
     )
     plain = [method.feature.function(image, **method.feature.arguments) for image in (a, b)]
     packed = [method.feature.extract(image) for image in (a, b)]
-    assert method.distance(*packed) == method.compare(*plain)
+    assert compare_features(method, packed[0], packed[1:]).distance == method.compare(*plain)
     if method.compare_many:
         stack = np.stack([method.restore(unpack(data)) for data in packed])
         together = method.compare_many(stack, np.array([0, 1, 0]), np.array([1, 0, 0]))

@@ -8,6 +8,7 @@ from test_methods import NAMES
 
 from simlab import perturb
 from simlab.methods import registry as methods
+from simlab.scoring.one_pair import compare_features
 
 EDITS = (
     'crop(area=0.5, anchor="center")',
@@ -63,7 +64,10 @@ def distances(picture, names):
         edited = methods.extract_all(perturb.apply(picture, edit), features)
         for method in chosen:
             pair = original[method.feature.key], edited[method.feature.key]
-            both = method.distance(*pair), method.distance(*reversed(pair))
+            both = [
+                compare_features(method, first, [second]).distance
+                for first, second in (pair, pair[::-1])
+            ]
             found[method.name, edit] = np.array(both) / method.maximum
     return found
 

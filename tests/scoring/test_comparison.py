@@ -6,7 +6,8 @@ from PIL import Image
 
 import simlab as sl
 from simlab.methods import registry
-from simlab.scoring.comparison import Comparison, Seen
+from simlab.scoring.comparison import Comparison
+from simlab.scoring.one_pair import LazyPicture
 
 SAMPLE = sl.datasets.load_sample()
 METHODS = ["dhash", "phash(mirror=True)", "akaze", "crop_resistant_hash", "correlation"]
@@ -17,7 +18,7 @@ def photo(name):
 
 
 def compared(first, second, methods=METHODS):
-    return Comparison(Seen("a", first), Seen("b", second), registry.resolve(methods))
+    return Comparison(LazyPicture(first), LazyPicture(second), registry.resolve(methods))
 
 
 def test_distances_bits_and_matches_belong_together():
@@ -68,9 +69,9 @@ def test_no_feature_is_extracted_twice(monkeypatch):
     extracted, extract = [], registry.Feature.extract
     noted = lambda self, image: extracted.append(self.key) or extract(self, image)  # noqa: E731
     monkeypatch.setattr(registry.Feature, "extract", noted)
-    first = Seen("a", photo("cat.jpg"))
+    first = LazyPicture(photo("cat.jpg"))
     for methods in (["dhash"], ["dhash", "akaze", "akaze_inliers"]):
-        Comparison(first, Seen("b", photo("coffee.jpg")), registry.resolve(methods))
+        Comparison(first, LazyPicture(photo("coffee.jpg")), registry.resolve(methods))
     assert len(extracted) == 5  # dhash of three pictures, akaze of two
 
 
