@@ -1,7 +1,8 @@
-"""From a distance to evidence: a smooth curve that always falls, fitted by penalised logistic regression.
+"""From a distance to evidence: a smooth curve that always falls.
 
-Evidence is a log-likelihood ratio in nats: log of how much likelier the distance is among copies than among
-non-copies. 0 says nothing, 4.6 is 100 to 1 for a copy, -4.6 is 100 to 1 against.
+It is fitted by penalised logistic regression. Evidence is a log-likelihood ratio in nats: log of
+how much likelier the distance is among copies than among non-copies. 0 says nothing, 4.6 is 100 to
+1 for a copy, -4.6 is 100 to 1 against.
 """
 
 from dataclasses import dataclass
@@ -12,16 +13,23 @@ from scipy.optimize import lsq_linear
 from scipy.special import expit
 
 LEAST_FALL = 1e-3
-"""Nats by which evidence falls from one knot to the next at the least: there are no plateaus, so no ties are made."""
+"""Nats by which evidence falls from knot to knot at the least: no plateaus, so no ties are made."""
 
 # where knots lie: among the copies, and among the others, whose near tail counts most
-_QUANTILES = {1: (0, 0.25, 0.5, 0.75, 0.95, 1), 0: (0, 0.01, 0.1, 0.5, 1)}
-_SMOOTH, _SHRINK = 0.1, 0.01  # penalties on the change of slope and on the slope
+_QUANTILES_OF_COPIES = (0, 0.25, 0.5, 0.75, 0.95, 1)
+_QUANTILES_OF_OTHERS = (0, 0.01, 0.1, 0.5, 1)
+
+# penalties
+_ON_CHANGE_OF_SLOPE = 0.1
+_ON_SLOPE = 0.01
+
+_MAX_STEPS = 60
+_SMALLEST_SIZE = 1e-6  # of a step of Newton's, which is halved until it lowers the loss
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A falling curve without corners: its slope is linear between knots and constant outside of them.
+    """A falling curve without corners: its slope is linear between knots, constant outside of them.
 
     Attributes:
         knots: ascending distances.
@@ -36,7 +44,8 @@ class Calibration:
     def __call__(self, distance: np.ndarray) -> np.ndarray:
         """Return the evidence of distances in nats; 0 where the distance is NaN.
 
-        >>> Calibration(np.array([0.0, 10.0]), np.array([1.0, 0.0]), 4.0)(np.array([-1, 0, 10, 99, np.nan]))
+        >>> falling = Calibration(np.array([0.0, 10.0]), np.array([1.0, 0.0]), 4.0)
+        >>> falling(np.array([-1, 0, 10, 99, np.nan]))
         array([ 5.,  4., -1., -1.,  0.])
         """
         if not len(self.knots):
@@ -46,25 +55,77 @@ class Calibration:
 
 
 def fit_calibration(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> Calibration:
-    """Return the calibration of one method: finite or NaN distances (n,), bool labels (n,), weights (n,) > 0.
+    """Return the calibration of one method, in which both classes count alike.
 
-    Both classes count alike, so that what comes out does not depend on the share of copies.
+    So what comes out does not depend on the share of copies.
+
+    Args:
+        distance: finite or NaN (n,).
+        label: bool (n,).
+        weight: (n,) > 0.
     """
-    there = ~np.isnan(distance)
-    distance, label, weight = distance[there], label[there], weight[there]
-    if label.all() or not label.any():
+    known = ~np.isnan(distance)
+    if label[known].all() or not label[known].any():
         return Calibration(np.zeros(0), np.zeros(0), 0.0)
-    distance, label, weight = _merged(distance, label, weight)
+    distance, label, weight = _merged(distance[known], label[known], weight[known])
     knots = _knots(distance, label, weight)
-    gaps = np.diff(knots)
-    widths = np.maximum(np.append(gaps, 0), np.append(0, gaps)) if len(knots) > 1 else np.ones(1)
+    widths = _widths(knots)
     basis = np.column_stack([np.ones(len(distance)), -_falls(distance, knots) / widths])
-    change = np.diff(np.eye(len(knots)), axis=0)
-    penalty = np.zeros((len(knots) + 1,) * 2)
-    penalty[1:, 1:] = _SMOOTH * change.T @ change + _SHRINK * np.eye(len(knots))
     lower = np.append(-np.inf, np.full(len(knots), LEAST_FALL))
-    offset, *falls = nonnegative_logistic(basis, label, balanced(label, weight), penalty, lower)
-    return Calibration(knots, falls / widths, float(offset))
+    offset, *falls_at_knots = nonnegative_logistic(
+        basis, label, balanced(label, weight), _penalty(len(knots)), lower
+    )
+    return Calibration(knots, falls_at_knots / widths, float(offset))
+
+
+def _merged(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Ties as one row with their weights added: distances of hashes are few."""
+    pairs = np.column_stack([distance, label])
+    merged, place = np.unique(pairs, axis=0, return_inverse=True)
+    return merged[:, 0], merged[:, 1] > 0, np.bincount(place.ravel(), weight)
+
+
+def _knots(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Quantiles of both classes, none too close to the one before."""
+    quantiles = []
+    for rows, wanted in ((label, _QUANTILES_OF_COPIES), (~label, _QUANTILES_OF_OTHERS)):
+        found = np.quantile(distance[rows], wanted, weights=weight[rows], method="inverted_cdf")
+        quantiles.append(found)
+    knots = np.unique(np.concatenate(quantiles))
+    close = np.diff(knots) < 1e-3 * (knots[-1] - knots[0])
+    return knots[np.append(True, ~close)]
+
+
+def _widths(knots: np.ndarray) -> np.ndarray:
+    """The wider of the two gaps beside each knot; 1 of a single knot."""
+    if len(knots) == 1:
+        return np.ones(1)
+    gaps = np.diff(knots)
+    return np.maximum(np.append(gaps, 0), np.append(0, gaps))
+
+
+def _falls(distance: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """By how much a slope of 1 at each knot lowers the curve (n, knots).
+
+    The slope is 0 at the other knots, and linear between.
+    """
+    gaps = np.diff(knots)
+    # share of each gap that lies to the left
+    inside = np.clip((distance[:, None] - knots[:-1]) / gaps, 0, 1)
+    lowered = np.zeros((len(distance), len(knots)))
+    lowered[:, 1:] += gaps * inside**2 / 2
+    lowered[:, :-1] += gaps * (inside - inside**2 / 2)
+    lowered[:, 0] += np.minimum(distance - knots[0], 0)
+    lowered[:, -1] += np.maximum(distance - knots[-1], 0)
+    return lowered
+
+
+def _penalty(n_knots: int) -> np.ndarray:
+    """The quadratic form that asks for small slopes that change little; the offset is free."""
+    change = np.diff(np.eye(n_knots), axis=0)
+    penalty = np.zeros((n_knots + 1, n_knots + 1))
+    penalty[1:, 1:] = _ON_CHANGE_OF_SLOPE * change.T @ change + _ON_SLOPE * np.eye(n_knots)
+    return penalty
 
 
 def balanced(label: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -78,26 +139,36 @@ def nonnegative_logistic(
 ) -> np.ndarray:
     """Return the coefficients (p,) of a penalised logistic regression, each at least `lower`.
 
-    Newton's method; every step solves its quadratic problem within the bounds. The problem is convex.
+    Newton's method; every step solves its quadratic problem within the bounds. The problem is
+    convex.
 
     Args:
-        basis: float (n, p). label: bool (n,). weight: (n,) > 0.
+        basis: float (n, p).
+        label: bool (n,).
+        weight: (n,) > 0.
         penalty: (p, p); half of the quadratic form is added to the loss.
     """
+
+    def loss_of(theta: np.ndarray) -> float:
+        eta = basis @ theta
+        misfit = weight @ np.logaddexp(0, np.where(label, -eta, eta))
+        return float(misfit + theta @ penalty @ theta / 2)
+
     theta = np.maximum(lower, 0.0)
-    loss = _loss(theta, basis, label, weight, penalty)
-    for _ in range(60):
+    loss = loss_of(theta)
+    for _ in range(_MAX_STEPS):
         p = expit(basis @ theta)
         gradient = basis.T @ (weight * (p - label)) + penalty @ theta
         hessian = (basis.T * (weight * p * (1 - p))) @ basis + penalty
         step = _bounded_step(hessian + 1e-9 * np.eye(len(theta)), gradient, lower - theta)
         size = 1.0
-        while (
-            new := _loss(theta + size * step, basis, label, weight, penalty)
-        ) > loss and size > 1e-6:
+        new_loss = loss_of(theta + step)
+        while new_loss > loss and size > _SMALLEST_SIZE:
             size /= 2
-        theta, loss = np.maximum(theta + size * step, lower), new
-        if np.abs(size * step).max() < 1e-10 or size <= 1e-6:
+            new_loss = loss_of(theta + size * step)
+        theta = np.maximum(theta + size * step, lower)
+        loss = new_loss
+        if np.abs(size * step).max() < 1e-10 or size <= _SMALLEST_SIZE:
             break
     return theta
 
@@ -106,47 +177,7 @@ def _bounded_step(hessian: np.ndarray, gradient: np.ndarray, lower: np.ndarray) 
     """The step, at least `lower`, that is best for the quadratic model."""
     root = cholesky(hessian)
     target = solve_triangular(root, -gradient, trans=1)
-    step = solve_triangular(root, target)
-    return (
-        step
-        if (step >= lower).all()
-        else lsq_linear(root, target, bounds=(lower - 1e-15, np.inf), method="bvls").x
-    )
-
-
-def _merged(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Ties as one row with their weights added: distances of hashes are few."""
-    rows, at = np.unique(np.column_stack([distance, label]), axis=0, return_inverse=True)
-    return rows[:, 0], rows[:, 1] > 0, np.bincount(at.ravel(), weight)
-
-
-def _loss(
-    theta: np.ndarray, basis: np.ndarray, label: np.ndarray, weight: np.ndarray, penalty: np.ndarray
-) -> float:
-    eta = basis @ theta
-    return float(weight @ np.logaddexp(0, np.where(label, -eta, eta)) + theta @ penalty @ theta / 2)
-
-
-def _knots(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Quantiles of both classes, none too close to the one before."""
-    quantiles = [
-        np.quantile(distance[label == c], q, weights=weight[label == c], method="inverted_cdf")
-        for c, q in _QUANTILES.items()
-    ]
-    knots = np.unique(np.concatenate(quantiles))
-    close = np.diff(knots) < 1e-3 * (knots[-1] - knots[0])
-    return knots[np.append(True, ~close)]
-
-
-def _falls(distance: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """By how much a slope of 1 at each knot (0 at the others, linear between) lowers the curve: (n, knots)."""
-    gaps = np.diff(knots)
-    inside = np.clip(
-        (distance[:, None] - knots[:-1]) / gaps, 0, 1
-    )  # share of each gap that lies to the left
-    falls = np.zeros((len(distance), len(knots)))
-    falls[:, 1:] += gaps * inside**2 / 2
-    falls[:, :-1] += gaps * (inside - inside**2 / 2)
-    falls[:, 0] += np.minimum(distance - knots[0], 0)
-    falls[:, -1] += np.maximum(distance - knots[-1], 0)
-    return falls
+    free = solve_triangular(root, target)
+    if (free >= lower).all():
+        return free
+    return lsq_linear(root, target, bounds=(lower - 1e-15, np.inf), method="bvls").x

@@ -1,4 +1,4 @@
-"""A fitted ensemble as JSON and back. Nothing that is read can run code, and whatever does not fit is refused."""
+"""A fitted ensemble as JSON and back: nothing that is read runs code, and misfits are refused."""
 
 import hashlib
 import json
@@ -27,10 +27,9 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     Raises:
         ValueError: there is a file of that name that is no recipe.
     """
-    content = {"simlab_recipe": FORMAT, **content}
-    text = json.dumps(
-        {**content, "digest": _digest(content)}, indent=1, ensure_ascii=False, allow_nan=False
-    )
+    signed = {"simlab_recipe": FORMAT, **content}
+    signed["digest"] = _digest(signed)
+    text = json.dumps(signed, indent=1, ensure_ascii=False, allow_nan=False)
     path = expanded(path)
     if path.exists() and not path.read_bytes().lstrip().startswith(_BEGINNING):
         raise ValueError(
@@ -43,7 +42,8 @@ def read(path: str | Path) -> dict[str, Any]:
     """Return what :func:`write` wrote.
 
     Raises:
-        ValueError: one line: the file cannot be read, is no recipe, is damaged, or of another format.
+        ValueError: one line: the file cannot be read, is no recipe, is damaged, or of another
+            format.
     """
     try:
         content = json.loads(expanded(path).read_text(encoding="utf-8"))
@@ -55,7 +55,8 @@ def read(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict) or "simlab_recipe" not in content:
         raise ValueError(f"{str(path)!r} is not a recipe of simlab")
-    if (given := content["simlab_recipe"]) != FORMAT:
+    given = content["simlab_recipe"]
+    if given != FORMAT:
         raise ValueError(
             f"{str(path)!r} is a recipe of format {given!r}; this simlab reads {FORMAT}"
         )
@@ -66,17 +67,22 @@ def read(path: str | Path) -> dict[str, Any]:
     return content
 
 
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def from_classifier(model: CopyClassifier) -> dict[str, Any]:
     """Return the fitted numbers of a classifier."""
-    columns = [
-        {
+    columns = []
+    for weight, calibration in zip(model.coef_, model.calibrations_):
+        numbers = {
             "weight": float(weight),
-            "knots": c.knots.tolist(),
-            "slopes": c.slopes.tolist(),
-            "offset": c.offset,
+            "knots": calibration.knots.tolist(),
+            "slopes": calibration.slopes.tolist(),
+            "offset": calibration.offset,
         }
-        for weight, c in zip(model.coef_, model.calibrations_)
-    ]
+        columns.append(numbers)
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}
 
 
@@ -84,39 +90,43 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
     """Return the classifier that these numbers describe.
 
     Raises:
-        ValueError: a number is missing, not finite, or would make a larger distance mean more alike.
+        ValueError: a number is missing, not finite, or would make a larger distance mean more
+            alike.
     """
-    model, columns = CopyClassifier(), content["columns"]
-    model.classes_, model.n_features_in_ = np.array([0, 1]), len(columns)
-    model.prevalence_, model.bias_ = float(content["prevalence"]), float(content["bias"])
+    columns = content["columns"]
+    model = CopyClassifier()
+    model.classes_ = np.array([0, 1])
+    model.n_features_in_ = len(columns)
+    model.prevalence_ = float(content["prevalence"])
+    model.bias_ = float(content["bias"])
     model.coef_ = np.array([column["weight"] for column in columns], dtype=float)
-    model.calibrations_ = [
-        Calibration(
-            np.array(c["knots"], dtype=float),
-            np.array(c["slopes"], dtype=float),
-            float(c["offset"]),
-        )
-        for c in columns
-    ]
-    if not (0 < model.prevalence_ < 1 and math.isfinite(model.bias_) and _falls(model)):
+    model.calibrations_ = [_calibration(column) for column in columns]
+    in_order = (
+        0 < model.prevalence_ < 1
+        and math.isfinite(model.bias_)
+        and np.all(np.isfinite(model.coef_) & (model.coef_ >= 0))
+        and all(map(_is_falling, model.calibrations_))
+    )
+    if not in_order:
         raise ValueError(
-            "prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending, all finite"
+            "prevalence must be in (0, 1), weights and slopes 0 or more, knots ascending,"
+            " all finite"
         )
     return model
 
 
-def _falls(model: CopyClassifier) -> bool:
-    """Whether no weight or slope is negative and every curve is one."""
-    return bool(np.all(np.isfinite(model.coef_) & (model.coef_ >= 0))) and all(
-        c.knots.shape == c.slopes.shape
-        and np.isfinite([*c.knots, *c.slopes, c.offset]).all()
-        and (np.diff(c.knots) > 0).all()
-        and (c.slopes >= 0).all()
-        for c in model.calibrations_
+def _calibration(column: dict[str, Any]) -> Calibration:
+    knots = np.array(column["knots"], dtype=float)
+    slopes = np.array(column["slopes"], dtype=float)
+    return Calibration(knots, slopes, float(column["offset"]))
+
+
+def _is_falling(curve: Calibration) -> bool:
+    """Whether this is a curve, and never rises."""
+    numbers = [*curve.knots, *curve.slopes, curve.offset]
+    return bool(
+        curve.knots.shape == curve.slopes.shape
+        and np.isfinite(numbers).all()
+        and (np.diff(curve.knots) > 0).all()
+        and (curve.slopes >= 0).all()
     )
-
-
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(
-        json.dumps(content, sort_keys=True, ensure_ascii=True).encode()
-    ).hexdigest()

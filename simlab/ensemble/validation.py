@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from simlab import tables
 from simlab.ensemble.classifier import CopyClassifier
-from simlab.tables import rank_by_hash, weights
+from simlab.perturb import kind
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The usable rows of a score table as arrays.
+class FoldedRows:
+    """The usable rows of a score table as arrays, each source in a fold.
 
     Attributes:
-        X: distances (n, d), NaN where the method abstains. label: bool (n,). weight: (n,).
+        X: distances (n, d), NaN where the method abstains.
+        label: bool (n,).
+        weight: (n,).
+        kinds: kind of the perturbation, text (n,).
         sources: number of the source of the reference and of the query, int (2, n).
         folds: the fold of each, int (2, n).
     """
@@ -23,59 +27,103 @@ class Sample:
     X: np.ndarray
     label: np.ndarray
     weight: np.ndarray
+    kinds: np.ndarray
     sources: np.ndarray
     folds: np.ndarray
+
+    @property
+    def n_sources(self) -> int:
+        return int(self.sources.max()) + 1
 
     def fit(self, rows=slice(None)) -> CopyClassifier:
         """Return a classifier fitted to these rows."""
         return CopyClassifier().fit(self.X[rows], self.label[rows], self.weight[rows])
 
-    def without(self, column: int) -> "Sample":
+    def without(self, column: int) -> "FoldedRows":
         """Return the same without a column of X."""
         return replace(self, X=np.delete(self.X, column, axis=1))
 
+    def has_both_classes(self, rows: np.ndarray) -> bool:
+        """Return whether there are copies and non-copies where the mask is true."""
+        return bool(self.label[rows].any() and (~self.label[rows]).any())
+
     def held_out(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (training rows, test rows) for each pair of folds; every row is tested once."""
-        for f in range(self.folds.max() + 1):
-            for g in range(f, self.folds.max() + 1):
-                test = (self.folds.min(axis=0) == f) & (self.folds.max(axis=0) == g)
-                yield ~np.isin(self.folds, (f, g)).any(axis=0), test
+        lower = self.folds.min(axis=0)
+        upper = self.folds.max(axis=0)
+        n_folds = self.folds.max() + 1
+        for first in range(n_folds):
+            for second in range(first, n_folds):
+                touched = np.isin(self.folds, (first, second)).any(axis=0)
+                yield ~touched, (lower == first) & (upper == second)
 
 
-def sample(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -> Sample:
-    """Return the rows of a score table, none of which has status "error", as a sample."""
+def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+    """Return the rows that count: of some weight, and no error.
+
+    Raises:
+        ValueError: a column is missing or holds what a score table may not, a distance is NaN or
+            infinite, or a class is missing.
+    """
+    tables.check_columns(scores)
+    label = tables.labels(scores)
+    counted = tables.weights(scores) > 0
+    if "status" in scores:
+        counted &= scores["status"] != "error"
+    rows = scores[counted].assign(label=label[counted])
+    for name in methods:
+        if not np.isfinite(rows[name].to_numpy(float)).all():
+            raise ValueError(
+                f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'"
+            )
+    n_copies = int(rows["label"].sum())
+    if not 0 < n_copies < len(rows):
+        raise ValueError(
+            f"copies and non-copies are needed; there are {n_copies} copies among {len(rows)} pairs"
+        )
+    return rows
+
+
+def folded_rows(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -> FoldedRows:
+    """Return usable rows of a score table as arrays, their sources dealt out into folds."""
     sides = [scores["source_reference"], scores["source_query"]]
     codes, names = pd.factorize(pd.concat(sides, ignore_index=True).astype(str))
-    fold = {name: i % folds for i, name in enumerate(rank_by_hash(names, seed))}
     sources = codes.reshape(2, -1)
-    weight = weights(scores).to_numpy()
-    return Sample(
-        evidence_columns(scores, methods),
-        scores["label"].to_numpy() == 1,
-        weight,
-        sources,
-        np.array([fold[name] for name in names], dtype=int)[sources],
+    place = {name: number for number, name in enumerate(tables.rank_by_hash(names, seed))}
+    fold_of_source = np.array([place[name] % folds for name in names], dtype=int)
+    return FoldedRows(
+        X=voting_distances(scores, methods),
+        label=scores["label"].to_numpy() == 1,
+        weight=tables.weights(scores).to_numpy(),
+        kinds=_kinds(scores),
+        sources=sources,
+        folds=fold_of_source[sources],
     )
 
 
-def evidence_columns(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
-    """Return the distances of the methods (n, d), NaN where a method had no evidence or has no distance."""
-    absent = (
-        scores["no_evidence"].astype(object).fillna("").astype(str).str.split(";")
-        if "no_evidence" in scores
-        else None
-    )
-    columns = []
-    for method in methods:
-        distance = scores[method].to_numpy(float)
-        if absent is not None:
-            distance = np.where([method in names for names in absent], np.nan, distance)
-        columns.append(distance)
-    return np.column_stack(columns)
+def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
+    """Return the distances of the methods (n, d), NaN where one had no evidence or no distance."""
+    distances = [scores[method].to_numpy(float) for method in methods]
+    if "no_evidence" in scores:
+        # a CSV gives a column of empty texts back as one of missing numbers
+        noted = scores["no_evidence"].astype(object).fillna("").astype(str)
+        absent = noted.str.split(";")
+        for column, method in enumerate(methods):
+            abstains = [method in names for names in absent]
+            distances[column] = np.where(abstains, np.nan, distances[column])
+    return np.column_stack(distances)
 
 
-def out_of_fold(data: Sample, keep: np.ndarray | None = None) -> np.ndarray:
-    """Return the log-likelihood ratio of every row from a model without the folds of its two sources.
+def _kinds(scores: pd.DataFrame) -> np.ndarray:
+    if "perturbation" not in scores:
+        return np.full(len(scores), kind(""), dtype=object)
+    spec = scores["perturbation"].astype(str)
+    kind_of_spec = {text: kind(text) for text in spec.unique()}
+    return spec.map(kind_of_spec).to_numpy()
+
+
+def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:
+    """Return the log-likelihood ratio of every row from a model without the folds of its sources.
 
     Args:
         keep: bool (n,), rows that may be trained on.
@@ -83,41 +131,42 @@ def out_of_fold(data: Sample, keep: np.ndarray | None = None) -> np.ndarray:
     Raises:
         ValueError: too few sources: without two folds, copies or non-copies are missing.
     """
-    evidence = np.full(len(data.label), np.nan)
-    for train, test in data.held_out():
+    evidence = np.full(len(rows.label), np.nan)
+    for untouched, test in rows.held_out():
         if not test.any():
             continue
-        train = train if keep is None else train & keep
-        if not (data.label[train].any() and (~data.label[train]).any()):
+        train = untouched if keep is None else untouched & keep
+        if not rows.has_both_classes(train):
             raise ValueError(
-                f"too few sources ({data.sources.max() + 1}): with two of the folds held out, copies or non-copies"
-                " are missing; add pictures or pairs (or lower folds, 3 at the least)"
+                f"too few sources ({rows.n_sources}): with two of the folds held out, copies or"
+                " non-copies are missing; add pictures or pairs (or lower folds, 3 at the least)"
             )
-        evidence[test] = data.fit(train).evidence(data.X[test]).sum(axis=1)
+        evidence[test] = rows.fit(train).evidence(rows.X[test]).sum(axis=1)
     return evidence
 
 
-def resampled_weights(model: CopyClassifier, data: Sample, *, n: int, seed: int) -> np.ndarray:
-    """Return weights of the methods (n, d), refitted to resampled sources; the calibrations stay."""
-    evidence = model.calibrated(data.X)
-    draws = [
-        model.solve(evidence[r], data.label[r], w[r])[1:] for r, w in _resamples(data, n, seed)
-    ]
-    return np.array(draws).reshape(-1, data.X.shape[1])
+def resampled_weights(model: CopyClassifier, rows: FoldedRows, *, n: int, seed: int) -> np.ndarray:
+    """Return weights (n, d), refitted to resampled sources; the calibrations stay.
 
-
-def _resamples(data: Sample, n: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows that were drawn, and the weight of every row, in resamples of the sources that have both classes."""
+    A resample without copies or without non-copies is passed over.
+    """
+    evidence = model.calibrated(rows.X)
     rng = np.random.default_rng([seed, 0xE5])
-    n_sources = data.sources.max() + 1
+    weights = []
     for _ in range(n):
-        # a pair of two sources counts as often as both were drawn; a pair within one source as often as it was
-        times = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)[
-            data.sources
-        ]
-        weight = data.weight * np.where(
-            data.sources[0] == data.sources[1], times[0], times[0] * times[1]
-        )
-        rows = weight > 0
-        if data.label[rows].any() and (~data.label[rows]).any():
-            yield rows, weight
+        weight = _resampled(rows, rng)
+        drawn = weight > 0
+        if rows.has_both_classes(drawn):
+            fitted = model.solve(evidence[drawn], rows.label[drawn], weight[drawn])
+            weights.append(fitted[1:])
+    return np.array(weights).reshape(-1, rows.X.shape[1])
+
+
+def _resampled(rows: FoldedRows, rng: np.random.Generator) -> np.ndarray:
+    """The weight of every row in a resample of the sources (n,)."""
+    n_sources = rows.n_sources
+    draws = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)
+    reference, query = draws[rows.sources]
+    # a pair of two sources counts as often as both were drawn; one within a source as often as that
+    within = rows.sources[0] == rows.sources[1]
+    return rows.weight * np.where(within, reference, reference * query)
