@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from simlab import perturb, specs
 from simlab.evaluation.resampling import FEW, Counts, Interval, Masks, Resampler, within
 from simlab.evaluation.sample import Sample, read
+from simlab.messages import counted
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
 """What is measured by default."""
@@ -68,7 +69,7 @@ def evaluate(
     >>> evaluate(scores, metrics=["roc_auc", "tpr@fpr=0.01"])[["metric", "value", "note"]]
              metric  value                             note
     0       roc_auc    0.5      Wilson bound from 2 sources
-    1  tpr@fpr=0.01    NaN  not measurable with 1 negatives
+    1  tpr@fpr=0.01    NaN  not measurable with 1 negative
     """
     measures = [Measure.parse(name) for name in specs.names(metrics, "metrics")]
     sample = read(scores, methods)
@@ -122,11 +123,9 @@ class Group(NamedTuple):
         n_positive, n_negative = self.counts["n_positive"], self.counts["n_negative"]
         if n_positive == 0 or n_negative == 0:
             return f"undefined: no {'negatives' if n_positive else 'positives'}"
-        return (
-            f"not measurable with {n_negative} negatives"
-            if fpr < self.smallest_fpr * (1 - 1e-9)
-            else ""
-        )
+        if fpr >= self.smallest_fpr * (1 - 1e-9):
+            return ""
+        return f"not measurable with {counted(n_negative, 'negative')}"
 
 
 class Measure(NamedTuple):
@@ -300,9 +299,11 @@ def _interval(
 def _about(interval: Interval, n_sources: int) -> Iterator[str]:
     """What a reader should know about an interval: that it is a bound, that few sources decide it."""
     if interval.bounded[0]:
-        yield f"Wilson bound from {n_sources} sources"
+        yield f"Wilson bound from {counted(n_sources, 'source')}"
     if interval.carriers[0] < min(FEW, n_sources / 2):
-        yield f"{interval.carriers[0]:.0f} of {n_sources} sources carry the variance"
+        n_carriers = round(interval.carriers[0])
+        verb = "carries" if n_carriers == 1 else "carry"
+        yield f"{n_carriers} of {counted(n_sources, 'source')} {verb} the variance"
 
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:

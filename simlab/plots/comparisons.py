@@ -10,6 +10,7 @@ from scipy.cluster import hierarchy
 
 from simlab import specs
 from simlab.evaluation.paired import decided
+from simlab.messages import counted
 from simlab.plots import style
 from simlab.plots.summaries import draw_table, spelled
 
@@ -77,9 +78,8 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
         *ends,
     )
     style.title(ax, "Of these, the others find", pad=8)
-    ax.set_xlabel(
-        f"n = {style.span(missed)} missed copies a row", color=style.MUTED, fontsize=8, loc="left"
-    )
+    n_missed = style.span(missed, "missed copy", "missed copies")
+    ax.set_xlabel(f"n = {n_missed} a row", color=style.MUTED, fontsize=8, loc="left")
     return ax
 
 
@@ -104,7 +104,8 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     names = {"xlabel": "probability predicted", "ylabel": "share of copies observed"}
-    return style.finish(ax, "Reliability", f"n = {bins['n'].sum():,.0f} pairs", **names)
+    n_pairs = counted(int(bins["n"].sum()), "pair")
+    return style.finish(ax, "Reliability", f"n = {n_pairs}", **names)
 
 
 @style.styled
@@ -139,7 +140,7 @@ def plot_dendrogram(
     return style.finish(
         ax,
         "Groups",
-        f"n = {len(names):,} pictures",
+        f"n = {counted(len(names), 'picture')}",
         grid="x",
         xlabel="distance at which groups join",
     )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from simlab import specs
 from simlab.images import read_image
+from simlab.messages import counted
 from simlab.plots import style
 
 Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
@@ -173,7 +174,7 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
         edgecolors=style.MARK,
         linewidths=0.8,
     )
-    style.title(ax, f"{len(points):,} keypoints")
+    style.title(ax, counted(len(points), "keypoint"))
     return ax
 
 
@@ -212,5 +213,5 @@ def plot_matches(
         drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
         ax.add_collection(drawn, autolim=False)
     agreeing = "" if inliers is None else f", {kept.sum():,} agree on one geometry"
-    style.title(ax, f"{len(lines):,} matches{agreeing}")
+    style.title(ax, f"{counted(len(lines), 'match', 'matches')}{agreeing}")
     return ax

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from simlab import specs
+from simlab.messages import counted
 from simlab.methods import registry as methods
 from simlab.paths import expanded
 
@@ -248,13 +249,18 @@ def nothing(ax: Axes, why: str) -> Axes:
 
 def counts(table: pd.DataFrame, each: str = "") -> str:
     """Return how many pairs stand behind a table, in words."""
-    return f"n = {span(table['n_positive'])} copies, {span(table['n_negative'])} non-copies{each}"
+    copies = span(table["n_positive"], "copy", "copies")
+    others = span(table["n_negative"], "non-copy", "non-copies")
+    return f"n = {copies}, {others}{each}"
 
 
-def span(numbers: pd.Series) -> str:
-    """Return the range of counts in words."""
-    low, high = numbers.min(), numbers.max()
-    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+def span(numbers: pd.Series, word: str, plural: str) -> str:
+    """Return the range of counts in words, such as "1 copy" or "3 to 9 copies"."""
+    low = int(numbers.min())
+    high = int(numbers.max())
+    if low == high:
+        return counted(low, word, plural)
+    return f"{low:,} to {high:,} {plural}"
 
 
 def measure(metric: str) -> str:

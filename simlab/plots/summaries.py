@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from simlab import perturb, specs
+from simlab.messages import counted
 from simlab.plots import style
 
 
@@ -26,7 +27,9 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
     methods = histogram["method"].unique()
     ax = style.axes(ax, 8, 0.5 + 1.75 * -(-len(methods) // columns))
     n = histogram.groupby(["method", "label"])["count"].sum().groupby("label").max()
-    aside = f"n = {n.get(1, 0):,.0f} copies (colour), {n.get(0, 0):,.0f} non-copies (grey)"
+    copies = counted(int(n.get(1, 0)), "copy", "copies")
+    others = counted(int(n.get(0, 0)), "non-copy", "non-copies")
+    aside = f"n = {copies} (colour), {others} (grey)"
     panels = style.panels(ax, len(methods), columns, head="Distances", aside=aside)
     for panel, method in zip(panels, methods, strict=True):
         bins = histogram[histogram["method"] == method].dropna(subset=["share"])
