@@ -107,7 +107,7 @@ def main(pictures, work, kind, step, *verb):
     error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
     work = Path(work)
     plots.save, labelling.datetime = render_nothing, Noon
-    report.sections.RESAMPLES = 5
+    report.study_sections.RESAMPLES = 5
     folder = fresh(work / "run")
     verb = [part.replace("PICTURES", pictures).replace("WORK", str(folder)) for part in verb]
     status, said, total = run(verb, 10**9, 0)

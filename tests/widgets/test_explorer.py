@@ -163,9 +163,9 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
 
     names = [f"{n:05}.png" for n in range(10_000)]
     (tmp_path / names[0]).write_bytes(png("red"))
-    opened, read = [], sl.read_image
+    opened, read = [], sl.images.read_bytes
     monkeypatch.setitem(
-        module.__globals__, "read_image", lambda path: (opened.append(path), read(path))[1]
+        module.__globals__, "read_bytes", lambda path: (opened.append(path), read(path))[1]
     )
     table = sl.datasets.as_table(pd.DataFrame({"path": names}), root=tmp_path)
     explorer = sl.widgets.explore(table, methods="phash")

@@ -89,4 +89,4 @@ def test_a_panel_says_things_without_markup():
     shown = panel.Panel("test")
     shown.say("<b>")
     assert shown._status.value == "&lt;b&gt;"
-    assert {"simlab", "simlab-test"} == set(panel._dom_classes)
+    assert {"simlab", "simlab-test"} == set(shown._dom_classes)
