@@ -125,9 +125,10 @@ def test_distance_is_symmetric_where_stated(spec):
 def test_features_are_the_same_in_another_process_with_another_hash_seed():
     names = [name for name in NAMES if isinstance(name, str)]
     code = f"import json, test_methods as t; print(json.dumps([t.digest_of_features(n) for n in {names}]))"
+    folders = [ROOT, ROOT / "tests", ROOT / "tests" / "methods"]
     environment = {
         "PYTHONHASHSEED": "7",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
         "OMP_NUM_THREADS": "1",
     }
     fresh = subprocess.run(
