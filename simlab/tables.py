@@ -17,7 +17,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simlab import specs
-from simlab.messages import counted
 from simlab.paths import expanded
 
 PAIR_COLUMNS = (
@@ -284,8 +283,7 @@ def split_by_source(
     )
     first = set(sources[: round(share * len(sources))])
     if not first or len(first) == len(sources):
-        n_sources = counted(len(sources), "source")
-        raise ValueError(f"{n_sources} cannot be split into two sides at share={share}")
+        raise ValueError(f"{len(sources)} sources cannot be split into two sides at share={share}")
     reference, query = pairs["source_reference"].isin(first), pairs["source_query"].isin(first)
     return pairs[reference & query], pairs[~reference & ~query]
 

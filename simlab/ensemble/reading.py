@@ -172,15 +172,13 @@ def report(
 ) -> str:
     """Return a fit in words, a line each: whether it pays, what it rests on, every share."""
     verdict = "beats" if comparison["low"] > 0 else "does not beat"
-    n_pairs = counted(len(rows.label), "pair")
-    n_copies = counted(int(rows.label.sum()), "copy", "copies")
-    n_sources = counted(rows.n_sources, "source")
     lines = [
         f"The ensemble {verdict} the best single method, {comparison['best']}:"
         f" {metric} {comparison['ensemble']:.3f} against {comparison['single']:.3f},"
         f" difference {comparison['difference']:+.3f}"
         f" (95 % {comparison['low']:+.3f} to {comparison['high']:+.3f}), out of fold.",
-        f"{n_pairs}, {n_copies}, {n_sources};"
+        f"{counted(len(rows.label), 'pair')}, {counted(int(rows.label.sum()), 'copy', 'copies')},"
+        f" {counted(rows.n_sources, 'source')};"
         " no pair is scored by a model that saw either of its sources"
         f"{_condition(weights['method'])}.",
     ]

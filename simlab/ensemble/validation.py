@@ -8,7 +8,6 @@ import pandas as pd
 
 from simlab import tables
 from simlab.ensemble.classifier import CopyClassifier
-from simlab.messages import counted
 from simlab.perturb import kind
 
 
@@ -68,10 +67,10 @@ def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     """
     tables.check_columns(scores)
     label = tables.labels(scores)
-    used = tables.weights(scores) > 0
+    counted = tables.weights(scores) > 0
     if "status" in scores:
-        used &= scores["status"] != "error"
-    rows = scores[used].assign(label=label[used])
+        counted &= scores["status"] != "error"
+    rows = scores[counted].assign(label=label[counted])
     for name in methods:
         if not np.isfinite(rows[name].to_numpy(float)).all():
             raise ValueError(
@@ -79,8 +78,9 @@ def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
             )
     n_copies = int(rows["label"].sum())
     if not 0 < n_copies < len(rows):
-        n_pairs = counted(len(rows), "pair")
-        raise ValueError(f"copies and non-copies are needed; copies are {n_copies} of {n_pairs}")
+        raise ValueError(
+            f"copies and non-copies are needed; there are {n_copies} copies among {len(rows)} pairs"
+        )
     return rows
 
 

@@ -301,9 +301,7 @@ def _about(interval: Interval, n_sources: int) -> Iterator[str]:
     if interval.bounded[0]:
         yield f"Wilson bound from {counted(n_sources, 'source')}"
     if interval.carriers[0] < min(FEW, n_sources / 2):
-        n_carriers = round(interval.carriers[0])
-        verb = "carries" if n_carriers == 1 else "carry"
-        yield f"{n_carriers} of {counted(n_sources, 'source')} {verb} the variance"
+        yield f"most of the variance lies in {interval.carriers[0]:.0f} of {n_sources} sources"
 
 
 def _group(sample: Sample, name: str, positive: np.ndarray, negative: np.ndarray) -> Group:

@@ -104,8 +104,8 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     names = {"xlabel": "probability predicted", "ylabel": "share of copies observed"}
-    n_pairs = counted(int(bins["n"].sum()), "pair")
-    return style.finish(ax, "Reliability", f"n = {n_pairs}", **names)
+    n = f"n = {counted(int(bins['n'].sum()), 'pair')}"
+    return style.finish(ax, "Reliability", n, **names)
 
 
 @style.styled

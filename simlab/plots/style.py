@@ -249,9 +249,10 @@ def nothing(ax: Axes, why: str) -> Axes:
 
 def counts(table: pd.DataFrame, each: str = "") -> str:
     """Return how many pairs stand behind a table, in words."""
-    copies = span(table["n_positive"], "copy", "copies")
-    others = span(table["n_negative"], "non-copy", "non-copies")
-    return f"n = {copies}, {others}{each}"
+    return (
+        f"n = {span(table['n_positive'], 'copy', 'copies')},"
+        f" {span(table['n_negative'], 'non-copy', 'non-copies')}{each}"
+    )
 
 
 def span(numbers: pd.Series, word: str, plural: str) -> str:

@@ -27,9 +27,10 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
     methods = histogram["method"].unique()
     ax = style.axes(ax, 8, 0.5 + 1.75 * -(-len(methods) // columns))
     n = histogram.groupby(["method", "label"])["count"].sum().groupby("label").max()
-    copies = counted(int(n.get(1, 0)), "copy", "copies")
-    others = counted(int(n.get(0, 0)), "non-copy", "non-copies")
-    aside = f"n = {copies} (colour), {others} (grey)"
+    aside = (
+        f"n = {counted(int(n.get(1, 0)), 'copy', 'copies')} (colour),"
+        f" {counted(int(n.get(0, 0)), 'non-copy', 'non-copies')} (grey)"
+    )
     panels = style.panels(ax, len(methods), columns, head="Distances", aside=aside)
     for panel, method in zip(panels, methods, strict=True):
         bins = histogram[histogram["method"] == method].dropna(subset=["share"])

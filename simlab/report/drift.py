@@ -10,7 +10,6 @@ import pandas as pd
 
 from simlab import specs
 from simlab.datasets import as_table
-from simlab.messages import counted
 from simlab.methods.registry import columns, resolve
 from simlab.paths import expanded
 from simlab.report.files import versions
@@ -129,7 +128,7 @@ def _distances(
     if (changed := then["status"].ne(now["status"])).any():
         row = now[changed].iloc[0]
         words = f"{row['status']} now" + (f": {row['error']}" if row["error"] else "")
-        words += f"; {changed.sum()} of {counted(len(then), 'pair')} differ"
+        words += f"; {changed.sum()} of {len(then)} pairs differ"
         yield "status", f"{row['reference']} and {row['query']}", words
     for method in (name for name in methods if name in then):
         lost = ~changed & (then[method].isna() != now[method].isna())

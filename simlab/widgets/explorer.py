@@ -16,7 +16,6 @@ from simlab import perturb, plots
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import read_bytes, read_image
-from simlab.messages import counted
 from simlab.methods import registry
 from simlab.methods.registry import Method
 from simlab.plots import style
@@ -105,7 +104,7 @@ class Explorer(Panel):
         name = proposal["value"]
         if name and name not in self._names:
             raise ValueError(
-                f"{proposal['trait'].name} must be one of {counted(len(self._names), 'picture')}, not {name!r}"
+                f"{proposal['trait'].name} must be one of {len(self._names):,} pictures, not {name!r}"
             )
         return name
 
@@ -176,8 +175,7 @@ class Explorer(Panel):
             found.reference.image, first, found.query.image, second, pairs, inliers=agree, ax=ax
         )
         names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
-        n_matches = counted(len(agree), "match", "matches")
-        style.title(ax, f"{names}: {n_matches}, {int(agree.sum())} agree on one geometry")
+        style.title(ax, f"{names}: {len(agree)} matches, {int(agree.sum())} agree on one geometry")
 
     def _controls(self) -> ipywidgets.Widget:
         first, second = (

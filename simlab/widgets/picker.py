@@ -8,7 +8,6 @@ import ipywidgets
 import traitlets
 
 from simlab.images import ImageError, read_image
-from simlab.messages import counted
 from simlab.widgets.panel import plain
 
 LISTED = 200
@@ -63,7 +62,7 @@ class Picker(ipywidgets.VBox):
     def __init__(self, title: str, names: list[str], drop: Drop):
         self._names, self._filling = names, False
         self._search = ipywidgets.Text(
-            description="Search", placeholder=f"among {counted(len(names), 'picture')}"
+            description="Search", placeholder=f"among {len(names):,} pictures"
         )
         self._list = ipywidgets.Select(description=title, rows=6)
         super().__init__([self._search, self._list, drop])

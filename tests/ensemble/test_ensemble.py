@@ -364,8 +364,8 @@ def test_missing_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("scores", "options", "message"),
     [
-        (study(label=0), {"methods": THREE}, "copies are 0 of 520 pairs"),
-        (study(label=1), {"methods": THREE}, "copies are 520 of 520 pairs"),
+        (study(label=0), {"methods": THREE}, "there are 0 copies among 520 pairs"),
+        (study(label=1), {"methods": THREE}, "there are 520 copies among 520 pairs"),
         (study(), {"methods": "strong, akaze"}, r"strong, weak, useless.; given .akaze"),
         (study(), {"methods": []}, "methods must name one or more; there is none"),
         (study(weak=np.nan), {"methods": THREE}, "the distance 'weak' is NaN or infinite in a row"),
