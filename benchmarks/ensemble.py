@@ -34,6 +34,7 @@ def main():
     print(ensemble.report_)
     _show("other ways to combine", table)
     _show("reliability, out of fold", ensemble.reliability())
+    _show("the same were one pair in twenty a copy", ensemble.reliability(prior=0.05))
     _show("without one method", ensemble.ablation())
     if not options.scores:
         costs = priced(scores, ensemble)

@@ -64,6 +64,13 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
         rest = intercept - logit(self.prevalence_)
         self.bias_ = float(rest / total) if total > 0 else 0.0
 
+    def temper(self, slope: float, offset: float) -> None:
+        """Make the sum of the evidence ``slope * sum + offset``, where no method abstains."""
+        self.coef_ = slope * self.coef_
+        total = self.coef_.sum()
+        if total > 0:
+            self.bias_ += offset / float(total)
+
     @staticmethod
     def solve(evidence, label, weight) -> np.ndarray:
         """Return the intercept and the weights that fit calibrated evidence."""

@@ -88,9 +88,12 @@ class Ensemble:
         rows = validation.folded_rows(table, self.methods_, folds=self.folds, seed=self.seed)
         self._data = rows
         held_out = validation.out_of_fold(rows)
+        slope, offset = validation.tempering(rows, held_out)
         self.classifier_ = rows.fit()
+        self.classifier_.temper(slope, offset)
         self.prevalence_ = self.classifier_.prevalence_
-        self.out_of_fold_ = table.assign(**{NAME: expit(-held_out - logit(self.prevalence_))})
+        odds = slope * held_out + offset + logit(self.prevalence_)
+        self.out_of_fold_ = table.assign(**{NAME: expit(-odds)})
 
         self.metric_ = reading.metric_for(rows)
         self.weights_ = reading.weights(
@@ -171,16 +174,23 @@ class Ensemble:
         new.thresholds_ = reading.thresholds(scores.assign(**{NAME: new.distance(scores)}))
         return new
 
-    def reliability(self, *, bins: int = 10) -> pd.DataFrame:
+    def reliability(self, *, bins: int = 10, prior: float | None = None) -> pd.DataFrame:
         """Return, out of fold, how often a pair was a copy where the ensemble said how probable.
+
+        Args:
+            prior: share of copies for which it is asked; None for the training prevalence. Pairs
+                are weighed so that copies have this share.
 
         Columns: left, right (edges of the bin of probability), predicted (mean), observed (share of
         copies), low, high (its 95 % Wilson interval; pairs count no more than their sources), n
         (pairs).
         """
         specs.check_number("bins", bins, 1, whole=True)
-        probability = 1 - self.out_of_fold_[NAME].to_numpy()
-        return reading.reliability(probability, self._data, bins)
+        prior = self.prevalence_ if prior is None else prior
+        specs.check_number("prior", prior, 0, 1, within=True)
+        evidence = -logit(self.out_of_fold_[NAME].to_numpy()) - logit(self.prevalence_)
+        probability = expit(evidence + logit(prior))
+        return reading.reliability(probability, self._data.with_share_of_copies(prior), bins)
 
     def ablation(self) -> pd.DataFrame:
         """Return what is lost without each method.

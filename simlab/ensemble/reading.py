@@ -180,7 +180,8 @@ def report(
         f"{counted(len(rows.label), 'pair')}, {counted(int(rows.label.sum()), 'copy', 'copies')},"
         f" {counted(rows.n_sources, 'source')};"
         " no pair is scored by a model that saw either of its sources"
-        f"{_condition(weights['method'])}.",
+        f"{_condition(weights['method'])}; two numbers, by which all answers are tempered alike,"
+        " come from all pairs.",
     ]
     for row in weights.itertuples():
         lines.append(f"{row.share:5.0%} {row.method} ({row.low:.0%} to {row.high:.0%})")

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from simlab import tables
+from simlab.ensemble.calibration import nonnegative_logistic
 from simlab.ensemble.classifier import CopyClassifier
 from simlab.perturb import kind
 
@@ -42,6 +44,12 @@ class FoldedRows:
     def without(self, column: int) -> "FoldedRows":
         """Return the same without a column of X."""
         return replace(self, X=np.delete(self.X, column, axis=1))
+
+    def with_share_of_copies(self, share: float) -> "FoldedRows":
+        """Return the same, weighed so that copies have this share of all weight."""
+        now = self.weight[self.label].sum() / self.weight.sum()
+        factor = np.where(self.label, share / now, (1 - share) / (1 - now))
+        return replace(self, weight=self.weight * factor)
 
     def has_both_classes(self, rows: np.ndarray) -> bool:
         """Return whether there are copies and non-copies where the mask is true."""
@@ -143,6 +151,27 @@ def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:
             )
         evidence[test] = rows.fit(train).evidence(rows.X[test]).sum(axis=1)
     return evidence
+
+
+def tempering(rows: FoldedRows, held_out: np.ndarray) -> tuple[float, float]:
+    """Return the slope and the offset (nats) that make out-of-fold evidence no surer than right.
+
+    A fit is surer of the pairs that it saw than of new ones, most of all where copies are rare and
+    few pairs decide. The slope is at most 1: nothing is made surer than the fit was.
+
+    Args:
+        held_out: what :func:`out_of_fold` returns.
+
+    Source: J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+    basis = np.column_stack([np.ones(len(held_out)), held_out])
+    penalty = np.diag([1e-6, 1e-6])
+    lower = np.array([-np.inf, 0.01])  # near copies stay apart, however little is left of them
+    intercept, slope = nonnegative_logistic(basis, rows.label, rows.weight, penalty, lower)
+    if slope >= 1:
+        return 1.0, 0.0
+    share_of_copies = rows.weight[rows.label].sum() / rows.weight.sum()
+    return float(slope), float(intercept - logit(share_of_copies))
 
 
 def resampled_weights(model: CopyClassifier, rows: FoldedRows, *, n: int, seed: int) -> np.ndarray:

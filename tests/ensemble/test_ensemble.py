@@ -146,11 +146,13 @@ def test_every_pair_is_scored_without_its_sources(scores):
     """The same numbers as a plain loop: drop all pairs that touch a source of the pair's two folds, fit, score."""
     ensemble = Ensemble(["strong", "weak"], folds=4, n_resamples=2).fit(scores)
     data = ensemble._data
+    slope, offset = validation.tempering(data, validation.out_of_fold(data))
     for row in (0, 7, 100, 333):
         folds = set(data.folds[:, row])
         train = [not folds & set(pair) for pair in data.folds.T]
         model = CopyClassifier().fit(data.X[train], data.label[train])
-        odds = model.evidence(data.X[[row]]).sum() + logit(ensemble.prevalence_)
+        evidence = slope * model.evidence(data.X[[row]]).sum() + offset
+        odds = evidence + logit(ensemble.prevalence_)
         assert ensemble.out_of_fold_["ensemble"].iloc[row] == pytest.approx(
             1 / (1 + np.exp(odds)), rel=1e-6
         )
@@ -410,7 +412,15 @@ def test_a_report_says_whose_columns_it_cannot_vouch_for(fitted, scores):
         in fitted.report_
     )
     own = Ensemble(n_resamples=2).fit(scores.rename(columns={"strong": "akaze", "weak": "phash"}))
-    assert f"{words}." in own.report_
+    assert f"{words}; two numbers, by which all answers are tempered" in own.report_
+
+
+def test_reliability_at_another_prior_weighs_the_same_pairs(fitted):
+    own = fitted.reliability(prior=fitted.prevalence_)
+    pd.testing.assert_frame_equal(own, fitted.reliability())
+    rare = fitted.reliability(prior=0.001)
+    assert rare["n"].sum() == own["n"].sum()
+    assert rare["predicted"].iloc[0] < own["predicted"].iloc[0]
 
 
 def test_the_gate_of_an_older_recipe_is_passed_over(fitted, scores, tmp_path):
@@ -421,6 +431,37 @@ def test_the_gate_of_an_older_recipe_is_passed_over(fitted, scores, tmp_path):
     recipe.write(tmp_path / "recipe.json", {**content, "gate": {"near": 3.0, "cheap": [True]}})
     loaded = Ensemble.load(tmp_path / "recipe.json")
     np.testing.assert_array_equal(loaded.distance(scores), fitted.distance(scores))
+
+
+def log_loss(odds, label, prior):
+    """Nats a copy, were the share of copies the prior."""
+    weight = np.where(label, 1 / label.sum(), (1 - prior) / prior / (~label).sum())
+    return weight @ np.logaddexp(0, np.where(label, -odds, odds))
+
+
+def test_new_pairs_are_judged_no_surer_than_right(monkeypatch):
+    """A fit to few pairs by many methods is too sure of new ones, most of all at a low prior."""
+    names = [f"m{number}" for number in range(8)]
+
+    def noisy(n_sources, seed):
+        table = study(n_sources, copies=3, others=10, seed=seed)
+        rng = np.random.default_rng(seed + 1)
+        columns = {name: table["weak"] + rng.normal(0, 12, len(table)) for name in names}
+        return table.assign(**columns)
+
+    new = noisy(400, 100)
+    label = new["label"].to_numpy() == 1
+    losses = {"tempered": 0.0, "as fitted": 0.0}
+    for seed in range(4):
+        old = noisy(12, seed)
+        for way in losses:
+            if way == "as fitted":
+                monkeypatch.setattr(validation, "tempering", lambda *_: (1.0, 0.0))
+            ensemble = Ensemble(names, n_resamples=0).fit(old)
+            odds = logit(ensemble.probability(new, prior=0.01).to_numpy())
+            losses[way] += log_loss(odds, label, 0.01)
+            monkeypatch.undo()
+    assert losses["tempered"] < 0.95 * losses["as fitted"]
 
 
 def test_too_few_folds():
