@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 import simlab as sl
-from simlab.search.copies import near_pairs
+from simlab.search.indexes import near_pairs
 
 PERTURBATIONS = [
     "crop(area=0.5)",

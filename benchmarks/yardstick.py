@@ -25,7 +25,8 @@ from scipy.special import expit, logit
 import simlab as sl
 from simlab.methods.packing import unpack
 from simlab.methods.registry import extract_all, resolve
-from simlab.search.copies import BEST, CLEAR
+from simlab.search.gallery import CLEAR
+from simlab.search.indexes import BEST
 from simlab.tables import rank_by_hash
 
 RECIPE = ["phash(mirror=True)", "correlation(mirror=True)", "aligned"]

@@ -15,7 +15,6 @@ from simlab.pairs import labelling
 from simlab.report.drift import verify
 from simlab.scoring import table as scoring
 from simlab.scoring.features import Store
-from simlab.search import copies as search
 from simlab.search import grouping
 
 NOT_NUMBERS = (math.nan, math.inf, "0.5", None, True)
@@ -116,7 +115,7 @@ NUMBERS = [
     ("n", COUNT, lambda v: sample_sources(TRUTH, v)),
     ("n_jobs", COUNT[:1] + COUNT[2:], lambda v: Store(".", None, n_jobs=v)),
     ("n_jobs", COUNT[:1] + COUNT[2:], lambda v: scoring.preview(SCORES, "phash", n_jobs=v)),
-    ("threshold", SHARE, lambda v: search.find_copies("nowhere", threshold=v)),
+    ("threshold", SHARE, lambda v: sl.find_copies("nowhere", threshold=v)),
     ("threshold", (1, *(v for v in PART if v is not None)), lambda v: sl.group(FOUND, threshold=v)),
     ("steps", COUNT, lambda v: grouping.choose_cut(FOUND, TRUTH, steps=v)),
     ("n_pairs", COUNT, lambda v: verify("nowhere", n_pairs=v)),

@@ -6,7 +6,7 @@ the features compared. Caches, workers and stacks of hashes stand behind this ru
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -39,14 +39,7 @@ def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> p
     query = LazyPicture(read_image(image_b))
     reference.make(needed(resolved, query=False))
     query.make(needed(resolved, query=True))
-
-    row = {}
-    silent = []
-    for method in resolved:
-        row[method.name], no_evidence = compare(method, reference, query)
-        if no_evidence:
-            silent.append(method.name)
-    return pd.DataFrame([{**row, "no_evidence": ";".join(silent)}])
+    return pd.DataFrame([answers(resolved, reference, query)])
 
 
 class LazyPicture:
@@ -91,6 +84,18 @@ def needed(methods: Iterable[Method], *, query: bool) -> list[Feature]:
     for method in methods:
         features.update(dict.fromkeys(method.features(query=query)))
     return list(features)
+
+
+def answers(methods: Iterable[Method], reference: Features, query: Features) -> dict[str, Any]:
+    """Return the distance by each method, by its name, and in "no_evidence" those that had none."""
+    row = {}
+    silent = []
+    for method in methods:
+        row[method.name], no_evidence = compare(method, reference, query)
+        if no_evidence:
+            silent.append(method.name)
+    row["no_evidence"] = ";".join(silent)
+    return row
 
 
 def compare(method: Method, reference: Features, query: Features) -> Answer:

@@ -1,6 +1,6 @@
-"""Groups of copies: hierarchical clustering of found pairs, its quality against labels, and the cut that is best by it.
+"""Groups: found pairs clustered, how well groups agree with the truth, and the cut best by that.
 
-Only pairs that were found have a distance; any other two pictures are as unlike as can be (distance 1).
+Only pairs that were found have a distance; any other two pictures are as unlike as can be: 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,10 @@ from simlab import specs, tables
 Linkage = Literal["single", "complete", "average"]
 
 MAX_LINKED = 15_000
-"""Most pictures, all linked by pairs, that complete or average linkage clusters: their distances take 900 MB.
+"""Most pictures, all linked by pairs, that complete or average linkage clusters, in 900 MB.
 
 Single linkage needs no more than the pairs, and knows no limit.
 """
-
-_BATCH = 300  # files that are clustered in one call
 
 MEASURES = (
     "pair_precision",
@@ -35,6 +33,8 @@ MEASURES = (
 )
 """What :func:`quality` says of groups."""
 
+_BATCH = 300  # files that are clustered in one call
+
 
 def group(
     found: pd.DataFrame,
@@ -43,27 +43,30 @@ def group(
     threshold: float | None = None,
     pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per picture with its group: the largest group first, its representative at its head.
+    """Return one row per picture with its group: the largest first, its representative at its head.
 
     Args:
-        found: pairs with reference, query and distance (0 to 1), as from :func:`simlab.find_copies`.
-        linkage: groups are joined at the smallest ("single"), largest ("complete") or mean ("average") distance of
-            their pictures. Single linkage joins a and c in a chain a~b~c though they are no copies of each other, as
-            two crops of one picture may be; complete linkage never does.
-        threshold: largest distance at which groups are joined; by default that of the search, which the column
-            threshold states, else 0.5.
-        pictures: file, pixels (how many) and sharpness, to list pictures without a pair too: each is a group of its
-            own. Without it the pictures are those of the pairs, as the columns of a search describe them. A group's
-            representative is its largest picture, and of these the sharpest.
+        found: pairs with reference, query and distance (0 to 1), as :func:`simlab.find_copies`
+            gives them.
+        linkage: groups are joined at the smallest ("single"), largest ("complete") or mean
+            ("average") distance of their pictures. Single linkage joins a and c in a chain a~b~c
+            though they are no copies of each other, as two crops of one picture may be; complete
+            linkage never does.
+        threshold: largest distance at which groups are joined; by default that of the search, which
+            the column threshold states, else 0.5.
+        pictures: file, pixels (how many) and sharpness, to list pictures without a pair too: each
+            is a group of its own. Without it the pictures are those of the pairs, as the columns of
+            a search describe them. A group's representative is its largest picture, and of these
+            the sharpest.
 
     Returns:
-        Columns file; group, from 0; size; representative, a file; distance, to the representative; chained: whether
-        two pictures of the group are farther apart than the threshold.
+        Columns file; group, from 0; size; representative, a file; distance, to the representative;
+        chained: whether two pictures of the group are farther apart than the threshold.
 
     Raises:
-        ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, a row that is no pair of files, a
-            picture that is there twice, or more than :data:`MAX_LINKED` pictures that are linked to each other, with
-            complete or average linkage.
+        ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, a row that is
+            no pair of files, a picture that is there twice, or more than :data:`MAX_LINKED`
+            pictures that are linked to each other, with complete or average linkage.
 
     >>> pairs = pd.DataFrame({"reference": ["a", "b"], "query": ["b", "c"], "distance": [0.1, 0.2]})
     >>> group(pairs)[["file", "group", "chained"]].values.tolist()
@@ -72,153 +75,67 @@ def group(
     [0, 0, 1]
     """
     found = tables.check_table(found, "found")
-    merges, table = linkage_table(found, linkage=linkage), _pictures(found, pictures)
+    merges = linkage_table(found, linkage=linkage)
+    table = _pictures(found, pictures)
     threshold = _stated_threshold(found) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
     table["size"] = table.groupby("group")["file"].transform("size")
-    order = {"size": False, "group": True, "pixels": False, "sharpness": False, "file": True}
-    table = table.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
+    table = table.sort_values(
+        ["size", "group", "pixels", "sharpness", "file"],
+        ascending=[False, True, False, False, True],
+        ignore_index=True,
+    )
     table["group"] = pd.factorize(table["group"])[0]
     table["representative"] = table.groupby("group")["file"].transform("first")
-    known = {
-        frozenset(pair): d
-        for *pair, d in found[["reference", "query", "distance"]].itertuples(index=False)
-    }
-    pairs = zip(table["file"], table["representative"])
-    table["distance"] = [
-        0.0 if file == first else known.get(frozenset((file, first)), 1.0) for file, first in pairs
-    ]
+    table["distance"] = _to_representative(found, table)
     table["chained"] = _chained(found, table, threshold)
     return table[["file", "group", "size", "representative", "distance", "chained"]]
 
 
 def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.DataFrame:
-    """Return the merges as scipy's linkage matrix: left, right, distance, size; ``attrs["files"]`` names the leaves.
+    """Return the merges as scipy's linkage matrix: left, right, distance, size.
 
-    Pictures without a pair are no leaves; what no pair connects is joined at distance 1.
+    ``attrs["files"]`` names the leaves. Pictures without a pair are none; what no pair connects is
+    joined at distance 1.
 
     Raises:
         ValueError: as :func:`group`.
     """
     if linkage not in get_args(Linkage):
         raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
-    if missing := [name for name in ("reference", "query", "distance") if name not in found]:
-        raise ValueError(
-            f"found needs the columns reference, query and distance; missing: {', '.join(missing)}"
-        )
-    if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
-        raise ValueError("the distance of every found pair must lie in 0 to 1")
-    pairs = zip(found["reference"], found["query"])
-    if wrong := [
-        pair for pair in pairs if len({name for name in pair if isinstance(name, str)}) < 2
-    ]:
-        raise ValueError(
-            f"reference and query must be two files, as text, in every row, not {wrong[0]}"
-        )
+    _check_found(found)
     files = sorted({*found["reference"], *found["query"]})
     links = _links(found, files)
-    joins = _spanning(links, len(files)) if linkage == "single" else _clustered(links, linkage)
-    merges = _numbered(joins, len(files))
+    n_files = len(files)
+    if linkage == "single":
+        joins = _spanning(links, n_files)
+    else:
+        joins = _clustered(links, n_files, linkage)
+    merges = _numbered(joins, n_files)
     table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
     table = table.astype({"left": int, "right": int, "size": int})
     table.attrs["files"] = files
     return table
 
 
-def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd.Series:
-    """Return how well groups agree with the truth, by :data:`MEASURES`; NaN where a measure is not defined.
-
-    Pair measures count the pairs that share a group; B-cubed averages over pictures, so that one large group does not
-    outweigh many small ones; the adjusted Rand index is 0 for chance.
-
-    Args:
-        groups: file and group, as from :func:`group`.
-        truth: file → what it shows; or a table with file (or path) and source. A file of it that no row of `groups`
-            names is taken for a group of its own: it was found to be no copy.
-
-    Raises:
-        ValueError: no file has a truth.
-
-    Source: A. Bagga, B. Baldwin, "Algorithms for scoring coreference chains", 1998; L. Hubert, P. Arabie, "Comparing
-    partitions", 1985.
-
-    >>> quality(pd.DataFrame({"file": list("abc"), "group": [0, 0, 0]}), {"a": 1, "b": 1, "c": 2})["pair_recall"]
-    np.float64(1.0)
-    """
-    shows = _truth(truth)
-    if not groups["file"].isin(list(shows)).any() and len(groups):
-        raise ValueError("truth must name files of the groups; it names none of them")
-    numbers = pd.factorize(groups["group"])[0].tolist()
-    number_of = dict(zip(groups["file"], numbers))
-    rows = [
-        (number_of.get(file, -place - 1), shown)
-        for place, (file, shown) in enumerate(shows.items())
-    ]
-    known = pd.DataFrame(rows, columns=["group", "truth"]).dropna()
-    if known.empty:
-        raise ValueError("truth must name what a file shows; it names none")
-    cells = known.groupby(["group", "truth"]).size()
-    n, by_group, by_truth = (
-        len(known),
-        *(cells.groupby(level=level).transform("sum") for level in (0, 1)),
-    )
-    counts = cells, *(known[side].value_counts() for side in ("group", "truth"))
-    both, said, true = (float((count * (count - 1) / 2).sum()) for count in counts)
-    precision, recall = (cells**2 / by_group).sum() / n, (cells**2 / by_truth).sum() / n
-    chance = _ratio(said * true, n * (n - 1) / 2)
-    rand = 1.0 if both == said == true else _ratio(both - chance, (said + true) / 2 - chance)
-    pair = _ratio(both, said), _ratio(both, true), _ratio(2 * both, said + true)
-    return pd.Series(
-        [*pair, precision, recall, 2 / (1 / precision + 1 / recall), rand], index=MEASURES
-    )
-
-
-def choose_cut(
-    found: pd.DataFrame,
-    truth: pd.DataFrame | Mapping[str, Any],
-    *,
-    measure: str = "bcubed_f1",
-    linkages: Iterable[Linkage] = ("single", "complete", "average"),
-    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
-    steps: int = 100,
-) -> pd.DataFrame:
-    """Return the quality of every cut, the best first: linkage, threshold, n_groups, and :data:`MEASURES`.
-
-    The best cut is chosen on these very pictures: report its quality on others. Among equals the strictest leads.
-
-    Args:
-        found: pairs from a search with a threshold near 1, so that there is something to cut.
-        measure: of :data:`MEASURES`, by which a cut is best.
-        linkages, pictures: as in :func:`group`.
-        steps: most thresholds that are tried for a linkage, quantiles of where it merges.
-
-    Raises:
-        ValueError: as :func:`group` and :func:`quality`; an unknown measure.
-    """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
-    specs.check_number("steps", steps, 1, whole=True)
-    table, rows = _pictures(found, pictures), []
-    for linkage in linkages:
-        merges = linkage_table(found, linkage=linkage)
-        heights = merges["distance"][merges["distance"] < 1]
-        cuts = (
-            np.unique(np.quantile(heights, np.linspace(0, 1, steps), method="nearest"))
-            if len(heights)
-            else [0.5]
+def _check_found(found: pd.DataFrame) -> None:
+    missing = [name for name in ("reference", "query", "distance") if name not in found]
+    if missing:
+        raise ValueError(
+            f"found needs the columns reference, query and distance; missing: {', '.join(missing)}"
         )
-        for cut in cuts:
-            groups = table.assign(group=_cut(merges, table["file"], cut))
-            facts = {"linkage": linkage, "threshold": cut, "n_groups": groups["group"].nunique()}
-            rows.append(facts | quality(groups, truth).to_dict())
-    order = [measure, "threshold"]
-    return pd.DataFrame(rows).sort_values(
-        order, ascending=[False, True], kind="stable", ignore_index=True
-    )
+    if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
+        raise ValueError("the distance of every found pair must lie in 0 to 1")
+    for pair in zip(found["reference"], found["query"]):
+        files = {name for name in pair if isinstance(name, str)}
+        if len(files) < 2:
+            raise ValueError(
+                f"reference and query must be two files, as text, in every row, not {pair}"
+            )
 
 
 def _links(found: pd.DataFrame, files: list[str]) -> pd.DataFrame:
-    """The found pairs, each once, as numbers of files: first, second, the smallest distance that it was given."""
+    """The found pairs, each once: first, second (numbers of files), their smallest distance."""
     number = {file: n for n, file in enumerate(files)}
     sides = [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")]
     first, second = np.sort(sides, axis=0)
@@ -227,33 +144,34 @@ def _links(found: pd.DataFrame, files: list[str]) -> pd.DataFrame:
     return links.groupby(["first", "second"], as_index=False)["distance"].min()
 
 
-def _graph(links: pd.DataFrame, weights: np.ndarray, n: int) -> coo_array:
-    return coo_array((weights, (links["first"], links["second"])), shape=(n, n))
+def _graph(links: pd.DataFrame, weights: np.ndarray, n_files: int) -> coo_array:
+    return coo_array((weights, (links["first"], links["second"])), shape=(n_files, n_files))
 
 
-def _spanning(links: pd.DataFrame, n: int) -> np.ndarray:
-    """What single linkage joins, (m, 3): two files and their distance, the edges of a minimum spanning tree."""
+def _spanning(links: pd.DataFrame, n_files: int) -> np.ndarray:
+    """What single linkage joins, (m, 3): two files and their distance, a minimum spanning tree."""
     if links.empty:
         return np.zeros((0, 3))
     # by rank, as scipy takes an edge of weight 0 for none
     distances, rank = np.unique(links["distance"], return_inverse=True)
-    tree = minimum_spanning_tree(_graph(links, rank + 1.0, n)).tocoo()
+    tree = minimum_spanning_tree(_graph(links, rank + 1.0, n_files)).tocoo()
     return np.column_stack([tree.row, tree.col, distances[tree.data.astype(int) - 1]])
 
 
-def _clustered(links: pd.DataFrame, linkage: Linkage) -> np.ndarray:
+def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarray:
     """What complete or average linkage joins, (m, 3): a file of either side and the distance.
 
-    Files that pairs connect are clustered apart from the others, which are at distance 1 from all of them; a few
-    hundred at a time, since a call of scipy costs as much as these do.
+    Files that pairs connect are clustered apart from the others, which are at distance 1 from all
+    of them; a few hundred at a time, since a call of scipy costs as much as these do.
     """
-    n = links["second"].max() + 1 if len(links) else 0
-    component = connected_components(_graph(links, np.ones(len(links)), n), directed=False)[1]
+    graph = _graph(links, np.ones(len(links)), n_files)
+    component = connected_components(graph, directed=False)[1]
     sizes = np.bincount(component, minlength=1)
     if sizes.max() > MAX_LINKED:
         raise ValueError(
-            f"{sizes.max():,} pictures are all linked to each other, more than {MAX_LINKED:,}, the most that"
-            f" {linkage} linkage can group; take linkage 'single', which knows no limit, or a lower threshold"
+            f"{sizes.max():,} pictures are all linked to each other, more than {MAX_LINKED:,}, the"
+            f" most that {linkage} linkage can group; take linkage 'single', which knows no limit,"
+            " or a lower threshold"
         )
     batch = np.cumsum(sizes) // _BATCH
     batch_of_link = batch[component[links["first"]]]
@@ -274,27 +192,29 @@ def _joins_within(links: np.ndarray, linkage: Linkage) -> np.ndarray:
     named = files.tolist()
     joins = []
     for left, right, distance, _ in hierarchy.linkage(distances, method=linkage).tolist():
-        joins.append((named[int(left)], named[int(right)], distance))
-        named.append(named[int(left)])
+        file = named[int(left)]
+        joins.append((file, named[int(right)], distance))
+        named.append(file)
     return np.array(joins)
 
 
-def _numbered(joins: np.ndarray, n: int) -> np.ndarray:
-    """Joins of files as scipy's linkage matrix (n - 1, 4); what they do not connect is joined at distance 1."""
-    far = [(0, file, 1.0) for file in range(1, n)]
+def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
+    """Joins of files as scipy's linkage matrix (n - 1, 4); what they leave is joined at 1."""
+    far = [(0, file, 1.0) for file in range(1, n_files)]
     nearest_first = joins[np.argsort(joins[:, 2], kind="stable")].tolist()
-    leader = list(range(n))  # file → one that speaks for its cluster, by way of others
-    number = list(range(n))  # of the leader's cluster in the matrix
-    size = [1] * n
+    leader = list(range(n_files))  # file → one that speaks for its cluster, by way of others
+    number = list(range(n_files))  # of the leader's cluster in the matrix
+    size = [1] * n_files
     merges = []
     for first, second, distance in [*nearest_first, *far]:
-        a = _leader(int(first), leader)
-        b = _leader(int(second), leader)
-        if a != b:
-            size[a] += size[b]
-            merges.append((*sorted((number[a], number[b])), distance, size[a]))
-            leader[b] = a
-            number[a] = n + len(merges) - 1
+        kept = _leader(int(first), leader)
+        joined = _leader(int(second), leader)
+        if kept != joined:
+            size[kept] += size[joined]
+            left, right = sorted((number[kept], number[joined]))
+            merges.append((left, right, distance, size[kept]))
+            leader[joined] = kept
+            number[kept] = n_files + len(merges) - 1
     return np.array(merges, dtype=float).reshape(-1, 4)
 
 
@@ -305,42 +225,23 @@ def _leader(file: int, leader: list[int]) -> int:
     return file
 
 
-def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:
-    """A number per file: the same for those that are merged at the threshold or below it."""
-    specs.check_number("threshold", threshold, 0, 1)
-    if threshold == 1:
-        raise ValueError(f"threshold must be at least 0 and less than 1, not {threshold!r}")
-    leaves = merges.attrs["files"]
-    labels = hierarchy.fcluster(merges.to_numpy(float), threshold, "distance") if leaves else []
-    of = dict(zip(leaves, labels))
-    return pd.factorize(np.array([of.get(file, -n - 1) for n, file in enumerate(files)]))[0]
-
-
-def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.Series:
-    of = table.set_index("file")["group"]
-    near = found[found["distance"] <= threshold]
-    group, other = near["reference"].map(of), near["query"].map(of)
-    n_near = table["group"].map(group[group == other].value_counts()).fillna(0)
-    return n_near < table["size"] * (table["size"] - 1) / 2
-
-
 def _pictures(
     found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
 ) -> pd.DataFrame:
+    """File, pixels and sharpness of the pictures that are listed, then of the others in pairs."""
     listed = pd.DataFrame({"file": []} if pictures is None else pictures)
     if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
     sides = [_side(found, side) for side in ("reference", "query")]
-    paired = pd.concat(sides).drop_duplicates("file").sort_values("file")
-    others = paired[~paired["file"].isin(listed["file"])]
-    table = pd.concat([listed.astype({"file": object}), others], ignore_index=True)
-    return table.reindex(columns=["file", "pixels", "sharpness"]).fillna(
-        {"pixels": 0, "sharpness": 0.0}
-    )
+    paired = pd.concat(sides).sort_values("file", kind="stable")
+    table = pd.concat([listed.astype({"file": object}), paired])
+    table = table.drop_duplicates("file", ignore_index=True)
+    table = table.reindex(columns=["file", "pixels", "sharpness"])
+    return table.fillna({"pixels": 0, "sharpness": 0.0})
 
 
 def _side(found: pd.DataFrame, side: str) -> pd.DataFrame:
-    """The pictures of one side of the pairs: file, and pixels and sharpness where a search noted them."""
+    """The pictures of one side: file, and pixels and sharpness where a search noted them."""
     names = {side: "file", f"pixels_{side}": "pixels", f"sharpness_{side}": "sharpness"}
     return found[[name for name in names if name in found]].rename(columns=names)
 
@@ -354,16 +255,158 @@ def _stated_threshold(found: pd.DataFrame) -> float:
     return float(stated[0]) if len(stated) else 0.5
 
 
+def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:
+    """A number per file: the same for those that are merged at the threshold or below it."""
+    specs.check_number("threshold", threshold, 0, 1)
+    if threshold == 1:
+        raise ValueError(f"threshold must be at least 0 and less than 1, not {threshold!r}")
+    leaves = merges.attrs["files"]
+    clusters = hierarchy.fcluster(merges.to_numpy(float), threshold, "distance") if leaves else []
+    cluster_of = dict(zip(leaves, clusters))
+    # a file without a pair is a cluster of its own
+    numbers = [cluster_of.get(file, -place - 1) for place, file in enumerate(files)]
+    return pd.factorize(np.array(numbers))[0]
+
+
+def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
+    """The distance of each file to its representative: 1 where the two were not found."""
+    pairs = map(frozenset, zip(found["reference"], found["query"]))
+    distance_of = dict(zip(pairs, found["distance"]))
+    distance_of |= {frozenset((file,)): 0.0 for file in table["file"]}
+    shown = map(frozenset, zip(table["file"], table["representative"]))
+    return [distance_of.get(pair, 1.0) for pair in shown]
+
+
+def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.Series:
+    """Whether a file's group has fewer pairs within the threshold than pairs of files."""
+    group_of = table.set_index("file")["group"]
+    near = found[found["distance"] <= threshold]
+    reference_group = near["reference"].map(group_of)
+    query_group = near["query"].map(group_of)
+    n_near = reference_group[reference_group == query_group].value_counts()
+    n_pairs = table["size"] * (table["size"] - 1) / 2
+    return table["group"].map(n_near).fillna(0) < n_pairs
+
+
+def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd.Series:
+    """Return how well groups agree with the truth, by :data:`MEASURES`; NaN where undefined.
+
+    Pair measures count the pairs that share a group; B-cubed averages over pictures, so that one
+    large group does not outweigh many small ones; the adjusted Rand index is 0 for chance.
+
+    Args:
+        groups: file and group, as from :func:`group`.
+        truth: file → what it shows; or a table with file (or path) and source. A file of it that no
+            row of `groups` names is taken for a group of its own: it was found to be no copy.
+
+    Raises:
+        ValueError: no file has a truth.
+
+    Source: A. Bagga, B. Baldwin, "Algorithms for scoring coreference chains", 1998; L. Hubert, P.
+    Arabie, "Comparing partitions", 1985.
+
+    >>> groups = pd.DataFrame({"file": list("abc"), "group": [0, 0, 0]})
+    >>> quality(groups, {"a": 1, "b": 1, "c": 2})["pair_recall"]
+    np.float64(1.0)
+    """
+    known = _labelled(groups, _truth(truth))
+    cells = known.groupby(["group", "truth"]).size()
+    n = len(known)
+    precision = (cells**2 / cells.groupby(level="group").transform("sum")).sum() / n
+    recall = (cells**2 / cells.groupby(level="truth").transform("sum")).sum() / n
+
+    both = _n_pairs(cells)
+    said = _n_pairs(known["group"].value_counts())
+    true = _n_pairs(known["truth"].value_counts())
+    chance = _ratio(said * true, n * (n - 1) / 2)
+    rand = 1.0 if both == said == true else _ratio(both - chance, (said + true) / 2 - chance)
+    pair = [_ratio(both, said), _ratio(both, true), _ratio(2 * both, said + true)]
+    bcubed = [precision, recall, 2 / (1 / precision + 1 / recall)]
+    return pd.Series([*pair, *bcubed, rand], index=MEASURES)
+
+
 def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(truth, pd.DataFrame):
         return dict(truth)
     file = "file" if "file" in truth else "path"
-    if missing := [name for name in (file, "source") if name not in truth]:
+    missing = [name for name in (file, "source") if name not in truth]
+    if missing:
         raise ValueError(
             f"truth needs the columns file (or path) and source; missing: {', '.join(missing)}"
         )
     return dict(zip(truth[file], truth["source"]))
 
 
+def _labelled(groups: pd.DataFrame, shows: Mapping[str, Any]) -> pd.DataFrame:
+    """Group and truth of each file that has a truth."""
+    if len(groups) and not groups["file"].isin(list(shows)).any():
+        raise ValueError("truth must name files of the groups; it names none of them")
+    numbers = pd.factorize(groups["group"])[0].tolist()
+    number_of = dict(zip(groups["file"], numbers))
+    rows = []
+    for place, (file, shown) in enumerate(shows.items()):
+        rows.append((number_of.get(file, -place - 1), shown))
+    known = pd.DataFrame(rows, columns=["group", "truth"]).dropna()
+    if known.empty:
+        raise ValueError("truth must name what a file shows; it names none")
+    return known
+
+
+def _n_pairs(counts: pd.Series) -> float:
+    return float((counts * (counts - 1) / 2).sum())
+
+
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
+
+
+def choose_cut(
+    found: pd.DataFrame,
+    truth: pd.DataFrame | Mapping[str, Any],
+    *,
+    measure: str = "bcubed_f1",
+    linkages: Iterable[Linkage] = ("single", "complete", "average"),
+    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+    steps: int = 100,
+) -> pd.DataFrame:
+    """Return the quality of every cut, the best first.
+
+    The best cut is chosen on these very pictures: report its quality on others. Among equals the
+    strictest leads.
+
+    Args:
+        found: pairs from a search with a threshold near 1, so that there is something to cut.
+        measure: of :data:`MEASURES`, by which a cut is best.
+        linkages, pictures: as in :func:`group`.
+        steps: most thresholds that are tried for a linkage, quantiles of where it merges.
+
+    Returns:
+        Columns linkage, threshold, n_groups, and :data:`MEASURES`.
+
+    Raises:
+        ValueError: as :func:`group` and :func:`quality`; an unknown measure.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
+    specs.check_number("steps", steps, 1, whole=True)
+    table = _pictures(found, pictures)
+    rows = []
+    for linkage in linkages:
+        merges = linkage_table(found, linkage=linkage)
+        for threshold in _cuts(merges, steps):
+            groups = table.assign(group=_cut(merges, table["file"], threshold))
+            n_groups = groups["group"].nunique()
+            facts = {"linkage": linkage, "threshold": threshold, "n_groups": n_groups}
+            rows.append(facts | quality(groups, truth).to_dict())
+    cuts = pd.DataFrame(rows)
+    return cuts.sort_values(
+        [measure, "threshold"], ascending=[False, True], kind="stable", ignore_index=True
+    )
+
+
+def _cuts(merges: pd.DataFrame, steps: int) -> Iterable[float]:
+    """The distances at which clusters merge, or as many quantiles of them as there are steps."""
+    heights = merges["distance"][merges["distance"] < 1]
+    if heights.empty:
+        return [0.5]
+    return np.unique(np.quantile(heights, np.linspace(0, 1, steps), method="nearest"))

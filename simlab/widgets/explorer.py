@@ -21,7 +21,7 @@ from simlab.methods.registry import Method
 from simlab.plots import style
 from simlab.scoring.comparison import Comparison
 from simlab.scoring.one_pair import LazyPicture
-from simlab.search.copies import loaded
+from simlab.search.judging import loaded
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup

@@ -13,7 +13,9 @@ from PIL import Image
 import simlab as sl
 from simlab import cli
 from simlab.methods.packing import pack
-from simlab.search import copies as search
+from simlab.search import gallery as galleries
+from simlab.search import indexes, judging, library
+from simlab.search.copies import uncompared
 
 NAMES = [
     "astronaut",
@@ -172,7 +174,7 @@ def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, mon
 
     monkeypatch.setattr("simlab.scoring.features._extract_variant", refuse)
     monkeypatch.setattr("simlab.scoring.table._match_chunk", refuse)
-    monkeypatch.setattr(search._Library, "_propose", refuse)
+    monkeypatch.setattr(library.Library, "_propose", refuse)
     again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
     pd.testing.assert_frame_equal(found, again)
 
@@ -203,7 +205,7 @@ def test_flat_pictures_are_never_sure(tmp_path, fitted):
     assert found["low_information"].all()
     by_pair = {frozenset((r.reference, r.query)): r for r in found.itertuples()}
     assert by_pair[frozenset(("a.png", "d.png"))].probability == 1
-    assert by_pair[frozenset(("a.png", "b.bmp"))].probability == search.CAUTION
+    assert by_pair[frozenset(("a.png", "b.bmp"))].probability == judging.CAUTION
     assert not any("c.png" in pair for pair in by_pair)
 
 
@@ -213,7 +215,7 @@ def test_nearly_empty_pictures_are_not_sure(tmp_path, fitted):
         image.paste("black", (150, 100, 156, 103))
         image.save(tmp_path / name, format=format_)
     found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
-    assert found["low_information"].all() and (found["probability"] <= search.CAUTION).all()
+    assert found["low_information"].all() and (found["probability"] <= judging.CAUTION).all()
 
 
 def test_files_of_one_unreadable_content_are_errors_and_no_copies(tmp_path, fitted):
@@ -236,11 +238,11 @@ def test_files_of_several_frames_with_one_cover_are_marked_and_doubtful(tmp_path
     found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
     assert len(found) == 3 and (found["frames"] == 2).all()
     assert found["identical"].tolist() == [True, False, False]
-    assert found["probability"].tolist() == [1.0, search.CAUTION, search.CAUTION]
+    assert found["probability"].tolist() == [1.0, judging.CAUTION, judging.CAUTION]
     gallery = sl.Gallery(tmp_path, fitted, n_jobs=1, progress=False)
     asked = gallery.query(tmp_path / f"film2.{form.lower()}", top=3)
     assert asked["identical"].tolist() == [True, False, False]
-    assert asked["probability"].max() == 1 and asked["probability"][1] == search.CAUTION
+    assert asked["probability"].max() == 1 and asked["probability"][1] == judging.CAUTION
 
 
 def test_pictures_of_any_name_are_searched_where_asked(tmp_path, fitted):
@@ -333,7 +335,7 @@ def test_mirrored_copies_are_candidates_where_the_recipe_looks_for_them(folder, 
 
 def test_pairs_that_others_link_are_compared(fitted):
     found = pd.DataFrame({"reference": ["a", "b", "x"], "query": ["b", "c", "y"]})
-    missing = search._uncompared(
+    missing = uncompared(
         found, [("a", "b"), ("b", "c"), ("x", "y")], ["a", "b", "c", "x", "y", "z"]
     )
     assert missing == [("a", "c")]
@@ -357,7 +359,7 @@ def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypat
     near, turned = (
         sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)")
     )
-    every = gallery.query(near, top=search.BEST).iloc[0]
+    every = gallery.query(near, top=indexes.BEST).iloc[0]
     assert every["file"] == "julia.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
     assert gallery.query(turned, top=1)["file"].tolist() == ["julia.png"]
 
@@ -367,7 +369,7 @@ def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypat
     monkeypatch.setattr("simlab.methods.keypoints.detect", refuse)
     first = gallery.query(near, top=1)
     assert first["file"].tolist() == ["julia.png"] and first["aligned"].isna().all()
-    assert first["distance"].iloc[0] <= search.CLEAR
+    assert first["distance"].iloc[0] <= galleries.CLEAR
     with pytest.raises(AssertionError):
         gallery.query(turned, top=1)
 
@@ -401,12 +403,12 @@ def test_near_pairs_are_those_of_the_full_matrix():
     rng = np.random.default_rng(1)
     bits = rng.random((200, 100)) < 0.5
     bits[50:60] = bits[0] ^ (rng.random((10, 100)) < 0.05)
-    i, j, distances = search.near_pairs(bits, bits[:70], radius=12)
+    i, j, distances = indexes.near_pairs(bits, bits[:70], radius=12)
     matrix = (bits[:, None] != bits[None, :70]).sum(axis=2)
     expected = {(a, b): matrix[a, b] for a, b in np.argwhere(matrix <= 12)}
     assert dict(zip(zip(i, j), distances)) == expected
     assert (np.diff(j) >= 0).all()
-    assert all(len(part) == 0 for part in search.near_pairs(bits[:0], bits[:0], radius=3))
+    assert all(len(part) == 0 for part in indexes.near_pairs(bits[:0], bits[:0], radius=3))
 
 
 def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
@@ -421,8 +423,10 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
         ]
 
     for limit in (0, 1_000_000):
-        monkeypatch.setattr(search, "_FLAT", limit)
-        query, picture = search._Votes([b"", *packed(sets)]).best([*packed(noisy), b""], n=1)
+        monkeypatch.setattr(indexes, "FLAT", limit)
+        query, picture = indexes.KeypointIndex([b"", *packed(sets)]).candidates(
+            [*packed(noisy), b""], n=1
+        )
         assert query.tolist() == list(range(40)) and (picture == query + 1).all()
 
 
@@ -467,21 +471,22 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_look_tells_size_sharpness_and_detail():
+def test_a_picture_is_measured_by_size_sharpness_and_detail():
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (60, 80), dtype=np.uint8))
     blurred = noise.resize((20, 15)).resize((80, 60), Image.Resampling.BICUBIC)
-    sharp, soft = search.look(noise), search.look(blurred)
-    assert sharp[:2].tolist() == [80, 60] and sharp[2] > soft[2] and sharp[3] > search.DETAIL
-    assert search.look(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0]
+    sharp, soft = library.size_and_detail(noise), library.size_and_detail(blurred)
+    assert sharp[:2].tolist() == [80, 60] and sharp[2] > soft[2] and sharp[3] > library.DETAIL
+    assert library.size_and_detail(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0]
 
 
 def test_real_pictures_have_detail(shared_pictures):
     paths = sl.list_images(shared_pictures)[::25]
     details = [
-        search.look(sl.read_image(Path(shared_pictures, path)).convert("L"))[3] for path in paths
+        library.size_and_detail(sl.read_image(Path(shared_pictures, path)).convert("L"))[3]
+        for path in paths
     ]
-    assert np.mean(np.array(details) > search.DETAIL) > 0.9
+    assert np.mean(np.array(details) > library.DETAIL) > 0.9
 
 
 def test_few_pictures(tmp_path, folder, fitted):

@@ -1,0 +1,171 @@
+"""The copies of one picture in a gallery, found in steps: each costs more, and is taken in doubt.
+
+The keypoints of a query are found, and candidates compared by them, only as far as the hashes leave
+a doubt.
+"""
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from simlab import specs
+from simlab.datasets import as_table
+from simlab.images import read_bytes, read_image
+from simlab.methods.registry import Method
+from simlab.paths import expanded
+from simlab.scoring.cache import Cache, opened
+from simlab.scoring.one_pair import PIXELS, LazyPicture, answers, needed
+from simlab.search.indexes import BEST, build_indexes
+from simlab.search.judging import Recipe, judge_scores, loaded, stated_prior, surest_first
+from simlab.search.library import SIZE_AND_DETAIL, Library, picture_of, table_of
+
+CLEAR = 1e-3
+"""A copy at this distance ends a query that asks for one copy only."""
+
+DOUBT = 0.99
+"""A hash's candidate at this distance by all hashes, and without votes, is not compared further."""
+
+
+class Gallery:
+    """Pictures in which the copies of another are looked for.
+
+    Arguments are as in :func:`find_copies`.
+
+    Attributes:
+        recipe: the ensemble that judges.
+        library: what is known of the pictures.
+        errors: file → why it is not in the gallery.
+    """
+
+    def __init__(
+        self,
+        images,
+        recipe: Recipe = None,
+        *,
+        cache: Cache | str | os.PathLike | None = None,
+        n_jobs: int = -1,
+        progress: bool = True,
+    ):
+        self.recipe = loaded(recipe)
+        table = as_table(images)
+        with opened(cache) as kept:
+            self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
+            features = [PIXELS, *needed(self.library.methods, query=False)]
+            self._packed = {feature: self.library.packed(feature) for feature in features}
+        self.errors = self.library.errors
+        self._indexes = build_indexes(self.library.methods, self._packed.__getitem__)
+
+    def query(self, image, *, top: int = 5, prior: float | None = None) -> pd.DataFrame:
+        """Return the pictures most likely to be copies of this one, surest first, however unlikely.
+
+        Args:
+            image: what :func:`simlab.read_image` takes.
+            top: most pictures. 1 asks for one copy: the first that is clear (:data:`CLEAR`) ends
+                the search, which is then fast.
+            prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
+
+        Returns:
+            Column file; the others as in :func:`find_copies`. A distance is NaN where a picture was
+            found to be a copy, or out of the question, before that method was asked.
+
+        Raises:
+            ImageError: the picture cannot be used.
+        """
+        specs.check_number("top", top, 1, whole=True)
+        for found in self.steps(image, top=top, prior=prior):
+            if top == 1 and (found["distance"] <= CLEAR).any():
+                break
+        return found.head(top)
+
+    def steps(self, image, *, top: int = 5, prior: float | None = None) -> Iterator[pd.DataFrame]:
+        """Yield all candidates of a query as they stand after each of three steps.
+
+        First they are proposed and judged by hashes; then the one with most votes of keypoints is
+        compared by all methods; then the others are. Arguments and columns as in :meth:`query`;
+        `image` may be a :class:`Query` too.
+        """
+        specs.check_number("top", top, 1, whole=True)
+        query = image if isinstance(image, Query) else Query(image)
+        n_best = max(BEST, top)
+        methods = self.library.methods
+        by_hash = [method for method in methods if method.compare_many]
+        by_keypoints = [method for method in methods if not method.compare_many]
+        stated = stated_prior(prior, len(self.library.files) + 1)
+
+        near = dict.fromkeys([*self._equal(query), *self._proposed(query, by_hash, n_best)])
+        rows = self._compared(query, near, by_hash)
+        judged = self._judged(query, rows, stated)
+        yield surest_first(judged, {"prior": stated})
+
+        voted = self._proposed(query, by_keypoints, n_best)
+        doubtful = judged.index[judged["distance"] < DOUBT]
+        numbers = list(dict.fromkeys([*voted, *doubtful]))
+        for part in (numbers[:1], numbers[1:]):
+            rows |= self._compared(query, part, methods)
+            judged_anew = self._judged(query, rows, stated)
+            yield surest_first(judged_anew, {"prior": stated})
+
+    def _equal(self, query: "Query") -> list[int]:
+        """Numbers of pictures with equal pixels: one, or none."""
+        pixels = query[PIXELS]
+        return [number for number, other in enumerate(self._packed[PIXELS]) if other == pixels]
+
+    def _proposed(self, query: "Query", methods: list[Method], n: int) -> list[int]:
+        """Numbers of pictures: by each method n at most, the nearest or with most votes first."""
+        proposed = []
+        for method, index in self._indexes:
+            if method in methods:
+                for feature in method.features(query=True):
+                    proposed.extend(index.candidates([query[feature]], n=n).picture.tolist())
+        return proposed
+
+    def _compared(
+        self, query: "Query", numbers: Iterable[int], methods: list[Method]
+    ) -> dict[int, dict[str, Any]]:
+        """By number of a picture its distances, and which methods had no evidence."""
+        query.make([SIZE_AND_DETAIL, *needed(methods, query=True)])
+        return {number: self._row(query, number, methods) for number in numbers}
+
+    def _row(self, query: "Query", number: int, methods: list[Method]) -> dict[str, Any]:
+        picture = {feature: values[number] for feature, values in self._packed.items()}
+        same = picture[PIXELS] == query[PIXELS]
+        # where the pixels are equal all methods give 0, also those that are not asked yet
+        return answers(self.library.methods if same else methods, picture, query)
+
+    def _judged(
+        self, query: "Query", rows: Mapping[int, dict[str, Any]], prior: float
+    ) -> pd.DataFrame:
+        """A row for every file with the pixels of a compared picture; the index is its number."""
+        methods = self.recipe.methods_
+        scores = pd.DataFrame(list(rows.values()), list(rows), ["no_evidence", *methods])
+        scores["file"] = [self.library.alike[number] for number in rows]
+        scores = scores.explode("file").astype({"file": object} | dict.fromkeys(methods, float))
+        references = self.library.pictures.loc[scores["file"]]
+        return judge_scores(scores, ["file"], references, query.known, self.recipe, prior)
+
+
+class Query(LazyPicture):
+    """The picture that is looked for; its features are made when they are asked for.
+
+    Attributes:
+        file_digest: SHA-256 of its file; "" where it was handed over decoded.
+    """
+
+    def __init__(self, image):
+        is_path = isinstance(image, str | os.PathLike)
+        data = read_bytes(expanded(image)) if is_path else image
+        is_file = isinstance(data, bytes | bytearray | memoryview)
+        self.file_digest = hashlib.sha256(data).hexdigest() if is_file else ""
+        name = image if is_path else ""
+        super().__init__(read_image(data, name=name), name)
+
+    @functools.cached_property
+    def known(self) -> pd.DataFrame:
+        """What is known of it beside its features, in one row."""
+        frames = self.image.info.get("frames", 1)
+        packed = self[SIZE_AND_DETAIL]
+        return table_of([picture_of(self.name, self.file_digest, frames, packed)])

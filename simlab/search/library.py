@@ -1,0 +1,171 @@
+"""The readable pictures of a collection, what is known of each, and which pairs are candidates."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import faiss
+import numpy as np
+import pandas as pd
+
+from simlab.ensemble import Ensemble
+from simlab.methods import registry
+from simlab.methods.packing import pack, unpack
+from simlab.methods.registry import Feature
+from simlab.scoring.cache import Cache, key
+from simlab.scoring.features import FRAMES, Store, Variant
+from simlab.scoring.one_pair import PIXELS, needed
+from simlab.search.indexes import BEST, FLAT, NEAR, NEIGHBOURS, PROBES, build_indexes
+from simlab.tables import root_of
+
+DETAIL = 0.02
+"""Share of a small grey copy in which neighbours must differ; less is low in information."""
+
+
+class Library:
+    """The readable pictures of a table, and their features.
+
+    Where several have equal pixels, one stands for them all: candidates are found among these.
+
+    Attributes:
+        methods: those of the recipe.
+        store: where features are kept, and made.
+        pictures: what is known of each, as of :class:`Picture`; the index is its file.
+        errors: file → why it cannot be used.
+        alike: for each number of a picture the files with these pixels.
+        files: for each number the file that stands for them, the first.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, *, n_jobs: int, progress: bool
+    ):
+        self.methods = registry.resolve(recipe.methods_)
+        self.options = {"n_jobs": n_jobs, "progress": progress}
+        self.store = Store(root_of(table, columns=["path"]), cache, **self.options)
+        self.errors: dict[str, str] = {}
+        self._passed_over = table.attrs.get("passed_over", {})
+        self._read(list(table["path"]))
+
+    def _read(self, files: list[str]) -> None:
+        """Make all features, once; then note what is known of each picture, or why it has none."""
+        variants = [Variant(file) for file in files]
+        features = [PIXELS, FRAMES, SIZE_AND_DETAIL, *needed(self.methods, query=True)]
+        self.store.make(itertools.product(variants, features))
+        sizes = self._packed_of(files, SIZE_AND_DETAIL)
+        pixels = self._packed_of(files, PIXELS)
+        frames = self.store.frames(files)
+        known = []
+        alike = defaultdict(list)
+        # errors only now: what the cache lost meanwhile may be impossible to make again
+        for at, file in enumerate(files):
+            error = self.store.error(variants[at])
+            if error:
+                self.errors[file] = error
+            else:
+                known.append(picture_of(file, self.store.contents[file], frames[at], sizes[at]))
+                alike[pixels[at]].append(file)
+        self.pictures = table_of(known)
+        self.alike = list(alike.values())
+        self.files = [files_alike[0] for files_alike in self.alike]
+
+    def packed(self, feature: Feature) -> list[bytes]:
+        """Return a feature by the pictures' numbers; ``b""`` is no evidence."""
+        return self._packed_of(self.files, feature)
+
+    def _packed_of(self, files: Sequence[str], feature: Feature) -> list[bytes]:
+        wanted = [(Variant(file), feature) for file in files]
+        found = self.store.get(wanted)
+        return [found.get(pair, b"") for pair in wanted]
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """Return the pairs worth comparing: equal pixels, near hashes, votes of keypoints."""
+        pairs = []
+        for first, *others in self.alike:
+            pairs.extend((first, other) for other in others)
+        for first, second in self._numbers_of_candidates():
+            pairs.append((self.files[first], self.files[second]))
+        return pairs
+
+    def _numbers_of_candidates(self) -> np.ndarray:
+        """What :meth:`_propose` finds, or found in an earlier search for the same pictures."""
+        features = needed(self.methods, query=True)
+        pairs = itertools.product(self.files, features)
+        keys = [self.store.key(Variant(file), feature).hex() for file, feature in pairs]
+        settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES))
+        name = key("candidates", faiss.__version__, settings, *keys)
+        kept = self.store.cache.get([name])
+        if not kept:
+            kept = {name: pack(self._propose())}
+            self.store.cache.put(kept)
+        return unpack(kept[name])[0]
+
+    def _propose(self) -> np.ndarray:
+        """Pairs of numbers, int64 (m, 2), ascending, the smaller number first."""
+        found = [np.zeros((0, 2), dtype=np.int64)]
+        for method, index in build_indexes(self.methods, self.packed):
+            for feature in method.features(query=True):
+                # each picture is a candidate of its own
+                candidates = index.candidates(self.packed(feature), n=BEST + 1, near=NEAR)
+                found.append(np.column_stack(candidates))
+        pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+        return pairs[pairs[:, 0] < pairs[:, 1]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a table of found pairs says beside its columns."""
+        pictures = self.pictures.drop(columns="content").reset_index()
+        return {
+            "root": str(self.store.root),
+            "errors": dict(self.errors),
+            "passed_over": self._passed_over,
+            "pictures": pictures.to_dict("list"),
+        }
+
+
+class Picture(NamedTuple):
+    """What is known of a picture, of a library or a query, beside the features of methods."""
+
+    file: str
+    content: str
+    """SHA-256 of its file; "" where there is none."""
+    pixels: int
+    sharpness: float
+    frames: int
+    """Frames or pages of its file, of which it is the first."""
+    low_information: bool
+    """Whether it is flat or nearly so."""
+
+
+def picture_of(file: str, content: str, frames: int, packed: bytes) -> Picture:
+    """Return what is known of a picture, much of it from its packed :data:`SIZE_AND_DETAIL`."""
+    if not packed:
+        return Picture(file, content, 0, 0.0, frames, low_information=True)
+    width, height, sharpness, detail = unpack(packed)[0].tolist()
+    return Picture(file, content, int(width * height), sharpness, frames, detail < DETAIL)
+
+
+def table_of(pictures: list[Picture]) -> pd.DataFrame:
+    """Return what is known of pictures as a table, whose index is the file."""
+    types = {"pixels": int, "sharpness": float, "frames": int, "low_information": bool}
+    return pd.DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
+
+
+def size_and_detail(grey) -> np.ndarray:
+    """Return width, height, sharpness and detail of a grey picture, float64 (4,).
+
+    Sharpness is the variance of the Laplacian; detail is the share of a small copy in which
+    neighbours differ.
+    """
+    small = np.asarray(grey.resize((64, 64))).astype(np.int16)
+    down = np.abs(np.diff(small, axis=0))[:, 1:]
+    across = np.abs(np.diff(small, axis=1))[1:]
+    detail = np.mean(np.maximum(down, across) > 4)
+    laplacian = cv2.Laplacian(np.asarray(grey), cv2.CV_16S)
+    sharpness = cv2.meanStdDev(laplacian)[1].item() ** 2
+    return np.array([*grey.size, sharpness, detail])
+
+
+# "look" is what caches know it by: under another name, all pictures would be read anew
+SIZE_AND_DETAIL = Feature("look", size_and_detail, {}, grey=True)
+"""Size, sharpness and detail of a picture; none for a flat one."""
