@@ -293,6 +293,13 @@ def to_grey(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
+def read_grey(image) -> Image.Image:
+    """Return a picture as 8-bit grey, from what :func:`read_image` takes; a grey one as it is."""
+    if isinstance(image, Image.Image) and image.mode == "L":
+        return image
+    return to_grey(read_image(image))
+
+
 def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
     """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing
     to compare.

@@ -1,51 +1,102 @@
-"""Keypoints: found by AKAZE, ORB or SIFT; two sets compared by their matches, or by those that fit one transform.
+"""Keypoints: found by AKAZE, ORB or SIFT; each makes two methods, ``akaze`` and ``akaze_inliers``.
 
-Detectors and descriptors are OpenCV's, called as in the classic recipes (on the colour picture, default parameters).
+Detectors and descriptors are OpenCV's, called as in the classic recipes (on the colour picture,
+default parameters). How two sets are compared stands in :mod:`simlab.methods.matching`.
 """
 
-import math
-from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Annotated
 
 import cv2
-import faiss
 import numpy as np
 from PIL import Image
 
 from simlab.images import read_image
+from simlab.methods.matching import (
+    AKAZE_BITS,
+    ORB_BITS,
+    SIFT_MAXIMUM,
+    Keypoints,
+    Model,
+    distances,
+    inlier_distance,
+    inliers,
+    match,
+    mean_distance,
+    ratio_matches,
+    verify,
+)
+from simlab.methods.registry import register
 from simlab.specs import between, checked
 
-AKAZE_BITS, ORB_BITS = 486, 256
-"""Length of the binary descriptors, and so the largest mean distance."""
-
-SIFT_MAXIMUM = 733.0
-"""No two SIFT descriptors are farther apart: none is negative, and none longer than 512 + sqrt(128) / 2 by rounding."""
+__all__ = [
+    "AKAZE_BITS",
+    "MIN_SIDE",
+    "ORB_BITS",
+    "SIFT_MAXIMUM",
+    "Keypoints",
+    "Model",
+    "akaze",
+    "akaze_detector",
+    "at_most",
+    "detect",
+    "distances",
+    "inlier_distance",
+    "inliers",
+    "match",
+    "mean_distance",
+    "orb",
+    "ratio_matches",
+    "scaled",
+    "sift",
+    "strongest",
+    "verify",
+]
 
 MIN_SIDE = 16
 """Below this side OpenCV's AKAZE finds nothing, or aborts the whole process."""
 
 MaxSide = Annotated[int, between(MIN_SIDE, 100_000)] | None
 MaxKeypoints = Annotated[int, between(1, 1_000_000)] | None
-Model = Literal["affine", "homography"]
-
-_MAXIMA = {61: AKAZE_BITS, 32: ORB_BITS, 128: SIFT_MAXIMUM}  # by width of the descriptors
-_MINIMAL = {"affine": 3, "homography": 4}  # so many matches always agree
-_BLOCK = 4_000_000  # distances held at a time: 16 MB
 
 
-class Keypoints(NamedTuple):
-    """The keypoints of one picture, in the order in which they were detected."""
-
-    points: np.ndarray
-    """float32 (n, 2): x, y in pixels of the picture that was given."""
-    descriptors: np.ndarray
-    """uint8 (n, bytes) of bits, compared by Hamming distance; or floating point (n, d), compared by L2."""
-    sizes: np.ndarray
-    """float32 (n,): diameter of the neighbourhood in pixels."""
-    responses: np.ndarray
-    """float32 (n,): strength of the detection."""
+def __dir__() -> list[str]:
+    return __all__
 
 
+def _two_methods(maximum: float, unit: str) -> Callable[[Callable], Callable]:
+    """A decorator that registers a detector's keypoints twice.
+
+    By the mean distance of their matches, and by those that agree on one transform.
+    """
+
+    def decorate(extract: Callable) -> Callable:
+        name = extract.__name__
+        register(
+            name,
+            extract,
+            distance=mean_distance,
+            maximum=maximum,
+            unit=unit,
+            restore=Keypoints._make,
+            feature_kind="keypoints",
+        )
+        register(
+            f"{name}_inliers",
+            extract,
+            distance=inlier_distance,
+            maximum=1.0,
+            restore=Keypoints._make,
+            feature=name,
+            feature_kind="keypoints",
+            symmetric=False,
+        )
+        return extract
+
+    return decorate
+
+
+@_two_methods(AKAZE_BITS, "bits")
 @checked
 def akaze(
     image,
@@ -54,38 +105,45 @@ def akaze(
     max_keypoints: MaxKeypoints = 500,
     threshold: Annotated[float, between(1e-6, 1)] = 0.001,
 ) -> Keypoints:
-    """Return the AKAZE keypoints of a picture; none for a flat picture or one with a side under 16 pixels.
+    """Return the AKAZE keypoints of a picture; none if it is flat or has a side under 16 pixels.
 
     Args:
         image: what :func:`simlab.read_image` takes. OpenCV is given its colours.
-        max_side: a larger picture is first scaled down to this side; None keeps it (94 MB per megapixel).
-        max_keypoints: only the strongest are kept; None keeps all. With both None this is the classic recipe.
+        max_side: a larger picture is first scaled down to this side; None keeps it (94 MB per
+            megapixel).
+        max_keypoints: only the strongest are kept; None keeps all. With both None this is the
+            classic recipe.
         threshold: least detector response; smaller finds more keypoints.
 
     Raises:
         ValueError: a limit is out of range, or this OpenCV has no AKAZE.
 
-    Source: P. F. Alcantarilla, J. Nuevo, A. Bartoli, "Fast explicit diffusion for accelerated features in nonlinear
-    scale spaces", BMVC 2013.
+    Source: P. F. Alcantarilla, J. Nuevo, A. Bartoli, "Fast explicit diffusion for accelerated
+    features in nonlinear scale spaces", BMVC 2013.
     """
     return strongest(detect(image, akaze_detector(threshold), max_side), max_keypoints)
 
 
+@_two_methods(ORB_BITS, "bits")
 @checked
 def orb(
     image, *, max_side: MaxSide = 800, max_keypoints: Annotated[int, between(1, 100_000)] = 500
 ) -> Keypoints:
-    """Return the ORB keypoints of a picture: 256 bits each; none in the outer 31 pixels, nor in a flat picture.
+    """Return the ORB keypoints of a picture: 256 bits each.
+
+    There are none in the outer 31 pixels, nor in a flat picture.
 
     Args:
         max_side: as in :func:`akaze`; None is the classic recipe.
         max_keypoints: as OpenCV's ``nfeatures``: the best, shared out among the scales.
 
-    Source: E. Rublee, V. Rabaud, K. Konolige, G. Bradski, "ORB: an efficient alternative to SIFT or SURF", ICCV 2011.
+    Source: E. Rublee, V. Rabaud, K. Konolige, G. Bradski, "ORB: an efficient alternative to SIFT or
+    SURF", ICCV 2011.
     """
     return detect(image, cv2.ORB_create(nfeatures=max_keypoints), max_side)
 
 
+@_two_methods(SIFT_MAXIMUM, "L2")
 @checked
 def sift(
     image,
@@ -104,191 +162,8 @@ def sift(
     """
     found = detect(image, cv2.SIFT_create(contrastThreshold=threshold), max_side)
     # half the bytes, and exact: whole numbers up to 2048 are
-    return strongest(
-        found._replace(descriptors=found.descriptors.astype(np.float16)), max_keypoints
-    )
-
-
-def detect(image, detector: cv2.Feature2D, max_side: int | None = None) -> Keypoints:
-    """Return what an OpenCV detector finds in a picture, which is first scaled down to `max_side`."""
-    working, scale = at_most(read_image(image), max_side)
-    if min(working.size) < MIN_SIDE:
-        return _keypoints([], None, detector)
-    pixels = np.ascontiguousarray(np.asarray(working)[:, :, ::-1])
-    return scaled(_keypoints(*detector.detectAndCompute(pixels, None), detector), 1 / scale)
-
-
-def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, float]:
-    """Return the working picture, scaled down where its longer side is over `max_side`, and by which factor."""
-    longer = max(image.size)
-    if max_side is None or longer <= max_side:
-        return image, 1.0
-    scale = max_side / longer
-    size = tuple(max(1, round(scale * side)) for side in image.size)
-    small = cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA)
-    return Image.fromarray(small), scale
-
-
-def scaled(found: Keypoints, factor: float) -> Keypoints:
-    """Return the keypoints as they lie in a picture larger by this factor; pixels' centres are half a pixel in."""
-    if factor == 1:
-        return found
-    half = np.float32(0.5)
-    points = np.float32(factor) * (found.points + half) - half
-    return found._replace(points=points, sizes=np.float32(factor) * found.sizes)
-
-
-def strongest(keypoints: Keypoints, n: int | None) -> Keypoints:
-    """Return the n keypoints of largest response (None: all), in their order of detection."""
-    if n is None or len(keypoints.points) <= n:
-        return keypoints
-    keep = np.sort(np.argsort(-keypoints.responses, kind="stable")[:n])
-    return Keypoints(*(column[keep] for column in keypoints))
-
-
-def mean_distance(a: Keypoints, b: Keypoints) -> float:
-    """Return the mean distance of the matches that pass the cross-check: 0 for the same picture.
-
-    This is ``numpy.mean([m.distance for m in cv2.BFMatcher(norm, crossCheck=True).match(a, b)])`` to the last digit,
-    with ``NORM_HAMMING`` for bits and ``NORM_L2`` for numbers, at a fraction of its cost. Where a side has no keypoints
-    it is the largest possible: 486 for AKAZE, 256 for ORB, 733 for SIFT, infinite for other descriptors.
-    """
-    distances = match(a, b)[2]
-    return (
-        float(distances.mean())
-        if len(distances)
-        else float(_MAXIMA.get(a.descriptors.shape[1], math.inf))
-    )
-
-
-def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the cross-checked matches: indexes into `a` (ascending), into `b`, distances; int64, L2 float64.
-
-    Each is the other's nearest neighbour; among equally near ones the first counts, as in OpenCV.
-    """
-    nearest, back = np.zeros(len(a.points), dtype=np.int64), np.zeros(len(b.points), dtype=np.int64)
-    closest = np.full(
-        len(b.points), 2**30, dtype=np.int64 if a.descriptors.dtype == np.uint8 else np.float64
-    )
-    for rows, table in _tables(a, b):
-        nearest[rows] = table.argmin(axis=1)
-        first = table.argmin(axis=0)
-        distances = table[first, np.arange(len(first))]
-        closer = distances < closest
-        closest[closer], back[closer] = distances[closer], first[closer] + rows.start
-    if not len(back):
-        return nearest[:0], back, closest
-    mutual = np.flatnonzero(back[nearest] == np.arange(len(nearest)))
-    return mutual, nearest[mutual], closest[nearest[mutual]]
-
-
-@checked
-def inlier_distance(
-    a: Keypoints,
-    b: Keypoints,
-    *,
-    model: Model = "affine",
-    ratio: Annotated[float, between(0.01, 1)] = 0.85,
-    tolerance: Annotated[float, between(0.0001, 1)] = 0.01,
-) -> float:
-    """Return 1 / (1 + support / 10): near 0 where many matches agree on one geometric transform, 1 where none does.
-
-    The support is the number of matches that agree beyond the 3 (affine) or 4 (homography) that always do, times the
-    share of the matches that agree: of a dozen matches of two foreign pictures, five may agree by chance.
-
-    Args:
-        model: ``"affine"`` (6 degrees of freedom) or ``"homography"`` (8).
-        ratio: a match counts when its nearest distance is under this share of the second nearest (Lowe 2004).
-        tolerance: by how much a matched point may miss its place, as a share of the extent of the points of `a`.
-    """
-    agree = verify(a, b, model=model, ratio=ratio, tolerance=tolerance)[2]
-    n = int(agree.sum())
-    return 1.0 / (1.0 + n * max(0, n - _MINIMAL[model]) / max(1, len(agree)) / 10.0)
-
-
-def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matches that agree on one transform from `b` to `a`: indexes into `a` and into `b`, int64.
-
-    Options as in :func:`inlier_distance`.
-    """
-    left, right, agree = verify(a, b, **options)
-    return left[agree], right[agree]
-
-
-def verify(
-    a: Keypoints,
-    b: Keypoints,
-    *,
-    model: Model = "affine",
-    ratio: float = 0.85,
-    tolerance: float = 0.01,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the matches that pass the ratio test, indexes into `a` and into `b`, and which agree on one transform.
-
-    The transform from `b` to `a` is found by RANSAC (M. Fischler, R. Bolles 1981) in OpenCV's seeded implementation.
-    One that mirrors the picture, or changes its area more than 400-fold beyond what the extents of the two sets of
-    points differ, is no evidence. Options as in :func:`inlier_distance`.
-    """
-    left, right = ratio_matches(a, b, ratio)
-    agree = np.zeros(len(left), dtype=bool)
-    if len(left) > _MINIMAL[model]:
-        extent = _extent(a)
-        reach = max(2.0, tolerance * extent)  # detectors miss by a pixel or two
-        matrix, mask = _fit(b.points[right], a.points[left], model, reach)
-        # a thumbnail of a large picture is no different from one of a small picture
-        size_ratio = extent / max(1.0, _extent(b))
-        if matrix is not None and 1 / 400 < np.linalg.det(matrix[:2, :2]) / size_ratio**2 < 400:
-            agree = mask.ravel().astype(bool)
-    return left, right, agree
-
-
-def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matches from `b` into `a` that pass Lowe's ratio test: indexes into `a` (ascending) and into `b`.
-
-    Each keypoint of `a` is used once, by its nearest.
-    """
-    nearest = np.zeros(len(b.points), dtype=np.int64)
-    best, second = np.full((2, len(b.points)), np.inf)
-    for rows, table in _tables(b, a):
-        nearest[rows] = table.argmin(axis=1)
-        chosen = np.arange(len(table)), nearest[rows]
-        best[rows] = table[chosen]
-        table[chosen] = 2**30  # out of the way
-        second[rows] = table.min(axis=1)
-    passed = np.flatnonzero(best < ratio * second) if len(a.points) > 1 else nearest[:0]
-    by_distance = passed[np.argsort(best[passed], kind="stable")]
-    left, first = np.unique(nearest[by_distance], return_index=True)
-    return left, by_distance[first]
-
-
-def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return all distances of descriptors (n, d) and (m, d): Hamming int32 for uint8 ones, else L2 float32."""
-    if a.dtype == np.uint8:
-        a, b, table = _padded(a), _padded(b), np.empty((len(a), len(b)), dtype=np.int32)
-        faiss.hammings(
-            *map(faiss.swig_ptr, (a, b)), len(a), len(b), a.shape[1], faiss.swig_ptr(table)
-        )
-        return table
-    a, b = a.astype(np.float32), b.astype(np.float32)
-    # exact for SIFT: every sum is a whole number under 2**24
-    squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * (a @ b.T)
-    return np.sqrt(np.maximum(squared, 0))
-
-
-def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, np.ndarray]]:
-    """All distances of `a` to `b`, so many rows at a time that memory stays bounded; nothing where a side is empty."""
-    step = max(1, _BLOCK // max(1, len(b.points)))
-    for start in range(0, len(a.points) if len(b.points) else 0, step):
-        rows = slice(start, min(start + step, len(a.points)))
-        yield rows, distances(a.descriptors[rows], b.descriptors)
-
-
-def _padded(descriptors: np.ndarray) -> np.ndarray:
-    padded = np.zeros(
-        (len(descriptors), -(-descriptors.shape[1] // 8) * 8), dtype=np.uint8
-    )  # whole 64-bit words
-    padded[:, : descriptors.shape[1]] = descriptors
-    return padded
+    halved = found._replace(descriptors=found.descriptors.astype(np.float16))
+    return strongest(halved, max_keypoints)
 
 
 def akaze_detector(threshold: float, **options) -> cv2.Feature2D:
@@ -307,26 +182,54 @@ def akaze_detector(threshold: float, **options) -> cv2.Feature2D:
     )
 
 
-def _extent(found: Keypoints) -> float:
-    return float(np.ptp(found.points, axis=0).max())
+def detect(image, detector: cv2.Feature2D, max_side: int | None = None) -> Keypoints:
+    """Return what an OpenCV detector finds in a picture, first scaled down to `max_side`."""
+    working, scale = at_most(read_image(image), max_side)
+    if min(working.size) < MIN_SIDE:
+        return _keypoints([], None, detector)
+    blue_first = np.ascontiguousarray(np.asarray(working)[:, :, ::-1])
+    detected, descriptors = detector.detectAndCompute(blue_first, None)
+    return scaled(_keypoints(detected, descriptors, detector), 1 / scale)
+
+
+def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, float]:
+    """Return the picture, scaled down where its longer side is over `max_side`, and the factor."""
+    longer = max(image.size)
+    if max_side is None or longer <= max_side:
+        return image, 1.0
+    scale = max_side / longer
+    size = tuple(max(1, round(scale * side)) for side in image.size)
+    small = cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA)
+    return Image.fromarray(small), scale
 
 
 def _keypoints(detected, descriptors: np.ndarray | None, detector: cv2.Feature2D) -> Keypoints:
+    """OpenCV's keypoints as arrays; it gives None for the descriptors where there are none."""
     if descriptors is None:
-        binary = detector.descriptorType() == cv2.CV_8U
-        descriptors = np.zeros(
-            (0, detector.descriptorSize()), dtype=np.uint8 if binary else np.float32
-        )
+        is_bits = detector.descriptorType() == cv2.CV_8U
+        dtype = np.uint8 if is_bits else np.float32
+        descriptors = np.zeros((0, detector.descriptorSize()), dtype=dtype)
     points = np.array([point.pt for point in detected], dtype=np.float32).reshape(-1, 2)
-    return Keypoints(
-        points,
-        descriptors,
-        np.array([point.size for point in detected], dtype=np.float32),
-        np.array([point.response for point in detected], dtype=np.float32),
-    )
+    sizes = np.array([point.size for point in detected], dtype=np.float32)
+    responses = np.array([point.response for point in detected], dtype=np.float32)
+    return Keypoints(points, descriptors, sizes, responses)
 
 
-def _fit(source: np.ndarray, target: np.ndarray, model: str, reach: float):
-    if model == "affine":
-        return cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=reach)
-    return cv2.findHomography(source, target, cv2.RANSAC, reach)
+def scaled(found: Keypoints, factor: float) -> Keypoints:
+    """Return the keypoints as they lie in a picture larger by this factor.
+
+    The centres of pixels are half a pixel in.
+    """
+    if factor == 1:
+        return found
+    half = np.float32(0.5)
+    points = np.float32(factor) * (found.points + half) - half
+    return found._replace(points=points, sizes=np.float32(factor) * found.sizes)
+
+
+def strongest(keypoints: Keypoints, n: int | None) -> Keypoints:
+    """Return the n keypoints of largest response (None: all), in their order of detection."""
+    if n is None or len(keypoints.points) <= n:
+        return keypoints
+    keep = np.sort(np.argsort(-keypoints.responses, kind="stable")[:n])
+    return Keypoints._make([column[keep] for column in keypoints])

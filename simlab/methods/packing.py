@@ -1,4 +1,4 @@
-"""A feature as bytes, and back: arrays in a plain form, of which nothing that is loaded can run code."""
+"""A feature as bytes, and back: arrays in a plain form; nothing that is loaded can run code."""
 
 import json
 import math
@@ -10,7 +10,9 @@ _KINDS = "biuf"  # of arrays: booleans and numbers
 
 
 def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
-    """Return an array, or a tuple of arrays, as bytes: a JSON line with dtypes and shapes, then the data.
+    """Return an array, or a tuple of arrays, as bytes.
+
+    They are a JSON line with dtypes and shapes, then the data.
 
     Raises:
         ValueError: for anything but arrays of numbers or booleans.
@@ -18,14 +20,16 @@ def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
     >>> unpack(pack(np.arange(3, dtype=np.uint8)))
     (array([0, 1, 2], dtype=uint8),)
     """
-    arrays = [np.asarray(a) for a in (feature if isinstance(feature, tuple) else (feature,))]
-    wrong = next((a.dtype for a in arrays if a.dtype.kind not in _KINDS), None)
-    if wrong is not None:
-        raise ValueError(
-            f"a feature is an array of numbers or booleans, or a tuple of them, not {wrong}"
-        )
-    header = json.dumps([[a.dtype.str, a.shape] for a in arrays]).encode()
-    return header + b"\n" + b"".join(a.tobytes() for a in arrays)
+    values = feature if isinstance(feature, tuple) else (feature,)
+    arrays = [np.asarray(value) for value in values]
+    for array in arrays:
+        if array.dtype.kind not in _KINDS:
+            raise ValueError(
+                "a feature is an array of numbers or booleans, or a tuple of them,"
+                f" not {array.dtype}"
+            )
+    header = json.dumps([[array.dtype.str, array.shape] for array in arrays]).encode()
+    return header + b"\n" + b"".join(array.tobytes() for array in arrays)
 
 
 def unpack(data: bytes) -> tuple[np.ndarray, ...]:
@@ -35,7 +39,8 @@ def unpack(data: bytes) -> tuple[np.ndarray, ...]:
         ValueError: for anything but what :func:`pack` writes.
     """
     header, _, body = data.partition(b"\n")
-    arrays, start = [], 0
+    arrays = []
+    start = 0
     for text, shape in json.loads(header):
         dtype = np.dtype(text)
         if dtype.kind not in _KINDS:
