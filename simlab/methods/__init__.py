@@ -1,11 +1,10 @@
 """Methods: a picture becomes a feature, and two features a distance.
 
 Read in this order: :mod:`~simlab.methods.registry` (what a method is, and where your own plugs in),
-:mod:`~simlab.methods.hashes` and :mod:`~simlab.methods.bits` (how they are compared),
-:mod:`~simlab.methods.keypoints` and :mod:`~simlab.methods.matching` (how they are compared;
-:mod:`~simlab.methods.akaze` is one of them under its own name), :mod:`~simlab.methods.alignment`
-(two pictures laid on each other), and :mod:`~simlab.methods.packing` (a feature as bytes). Each
-method registers itself where it stands.
+:mod:`~simlab.methods.hashes`, :mod:`~simlab.methods.keypoints` (:mod:`~simlab.methods.akaze` is one
+of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other), and
+:mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it stands:
+its module tells first how two features are compared.
 """
 
 # each module registers its methods: lists and messages name them in this order

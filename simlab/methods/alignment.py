@@ -14,8 +14,7 @@ from PIL import Image
 
 from simlab.images import read_grey, read_image
 from simlab.methods import keypoints
-from simlab.methods.keypoints import MaxSide
-from simlab.methods.matching import LARGEST_CHANGE, Keypoints, ratio_matches
+from simlab.methods.keypoints import Keypoints, MaxSide, is_plausible, ratio_matches
 from simlab.methods.registry import method
 from simlab.specs import between, checked
 
@@ -129,8 +128,7 @@ def aligned_distance(
 
 def _in_small(looks: Looks) -> Keypoints:
     """The keypoints, in pixels of the small grey picture."""
-    found = Keypoints(looks.points, looks.descriptors, looks.sizes, looks.responses)
-    return keypoints.scaled(found, float(looks.scale[0]))
+    return keypoints.scaled(Keypoints._make(looks[:4]), float(looks.scale[0]))
 
 
 def _likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float:
@@ -139,7 +137,7 @@ def _likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float
     It is taken in the frame of the coarser: the finer is shrunk to it.
     """
     area = np.linalg.det(to_grey[:2, :2] / to_grey[2, 2])
-    if not 1 / LARGEST_CHANGE < area < LARGEST_CHANGE:
+    if not is_plausible(area):
         return 0.0
     if area > 1:
         return _overlap_correlation(other, grey, np.linalg.inv(to_grey))
@@ -153,16 +151,14 @@ def _overlap_correlation(coarse: np.ndarray, fine: np.ndarray, to_coarse: np.nda
     mask = cv2.warpPerspective(whole, to_coarse, size, flags=cv2.INTER_NEAREST)
     if mask.sum() < LEAST_OVERLAP:
         return 0.0
-    first = _smooth(laid, mask)
-    second = _smooth(coarse.astype(np.float32), mask)
+    smooth = []
+    for grey in (laid, coarse.astype(np.float32)):
+        # so smooth that a pixel's miss counts little
+        smooth.append(cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask)
+    first, second = smooth
     lengths = np.sqrt((first**2).sum() * (second**2).sum() + 1e-9)
     likeness = (first * second).sum() / lengths
     return max(0.0, min(1.0, float(likeness)))
-
-
-def _smooth(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A small picture evened out within the mask, so smooth that a pixel's miss counts little."""
-    return cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask
 
 
 @method(
@@ -229,7 +225,7 @@ def _shrunk(image, size: tuple[int, int]) -> np.ndarray:
 def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """Local mean 0 and contrast 1 within the mask, 0 outside; surroundings are Gaussian."""
 
-    def near(values: np.ndarray) -> np.ndarray:
+    def near(values):
         return cv2.GaussianBlur(values, (0, 0), sigma)
 
     weight = near(mask) + 1e-6

@@ -97,8 +97,8 @@ class Method:
     maximum: float
     unit: str
     compare: Callable[[Any, Any], float]
-    compare_many: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None
-    restore: Callable[[tuple[np.ndarray, ...]], Any]
+    compare_many: Callable[..., np.ndarray] | None
+    restore: Callable[..., Any]
     symmetric: bool
     feature_kind: FeatureKind | None
 
@@ -127,16 +127,16 @@ class Definition:
     """A registered method before its arguments are known; the attributes are :func:`register`'s."""
 
     name: str
-    extract: Callable[..., Any]
-    distance: Callable[..., float]
-    maximum: float | Callable[..., float]
+    extract: Callable
+    distance: Callable
+    maximum: float | Callable
     unit: str
     grey: bool
     compare_many: Callable | None
     restore: Callable
     feature: str
     symmetric: bool
-    resources: Callable[..., str]
+    resources: Callable
     feature_kind: FeatureKind | None
 
     def method(self, call: specs.Call) -> Method:
@@ -149,14 +149,16 @@ class Definition:
         allowed = []
         for function in functions:
             allowed += specs.defaults_of(function)
-        of_extract = specs.bind(call, self.extract, allowed, "method")
-        of_distance = specs.bind(call, self.distance, allowed, "method")
-        of_mirror = specs.bind(call, _mirror, allowed, "method")
+        bound = [specs.bind(call, function, allowed, "method") for function in functions]
+        of_extract, of_distance, of_mirror = bound
         arguments = of_extract | of_distance | of_mirror
-        feature = Feature(self._feature_key(of_extract), self.extract, of_extract, self.grey)
+        drawn_on = specs.call_named(self.resources, of_extract)
+        code = specs.code_digest(self.extract)
+        key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
+        feature = Feature(key, self.extract, of_extract, self.grey)
         mirrored = None
         if of_mirror["mirror"]:
-            mirrored = dataclasses.replace(feature, key="mirror of " + feature.key, mirrored=True)
+            mirrored = dataclasses.replace(feature, key="mirror of " + key, mirrored=True)
         name = specs.canonical(self.name, arguments, *functions)
         maximum = self.maximum
         if callable(maximum):
@@ -177,11 +179,6 @@ class Definition:
             symmetric=self.symmetric and mirrored is None,
             feature_kind=self.feature_kind,
         )
-
-    def _feature_key(self, arguments: dict[str, Any]) -> str:
-        drawn_on = specs.call_named(self.resources, arguments)
-        code = specs.code_digest(self.extract)
-        return f"{specs.complete(self.feature, arguments)}{drawn_on}{code}"
 
 
 REGISTRY: dict[str, Definition] = {}
@@ -211,8 +208,8 @@ def register(
     maximum: float | Callable[..., float],
     unit: str = "",
     grey: bool = False,
-    compare_many: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
-    restore: Callable[[tuple[np.ndarray, ...]], Any] | None = None,
+    compare_many: Callable[..., np.ndarray] | None = None,
+    restore: Callable[..., Any] | None = None,
     feature: str | None = None,
     symmetric: bool = True,
     resources: Callable[..., str] = lambda: "",
@@ -260,24 +257,24 @@ def register(
     >>> del REGISTRY["mean_colour"]
     """
     _check_name(name, extract, replace)
-    if feature_kind is not None and feature_kind not in get_args(FeatureKind):
+    if feature_kind not in (None, *get_args(FeatureKind)):
         allowed = ", ".join(map(repr, get_args(FeatureKind)))
         raise ValueError(f"feature_kind must be {allowed} or None; given {feature_kind!r}")
     for function in (extract, distance):
         specs.defaults_of(function)
     REGISTRY[name] = Definition(
-        name=name,
-        extract=extract,
-        distance=distance,
-        maximum=maximum,
-        unit=unit,
-        grey=grey,
-        compare_many=compare_many,
-        restore=restore or _only,
-        feature=feature or name,
-        symmetric=symmetric,
-        resources=resources,
-        feature_kind=feature_kind,
+        name,
+        extract,
+        distance,
+        maximum,
+        unit,
+        grey,
+        compare_many,
+        restore or _only,
+        feature or name,
+        symmetric,
+        resources,
+        feature_kind,
     )
 
 
@@ -326,10 +323,8 @@ def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, by
 def versions() -> str:
     """Return the versions that decide what a feature is, as one text: part of every cache key."""
     modules = {"pillow": PIL, "opencv": cv2, "imagehash": imagehash, "numpy": np, "scipy": scipy}
-    words = [f"extractor={EXTRACTOR}"]
-    for name, module in modules.items():
-        words.append(f"{name}={module.__version__}")
-    return " ".join(words)
+    words = [f"{name}={module.__version__}" for name, module in modules.items()]
+    return " ".join([f"extractor={EXTRACTOR}", *words])
 
 
 def _check_name(name: str, extract: Callable, replace: bool) -> None:
@@ -350,7 +345,7 @@ def _mirror(*, mirror: bool = False) -> None:
     """Holds the argument that every method has."""
 
 
-def _only(arrays: tuple[np.ndarray, ...]) -> Any:
+def _only(arrays: tuple) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 

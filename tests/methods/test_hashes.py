@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from simlab.images import read_image
-from simlab.methods import hashes
+from simlab.methods import akaze, hashes, keypoints
 
 NAMES = ("phash", "average_hash", "dhash", "whash", "phash_simple", "dhash_vertical")
 SIZES = (2, 4, 8, 16, 32)
@@ -230,3 +230,13 @@ def test_other_sizes_are_refused(name, size):
 def test_whash_needs_a_power_of_2(size):
     with pytest.raises(ValueError, match="hash_size of 'whash' must be a power of 2"):
         hashes.whash(flat(), hash_size=size)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(hashes, "phash"), (akaze, "extract"), (keypoints, "akaze")]
+)
+def test_a_tab_shows_public_names_only(module, name):
+    shown = {entry for entry in dir(module) if not entry.startswith("_")}
+    assert name in shown
+    assert shown == set(module.__all__)
+    assert all(hasattr(module, entry) for entry in shown)

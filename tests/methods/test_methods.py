@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 
 import simlab as sl
 from simlab import specs
-from simlab.methods import hashes, keypoints, matching
+from simlab.methods import hashes, keypoints
 from simlab.methods import registry as methods
 from simlab.methods.packing import unpack
 from simlab.scoring.one_pair import compare_features
@@ -338,8 +338,8 @@ def test_without_limits_keypoints_are_opencvs(name, detector, norm, monkeypatch)
     a, b = (getattr(keypoints, name)(picture, **limits) for picture in pictures)
     assert a.points.tolist() == [list(point.pt) for point in points]
     assert np.array_equal(a.descriptors, descriptors)
-    for block in (matching._BLOCK, 3 * len(b.points)):  # in one piece, and three rows at a time
-        monkeypatch.setattr(matching, "_BLOCK", block)
+    for block in (keypoints._BLOCK, 3 * len(b.points)):  # in one piece, and three rows at a time
+        monkeypatch.setattr(keypoints, "_BLOCK", block)
         i, j, _ = keypoints.match(a, b)
         assert list(zip(i.tolist(), j.tolist())) == expected
         assert keypoints.mean_distance(a, b) == mean
