@@ -25,6 +25,26 @@ LINKAGES = ("single", "average", "complete")
 """How groups of copies are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
 
 
+WRITTEN = (
+    "break_points.csv",
+    "collection.csv",
+    "comparison.csv",
+    "complementarity.csv",
+    "found.csv",
+    "groups.csv",
+    "label_audit.csv",
+    "metrics.csv",
+    "pairs.csv",
+    "prevalence.csv",
+    "ranking.csv",
+    "recipe.json",
+    "report.html",
+    "run.json",
+    "scores.csv",
+    "thresholds.csv",
+)
+"""What a verb may write into its folder, beside ``figures``: no input has such a name there."""
+
 FEATURES_BEGIN = b"file,status,error"
 """How the table of ``simlab features`` begins; only such a file is replaced by another."""
 
@@ -55,6 +75,7 @@ def study(options: argparse.Namespace) -> None:
     """Compare methods on the variants of pictures: tables, figures and a report in `--out`."""
     out = _writable(options.out)
     images = _images(options)
+    _check_pictures(out, images)
     pairs = sl.make_pairs(
         images,
         options.perturbations,
@@ -100,9 +121,11 @@ def find(options: argparse.Namespace) -> None:
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
         )
     out = _writable(options.out)
+    _check_kept(out, [options.recipe, *(options.query or [])])
     recipe = sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
     images = _images(options)
+    _check_pictures(out, images)
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
     root = sl.report.files.relative_root(found.attrs["root"], out)
@@ -328,14 +351,16 @@ def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dic
 
     out = _writable(options.out)
     names = [method.name for method in sl.methods.resolve(options.methods)]
+    _check_kept(out, [options.labels])
     pairs = sl.read_pairs(options.labels, root=options.root, encoding=options.encoding)
+    files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})
+    images = sl.datasets.as_table(files, root=pairs.attrs["root"])
+    _check_pictures(out, images)
     _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
     scores = sl.score_pairs(
         pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs
     )
-    files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})
-    inputs = sl.features.digests(sl.datasets.as_table(files, root=pairs.attrs["root"]))
-    return out, scores, _run(options, names) | {"inputs": inputs}
+    return out, scores, _run(options, names) | {"inputs": sl.features.digests(images)}
 
 
 def _images(options: argparse.Namespace) -> "pd.DataFrame":
@@ -388,6 +413,22 @@ def _writable(folder: str | Path) -> Path:
     if not os.access(there, os.W_OK):
         raise ValueError(f"the folder {str(there)!r} is not writable")
     return folder
+
+
+def _check_pictures(out: Path, images: "pd.DataFrame") -> None:
+    _check_kept(out, [Path(images.attrs["root"], name) for name in images["path"]])
+
+
+def _check_kept(out: Path, inputs: "Sequence[str | Path | None]") -> None:
+    """Refuse a folder in which the run would replace a file that it reads."""
+    folder = os.path.realpath(out)
+    for path in filter(None, inputs):
+        parent, name = os.path.split(os.path.realpath(expanded(path)))
+        is_result = parent == folder and name.casefold() in WRITTEN
+        if is_result or parent == os.path.join(folder, "figures"):
+            raise ValueError(
+                f"--out: the run would replace its input {str(path)!r}; name another folder"
+            )
 
 
 def _check_replaced(target: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import simlab as sl
+from simlab import cli
 from simlab.cli import main
 
 SAMPLE = Path(__file__).resolve().parents[1] / "datasets" / "sample"
@@ -91,7 +92,9 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
     cache = ["--cache", str(tmp_path / "c"), *QUICK]
     for verb in ("evaluate", "tune"):
         assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
-        assert (tmp_path / verb / "report.html").is_file()
+        made = {path.name for path in (tmp_path / verb).iterdir()}
+        assert "report.html" in made
+        assert made <= {*cli.WRITTEN, "figures"}
     metrics = pd.read_csv(tmp_path / "evaluate" / "metrics.csv")
     assert set(metrics["method"]) == {"phash", "akaze"}
     assert set(metrics["n_positive"]) == {14} and set(metrics["n_negative"]) == {70}
@@ -109,6 +112,34 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
         "How much each method is trusted",
     ):
         assert [f">{heading}<" in page for page in pages] == [False, True]
+
+
+def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    labels.rename("pairs.csv")
+    table = pd.read_csv("pairs.csv")
+    (tmp_path / "figures").mkdir()
+    shutil.copy(SAMPLE / "cat.jpg", "figures/roc.jpg")
+    table.replace("cat.jpg", "figures/roc.jpg").to_csv("others.csv", index=False)
+    (tmp_path / "link.csv").symlink_to("pairs.csv")
+    sl.Ensemble.load().save("recipe.json")
+    shutil.copy("recipe.json", "run.json")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for arguments in (
+        ["evaluate", "pairs.csv"],
+        ["tune", "pairs.csv"],
+        ["evaluate", "link.csv"],
+        ["evaluate", "others.csv"],
+        ["study", "figures"],
+        ["study", "."],
+        ["find", "copies", "--recipe", "run.json"],
+        ["find", "copies", "--query", "figures/roc.jpg"],
+        ["find", "."],
+    ):
+        assert main([*arguments, "--out", "."]) == 1
+        said = capsys.readouterr().err.splitlines()
+        assert "would replace its input" in said[-1], arguments
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
 def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys):
