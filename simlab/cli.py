@@ -420,15 +420,24 @@ def _check_pictures(out: Path, images: "pd.DataFrame") -> None:
 
 
 def _check_kept(out: Path, inputs: "Sequence[str | Path | None]") -> None:
-    """Refuse a folder in which the run would replace a file that it reads."""
-    folder = os.path.realpath(out)
+    """Refuse a folder in which the run would replace a file that it reads, by any of its names."""
+    targets = [out / name for name in WRITTEN]
+    targets += (out / "figures").glob("*")
+    replaced = {_identity(path) for path in targets if path.exists()}
+    if not replaced:
+        return
     for path in filter(None, inputs):
-        parent, name = os.path.split(os.path.realpath(expanded(path)))
-        is_result = parent == folder and name.casefold() in WRITTEN
-        if is_result or parent == os.path.join(folder, "figures"):
+        file = expanded(path)
+        if file.exists() and _identity(file) in replaced:
             raise ValueError(
                 f"--out: the run would replace its input {str(path)!r}; name another folder"
             )
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """What all names and links of a file have in common."""
+    status = file.stat()
+    return status.st_dev, status.st_ino
 
 
 def _check_replaced(target: Path) -> None:

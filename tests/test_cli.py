@@ -122,6 +122,7 @@ def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, cap
     shutil.copy(SAMPLE / "cat.jpg", "figures/roc.jpg")
     table.replace("cat.jpg", "figures/roc.jpg").to_csv("others.csv", index=False)
     (tmp_path / "link.csv").symlink_to("pairs.csv")
+    (tmp_path / "scores.csv").symlink_to("others.csv")
     sl.Ensemble.load().save("recipe.json")
     shutil.copy("recipe.json", "run.json")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -129,6 +130,7 @@ def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, cap
         ["evaluate", "pairs.csv"],
         ["tune", "pairs.csv"],
         ["evaluate", "link.csv"],
+        ["evaluate", "scores.csv"],
         ["evaluate", "others.csv"],
         ["study", "figures"],
         ["study", "."],
