@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.methods import keypoints as keypoints
     from simlab.pairs import labelling as labelling
     from simlab.pairs import make_pairs as make_pairs
+    from simlab.pairs.labels import read_pairs as read_pairs
     from simlab.scoring import audit as audit
     from simlab.scoring import cache as cache
     from simlab.scoring import comparison as comparison
@@ -52,7 +53,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.search import find_copies as find_copies
     from simlab.search import group as group
     from simlab.search import grouping as grouping
-    from simlab.tables import read_pairs as read_pairs
 
 __version__ = "0.1.0"
 
@@ -85,7 +85,7 @@ _NAMES = {
     "read_image": "simlab.images",
     "list_images": "simlab.images",
     "ImageError": "simlab.images",
-    "read_pairs": "simlab.tables",
+    "read_pairs": "simlab.pairs.labels",
     "make_pairs": "simlab.pairs",
     "audit_sources": "simlab.scoring.audit",
     "distances": "simlab.scoring",

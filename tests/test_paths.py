@@ -11,7 +11,7 @@ from corpus import textured
 import simlab as sl
 from simlab import plots, report, tables
 from simlab.cli import default_cache, main
-from simlab.pairs import labelling
+from simlab.pairs import labelling, labels
 from simlab.paths import expanded, folder_for_files, replace_file
 from simlab.scoring import features
 from simlab.scoring import table as scoring
@@ -82,7 +82,7 @@ READING = {
     "make_pairs": lambda: sl.make_pairs("~/p", "crop", negatives=2),
     "read_pairs": labelled,
     "with_sources": lambda: tables.with_sources(labelled(), "~/p"),
-    "check_path": lambda: tables.check_path("0.png", "~/p"),
+    "check_path": lambda: labels.check_path("0.png", "~/p"),
     "read_labels": lambda: labelling.read_labels("~/labels.csv", root="~/p"),
     "score_pairs": lambda: sl.score_pairs(labelled(), **FEW),
     "preview": lambda: scoring.preview(labelled(), "phash", root="~/p", n_jobs=1),

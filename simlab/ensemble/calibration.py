@@ -78,14 +78,14 @@ def fit_calibration(distance: np.ndarray, label: np.ndarray, weight: np.ndarray)
     return Calibration(knots, falls_at_knots / widths, float(offset))
 
 
-def _merged(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+def _merged(distance, label, weight):
     """Ties as one row with their weights added: distances of hashes are few."""
     pairs = np.column_stack([distance, label])
     merged, place = np.unique(pairs, axis=0, return_inverse=True)
     return merged[:, 0], merged[:, 1] > 0, np.bincount(place.ravel(), weight)
 
 
-def _knots(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _knots(distance, label, weight):
     """Quantiles of both classes, none too close to the one before."""
     quantiles = []
     for rows, wanted in ((label, _QUANTILES_OF_COPIES), (~label, _QUANTILES_OF_OTHERS)):
@@ -96,7 +96,7 @@ def _knots(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.nd
     return knots[np.append(True, ~close)]
 
 
-def _widths(knots: np.ndarray) -> np.ndarray:
+def _widths(knots):
     """The wider of the two gaps beside each knot; 1 of a single knot."""
     if len(knots) == 1:
         return np.ones(1)
@@ -104,7 +104,7 @@ def _widths(knots: np.ndarray) -> np.ndarray:
     return np.maximum(np.append(gaps, 0), np.append(0, gaps))
 
 
-def _falls(distance: np.ndarray, knots: np.ndarray) -> np.ndarray:
+def _falls(distance, knots):
     """By how much a slope of 1 at each knot lowers the curve (n, knots).
 
     The slope is 0 at the other knots, and linear between.
@@ -120,7 +120,7 @@ def _falls(distance: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return lowered
 
 
-def _penalty(n_knots: int) -> np.ndarray:
+def _penalty(n_knots):
     """The quadratic form that asks for small slopes that change little; the offset is free."""
     change = np.diff(np.eye(n_knots), axis=0)
     penalty = np.zeros((n_knots + 1, n_knots + 1))
@@ -149,7 +149,7 @@ def nonnegative_logistic(
         penalty: (p, p); half of the quadratic form is added to the loss.
     """
 
-    def loss_of(theta: np.ndarray) -> float:
+    def loss_of(theta):
         eta = basis @ theta
         misfit = weight @ np.logaddexp(0, np.where(label, -eta, eta))
         return float(misfit + theta @ penalty @ theta / 2)
@@ -173,7 +173,7 @@ def nonnegative_logistic(
     return theta
 
 
-def _bounded_step(hessian: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> np.ndarray:
+def _bounded_step(hessian, gradient, lower):
     """The step, at least `lower`, that is best for the quadratic model."""
     root = cholesky(hessian)
     target = solve_triangular(root, -gradient, trans=1)

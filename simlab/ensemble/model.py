@@ -226,9 +226,7 @@ class Ensemble:
         recipe.write(path, self._content())
 
     def _content(self) -> dict[str, Any]:
-        numbers = recipe.from_classifier(self.classifier_)
-        for column, name in zip(numbers["columns"], self.methods_):
-            column["method"] = name
+        numbers = recipe.from_classifier(self.classifier_, self.methods_)
         shares = self.weights_[["share", "low", "high"]].astype(object)
         return {
             "versions": registry.versions(),

@@ -68,7 +68,7 @@ def against_best_single(
     return {"best": best, **compared.rename({"a": "ensemble", "b": "single"}).to_dict()}
 
 
-def _against(scores: pd.DataFrame, other: str, **options: Any) -> pd.Series:
+def _against(scores, other, **options) -> pd.Series:
     """The ensemble (a) and another column of the table (b): a, b, difference, low, high."""
     compared = evaluation.compare(scores, FITTED, other, **options)
     return compared.iloc[0][["a", "b", "difference", "low", "high"]].astype(float)

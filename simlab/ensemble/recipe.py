@@ -72,15 +72,16 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_classifier(model: CopyClassifier) -> dict[str, Any]:
-    """Return the fitted numbers of a classifier."""
+def from_classifier(model: CopyClassifier, methods: list[str]) -> dict[str, Any]:
+    """Return the fitted numbers of a classifier, whose columns are these methods."""
     columns = []
-    for weight, calibration in zip(model.coef_, model.calibrations_):
+    for method, weight, calibration in zip(methods, model.coef_, model.calibrations_):
         numbers = {
             "weight": float(weight),
             "knots": calibration.knots.tolist(),
             "slopes": calibration.slopes.tolist(),
             "offset": calibration.offset,
+            "method": method,
         }
         columns.append(numbers)
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}

@@ -111,23 +111,19 @@ def folded_rows(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: i
 
 def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
     """Return the distances of the methods (n, d), NaN where one had no evidence or no distance."""
-    distances = [scores[method].to_numpy(float) for method in methods]
-    if "no_evidence" in scores:
-        # a CSV gives a column of empty texts back as one of missing numbers
-        noted = scores["no_evidence"].astype(object).fillna("").astype(str)
-        absent = noted.str.split(";")
-        for column, method in enumerate(methods):
-            abstains = [method in names for names in absent]
-            distances[column] = np.where(abstains, np.nan, distances[column])
-    return np.column_stack(distances)
+    noted = scores.get("no_evidence", pd.Series("", scores.index))
+    # a CSV gives a column of empty texts back as one of missing numbers
+    absent = noted.astype(object).fillna("").astype(str).str.split(";")
+    columns = []
+    for method in methods:
+        abstains = [method in names for names in absent]
+        columns.append(np.where(abstains, np.nan, scores[method].to_numpy(float)))
+    return np.column_stack(columns)
 
 
 def _kinds(scores: pd.DataFrame) -> np.ndarray:
-    if "perturbation" not in scores:
-        return np.full(len(scores), kind(""), dtype=object)
-    spec = scores["perturbation"].astype(str)
-    kind_of_spec = {text: kind(text) for text in spec.unique()}
-    return spec.map(kind_of_spec).to_numpy()
+    spec = scores.get("perturbation", pd.Series("", scores.index)).astype(str)
+    return spec.map({text: kind(text) for text in spec.unique()}).to_numpy()
 
 
 def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:

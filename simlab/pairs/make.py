@@ -1,4 +1,4 @@
-"""Labelled pairs: each source with its own variants (copies), and with pictures of other sources (not copies)."""
+"""Pairs by design: each source with its variants (copies) and with other sources (not copies)."""
 
 import itertools
 from collections.abc import Iterable
@@ -28,20 +28,22 @@ def make_pairs(
     design: str = "original-variant",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the pair table of a study: every source with each of its variants, and pairs of different sources.
+    """Return the pair table of a study: sources with their variants, and with other sources.
 
     Args:
-        images: a folder, a list of paths, or a table with a ``path`` column. Where a ``source`` column says that
-            several files show one original, they are paired as copies too, as they are.
+        images: a folder, a list of paths, or a table with a ``path`` column. Where a ``source``
+            column says that several files show one original, they are paired as copies too, as they
+            are.
         perturbations: a preset, specs, or a list of them; see :func:`simlab.perturb.resolve`.
         negatives: pairs of different sources; fewer where there are not as many.
-        design: ``"original-variant"``: the reference as it is, the query perturbed. ``"variant-variant"``: both
-            perturbed in the same way. ``"original-original"``: both as they are. Perturbations take turns.
+        design: ``"original-variant"``: the reference as it is, the query perturbed.
+            ``"variant-variant"``: both perturbed in the same way. ``"original-original"``: both as
+            they are. Perturbations take turns.
         seed: of the draw of negatives, and of the perturbations.
 
     Raises:
-        ValueError: an unknown perturbation or design, none at all, a negative count or seed, or a single source (no
-            negatives possible).
+        ValueError: an unknown perturbation or design, none at all, a negative count or seed, or a
+            single source (no negatives possible).
     """
     if design not in DESIGNS:
         raise ValueError(f"design must be one of {', '.join(DESIGNS)}, not {design!r}")
@@ -49,82 +51,111 @@ def make_pairs(
     check_number("seed", seed, 0, whole=True)
     table = as_table(images).sort_values("path", ignore_index=True)
     specs = perturb.resolve(perturbations)
-    if negatives and not specs and design != "original-original":
-        raise ValueError(
-            f"negative pairs of design {design!r} need a perturbation; '' is the picture as it is"
-        )
-    if negatives and table["source"].nunique() < 2:
-        raise ValueError(
-            "negative pairs need two sources or more; there is one (negatives=0 makes copies only)"
-        )
+    if negatives:
+        _check_negatives(table, specs, design)
     parts = [
         _variants(table, specs, seed),
         _known_copies(table),
         _negatives(table, specs, negatives, design, seed),
     ]
-    if not any(map(len, parts)):
+    filled = [part for part in parts if len(part)]
+    if not filled:
         raise ValueError(
-            "no pairs: there is no perturbation, no source of several files, and no negative is asked for"
+            "no pairs: there is no perturbation, no source of several files,"
+            " and no negative is asked for"
         )
-    pairs = check_pairs(pd.concat([part for part in parts if len(part)], ignore_index=True))
+    pairs = check_pairs(pd.concat(filled, ignore_index=True))
     pairs.attrs["root"] = table.attrs["root"]
     return pairs
 
 
-def _variants(table: pd.DataFrame, specs: list[str], seed: int) -> pd.DataFrame:
-    i = np.repeat(np.arange(len(table)), len(specs))
-    return _rows(table, i, i, label=1, perturbation=specs * len(table), seed=seed)
+def _check_negatives(table, specs, design) -> None:
+    if not specs and design != "original-original":
+        raise ValueError(
+            f"negative pairs of design {design!r} need a perturbation; '' is the picture as it is"
+        )
+    if table["source"].nunique() < 2:
+        raise ValueError(
+            "negative pairs need two sources or more; there is one (negatives=0 makes copies only)"
+        )
+
+
+def _variants(table, specs, seed) -> pd.DataFrame:
+    each = np.repeat(np.arange(len(table)), len(specs))
+    return _rows(table, each, each, label=1, perturbation=specs * len(table), seed=seed)
 
 
 def _known_copies(table: pd.DataFrame) -> pd.DataFrame:
-    groups = table.groupby("source", sort=True).indices.values()
-    edges = [pair for rows in groups for pair in itertools.combinations(sorted(rows), 2)]
-    i, j = np.array(edges, dtype=int).reshape(-1, 2).T
-    return _rows(table, i, j, label=1)
+    copies = []
+    for files in table.groupby("source", sort=True).indices.values():
+        copies.extend(itertools.combinations(sorted(files), 2))
+    references, queries = np.array(copies, dtype=int).reshape(-1, 2).T
+    return _rows(table, references, queries, label=1)
 
 
-def _negatives(
-    table: pd.DataFrame, specs: list[str], n: int, design: str, seed: int
-) -> pd.DataFrame:
-    drawn = _draw(
-        table["source"].to_numpy(),
-        n,
-        1 if design == "original-original" else len(specs),
-        design,
-        seed,
+def _negatives(table, specs, n, design, seed) -> pd.DataFrame:
+    taking_turns = [""] if design == "original-original" else specs
+    is_ordered = design == "original-variant"
+    drawn = _draw(table["source"].to_numpy(), n, len(taking_turns), is_ordered, seed)
+    references, queries, turns = np.array(drawn, dtype=int).reshape(-1, 3).T
+    of_query = np.array(taking_turns, dtype=object)[turns]
+    of_reference = of_query if design == "variant-variant" else ""
+    return _rows(
+        table,
+        references,
+        queries,
+        label=0,
+        perturbation=of_query,
+        perturbation_reference=of_reference,
+        seed=seed,
     )
-    i, j, k = np.array(drawn, dtype=int).reshape(-1, 3).T
-    chosen = np.array(["", *specs], dtype=object)[0 * k if design == "original-original" else k + 1]
-    first = chosen if design == "variant-variant" else ""
-    return _rows(table, i, j, label=0, perturbation=chosen, perturbation_reference=first, seed=seed)
 
 
-def _draw(
-    sources: np.ndarray, n: int, n_specs: int, design: str, seed: int
-) -> list[tuple[int, int, int]]:
-    """Distinct (reference, query, spec) of different sources; where both are treated alike, order does not count."""
-    ordered = design == "original-variant"
+def _draw(sources, n, n_specs, is_ordered, seed) -> list[tuple[int, int, int]]:
+    """Distinct (reference, query, spec) of different sources.
+
+    Where both pictures are treated alike, their order does not count.
+    """
     sizes = np.unique(sources, return_counts=True)[1]
-    possible = (len(sources) ** 2 - int((sizes**2).sum())) * n_specs // (1 if ordered else 2)
-    if n >= possible:
-        everyone = itertools.product(range(len(sources)), range(len(sources)), range(n_specs))
-        return [t for t in everyone if sources[t[0]] != sources[t[1]] and (ordered or t[0] < t[1])]
+    n_pairs = len(sources) ** 2 - int((sizes**2).sum())
+    n_possible = n_pairs * n_specs if is_ordered else n_pairs * n_specs // 2
+    if n >= n_possible:
+        return _all_draws(sources, n_specs, is_ordered)
     rng = np.random.default_rng([seed, 0x9A1B])
-    found: dict[tuple[int, int, int], None] = {}
-    while len(found) < n:
-        for i, j in rng.integers(len(sources), size=(_BLOCK, 2)).tolist():
-            if sources[i] != sources[j]:
-                found.setdefault((*((i, j) if ordered else sorted((i, j))), len(found) % n_specs))
-    return list(found)[:n]
+    drawn: dict[tuple[int, int, int], None] = {}  # a set that keeps its order
+    while len(drawn) < n:
+        for reference, query in rng.integers(len(sources), size=(_BLOCK, 2)).tolist():
+            if sources[reference] == sources[query]:
+                continue
+            sides = (reference, query)
+            if not is_ordered:
+                sides = (min(sides), max(sides))
+            drawn.setdefault((*sides, len(drawn) % n_specs))
+    return list(drawn)[:n]
 
 
-def _rows(table: pd.DataFrame, i: np.ndarray, j: np.ndarray, **columns) -> pd.DataFrame:
-    paths, sources = table["path"].to_numpy(), table["source"].to_numpy()
-    sides = {
-        "reference": paths[i],
-        "query": paths[j],
-        "source_reference": sources[i],
-        "source_query": sources[j],
+def _all_draws(sources, n_specs, is_ordered) -> list[tuple[int, int, int]]:
+    draws = []
+    files = range(len(sources))
+    for reference, query, spec in itertools.product(files, files, range(n_specs)):
+        is_first = is_ordered or reference < query
+        if is_first and sources[reference] != sources[query]:
+            draws.append((reference, query, spec))
+    return draws
+
+
+def _rows(table, references, queries, **columns) -> pd.DataFrame:
+    paths = table["path"].to_numpy()
+    sources = table["source"].to_numpy()
+    pairs = {
+        "perturbation_reference": "",
+        "perturbation": "",
+        "seed": 0,
+        "weight": 1.0,
+        "reference": paths[references],
+        "query": paths[queries],
+        "source_reference": sources[references],
+        "source_query": sources[queries],
+        **columns,
     }
-    defaults = {"perturbation_reference": "", "perturbation": "", "seed": 0, "weight": 1.0}
-    return pd.DataFrame({**defaults, **sides, **columns}, index=range(len(i)))[list(PAIR_COLUMNS)]
+    return pd.DataFrame(pairs, index=range(len(references)))[list(PAIR_COLUMNS)]

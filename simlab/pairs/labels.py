@@ -1,0 +1,212 @@
+"""A CSV of labels, read strictly: what is not plainly right is refused by its line, not guessed."""
+
+import csv
+import functools
+import io
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from simlab.paths import expanded
+from simlab.tables import WRITTEN, check_pairs, has_sources, noted_beside, with_sources
+
+LABELS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
+    **dict.fromkeys(("0", "0.0", "false", "no", "different", "not copy", "negative"), 0),
+}
+"""What a label cell may say, letter case and surrounding blanks aside."""
+
+
+def read_pairs(
+    path: str | Path, *, root: str | Path | None = None, encoding: str | None = None
+) -> pd.DataFrame:
+    """Return the labelled pairs of a CSV file as a pair table; paths are relative to `root`.
+
+    The file has a header with at least ``reference``, ``query`` and ``label``; commas or semicolons
+    separate. A label is one of the words of :data:`LABELS`. Without source columns, a source is a
+    connected component of "labelled copy" and of "same content".
+
+    Args:
+        root: folder that the paths are relative to; by default the CSV's own folder, or for a table
+            that simlab wrote the one that ``run.json`` beside it names. ``attrs["root"]`` keeps it.
+        encoding: of the file; UTF-8 (with or without BOM) by default.
+
+    Raises:
+        ValueError: with the line number: a missing column, an unknown label, a path that leaves the
+            root, a missing file, a pair of a file with itself, a repeated or contradictory pair; or
+            no rows at all.
+    """
+    path = expanded(path)
+    if root is None:
+        noted = noted_beside(path) if path.name in WRITTEN else {}
+        root = noted.get("root", path.parent)
+    root = expanded(root)
+    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    table = _converted(pd.DataFrame(rows), lines, root)
+    if not has_sources(table):
+        table = with_sources(table, root)
+    table = check_pairs(table)
+    _check_repeats(table, lines)
+    table.attrs["root"] = str(root)
+    return table
+
+
+def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
+    """The rows below the header, and the line in which each ends."""
+    text = _read_text(path, encoding)
+    first_line = text.split("\n", 1)[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    lines = []
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or []]
+        _check_header(names, path)
+        reader.fieldnames = names
+        for row in reader:
+            if None in row:
+                raise ValueError(f"{path.name}, line {reader.line_num}: more cells than the header")
+            if None in row.values():
+                raise ValueError(
+                    f"{path.name}, line {reader.line_num}: fewer cells than the header"
+                )
+            rows.append(row)
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, line {reader.reader.line_num}: {error}") from error
+    if not rows:
+        raise ValueError(f"{path.name}: no pairs below the header")
+    return rows, lines
+
+
+def _read_text(path: Path, encoding: str) -> str:
+    try:
+        text = path.read_bytes().decode(encoding)
+    except OSError as error:
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ValueError(
+            f"{path.name}, line {line}: not {error.encoding} text;"
+            " name the encoding (--encoding), or save it as UTF-8"
+        ) from error
+    except (LookupError, UnicodeError) as error:
+        raise ValueError(f"{encoding!r} is no encoding of text") from error
+    if "\0" in text:
+        raise ValueError(f"{path.name}: holds zero bytes; is it a CSV file in {encoding}?")
+    return text
+
+
+def _check_header(names: list[str], path: Path) -> None:
+    missing = {"reference", "query", "label"} - set(names)
+    if missing or len(set(names)) < len(names):
+        found = ", ".join(names) or "nothing"
+        raise ValueError(
+            f"{path.name}: the first line must name reference, query and label, each once;"
+            f" found: {found}"
+        )
+
+
+def _converted(table: pd.DataFrame, lines: list[int], root: Path) -> pd.DataFrame:
+    """The table with its texts as labels, checked paths and numbers."""
+    # many pairs name the same file
+    checked_path = functools.cache(functools.partial(check_path, root=root))
+    converters = {
+        "label": _label,
+        "reference": checked_path,
+        "query": checked_path,
+        "seed": _seed,
+        "weight": _weight,
+    }
+    for name, convert in converters.items():
+        if name in table:
+            table[name] = _column(table[name], lines, convert)
+    return table
+
+
+def _column(texts: pd.Series, lines: list[int], convert: Callable[[str], Any]) -> list:
+    values = []
+    for text, line in zip(texts, lines):
+        try:
+            values.append(convert(text))
+        except ValueError as error:
+            raise ValueError(f"line {line}: {error}") from error
+    return values
+
+
+def _label(text: str) -> int:
+    word = text.strip().lower()
+    if word not in LABELS:
+        raise ValueError(f"label {text!r} is not one of {', '.join(LABELS)}")
+    return LABELS[word]
+
+
+def check_path(text: str, root: str | Path) -> str:
+    """Return the path as it stands, once it is shown to name a file under the root.
+
+    Raises:
+        ValueError: it leads elsewhere, or there is no such file.
+    """
+    root = expanded(root)
+    written = text.replace("\\", "/")
+    begins_elsewhere = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[~/\\]", text)
+    if begins_elsewhere or "$" in text or ".." in PurePosixPath(written).parts:
+        raise ValueError(
+            f"{text!r} must be a path inside {str(root)!r}, without ~, $, .. or a drive"
+        )
+    path = root / written
+    # os.path, as pathlib raises where a name is too long
+    if not text.strip() or not os.path.isfile(path):
+        raise ValueError(f"no file {text!r} in {str(root)!r}")
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{text!r} is a link that leaves {str(root)!r}")
+    return path.relative_to(root).as_posix()
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"seed {text!r} is not a whole number") from error
+
+
+def _weight(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"weight {text!r} is not a number")
+    return number
+
+
+def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
+    first_with: dict[tuple, tuple[int, int]] = {}
+    for line, row in zip(lines, table.itertuples()):
+        sides, seed = pair_identity(
+            row.reference, row.query, row.perturbation_reference, row.perturbation, row.seed
+        )
+        if len(sides) == 1:
+            raise ValueError(f"line {line}: {row.reference!r} is paired with itself")
+        first, label = first_with.setdefault((sides, seed), (line, row.label))
+        if first != line:
+            words = "is repeated" if label == row.label else "has the other label"
+            raise ValueError(
+                f"line {line}: the pair {row.reference!r}, {row.query!r} of line {first} {words}"
+            )
+
+
+def pair_identity(
+    reference: str, query: str, perturbation_reference: str, perturbation: str, seed: int
+) -> tuple[frozenset, int]:
+    """Return what is alike in two rows of the same pair.
+
+    The order of the two does not count, nor a seed that draws nothing.
+    """
+    sides = frozenset([(reference, perturbation_reference), (query, perturbation)])
+    return sides, seed if perturbation_reference or perturbation else 0
