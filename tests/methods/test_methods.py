@@ -356,26 +356,6 @@ def descriptors_of(found, norm):
     return found.descriptors.astype(np.float32) if norm == cv2.NORM_L2 else found.descriptors
 
 
-def test_ties_between_descriptors_are_settled_as_opencv_does():
-    rng = np.random.default_rng(0)
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
-    for _ in range(50):
-        a, b = (
-            rng.integers(0, 2, (n, 61), dtype=np.uint8) * (np.arange(61) < 3)
-            for n in rng.integers(1, 30, 2)
-        )
-        i, j, distances = keypoints.match(*(bare(descriptors) for descriptors in (a, b)))
-        expected = [(m.queryIdx, m.trainIdx, m.distance) for m in matcher.match(a, b)]
-        assert list(zip(i.tolist(), j.tolist(), distances.tolist())) == expected
-
-
-def bare(descriptors):
-    n = len(descriptors)
-    return keypoints.Keypoints(
-        np.zeros((n, 2), np.float32), descriptors, np.ones(n, np.float32), np.ones(n, np.float32)
-    )
-
-
 @pytest.mark.parametrize(("name", "largest"), [("akaze", 486), ("orb", 256), ("sift", 733)])
 def test_without_keypoints_the_mean_distance_is_the_largest(name, largest):
     detect = getattr(keypoints, name)
