@@ -1,10 +1,17 @@
-"""Scores: the pair table with every method's distance. The only slow step; parallel, resumable, with progress."""
+"""Scores: the pair table with every method's distance. The only slow step; parallel, resumable.
 
+:func:`score_pairs` tells it in order: check the table, see which pictures it needs, make their
+features, compare, and write the score table.
+"""
+
+import contextlib
+import itertools
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
@@ -15,26 +22,28 @@ from simlab.images import read_bytes, read_image
 from simlab.messages import counted, progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import unpack
-from simlab.methods.registry import Feature, Method, extract_all
+from simlab.methods.registry import Feature, Method
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
-from simlab.scoring.features import (
-    Store,
-    Variant,
-    check_jobs,
-    chunked,
-    in_words,
-    run,
-    stopping,
+from simlab.scoring.features import Store, Variant
+from simlab.scoring.one_pair import (
+    PIXELS,
+    Answer,
+    LazyPicture,
+    compare_features,
+    compare_stacked,
+    needed,
 )
-from simlab.scoring.one_pair import PIXELS, compare_features, compare_stacked
+from simlab.scoring.workers import Died, check_jobs, chunked, in_words, run
 from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
-"""Pairs that a worker matches at a time."""
+"""Pairs that a worker compares at a time."""
 
-_RESULT = struct.Struct("<d?")  # distance, whether there was no evidence
+_ANSWER = struct.Struct("<d?")  # as the cache keeps it: distance, whether there was no evidence
+
+_Side: TypeAlias = tuple[Variant, Feature]  # what is compared: a feature of a picture
 
 
 def score_pairs(
@@ -46,36 +55,299 @@ def score_pairs(
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Return the score table: the same rows in the same order, plus status, error, no_evidence, a distance per method.
+    """Return the score table: the same rows in the same order, and a distance per method.
 
-    Each source is decoded once and each feature made once, ever, where a cache is kept. Equal pixels are distance 0
-    before anything else; then a method without evidence gives its stated maximum and is named in ``no_evidence``.
-    A row whose pictures cannot be used, or on which a method fails, has status ``error``, the reason, and NaN
-    distances. The result does not depend
-    on the number of workers.
+    Beside the distances stand status, error and no_evidence. Each source is decoded once and each
+    feature made once, ever, where a cache is kept. Equal pixels are distance 0 before anything else;
+    then a method without evidence gives its stated maximum and is named in ``no_evidence``. A row
+    whose pictures cannot be used, or on which a method fails, has status ``error``, the reason, and
+    NaN distances. The result does not depend on the number of workers.
 
     Args:
         pairs: a pair table; see :mod:`simlab.tables`.
         methods: specs; None for :data:`simlab.methods.DEFAULT`.
-        root: folder that the paths are relative to; by default ``pairs.attrs["root"]``, else the current folder.
+        root: folder that the paths are relative to; by default ``pairs.attrs["root"]``, else the
+            current folder.
         cache: a :class:`simlab.cache.Cache` or the path of one; None keeps nothing.
         n_jobs: processes, as joblib counts them: -1 is one per core.
         progress: whether progress bars are shown, where a terminal or notebook can show them.
 
     Raises:
-        ValueError: an unknown method or perturbation, a missing column, or no file of the pairs is there.
+        ValueError: an unknown method or perturbation, a missing column, or no file of the pairs is
+            there.
     """
     resolved = registry.resolve(methods)
     table = _canonical_specs(check_pairs(pairs))
-    root = root_of(pairs, root)
+    folder = root_of(pairs, root)
     with opened(cache) as kept:
-        store = Store(root, kept, n_jobs=n_jobs, progress=progress)
-        scorer = _Scorer(table, resolved, store)
-        scorer.make_features()
-        scorer.match()
-        scores = scorer.table()
-    scores.attrs.update(pairs.attrs, root=str(root), methods=[method.name for method in resolved])
+        store = Store(folder, kept, n_jobs=n_jobs, progress=progress)
+        scoring = _begin(table, resolved, store)
+        _make_features(scoring)
+        _settle_equal(scoring)
+        _compare(scoring)
+        scores = _score_table(scoring)
+    scores.attrs.update(pairs.attrs, root=str(folder), methods=[method.name for method in resolved])
     return scores
+
+
+def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
+    for column in ("perturbation_reference", "perturbation"):
+        known = {spec: canonical(spec) for spec in pairs[column].unique()}
+        pairs[column] = pairs[column].map(known).astype(object)
+    return pairs
+
+
+@dataclass
+class _Scoring:
+    """What is known of the pairs, as far as the work has come.
+
+    Attributes:
+        pairs: the checked table.
+        methods: the columns of `distances` and `no_evidence`.
+        store: where features are made and kept.
+        variants: the pictures that the pairs need, each once.
+        reference, query: for each pair, where its two pictures stand in `variants`.
+        distances: (pairs, methods); NaN as long as it is not known.
+        no_evidence: (pairs, methods), bool.
+        failures: for each pair, why a method failed on it; "" where none did.
+    """
+
+    pairs: pd.DataFrame
+    methods: list[Method]
+    store: Store
+    variants: list[Variant]
+    reference: np.ndarray
+    query: np.ndarray
+    distances: np.ndarray
+    no_evidence: np.ndarray
+    failures: np.ndarray
+
+
+def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring:
+    references = _variants_of(pairs, "reference", "perturbation_reference")
+    queries = _variants_of(pairs, "query", "perturbation")
+    variants = list(dict.fromkeys(references + queries))
+    places = {variant: place for place, variant in enumerate(variants)}
+    shape = (len(pairs), len(methods))
+    return _Scoring(
+        pairs,
+        methods,
+        store,
+        variants,
+        reference=np.array([places[variant] for variant in references], dtype=int),
+        query=np.array([places[variant] for variant in queries], dtype=int),
+        distances=np.full(shape, np.nan),
+        no_evidence=np.zeros(shape, dtype=bool),
+        failures=np.full(len(pairs), "", dtype=object),
+    )
+
+
+def _variants_of(pairs: pd.DataFrame, paths: str, perturbations: str) -> list[Variant]:
+    """The pictures on one side, row by row."""
+    variants = []
+    for path, spec, seed in zip(pairs[paths], pairs[perturbations], pairs["seed"].tolist()):
+        # the draw of an unperturbed picture is no draw: seed 0, so that it is one variant
+        variants.append(Variant(path, spec, seed if spec else 0))
+    return variants
+
+
+def _make_features(scoring: _Scoring) -> None:
+    """Make what is needed and not cached; keypoints only for pairs whose distance is not known."""
+    store = scoring.store
+    store.read(dict.fromkeys(variant.path for variant in scoring.variants))
+    for column, method in enumerate(scoring.methods):
+        if method.compare_many is None:
+            _recall(scoring, column)
+    # in one call: a variant is made once for its pixels' digest and for all features
+    wanted = [(variant, PIXELS) for variant in scoring.variants]
+    for column in range(len(scoring.methods)):
+        wanted.extend(_wanted(scoring, column))
+    store.make(wanted)
+
+
+def _recall(scoring: _Scoring, column: int) -> None:
+    """Fill in the distances of earlier runs."""
+    rows: dict[bytes, list[int]] = {}
+    for row in _open_rows(scoring, column):
+        rows.setdefault(_answer_key(scoring, column, row), []).append(row)
+    for answer_key, value in scoring.store.cache.get(rows).items():
+        distance, no_evidence = _ANSWER.unpack(value)
+        scoring.distances[rows[answer_key], column] = distance
+        scoring.no_evidence[rows[answer_key], column] = no_evidence
+
+
+def _answer_key(scoring: _Scoring, column: int, row: int) -> bytes:
+    features = [scoring.store.key(*side).hex() for side in _sides(scoring, column, row)]
+    return key(*features, scoring.methods[column].key)
+
+
+def _sides(scoring: _Scoring, column: int, row: int) -> list[_Side]:
+    """What a pair is compared by: the reference's feature, then that or those of the query."""
+    method = scoring.methods[column]
+    reference = scoring.variants[scoring.reference[row]]
+    query = scoring.variants[scoring.query[row]]
+    return [(reference, method.feature), *itertools.product([query], method.features(query=True))]
+
+
+def _wanted(scoring: _Scoring, column: int) -> list[_Side]:
+    """What a method needs of the pictures of those pairs whose distance is not known."""
+    method = scoring.methods[column]
+    rows = _open_rows(scoring, column)
+    wanted = []
+    for places, is_query in ((scoring.reference[rows], False), (scoring.query[rows], True)):
+        variants = [scoring.variants[place] for place in np.unique(places)]
+        wanted.extend(itertools.product(variants, method.features(query=is_query)))
+    return wanted
+
+
+def _open_rows(scoring: _Scoring, column: int) -> np.ndarray:
+    """The pairs whose distance by a method is not known and can be."""
+    return np.flatnonzero(np.isnan(scoring.distances[:, column]) & (_errors(scoring) == ""))
+
+
+def _errors(scoring: _Scoring) -> np.ndarray:
+    """Why each pair cannot be scored, as far as it is known; "" where it can."""
+    reasons = [scoring.store.error(variant) for variant in scoring.variants]
+    of_variants = np.array(reasons, dtype=object)
+    errors = scoring.failures.copy()
+    # of several reasons that of the reference counts, which is written last
+    for side, places in (("query", scoring.query), ("reference", scoring.reference)):
+        reason = of_variants[places]
+        failed = reason != ""
+        errors[failed] = f"{side}: " + reason[failed]
+    return errors
+
+
+def _settle_equal(scoring: _Scoring) -> None:
+    """Fill in 0 where two pictures have equal pixels."""
+    digests = scoring.store.get((variant, PIXELS) for variant in scoring.variants)
+    firsts: dict[bytes | int, int] = {}
+    same_as = np.zeros(len(scoring.variants), dtype=int)
+    for place, variant in enumerate(scoring.variants):
+        digest = digests.get((variant, PIXELS), place)  # without one it is like itself only
+        same_as[place] = firsts.setdefault(digest, place)
+    equal = same_as[scoring.reference] == same_as[scoring.query]
+    scoring.distances[equal] = 0.0
+    scoring.no_evidence[equal] = False
+
+
+def _compare(scoring: _Scoring) -> None:
+    """Fill in the distances that are not known yet."""
+    left = []
+    for column, method in enumerate(scoring.methods):
+        if method.compare_many is None or not _compare_stack(scoring, column):
+            left.append(column)
+    _compare_each(scoring, left)
+
+
+def _compare_stack(scoring: _Scoring, column: int) -> bool:
+    """Compare all pairs by a method that takes stacked features; whether it could."""
+    method = scoring.methods[column]
+    rows = _open_rows(scoring, column)
+    packed = scoring.store.get(_wanted(scoring, column))
+    present = {side: value for side, value in packed.items() if value}
+    places = {side: place for place, side in enumerate(present)}
+    # a user's own function may raise anything; pair by pair, it costs single rows
+    try:
+        restored = [method.restore(unpack(value)) for value in present.values()]
+        reference = _in_stack(scoring, places, method.feature)[scoring.reference[rows]]
+        queries = []
+        for feature in method.features(query=True):
+            queries.append(_in_stack(scoring, places, feature)[scoring.query[rows]])
+        answers = compare_stacked(method, np.array(restored), reference, queries)
+    except Exception:
+        return False
+    scoring.distances[rows, column], scoring.no_evidence[rows, column] = answers
+    return True
+
+
+def _in_stack(scoring: _Scoring, places: dict[_Side, int], feature: Feature) -> np.ndarray:
+    """For each variant the place of its feature in a stack; -1 where it has none."""
+    return np.array([places.get((variant, feature), -1) for variant in scoring.variants], dtype=int)
+
+
+def _compare_each(scoring: _Scoring, columns: Iterable[int]) -> None:
+    """The rest, pair by pair in the workers, by reference so that a chunk needs few features."""
+    work = []
+    for column in columns:
+        rows = _open_rows(scoring, column)
+        order = np.lexsort((scoring.query[rows], scoring.reference[rows]))
+        work.extend((column, row) for row in rows[order])
+    with progress_bar("matches", len(work), "pair", shown=scoring.store.progress) as bar:
+        died = _compare_chunks(scoring, chunked(work, CHUNK), bar, once=False)
+        # of a chunk whose process died, each pair by itself
+        _compare_chunks(scoring, chunked(died, 1), bar, once=True)
+
+
+def _compare_chunks(
+    scoring: _Scoring, chunks: Iterable[tuple], bar: Any, *, once: bool
+) -> list[tuple[int, int]]:
+    """Compare chunks of (column, row); returned are those to be tried again, unless `once`."""
+    died: list[tuple[int, int]] = []
+    tasks = ((chunk, (_with_features(scoring, chunk),)) for chunk in chunks)
+    with contextlib.closing(run(_compare_chunk, tasks, n_jobs=scoring.store.n_jobs)) as done:
+        for chunk, answers in done:
+            if isinstance(answers, Died) and not once:
+                died.extend(chunk)
+                continue
+            _keep(scoring, chunk, [answers] if isinstance(answers, Died) else answers)
+            bar.update(len(chunk))
+    return died
+
+
+def _with_features(
+    scoring: _Scoring, chunk: tuple[tuple[int, int], ...]
+) -> list[tuple[Method, list[bytes | None]]]:
+    """What a worker needs: for each pair the method, and the features as :func:`_sides` names them."""
+    sides = [_sides(scoring, column, row) for column, row in chunk]
+    packed = scoring.store.get(itertools.chain(*sides))
+    pairs = []
+    for (column, _), its_sides in zip(chunk, sides):
+        # a feature of several pairs is one object, which goes to the worker once
+        pairs.append((scoring.methods[column], [packed.get(side) for side in its_sides]))
+    return pairs
+
+
+def _compare_chunk(pairs: list[tuple[Method, list[bytes | None]]]) -> list[Answer | str]:
+    """For each pair the method's answer, or in words why it has none."""
+    return [_compare_pair(method, features) for method, features in pairs]
+
+
+def _compare_pair(method: Method, features: list[bytes | None]) -> Answer | str:
+    if None in features:
+        return "a feature was lost and could not be made again"
+    try:
+        return compare_features(method, features[0], features[1:])
+    except Exception as error:  # a user's own distance may raise anything: one row, not the run
+        return in_words(error)
+
+
+def _keep(
+    scoring: _Scoring, chunk: tuple[tuple[int, int], ...], answers: Sequence[Answer | str]
+) -> None:
+    entries = {}
+    for (column, row), answer in zip(chunk, answers):
+        if isinstance(answer, str):
+            scoring.failures[row] = f"{scoring.methods[column].name}: {answer}"
+            continue
+        scoring.distances[row, column] = answer.distance
+        scoring.no_evidence[row, column] = answer.no_evidence
+        entries[_answer_key(scoring, column, row)] = _ANSWER.pack(*answer)
+    scoring.store.cache.put(entries)
+
+
+def _score_table(scoring: _Scoring) -> pd.DataFrame:
+    errors = _errors(scoring)
+    failed = errors != ""
+    distances = np.where(failed[:, None], np.nan, scoring.distances)
+    silent = scoring.no_evidence & ~failed[:, None]
+    names = np.array([method.name for method in scoring.methods], dtype=object)
+
+    scores = scoring.pairs.copy()
+    scores["status"] = np.where(failed, "error", "ok")
+    scores["error"] = errors
+    scores["no_evidence"] = [";".join(names[row]) for row in silent]
+    return scores.assign(**dict(zip(names, distances.T)))
 
 
 def score_designs(
@@ -88,7 +360,9 @@ def score_designs(
     cache: Cache | str | Path | None = None,
     **options,
 ) -> dict[str, pd.DataFrame]:
-    """Return a score table for each design of negatives, by its name, for :func:`simlab.evaluation.compare_designs`.
+    """Return a score table for each design of negatives, by its name.
+
+    It is what :func:`simlab.evaluation.compare_designs` takes.
 
     Args:
         images, perturbations, negatives, seed: as for :func:`simlab.make_pairs`.
@@ -97,16 +371,17 @@ def score_designs(
     Raises:
         ValueError: what the two functions raise.
     """
-    drawn = {"negatives": negatives, "seed": seed}
-    pairs = {
-        design: make_pairs(images, perturbations, design=design, **drawn) for design in DESIGNS
-    }
+    pairs = {}
+    for design in DESIGNS:
+        pairs[design] = make_pairs(
+            images, perturbations, design=design, negatives=negatives, seed=seed
+        )
     registry.resolve(methods)  # refused before a cache is made
+    scores = {}
     with opened(cache) as kept:
-        return {
-            design: score_pairs(table, methods, cache=kept, **options)
-            for design, table in pairs.items()
-        }
+        for design, table in pairs.items():
+            scores[design] = score_pairs(table, methods, cache=kept, **options)
+    return scores
 
 
 def preview(
@@ -122,266 +397,52 @@ def preview(
     """
     check_jobs(n_jobs)
     resolved = registry.resolve(methods)
-    root = root_of(pairs, root)
+    folder = root_of(pairs, root)
+    table = _canonical_specs(check_pairs(pairs))
     variants = {
-        variant for side in _sides(_canonical_specs(check_pairs(pairs))) for variant in side
+        *_variants_of(table, "reference", "perturbation_reference"),
+        *_variants_of(table, "query", "perturbation"),
     }
-    sample = next((root / v.path for v in sorted(variants) if (root / v.path).is_file()), None)
+    files = (folder / variant.path for variant in sorted(variants))
+    example = next(filter(Path.is_file, files), None)
     # where that picture crashes its decoder, only a worker ends
-    ((_, seconds),) = run(
-        _seconds, [("", (sample, resolved, len(variants), len(pairs)))], n_jobs=n_jobs
-    )
-    seconds = 0 if isinstance(seconds, str) else seconds / joblib.effective_n_jobs(n_jobs)
-    text = (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )
-    return f"{counted(len(pairs), 'pair')} of {counted(len(variants), 'picture')}, about {text}"
-
-
-class _Scorer:
-    """The state of one call: which variants the pairs need, and what is known of each pair."""
-
-    def __init__(self, table: pd.DataFrame, methods: list[Method], store: Store):
-        self.pairs, self.methods, self.store = table, methods, store
-        sides = _sides(table)
-        self.variants = list(dict.fromkeys(sides[0] + sides[1]))
-        index = {variant: i for i, variant in enumerate(self.variants)}
-        self.reference, self.query = (
-            np.array([index[v] for v in side], dtype=int) for side in sides
-        )
-        self.values = np.full((len(table), len(methods)), np.nan)
-        self.absent = np.zeros((len(table), len(methods)), dtype=bool)
-        self.failed = np.full(len(table), "", dtype=object)
-
-    def make_features(self) -> None:
-        """Extract whatever is needed and not cached; keypoints only for pairs whose distance is not known."""
-        self.store.read(dict.fromkeys(variant.path for variant in self.variants))
-        for column, method in enumerate(self.methods):
-            if method.compare_many is None:
-                self._recall(column)
-        # one pass: a variant is made once for its pixels' digest and for all features
-        self.store.make([*((variant, PIXELS) for variant in self.variants), *self._wanted()])
-        self._find_equal()
-
-    def match(self) -> None:
-        """Fill in the distances."""
-        each = []
-        for column, method in enumerate(self.methods):
-            try:
-                if method.compare_many is None:
-                    each.append(column)
-                else:
-                    self._match_stacked(column)
-            except (
-                Exception
-            ):  # a user's own function may raise anything; pair by pair, it costs single rows
-                each.append(column)
-        self._match_each(each)
-
-    def table(self) -> pd.DataFrame:
-        """Return the score table."""
-        scores, errors = self.pairs.copy(), self._errors()
-        names = np.array([method.name for method in self.methods], dtype=object)
-        scores["status"] = np.where(errors == "", "ok", "error")
-        scores["error"] = errors
-        self.absent[errors != ""] = False
-        scores["no_evidence"] = [";".join(names[row]) for row in self.absent]
-        self.values[errors != ""] = np.nan
-        return scores.assign(**dict(zip(names, self.values.T)))
-
-    def _errors(self) -> np.ndarray:
-        """Why each pair cannot be scored, as far as it is known; "" where it can."""
-        words = np.array([self.store.error(variant) for variant in self.variants], dtype=object)
-        first, second = words[self.reference], words[self.query]
-        files = np.where(
-            first != "", "reference: " + first, np.where(second != "", "query: " + second, "")
-        )
-        return np.where(files != "", files, self.failed)
-
-    def _find_equal(self) -> None:
-        pixels = self.store.get((variant, PIXELS) for variant in self.variants)
-        codes = pd.factorize(
-            np.array(
-                [pixels.get((v, PIXELS), str(i)) for i, v in enumerate(self.variants)], dtype=object
-            )
-        )[0]
-        self.equal = codes[self.reference] == codes[self.query]
-        self.values[self.equal], self.absent[self.equal] = 0.0, False
-
-    def _unknown(self, column: int) -> np.ndarray:
-        return np.flatnonzero(np.isnan(self.values[:, column]) & (self._errors() == ""))
-
-    def _wanted(self, columns: Iterable[int] | None = None) -> Iterator[tuple[Variant, Feature]]:
-        for column in range(len(self.methods)) if columns is None else columns:
-            method, rows = self.methods[column], self._unknown(column)
-            for side, is_query in ((self.reference, False), (self.query, True)):
-                for variant in np.unique(side[rows]):
-                    yield from (
-                        (self.variants[variant], feature)
-                        for feature in method.features(query=is_query)
-                    )
-
-    def _match_stacked(self, column: int) -> None:
-        """All pairs of a method that compares stacked features, in one call."""
-        method = self.methods[column]
-        features = self.store.get(self._wanted([column]))
-        found = {pair: value for pair, value in features.items() if value}
-        stack = [method.restore(unpack(value)) for value in found.values()]
-        stack = np.stack(stack) if stack else np.zeros((0, 1))
-        rows = self._unknown(column)
-        i, j = self.reference[rows], self.query[rows]
-        place = {pair: n for n, pair in enumerate(found)}
-        reference = self._places(place, i, method.feature)
-        queries = [self._places(place, j, feature) for feature in method.features(query=True)]
-        distances, no_evidence = compare_stacked(method, stack, reference, queries)
-        self.values[rows, column] = distances
-        self.absent[rows, column] = no_evidence
-
-    def _places(self, place: dict, variants: np.ndarray, feature: Feature) -> np.ndarray:
-        by_variant = np.array([place.get((variant, feature), -1) for variant in self.variants])
-        return by_variant[variants]
-
-    def _pair_key(self, row: int, method: Method) -> bytes:
-        sides = (
-            (self.variants[self.reference[row]], method.features(query=False)),
-            (self.variants[self.query[row]], method.features(query=True)),
-        )
-        return key(
-            *(
-                self.store.key(variant, feature).hex()
-                for variant, features in sides
-                for feature in features
-            ),
-            method.key,
-        )
-
-    def _recall(self, column: int) -> None:
-        """Distances of earlier runs."""
-        rows: dict[bytes, list[int]] = {}
-        for row in self._unknown(column):
-            rows.setdefault(self._pair_key(row, self.methods[column]), []).append(row)
-        for k, value in self.store.cache.get(rows).items():
-            self.values[rows[k], column], self.absent[rows[k], column] = _RESULT.unpack(value)
-
-    def _match_each(self, columns: list[int]) -> None:
-        """The rest, pair by pair in the workers, by reference so that a chunk needs few features."""
-        work = [
-            (c, row)
-            for c in columns
-            for row in sorted(self._unknown(c), key=lambda r: (self.reference[r], self.query[r]))
-        ]
-        with progress_bar("matches", len(work), "pair", shown=self.store.progress) as bar:
-            for size in (CHUNK, 1):  # of a chunk whose process died, each pair by itself
-                work = self._match(list(chunked(work, size)), bar, again=size == 1)
-
-    def _match(self, parts: list[tuple], bar: Any, *, again: bool) -> list[tuple[int, int]]:
-        """Match parts; returned are the pairs of those whose process died, to be tried again."""
-        dead: list[tuple[int, int]] = []
-        arguments = ((part, self._chunk(part)) for part in parts)
-        with stopping(run(_match_chunk, arguments, n_jobs=self.store.n_jobs)) as done:
-            for part, results in done:
-                if isinstance(results, str) and not again:
-                    dead.extend(part)
-                else:
-                    self._keep(part, [results] if isinstance(results, str) else results)
-                    bar.update(len(part))
-        return dead
-
-    def _chunk(self, part: tuple[tuple[int, int], ...]) -> tuple[list[Method], list[tuple], dict]:
-        """What a worker needs to match a part: methods, which features make each pair, and the features."""
-        needed: dict[tuple[Variant, Feature], int] = {}
-
-        def place(variant: int, feature: Feature) -> int:
-            return needed.setdefault((self.variants[variant], feature), len(needed))
-
-        rows = []
-        for column, row in part:
-            method = self.methods[column]
-            sides = [
-                (self.reference[row], method.feature),
-                *((self.query[row], f) for f in method.features(query=True)),
-            ]
-            rows.append((column, [place(*side) for side in sides]))
-        found = self.store.get(needed)
-        return self.methods, rows, {n: found.get(pair) for pair, n in needed.items()}
-
-    def _keep(
-        self, part: tuple[tuple[int, int], ...], results: list[tuple[float, bool] | str]
-    ) -> None:
-        entries = {}
-        for (column, row), result in zip(part, results):
-            if isinstance(result, str):
-                self.failed[row] = f"{self.methods[column].name}: {result}"
-            else:
-                self.values[row, column], self.absent[row, column] = result
-                entries[self._pair_key(row, self.methods[column])] = _RESULT.pack(*result)
-        self.store.cache.put(entries)
-
-
-def _match_chunk(
-    methods: list[Method], rows: list[tuple[int, list[int]]], features: dict[int, bytes | None]
-) -> list[tuple[float, bool] | str]:
-    """For each pair its distance and whether there was no evidence, or in words why it has none."""
-    return [
-        _match_pair(methods[column], *(features[place] for place in places))
-        for column, places in rows
-    ]
-
-
-def _match_pair(method: Method, *sides: bytes | None) -> tuple[float, bool] | str:
-    if None in sides:
-        return "a feature was lost and could not be made again"
-    try:
-        return compare_features(method, sides[0], sides[1:])
-    except Exception as error:  # a user's own distance may raise anything: one row, not the run
-        return in_words(error)
-
-
-def _sides(table: pd.DataFrame) -> list[list[Variant]]:
-    """The variants on the reference side and on the query side, row by row."""
-    seeds = table["seed"].tolist()
-    # the draw of an unperturbed picture is no draw: seed 0, so that it is one variant
-    return [
-        [
-            Variant(path, spec, seed if spec else 0)
-            for path, spec, seed in zip(table[side], table[spec_column], seeds)
-        ]
-        for side, spec_column in (
-            ("reference", "perturbation_reference"),
-            ("query", "perturbation"),
-        )
-    ]
-
-
-def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
-    for column in ("perturbation_reference", "perturbation"):
-        pairs[column] = (
-            pairs[column]
-            .map({spec: canonical(spec) for spec in pairs[column].unique()})
-            .astype(object)
-        )
-    return pairs
+    task = (example, resolved, len(variants), len(pairs))
+    ((_, seconds),) = run(_seconds, [("", task)], n_jobs=n_jobs)
+    if isinstance(seconds, Died):
+        seconds = 0.0
+    time_needed = _in_units(seconds / joblib.effective_n_jobs(n_jobs))
+    n_pairs = counted(len(pairs), "pair")
+    return f"{n_pairs} of {counted(len(variants), 'picture')}, about {time_needed}"
 
 
 def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs: int) -> float:
     """Cost of the whole on one core, from one picture and one pair."""
-    wanted = {feature for method in methods for feature in method.features(query=True)}
     try:
         image = read_image(read_bytes(path)) if path else Image.new("RGB", (1, 1))
-        for _ in range(2):  # the first time pays for loading libraries
-            start = time.perf_counter()
-            features = extract_all(image, wanted)
-            middle = time.perf_counter()
-            for method in methods:
-                if method.compare_many is None:
-                    reference = features[method.feature.key]
-                    queries = [features[feature.key] for feature in method.features(query=True)]
-                    compare_features(method, reference, queries)
-            end = time.perf_counter()
+        _cost_of_one(image, methods)  # the first time pays for loading libraries
+        per_picture, per_pair = _cost_of_one(image, methods)
     except ValueError:
         return 0.0
-    return (middle - start) * n_variants + (end - middle) * n_pairs
+    return per_picture * n_variants + per_pair * n_pairs
+
+
+def _cost_of_one(image: Image.Image, methods: list[Method]) -> tuple[float, float]:
+    """Seconds to make the features of a picture, and to compare two; stacked ones cost nothing."""
+    start = time.perf_counter()
+    picture = LazyPicture(image)
+    picture.make(needed(methods, query=True))
+    made = time.perf_counter()
+    for method in methods:
+        if method.compare_many is None:
+            queries = [picture[feature] for feature in method.features(query=True)]
+            compare_features(method, picture[method.feature], queries)
+    compared = time.perf_counter()
+    return made - start, compared - made
+
+
+def _in_units(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,106 @@
+"""Work in other processes: on all cores, where a task that crashes ends a worker and not the run."""
+
+import itertools
+import numbers
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+import cv2
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+
+class Died(str):
+    """Why a task has no result: the process that worked on it died twice."""
+
+
+_DIED = Died("the process that worked on it died twice: a decoder crash, or not enough memory")
+
+
+def run(
+    function: Callable, tasks: Iterable[tuple[Any, tuple]], *, n_jobs: int
+) -> Generator[tuple[Any, Any], None, None]:
+    """Yield (name, ``function(*arguments)``) for each (name, arguments), in the order they end.
+
+    A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`;
+    the others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task
+    ends. Close the generator (``contextlib.closing``), and an interrupt stops the workers at once.
+    """
+    waiting = iter(tasks)
+    if n_jobs < 0 and joblib.effective_n_jobs(n_jobs) == 1:
+        n_jobs = 2  # on a single core too, a decoder that crashes ends a worker, not this process
+    while True:
+        handed_out: dict[Any, tuple] = {}
+        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+        results = pool(
+            joblib.delayed(_named)(name, function, arguments)
+            for name, arguments in _noted(waiting, handed_out)
+        )
+        try:
+            for name, result in results:
+                del handed_out[name]
+                yield name, result
+            return
+        except TerminatedWorkerError:
+            pass  # the culprit is among those that were handed out
+        finally:
+            _stop(results)
+        yield from _one_by_one(function, handed_out)
+
+
+def check_jobs(n_jobs: int) -> None:
+    """Raise unless this is a number of processes as joblib counts them.
+
+    Raises:
+        ValueError: it is no whole number, or 0.
+    """
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+        raise ValueError(f"n_jobs must be 1 or more, or -1 for one per core, not {n_jobs!r}")
+
+
+def chunked(items: Iterable, size: int) -> Iterator[tuple]:
+    """Yield tuples of at most `size` items."""
+    rest = iter(items)
+    while part := tuple(itertools.islice(rest, size)):
+        yield part
+
+
+def in_words(error: Exception) -> str:
+    """Return an exception as one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _noted(
+    tasks: Iterator[tuple[Any, tuple]], handed_out: dict[Any, tuple]
+) -> Iterator[tuple[Any, tuple]]:
+    for name, arguments in tasks:
+        handed_out[name] = arguments
+        yield name, arguments
+
+
+def _named(name: Any, function: Callable, arguments: tuple) -> tuple[Any, Any]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the processes are the parallel part
+    try:
+        return name, function(*arguments)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _stop(results: Generator) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # joblib warns of what was cancelled
+        results.close()
+
+
+def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[Any, Any]]:
+    """Those that were under way when a process died: each alone, so that only the culprit fails."""
+    for name, arguments in tasks.items():
+        task = joblib.delayed(_named)(name, function, arguments)
+        nothing = joblib.delayed(_named)(None, int, ())  # joblib does a single task in this process
+        try:
+            done = joblib.Parallel(n_jobs=2)([task, nothing])
+            yield done[0]
+        except TerminatedWorkerError:
+            yield name, _DIED
