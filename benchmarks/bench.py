@@ -22,7 +22,8 @@ import pandas as pd
 from PIL import ImageOps
 
 import simlab as sl
-from simlab.scoring.features import PIXELS, Store, Variant
+from simlab.scoring.features import Store, Variant
+from simlab.scoring.one_pair import PIXELS
 
 PERTURBATIONS = [
     "text(length=20)",

@@ -1,5 +1,6 @@
-"""An audit of sources for hidden duplicates, before pairs of different sources are called different pictures."""
+"""An audit of sources for hidden duplicates, before their pairs are called different pictures."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pandas as pd
 from simlab.datasets import as_table
 from simlab.methods import hashes, registry
 from simlab.methods.packing import unpack
+from simlab.methods.registry import Method
 from simlab.scoring.cache import Cache, opened
 from simlab.scoring.features import Store, Variant
+from simlab.scoring.one_pair import needed
 from simlab.tables import root_of
 
 NEAR = 0.16
@@ -27,11 +30,12 @@ def audit_sources(
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Return pairs of different sources that look like hidden duplicates, nearest first; nothing is removed.
+    """Return pairs of different sources that look like hidden duplicates, nearest first.
 
-    One hidden duplicate among the negatives can move the rate of found copies at a low false positive rate from 1 to 0.
-    A pair is listed when at least two of the hashes (or the only one) differ in less than :data:`NEAR` of their bits.
-    Flat and unreadable pictures are left out.
+    Nothing is removed. One hidden duplicate among the negatives can move the rate of found copies at
+    a low false positive rate from 1 to 0. A pair is listed when at least two of the hashes (or the
+    only one) differ in less than :data:`NEAR` of their bits. Flat and unreadable pictures are left
+    out.
 
     Args:
         images: a folder, a list of paths, or a table with ``path`` and ``source``.
@@ -43,52 +47,58 @@ def audit_sources(
     Raises:
         ValueError: a method that is not a hash, or one with ``mirror=True``.
     """
-    table, resolved = as_table(images), registry.resolve(methods)
-    if others := [
-        m.name for m in resolved if m.unit != "bits" or m.compare_many is None or m.mirrored
-    ]:
-        raise ValueError(
-            f"an audit looks with hashes, of pictures as they are; {others[0]!r} is none"
-        )
+    table = as_table(images)
+    resolved = registry.resolve(methods)
+    _check_hashes(resolved)
     variants = [Variant(path) for path in table["path"]]
-    wanted = [(variant, method.feature) for variant in variants for method in resolved]
+    wanted = list(itertools.product(variants, needed(resolved, query=False)))
     with opened(cache) as kept:
         store = Store(root_of(table, columns=["path"]), kept, n_jobs=n_jobs, progress=progress)
         store.make(wanted)
-        found = {pair: unpack(value)[0] for pair, value in store.get(wanted).items() if value}
-    usable = np.array(
-        [all((variant, method.feature) in found for method in resolved) for variant in variants]
-    )
-    table, variants = table[usable], [variant for variant, use in zip(variants, usable) if use]
-    none = np.zeros((0, 1), dtype=bool)
-    packed = [
-        hashes.pack(np.array([found[v, method.feature] for v in variants] or none))
-        for method in resolved
-    ]
-    i, j = _near(packed, [NEAR * method.maximum for method in resolved], table["source"].to_numpy())
-    paths = table["path"].to_numpy()
-    distances = {
-        method.name: hashes.hamming_rows(bits[i], bits[j]) for method, bits in zip(resolved, packed)
-    }
-    audit = pd.DataFrame({"reference": paths[i], "query": paths[j], **distances})
-    return audit.iloc[audit[list(distances)].mean(axis=1).argsort(kind="stable")].reset_index(
-        drop=True
-    )
+        packed = store.get(wanted)
+    bits = {side: unpack(value)[0] for side, value in packed.items() if value}
+    is_usable = np.ones(len(table), dtype=bool)
+    for place, variant in enumerate(variants):
+        is_usable[place] = all((variant, method.feature) in bits for method in resolved)
+    usable = table[is_usable]
+    hashes_of = {}
+    for method in resolved:
+        rows = [bits[Variant(path), method.feature] for path in usable["path"]]
+        stack = np.array(rows) if rows else np.zeros((0, 1), dtype=bool)
+        hashes_of[method.name] = hashes.pack(stack)
+    limits = [NEAR * method.maximum for method in resolved]
+    first, second = _near(list(hashes_of.values()), limits, usable["source"].to_numpy())
+    paths = usable["path"].to_numpy()
+    audit = pd.DataFrame({"reference": paths[first], "query": paths[second]})
+    for name, codes in hashes_of.items():
+        audit[name] = hashes.hamming_rows(codes[first], codes[second])
+    order = audit[list(hashes_of)].mean(axis=1).argsort(kind="stable")
+    return audit.iloc[order].reset_index(drop=True)
+
+
+def _check_hashes(methods: Iterable[Method]) -> None:
+    for method in methods:
+        if method.unit != "bits" or method.compare_many is None or method.mirrored:
+            raise ValueError(
+                f"an audit looks with hashes, of pictures as they are; {method.name!r} is none"
+            )
 
 
 def _near(
     packed: list[np.ndarray], limits: list[float], sources: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indexes of pairs of different sources that enough of the hashes call near."""
-    blocks = []
+    firsts = [np.zeros(0, dtype=int)]
+    seconds = [np.zeros(0, dtype=int)]
     for start in range(0, len(sources), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        near = (
-            hashes.hamming_matrix(bits[rows], bits) < limit for bits, limit in zip(packed, limits)
-        )
-        votes = sum(matrix.view(np.uint8) for matrix in near)
-        i, j = np.nonzero(votes >= min(2, len(packed)))
-        blocks.append(np.stack([i + start, j]))
-    i, j = np.concatenate(blocks, axis=1) if blocks else np.zeros((2, 0), dtype=int)
-    keep = (i < j) & (sources[i] != sources[j])
-    return i[keep], j[keep]
+        votes = 0
+        for codes, limit in zip(packed, limits):
+            votes = votes + (hashes.hamming_matrix(codes[rows], codes) < limit).astype(np.uint8)
+        first, second = np.nonzero(votes >= min(2, len(packed)))
+        firsts.append(first + start)
+        seconds.append(second)
+    first = np.concatenate(firsts)
+    second = np.concatenate(seconds)
+    keep = (first < second) & (sources[first] != sources[second])
+    return first[keep], second[keep]

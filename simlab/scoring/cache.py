@@ -1,11 +1,13 @@
-"""One SQLite file that remembers features and pair distances, keyed by content and never by name or time.
+"""One SQLite file that remembers features and distances, keyed by content, never by name or time.
 
-A row's key is a SHA-256 of everything that decides its value (:func:`key`); its value carries a checksum, and a row
-that fails it is treated as absent. Features are arrays in a plain byte form: nothing that is loaded can run code.
+A row's key is a SHA-256 of everything that decides its value (:func:`key`); its value carries a
+checksum, and a row that fails it is treated as absent. Features are arrays in a plain byte form:
+nothing that is loaded can run code.
 """
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import sqlite3
@@ -27,7 +29,8 @@ _TABLE = "entries (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NU
 
 # a damaged name in SQLite's message need not be Unicode, which Python then trips over
 _FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
-# what SQLite reports that lies not in the file: permission, busy, locked, memory, read-only, interrupt, I/O, full, path
+# what SQLite reports that lies not in the file: permission, busy, locked, memory, read-only,
+# interrupt, I/O, full, path
 _NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 23}
 
 
@@ -40,11 +43,12 @@ class Cache:
     """A mapping from key to bytes in one SQLite file, safe to share between threads and processes.
 
     Args:
-        path: the file, made when absent; None for a temporary one that goes when the cache is closed.
+        path: the file, made when absent; None for a temporary one, which goes when it is closed.
 
-    A damaged cache is set aside under another name with a warning and begun anew, also where the damage is met later. A
-    file that does not bear simlab's mark, in its first bytes, is refused and left as it is. A file that cannot be
-    written is read; what is added, with a warning, goes when it is closed.
+    A damaged cache is set aside under another name with a warning and begun anew, also where the
+    damage is met later. A file that does not bear simlab's mark, in its first bytes, is refused and
+    left as it is. A file that cannot be written is read; what is added, with a warning, goes when
+    it is closed.
 
     Raises:
         ValueError: the file cannot be opened or written, or is no cache, with the reason.
@@ -81,13 +85,15 @@ class Cache:
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys that are present and undamaged."""
-        rows = (row for part in self._parts(keys) for row in self._select("key, value, sum", part))
-        return {k: value for k, value, checksum in rows if _is_sound(k, value, checksum)}
+        found = {}
+        for its_key, value, checksum in self._select("key, value, sum", keys):
+            if _is_sound(its_key, value, checksum):
+                found[its_key] = value
+        return found
 
     def present(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return those keys that have a row, without reading its value."""
-        rows = [row for part in self._parts(keys) for row in self._select("key", part)]
-        return {row[0] for row in rows}
+        return {row[0] for row in self._select("key", keys)}
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Add entries in one transaction; existing ones are replaced.
@@ -95,7 +101,7 @@ class Cache:
         Raises:
             ValueError: the file cannot be written, for instance on a full disk.
         """
-        rows = [(k, v, _checksum(k, v)) for k, v in entries.items()]
+        rows = [(its_key, value, _checksum(its_key, value)) for its_key, value in entries.items()]
         with self._lock:
             try:
                 self._insert(rows)
@@ -108,24 +114,24 @@ class Cache:
                 f"the cache {str(self.path)!r} is read-only: nothing new is kept", stacklevel=2
             )
 
-    def _parts(self, keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    def _select(self, columns: str, keys: Iterable[bytes]) -> Iterator[tuple]:
+        """The rows of the keys that are present, a batch of them at a time."""
         keys = list(keys)
-        return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+        for start in range(0, len(keys), _BATCH):
+            yield from self._select_batch(columns, keys[start : start + _BATCH])
 
-    def _select(self, columns: str, keys: list[bytes]) -> list[tuple]:
+    def _select_batch(self, columns: str, keys: list[bytes]) -> list[tuple]:
         marks = ",".join("?" * len(keys))
-        query = f"SELECT {columns} FROM {{}}.entries WHERE key IN ({marks})"
-        places = ("main", "temp") if self.read_only else ("main",)
+        rows = []
         with self._lock:
             try:
-                return [
-                    row
-                    for place in places
-                    for row in self._connection.execute(query.format(place), keys)
-                ]
+                for place in ("main", "temp") if self.read_only else ("main",):
+                    query = f"SELECT {columns} FROM {place}.entries WHERE key IN ({marks})"
+                    rows.extend(self._connection.execute(query, keys))
             except _FAULTS as error:
                 self._begin_anew(error)
                 return []
+        return rows
 
     def _insert(self, rows: list[tuple]) -> None:
         with self._connection:  # a temporary table, where there is one, comes before the file's
@@ -134,13 +140,14 @@ class Cache:
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         if _inode(self.path) is None:
             _create(self.path)
-        _check_mark(
-            self.path
-        )  # before SQLite opens it, which may tidy up what another program left
+        # before SQLite opens it, which may tidy up what another program left
+        _check_mark(self.path)
         self._inode = _inode(self.path)
-        writable = os.access(self.path.parent, os.W_OK)  # SQLite keeps a journal beside the file
-        self.read_only = read_only or not (writable and os.access(self.path, os.W_OK))
-        mode = "mode=rw" if not self.read_only else "mode=ro" if writable else "mode=ro&immutable=1"
+        in_writable = os.access(self.path.parent, os.W_OK)  # SQLite keeps a journal beside the file
+        self.read_only = read_only or not (in_writable and os.access(self.path, os.W_OK))
+        mode = "mode=ro" if self.read_only else "mode=rw"
+        if self.read_only and not in_writable:
+            mode += "&immutable=1"
         uri = f"{self.path.resolve().as_uri()}?{mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
         try:
@@ -151,24 +158,23 @@ class Cache:
         return connection
 
     def _begin_anew(self, error: Exception) -> None:
-        """Open an empty file in place of a damaged one; errors that lie not in the file are raised in words."""
-        refused = (
-            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
-            and not self.read_only
-        )
+        """Open an empty file in place of a damaged one; any other error is raised in words."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        is_refused = code == sqlite3.SQLITE_READONLY and not self.read_only
         with contextlib.suppress(AttributeError):  # not opened yet
             self._connection.close()
         # where another process has begun anew already, its file is sound
-        if _inode(self.path) == self._inode and not refused:
+        if _inode(self.path) == self._inode and not is_refused:
             if not _is_damage(error) or self.read_only:
                 with self._in_words():
                     raise error
             _check_mark(self.path)
             aside = _set_aside(self.path).name
-            words = f"the cache {str(self.path)!r} is damaged ({error}); kept as {aside!r} and begun anew"
+            damage = f"the cache {str(self.path)!r} is damaged ({error})"
+            words = f"{damage}; kept as {aside!r} and begun anew"
             warnings.warn(words, stacklevel=4)
         with self._in_words():
-            self._connection = self._connect(read_only=refused)
+            self._connection = self._connect(read_only=is_refused)
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -180,7 +186,7 @@ class Cache:
 
 @contextlib.contextmanager
 def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
-    """A cache: one that is passed open stays open; a path, or None for a temporary one, is opened and closed here."""
+    """A cache: one passed open stays open; of a path, or None for a temporary one, it is closed."""
     if isinstance(cache, Cache):
         yield cache
     else:
@@ -204,7 +210,7 @@ def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
 
 
 def _create(path: Path) -> None:
-    """Make an empty cache, moved into place when it is whole: another process sees all of it or nothing."""
+    """Make an empty cache, moved into place when it is whole: others see all of it or nothing."""
     with tempfile.TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
         new = Path(folder, "new")
         with contextlib.closing(sqlite3.connect(new)) as connection:
@@ -228,7 +234,7 @@ def _inode(path: Path) -> int | None:
 
 
 def _check_mark(path: Path) -> None:
-    """Refuse a file that does not say, in SQLite's header, that simlab made it; other damage does not matter."""
+    """Refuse a file that does not say, in SQLite's header, that simlab made it; no other damage."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if header[_MARK_AT:] != _APPLICATION_ID.to_bytes(4, "big"):
@@ -244,14 +250,15 @@ class _ForeignFile(sqlite3.DatabaseError):
 
 def _is_damage(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    found = code is not None and code & 0xFF not in _NOT_DAMAGE
-    return found or isinstance(error, _ForeignFile | UnicodeDecodeError)
+    in_file = code is not None and code & 0xFF not in _NOT_DAMAGE
+    return in_file or isinstance(error, _ForeignFile | UnicodeDecodeError)
 
 
 def _set_aside(path: Path) -> Path:
-    n = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{n}")).exists():
-        n += 1
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        if not aside.exists():
+            break
     # the file comes last: the journal must not be taken for that of a new one
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):

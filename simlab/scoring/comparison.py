@@ -10,12 +10,12 @@ import pandas as pd
 from simlab.methods import keypoints
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import unpack
-from simlab.methods.registry import Method
+from simlab.methods.registry import Feature, Method
 from simlab.scoring.one_pair import LazyPicture, compare, needed
 
 
 class Matches(NamedTuple):
-    """Matches of keypoints, (n, 2) points of either picture, and which of them agree on one geometry."""
+    """Matches of keypoints: (n, 2) points of either picture, and which agree on one geometry."""
 
     method: str
     first: np.ndarray
@@ -51,23 +51,25 @@ class Comparison:
 
     @property
     def hashes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The bits of both pictures by method, of those that are hashes; the first of several with the same bits."""
-        first = {method.feature: method for method in reversed(self.methods)}
-        pairs = {
-            method.name: self._features(method)
-            for method in self.methods
-            if first[method.feature] is method
-        }
-        return {name: pair for name, pair in pairs.items() if all(map(_is_hash, pair))}
+        """The bits of both pictures by method, of hashes; the first of several with the same bits."""
+        firsts: dict[Feature, Method] = {}
+        for method in self.methods:
+            firsts.setdefault(method.feature, method)
+        pairs = {}
+        for method in firsts.values():
+            reference, query = self._features(method)
+            if _is_hash(reference) and _is_hash(query):
+                pairs[method.name] = (reference, query)
+        return pairs
 
     @functools.cached_property
     def matches(self) -> Matches | None:
         """The matches of the first method whose keypoints both pictures have, None without."""
         for method in self.methods:
-            a, b = self._features(method)
-            if isinstance(a, Keypoints) and isinstance(b, Keypoints):
-                left, right, agree = keypoints.verify(a, b)
-                return Matches(method.name, a.points[left], b.points[right], agree)
+            reference, query = self._features(method)
+            if isinstance(reference, Keypoints) and isinstance(query, Keypoints):
+                first, second, agree = keypoints.verify(reference, query)
+                return Matches(method.name, reference.points[first], query.points[second], agree)
         return None
 
     def _features(self, method: Method) -> list[Any]:

@@ -26,7 +26,7 @@ from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, extract_all, versions
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, key, opened
-from simlab.scoring.one_pair import PIXELS
+from simlab.scoring.one_pair import PIXELS, needed
 from simlab.scoring.workers import check_jobs, in_words, run
 from simlab.tables import root_of
 
@@ -61,8 +61,8 @@ class Store:
     Attributes:
         contents: path → SHA-256 of the file, for those that could be read.
         errors: path of a file that cannot be read → the reason.
-        failures: content that is no picture, or (content, perturbation, seed) that cannot be made →
-            the reason; it holds for every path that has this content.
+        failures: content that is no picture, or (content, perturbation, seed) that cannot be made
+            → the reason; it holds for every path that has this content.
     """
 
     def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
@@ -87,7 +87,7 @@ class Store:
                 self.errors[path] = str(error)
 
     def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
-        """Extract those that the cache does not have; why some cannot be made, :meth:`error` says."""
+        """Extract what the cache does not have; why some cannot be made, :meth:`error` says."""
         wanted = list(dict.fromkeys(wanted))
         self.read(dict.fromkeys(variant.path for variant, _ in wanted))
         n_unreadable = len(self.errors)
@@ -99,7 +99,7 @@ class Store:
     def get(
         self, wanted: Iterable[tuple[Variant, Feature]]
     ) -> dict[tuple[Variant, Feature], bytes]:
-        """Return packed features; ``b""`` is no evidence. What the cache lost meanwhile is made again."""
+        """Return packed features; ``b""`` is no evidence. What the cache lost is made again."""
         keys = {pair: self.key(*pair) for pair in wanted if not self.error(pair[0])}
         found = self.cache.get(keys.values())
         lost = [pair for pair, its_key in keys.items() if its_key not in found]
@@ -127,9 +127,12 @@ class Store:
 
     def frames(self, paths: Iterable[str]) -> list[int | None]:
         """Return each file's number of frames or pages; None where :data:`FRAMES` was not made."""
+        counts: list[int | None] = []
         wanted = [(Variant(path), FRAMES) for path in paths]
         found = self.get(wanted)
-        return [int(unpack(found[pair])[0][0]) if pair in found else None for pair in wanted]
+        for pair in wanted:
+            counts.append(int(unpack(found[pair])[0][0]) if pair in found else None)
+        return counts
 
     def _content(self, path: str) -> str:
         """What a picture depends on: its file's bytes, and whether the name makes it a TGA."""
@@ -217,7 +220,7 @@ class _Made(NamedTuple):
 
 
 class _Unread(str):
-    """Why a file cannot be read again: it vanished or changed. Others with its content may be there."""
+    """Why a file cannot be read again: it vanished or changed; others of its content may not."""
 
 
 def _extract_source(
@@ -280,14 +283,14 @@ def describe(
 ) -> pd.DataFrame:
     """Return one row per picture: file, status, error, frames, and per method what it extracted.
 
-    That is a hash in hex, or the number of keypoints; empty where the method has no evidence (a flat
-    picture, no keypoints). `frames` counts those of an animation and the pages of a document, of
+    That is a hash in hex, or the number of keypoints; empty where the method has no evidence (a
+    flat picture, no keypoints). `frames` counts those of an animation and the pages of a document, of
     which the first is taken. Unreadable files have a row too.
     """
     table = as_table(images)
     resolved = registry.resolve(methods)
     variants = [Variant(path) for path in table["path"]]
-    features = [FRAMES, *(method.feature for method in resolved)]
+    features = [FRAMES, *needed(resolved, query=False)]
     with opened(cache) as kept:
         store = Store(root_of(table, columns=["path"]), kept, n_jobs=n_jobs, progress=progress)
         store.make(itertools.product(variants, features))

@@ -1,8 +1,9 @@
 """The rule by which two pictures get a distance: read this first, all scoring comes down to it.
 
-Equal pixels are distance 0, before anything else. Then, where a side has no evidence (a flat picture,
-no keypoints), the distance is the largest that the method states, and this is said. Only then are
-the features compared. Caches, workers and stacks of hashes stand behind this rule and call it.
+Equal pixels are distance 0, before anything else. Then, where a side has no evidence (a flat
+picture, no keypoints), the distance is the largest that the method states, and this is said. Only
+then are the features compared. Caches, workers and stacks of hashes stand behind this rule and call
+it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +80,7 @@ class Answer(NamedTuple):
 
 
 def needed(methods: Iterable[Method], *, query: bool) -> list[Feature]:
-    """Return what the methods need of a picture on the reference or on the query side, each once."""
+    """Return what the methods need of a picture on the reference or the query side, each once."""
     features: dict[Feature, None] = {}
     for method in methods:
         features.update(dict.fromkeys(method.features(query=query)))

@@ -58,10 +58,10 @@ def score_pairs(
     """Return the score table: the same rows in the same order, and a distance per method.
 
     Beside the distances stand status, error and no_evidence. Each source is decoded once and each
-    feature made once, ever, where a cache is kept. Equal pixels are distance 0 before anything else;
-    then a method without evidence gives its stated maximum and is named in ``no_evidence``. A row
-    whose pictures cannot be used, or on which a method fails, has status ``error``, the reason, and
-    NaN distances. The result does not depend on the number of workers.
+    feature made once, ever, where a cache is kept. Equal pixels are distance 0 before anything
+    else; then a method without evidence gives its stated maximum and is named in ``no_evidence``.
+    A row whose pictures cannot be used, or on which a method fails, has status ``error``, the
+    reason, and NaN distances. The result does not depend on the number of workers.
 
     Args:
         pairs: a pair table; see :mod:`simlab.tables`.
@@ -298,7 +298,7 @@ def _compare_chunks(
 def _with_features(
     scoring: _Scoring, chunk: tuple[tuple[int, int], ...]
 ) -> list[tuple[Method, list[bytes | None]]]:
-    """What a worker needs: for each pair the method, and the features as :func:`_sides` names them."""
+    """What a worker needs: for each pair the method, and the features that :func:`_sides` names."""
     sides = [_sides(scoring, column, row) for column, row in chunk]
     packed = scoring.store.get(itertools.chain(*sides))
     pairs = []
@@ -393,7 +393,7 @@ def preview(
 ) -> str:
     """Return what scoring would cost without a cache: "3,600 pairs of 396 pictures, about 40 s".
 
-    The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` asks for.
+    The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` says.
     """
     check_jobs(n_jobs)
     resolved = registry.resolve(methods)

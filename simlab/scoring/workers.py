@@ -1,4 +1,4 @@
-"""Work in other processes: on all cores, where a task that crashes ends a worker and not the run."""
+"""Work in other processes: on all cores, and a task that crashes ends a worker, not the run."""
 
 import itertools
 import numbers
@@ -23,8 +23,8 @@ def run(
 ) -> Generator[tuple[Any, Any], None, None]:
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in the order they end.
 
-    A task whose process dies twice (a decoder that crashes, not enough memory) yields :class:`Died`;
-    the others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task
+    A task whose process dies twice (a decoder that crashes, not enough memory) yields
+    :class:`Died`; the others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task
     ends. Close the generator (``contextlib.closing``), and an interrupt stops the workers at once.
     """
     waiting = iter(tasks)

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from simlab.report import files
-from simlab.scoring.features import in_words
+from simlab.scoring.workers import in_words
 
 WORKING = "working…"
 _PNG = b"\x89PNG"

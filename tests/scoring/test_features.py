@@ -15,9 +15,11 @@ from simlab import perturb
 from simlab.images import ImageError
 from simlab.methods import registry as methods
 from simlab.methods.packing import unpack
-from simlab.scoring import features
+from simlab.scoring import features, workers
 from simlab.scoring.cache import Cache
-from simlab.scoring.features import PIXELS, Store, Variant, chunked, describe, digests, run
+from simlab.scoring.features import Store, Variant, describe, digests
+from simlab.scoring.one_pair import PIXELS
+from simlab.scoring.workers import chunked, in_words, run
 
 PHASH, AKAZE = (methods.get(name).feature for name in ("phash", "akaze"))
 
@@ -102,7 +104,7 @@ def test_a_process_that_dies_once_costs_nothing(tmp_path):
 
 def test_on_a_single_core_too_a_worker_does_what_may_crash(monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    assert features.joblib.effective_n_jobs(-1) == 1
+    assert workers.joblib.effective_n_jobs(-1) == 1
     ((_, worker),) = run(os.getpid, [("", ())], n_jobs=-1)
     assert worker != os.getpid()
 
@@ -129,7 +131,7 @@ def test_a_caller_who_stops_early_stops_the_workers():
     start = time.perf_counter()
     with (
         pytest.raises(KeyboardInterrupt),
-        features.stopping(run(slow, tasks(), n_jobs=2)) as results,
+        contextlib.closing(run(slow, tasks(), n_jobs=2)) as results,
     ):
         for _ in results:
             raise KeyboardInterrupt
@@ -220,7 +222,7 @@ def test_the_key_changes_with_the_versions(folder, monkeypatch):
 
 def test_the_versions_are_those_of_all_that_makes_a_feature():
     installed = (metadata.version(name) for name in ("pillow", "imagehash", "numpy", "scipy"))
-    for version in (str(methods.EXTRACTOR), features.cv2.__version__, *installed):
+    for version in (str(methods.EXTRACTOR), workers.cv2.__version__, *installed):
         assert re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", methods.versions())
 
 
@@ -429,11 +431,11 @@ def test_digests_are_of_those_that_can_be_read(folder):
 
 
 def test_extraction_leaves_opencvs_threads_as_they_were():
-    threads = features.cv2.getNumThreads()
-    assert features._named("name", double, (2,)) == ("name", 4)
-    assert features.cv2.getNumThreads() == threads
+    threads = workers.cv2.getNumThreads()
+    assert workers._named("name", double, (2,)) == ("name", 4)
+    assert workers.cv2.getNumThreads() == threads
 
 
 def test_the_words_of_an_error_fit_one_line():
-    assert features.in_words(ValueError("a\nb   c")) == "ValueError: a b c"
-    assert len(features.in_words(ImageError("x" * 5000))) < 320
+    assert in_words(ValueError("a\nb   c")) == "ValueError: a b c"
+    assert len(in_words(ImageError("x" * 5000))) < 320

@@ -173,7 +173,7 @@ def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, mon
         raise AssertionError("it was made again")
 
     monkeypatch.setattr("simlab.scoring.features._extract_variant", refuse)
-    monkeypatch.setattr("simlab.scoring.table._match_chunk", refuse)
+    monkeypatch.setattr("simlab.scoring.table._compare_chunk", refuse)
     monkeypatch.setattr(library.Library, "_propose", refuse)
     again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
     pd.testing.assert_frame_equal(found, again)
