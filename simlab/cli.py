@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LINKAGES = ("single", "average", "complete")
-"""How groups of copies are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
+"""How groups are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
 
 
 WRITTEN = (
@@ -52,9 +52,8 @@ FEATURES_BEGIN = b"file,status,error"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit status: 0 done, 1 could not, 2 wrong use, 130 stopped."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files: no window, no display needed
-    if (
-        sys.stderr is None
-    ):  # closed: a file that is opened next would take what libraries write there
+    if sys.stderr is None:
+        # closed: a file that is opened next would take what libraries write there
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
@@ -101,7 +100,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def tune(options: argparse.Namespace) -> None:
-    """Fit an ensemble on labelled pairs: recipe.json, and a report on it beside the methods, out of fold."""
+    """Fit an ensemble on labelled pairs: recipe.json, and a report on it, out of fold."""
     options.methods = options.methods or ", ".join(sl.Ensemble.load().methods_)
     out, scores, run = _score_labels(options)
     ensemble = sl.Ensemble(run["arguments"]["methods"], seed=options.seed).fit(scores)
@@ -115,7 +114,7 @@ def tune(options: argparse.Namespace) -> None:
 
 
 def find(options: argparse.Namespace) -> None:
-    """List copies among pictures, or of `--query`, by a recipe: found.csv, groups.csv and a report in `--out`."""
+    """List copies among pictures, or of `--query`: found.csv, groups.csv, a report in `--out`."""
     if options.methods:
         raise ValueError(
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
@@ -160,7 +159,7 @@ def features(options: argparse.Namespace) -> None:
 
 
 def verify(options: argparse.Namespace) -> None:
-    """Score a sample of a study again, and list what has drifted; the exit status is 1 if anything has."""
+    """Score a sample of a study again, and list what has drifted; the status is 1 if any has."""
     drift = sl.report.verify(
         options.study,
         root=options.root,
@@ -203,7 +202,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_study(verbs) -> None:
-    verb = _verb(verbs, study, "compare methods on variants of pictures: tables, figures, a report")
+    verb = _scoring_verb(
+        verbs, study, "compare methods on variants of pictures: tables, figures, a report"
+    )
     verb.add_argument(
         "images",
         nargs="?",
@@ -233,19 +234,19 @@ def _add_study(verbs) -> None:
 
 def _add_evaluate(verbs) -> None:
     summary = "measure methods on labelled pairs: metrics, thresholds, a report"
-    verb = _verb(verbs, evaluate, summary)
+    verb = _scoring_verb(verbs, evaluate, summary)
     _add_labels(verb)
 
 
 def _add_tune(verbs) -> None:
     summary = "fit an ensemble of methods on labelled pairs: a recipe, a report"
-    verb = _verb(verbs, tune, summary)
+    verb = _scoring_verb(verbs, tune, summary)
     _add_labels(verb)
 
 
 def _add_find(verbs) -> None:
     summary = "list copies in a folder, or of a picture: tables of pairs and groups, a report"
-    verb = _verb(verbs, find, summary)
+    verb = _scoring_verb(verbs, find, summary)
     verb.add_argument(
         "images", metavar="IMAGES", help="folder of pictures; nothing in it is changed"
     )
@@ -267,7 +268,9 @@ def _add_find(verbs) -> None:
 
 
 def _add_features(verbs) -> None:
-    verb = _verb(verbs, features, "write one row per picture: status and each method's feature")
+    verb = _scoring_verb(
+        verbs, features, "write one row per picture: status and each method's feature"
+    )
     verb.add_argument("images", metavar="IMAGES", help="folder of pictures")
     verb.add_argument("--out", required=True, metavar="FILE.csv", help="the table to write")
     _add_any_name(verb)
@@ -306,10 +309,7 @@ def _add_sources(verb) -> None:
 
 def _add_verify(verbs) -> None:
     summary = "score a sample of a study again; exit status 1 if anything has drifted"
-    verb = verbs.add_parser(
-        "verify", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-    )
-    verb.set_defaults(verb=verify)
+    verb = _verb(verbs, verify, summary)
     verb.add_argument("study", metavar="DIR", help="folder that study, evaluate or tune wrote")
     verb.add_argument(
         "--root", metavar="DIR", help="folder that the pictures are in (default: as run.json says)"
@@ -317,33 +317,33 @@ def _add_verify(verbs) -> None:
     verb.add_argument(
         "--pairs", type=int, default=200, metavar="N", help="pairs that are scored again (200)"
     )
-    _common(verb)
+    _add_seed_and_jobs(verb)
 
 
-def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(
-        function.__name__, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-    )
-    verb.set_defaults(verb=function)
+def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
+    verb = _verb(verbs, function, summary)
     verb.add_argument(
         "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
     )
     verb.add_argument(
-        "--cache",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="where features are kept between runs",
+        "--cache", type=Path, metavar="FILE", help="where features are kept between runs"
     )
-    return _common(verb)
+    _add_seed_and_jobs(verb)
+    return verb
 
 
-def _common(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}."
+    verb = verbs.add_parser(function.__name__, help=summary, description=description)
+    verb.set_defaults(verb=function)
+    return verb
+
+
+def _add_seed_and_jobs(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--seed", type=int, default=0, metavar="S", help="of every random choice (0)")
     verb.add_argument(
         "--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core"
     )
-    return verb
 
 
 def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
@@ -388,24 +388,16 @@ def _run(
     options: argparse.Namespace, methods: list[str], images: "pd.DataFrame | None" = None
 ) -> dict:
     """What run.json says of how a result was made."""
-    passed_over = {} if images is None else images.attrs.get("passed_over", {})
-    arguments = {
-        key: value for key, value in vars(options).items() if key not in ("verb", "command")
-    }
-    plain = {
-        key: os.fspath(value) if isinstance(value, Path) else value
-        for key, value in arguments.items()
-    }
-    return {
-        "command": options.command,
-        "arguments": plain | {"methods": methods},
-        "seed": options.seed,
-        **({"passed_over": passed_over} if passed_over else {}),
-    }
+    arguments = {**vars(options), "methods": methods}
+    del arguments["verb"], arguments["command"]
+    run = {"command": options.command, "arguments": arguments, "seed": options.seed}
+    if images is not None and images.attrs.get("passed_over"):
+        run["passed_over"] = images.attrs["passed_over"]
+    return run
 
 
 def _writable(folder: str | Path) -> Path:
-    """The folder, which may be absent; a wrong one is refused before the long work, and nothing is made yet."""
+    """The folder, which is not made yet; a wrong one is refused before the long work."""
     folder = expanded(folder)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
@@ -458,11 +450,10 @@ def _check_jobs(n_jobs: int) -> None:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """A closed terminal and a polite kill do what Ctrl-C does: workers end, and nothing half-made stays."""
+    """A closed terminal and a polite kill do what Ctrl-C does: nothing half-made stays."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    default = [
-        number for number in numbers if signal.getsignal(number) == signal.SIG_DFL
-    ]  # not under nohup
+    # not what nohup has set to be ignored
+    default = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     try:
         for number in default:
             signal.signal(number, signal.default_int_handler)

@@ -1,8 +1,13 @@
-"""Figures: each ``plot_*`` draws the table or the pictures it is given on `ax` and returns `ax`.
+"""Tables become figures: each ``plot_*`` draws what it is given on `ax` and returns `ax`.
 
-Nothing is computed here: tables come from :mod:`simlab.evaluation`, pictures from :mod:`simlab.images` and
-:mod:`simlab.perturb`. Without `ax` a new figure of a fitting size is made; small multiples take its place.
-A method has one colour and line style everywhere (:func:`method_style`); names are untrusted (:func:`label`).
+Nothing is computed here: tables come from :mod:`simlab.evaluation`, pictures from
+:mod:`simlab.images` and :mod:`simlab.perturb`. Without `ax` a new figure of a fitting size is made;
+small multiples take its place. A method has one colour and line style everywhere
+(:func:`method_style`); names are untrusted (:func:`label`).
+
+In the order of reading: ``style`` (what all share), ``curves`` (ROC, DET, precision),
+``summaries`` (histograms, one metric as a table or against severity), ``comparisons`` (methods
+against each other, probabilities, groups), ``pictures`` (galleries, hashes, keypoints).
 """
 
 from simlab.plots.comparisons import (
@@ -30,7 +35,6 @@ __all__ = [
     "method_style",
     "plot_collection",
     "plot_complementarity",
-    "plot_cost",
     "plot_dendrogram",
     "plot_det",
     "plot_distances",

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +19,6 @@ from simlab.plots import style
 
 Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
 """What :func:`simlab.read_image` takes."""
-Pair = tuple[Picture, Picture]
 
 
 @style.styled
@@ -36,12 +36,13 @@ def plot_gallery(
         captions: as many as pictures; a line break starts a second line.
         columns: pictures in a row.
     """
-    return _grid(ax, [(picture,) for picture in pictures], captions, columns, title, 0.2)
+    cells = [(picture,) for picture in pictures]
+    return _draw_cells(ax, cells, captions, columns, title, caption_inches=0.2)
 
 
 @style.styled
 def plot_pairs(
-    pairs: Sequence[Pair],
+    pairs: Sequence[tuple[Picture, Picture]],
     captions: Sequence[str],
     *,
     columns: int = 2,
@@ -54,55 +55,67 @@ def plot_pairs(
         captions: as many as pairs; a line break starts a second line.
         columns: pairs in a row.
     """
-    return _grid(ax, pairs, captions, columns, title, 0.35)
+    return _draw_cells(ax, pairs, captions, columns, title, caption_inches=0.35)
 
 
-def _grid(
+def _draw_cells(
     ax: Axes | None,
-    cells: Sequence[tuple],
+    cells: Sequence[tuple[Picture, ...]],
     captions: Sequence[str],
     columns: int,
     title: str,
-    extra: float,
+    *,
+    caption_inches: float,
 ) -> Axes:
-    """Draw each cell's pictures side by side; a row is as high as its highest cell and `extra` inches of caption."""
+    """Draw each cell's pictures side by side under its caption; a row fits its highest cell."""
     specs.check_number("columns", columns, 1, whole=True)
-    cells = [tuple(map(read_image, cell)) for cell in cells]
-    if len(cells) != len(captions):
+    decoded = [tuple(map(read_image, cell)) for cell in cells]
+    if len(decoded) != len(captions):
         raise ValueError(
-            f"captions must be as many as what is drawn, {len(cells)}, not {len(captions)}"
+            f"captions must be as many as what is drawn, {len(decoded)}, not {len(captions)}"
         )
-    heights = [_height(*cell) for cell in cells]
-    rows = [
-        8 / columns * max(heights[at : at + columns]) + extra
-        for at in range(0, len(cells), columns)
-    ]
+    rows = []
+    for start in range(0, len(decoded), columns):
+        highest = max(_height(*cell) for cell in decoded[start : start + columns])
+        rows.append(8 / columns * highest + caption_inches)
     ax = style.axes(ax, 8, (0.4 if title else 0.1) + sum(rows))
-    panels = style.panels(ax, len(cells), columns, head=style.label(title, limit=90), heights=rows)
-    for panel, cell, caption in zip(panels, cells, captions, strict=True):
-        _side_by_side(panel, *cell)
+    head = style.label(title, limit=90)
+    panels = style.panels(ax, len(decoded), columns, head=head, heights=rows)
+    for panel, cell, caption in zip(panels, decoded, captions, strict=True):
+        _draw_side_by_side(panel, *cell)
         lines = [style.label(line, limit=120 // columns) for line in str(caption).split("\n")]
         panel.set_title("\n".join(lines), loc="left", fontsize=8, color=style.INK, pad=3)
     return ax
 
 
-def _height(*pictures: Picture) -> float:
-    """Return the height of pictures side by side that are 1 wide together, at most 1.1."""
-    shapes = [np.asarray(picture).shape for picture in pictures]
-    return min(1 / sum(shape[1] / shape[0] for shape in shapes), 1.1)
+def _height(*pictures: Image.Image) -> float:
+    """The height of pictures side by side that are 1 wide together, at most 1.1."""
+    width = sum(picture.width / picture.height for picture in pictures)
+    return min(1 / width, 1.1)
 
 
-def _side_by_side(ax: Axes, *pictures: Picture) -> list[tuple[float, float]]:
-    """Draw pictures at the height of the first; return where each starts, and its scale."""
-    height, width = np.asarray(pictures[0]).shape[:2]
-    places, right = [], -0.03 * max(width, height)
-    for pixels in map(np.asarray, pictures):
-        left, scale = right + 0.03 * max(width, height), height / pixels.shape[0]
-        right = left + pixels.shape[1] * scale
-        ax.imshow(
-            pixels, cmap="gray" if pixels.ndim == 2 else None, extent=(left, right, height, 0)
-        )
-        places.append((left, scale))
+class _Place(NamedTuple):
+    """Where a picture lies in axes: its left edge, and how much it was enlarged."""
+
+    left: float
+    scale: float
+
+    def of(self, points: np.ndarray) -> np.ndarray:
+        """Where (n, 2) points of the picture lie."""
+        return points * self.scale + (self.left, 0)
+
+
+def _draw_side_by_side(ax: Axes, *pictures: Image.Image) -> list[_Place]:
+    """Draw pictures at the height of the first."""
+    width, height = pictures[0].size
+    gap = 0.03 * max(width, height)
+    places = []
+    right = -gap
+    for picture in pictures:
+        place = _Place(left=right + gap, scale=height / picture.height)
+        right = place.left + picture.width * place.scale
+        ax.imshow(np.asarray(picture), extent=(place.left, right, height, 0))
+        places.append(place)
     ax.set(xlim=(0, right), ylim=(height, 0), aspect="equal", anchor="NW")
     ax.set_axis_off()
     return places
@@ -111,7 +124,8 @@ def _side_by_side(ax: Axes, *pictures: Picture) -> list[tuple[float, float]]:
 @style.styled
 def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw a hash as a picture of its bits, 1 light and 0 dark, row by row."""
-    ax, rows = style.axes(ax, 2.6, 2.8), bit_rows(bits)
+    rows = bit_rows(bits)
+    ax = style.axes(ax, 2.6, 2.8)
     _draw_bits(ax, rows)
     style.title(ax, f"{rows.size} bits")
     return ax
@@ -119,25 +133,28 @@ def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
 
 @style.styled
 def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | None = None) -> Axes:
-    """Draw two hashes side by side with the bits that differ framed in both; their number is the distance.
+    """Draw two hashes side by side with the bits that differ framed in both.
+
+    Their number is the distance.
 
     Raises:
         ValueError: the hashes have different lengths.
     """
-    ax, first, second = style.axes(ax, 5, 2.75), bit_rows(bits_a), bit_rows(bits_b)
+    first = bit_rows(bits_a)
+    second = bit_rows(bits_b)
     if first.size != second.size:
         raise ValueError(
             f"bits_b must have as many bits as bits_a, {first.size}, not {second.size}"
         )
+    ax = style.axes(ax, 5, 2.75)
     start = first.shape[1] * 1.12
     _draw_bits(ax, first)
     _draw_bits(ax, second, start)
     differing = np.argwhere(first != second)
     for y, x in differing:
         for left in (x, start + x):
-            ax.add_patch(
-                Rectangle((left + 0.08, y + 0.08), 0.84, 0.84, fill=False, ec="#D55E00", lw=2)
-            )
+            corner = (left + 0.08, y + 0.08)
+            ax.add_patch(Rectangle(corner, 0.84, 0.84, fill=False, ec="#D55E00", lw=2))
     style.title(ax, f"{len(differing)} of {first.size} bits differ")
     return ax
 
@@ -145,13 +162,16 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
 def bit_rows(bits: np.ndarray) -> np.ndarray:
     """Return the bits of a hash as rows of one length, as nearly square as they can be."""
     flat = np.asarray(bits, bool).ravel()
-    rows = max((n for n in range(1, math.isqrt(flat.size) + 1) if flat.size % n == 0), default=1)
-    return flat.reshape(rows, -1)
+    widest = math.isqrt(flat.size)
+    n_rows = max((n for n in range(1, widest + 1) if flat.size % n == 0), default=1)
+    return flat.reshape(n_rows, -1)
 
 
 def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
-    (height, width), colours = rows.shape, ListedColormap(["#303030", "#fafafa"])
-    x, y = left + np.arange(width + 1), np.arange(height + 1)
+    height, width = rows.shape
+    colours = ListedColormap(["#303030", "#fafafa"])
+    x = left + np.arange(width + 1)
+    y = np.arange(height + 1)
     ax.pcolormesh(x, y, rows, cmap=colours, vmin=0, vmax=1, edgecolors="#b0b0b0", linewidth=0.4)
     ax.set(xlim=(-0.2, x[-1] + 0.2), ylim=(height + 0.2, -0.2), aspect="equal", anchor="NW")
     ax.set_axis_off()
@@ -164,16 +184,11 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
     Args:
         points: (n, 2), x and y in pixels.
     """
-    image = read_image(image)
-    ax = style.axes(ax, 5, 0.3 + 5 * _height(image))
-    _side_by_side(ax, image)
-    ax.scatter(
-        *np.reshape(points, (-1, 2)).T,
-        s=14,
-        facecolors="none",
-        edgecolors=style.MARK,
-        linewidths=0.8,
-    )
+    decoded = read_image(image)
+    ax = style.axes(ax, 5, 0.3 + 5 * _height(decoded))
+    _draw_side_by_side(ax, decoded)
+    x, y = np.reshape(points, (-1, 2)).T
+    ax.scatter(x, y, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
     style.title(ax, counted(len(points), "keypoint"))
     return ax
 
@@ -196,22 +211,23 @@ def plot_matches(
         matches: (m, 2), which point of each.
         inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale.
     """
-    image_a = read_image(image_a)
-    image_b = read_image(image_b)
-    high = _height(image_a, image_b)
+    first = read_image(image_a)
+    second = read_image(image_b)
+    high = _height(first, second)
     ax = style.axes(ax, 8 * min(1, 0.6 / high), 0.3 + 8 * min(high, 0.6))
-    places, matches = _side_by_side(ax, image_a, image_b), np.reshape(matches, (-1, 2)).astype(int)
-    ends = [
-        np.reshape(points, (-1, 2))[matches[:, side]] * scale + (left, 0)
-        for side, (points, (left, scale)) in enumerate(
-            zip((points_a, points_b), places, strict=True)
-        )
-    ]
-    lines = np.stack(ends, axis=1)
-    kept = np.ones(len(lines), bool) if inliers is None else np.asarray(inliers, bool)
-    for chosen, colour in ((~kept, "white"), (kept, style.MARK)):
+    place_a, place_b = _draw_side_by_side(ax, first, second)
+    at_a, at_b = np.reshape(matches, (-1, 2)).astype(int).T
+    starts = place_a.of(np.reshape(points_a, (-1, 2))[at_a])
+    ends = place_b.of(np.reshape(points_b, (-1, 2))[at_b])
+    lines = np.stack([starts, ends], axis=1)
+    if inliers is None:
+        agree = np.ones(len(lines), bool)
+        agreeing = ""
+    else:
+        agree = np.asarray(inliers, bool)
+        agreeing = f", {agree.sum():,} agree on one geometry"
+    for chosen, colour in ((~agree, "white"), (agree, style.MARK)):
         drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
         ax.add_collection(drawn, autolim=False)
-    agreeing = "" if inliers is None else f", {kept.sum():,} agree on one geometry"
     style.title(ax, f"{counted(len(lines), 'match', 'matches')}{agreeing}")
     return ax

@@ -1,7 +1,8 @@
-"""What all figures share: fonts, safe text, one look per method, places for panels, and the way to a file."""
+"""What all figures share: safe text, fonts, a style per method, places for panels, and a file."""
 
 import contextlib
 import functools
+import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib import colors, font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
+from matplotlib.gridspec import GridSpec, GridSpecBase
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -21,13 +22,25 @@ from simlab.messages import counted
 from simlab.methods import registry as methods
 from simlab.paths import expanded
 
-INK, MUTED, PALE, GREY, MARK = "#1a1a1a", "#666666", "#e6e6e6", "#9a9a9a", "#E69F00"
+INK = "#1a1a1a"
+MUTED = "#666666"
+PALE = "#e6e6e6"
+GREY = "#9a9a9a"
+MARK = "#E69F00"
 
 # matplotlib's okabe_ito without its yellow, which is too pale for a line on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
-_FIRST = ("akaze", "phash", "dhash", "average_hash", "whash", "akaze_inliers", "ensemble")
-_FIRST_DASHES = (0, 0, 1, 3, 2, 1, 0)
+# the methods that take the first colours, and the dash of each
+_FIRST = {
+    "akaze": 0,
+    "phash": 0,
+    "dhash": 1,
+    "average_hash": 3,
+    "whash": 2,
+    "akaze_inliers": 1,
+    "ensemble": 0,
+}
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK JP",
@@ -46,17 +59,21 @@ _FONTS = (
 )
 
 
-@functools.cache
-def families() -> list[str]:
-    """Return the font families to draw with, best first, of those that are installed."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return [name for name in _FONTS if name in installed]
+def label(text: object, *, limit: int = 48) -> str:
+    """Return the text as a figure can show it: one line of at most `limit` characters.
 
+    The middle of a longer one is left out. Control characters are escaped, those that no font here
+    has become a box, and ``$`` starts no formula.
 
-@functools.cache
-def _drawable() -> frozenset[int]:
-    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in families()]
-    return frozenset().union(*(font.get_charmap() for font in fonts))
+    >>> print(label("a_$x$.jpg"), label("0123456789abcdef.jpg", limit=12))
+    a_\\$x\\$.jpg 01234…ef.jpg
+    """
+    text = str(text)
+    if len(text) > limit:
+        start = text[: (limit - 1) // 2]
+        end = text[-(limit // 2) :]
+        text = f"{start}…{end}"
+    return "".join(map(_safe, text)).replace("$", r"\$")
 
 
 def _safe(character: str) -> str:
@@ -68,8 +85,28 @@ def _safe(character: str) -> str:
 
 
 @functools.cache
+def _drawable() -> frozenset[int]:
+    """The code points that some font of ours has."""
+    drawable = set()
+    for name in families():
+        font = font_manager.get_font(font_manager.findfont(name))
+        drawable.update(font.get_charmap())
+    return frozenset(drawable)
+
+
+@functools.cache
+def families() -> list[str]:
+    """Return the font families to draw with, best first, of those that are installed."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in _FONTS if name in installed]
+
+
+@functools.cache
 def _find_newer_fonts() -> None:
-    """Add the fonts that were installed after matplotlib made its list, which it keeps for good; once a process."""
+    """Add the fonts that were installed after matplotlib made its list; once a process.
+
+    Matplotlib keeps that list for good.
+    """
     known = {font.fname for font in font_manager.fontManager.ttflist}
     for path in sorted(set(font_manager.findSystemFonts()) - known):
         with contextlib.suppress(OSError, RuntimeError):  # no font, whatever its name says
@@ -78,24 +115,10 @@ def _find_newer_fonts() -> None:
     _drawable.cache_clear()
 
 
-def label(text: object, *, limit: int = 48) -> str:
-    """Return the text as a figure can show it: one line of at most `limit` characters, the middle left out.
-
-    Control characters are escaped, those that no font here has become a box, and ``$`` starts no formula.
-
-    >>> print(label("a_$x$.jpg"), label("0123456789abcdef.jpg", limit=12))
-    a_\\$x\\$.jpg 01234…ef.jpg
-    """
-    text = str(text)
-    if len(text) > limit:
-        text = text[: (limit - 1) // 2] + "…" + text[-(limit // 2) :]
-    return "".join(map(_safe, text)).replace("$", r"\$")
-
-
 def method_style(method: str) -> dict:
     """Return a method's colour and line style: the same in every figure, whatever else is drawn.
 
-    The colour belongs to the name; variants of a method share it, and their arguments change the line style.
+    The colour belongs to the name: with other arguments a method keeps it, in another line style.
 
     >>> method_style("phash")["color"] == method_style("phash(hash_size=16)")["color"]
     True
@@ -103,42 +126,47 @@ def method_style(method: str) -> dict:
     name, _, arguments = method.partition("(")
     order = list(dict.fromkeys([*_FIRST, *methods.REGISTRY]))
     rank = order.index(name) if name in order else _digest(name)
-    dash = _FIRST_DASHES[rank] if name in _FIRST else rank // len(COLOURS)
-    turn = 1 + _digest(arguments) % (len(_DASHES) - 1) if arguments else 0
-    return {
-        "color": COLOURS[rank % len(COLOURS)],
-        "linestyle": _DASHES[(dash + turn) % len(_DASHES)],
-    }
+    dash = _FIRST.get(name, rank // len(COLOURS))
+    if arguments:
+        dash += 1 + _digest(arguments) % (len(_DASHES) - 1)
+    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": _DASHES[dash % len(_DASHES)]}
 
 
 def _digest(text: str) -> int:
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def name_look(method: str) -> dict:
-    """Return how a method's name is written in a figure: its colour, darkened until text on white can be read."""
+def name_style(method: str) -> dict:
+    """Return how a method's name is written in a figure: its colour, dark enough to be read."""
     dark = tuple(0.72 * part for part in colors.to_rgb(method_style(method)["color"]))
     return {"color": dark, "fontsize": 8.5, **heavy(method)}
 
 
 def heavy(text: str) -> dict:
-    """Return what makes a text bold; fonts of other scripts may have no bold, and looking for it is logged."""
+    """Return what makes a text bold, where it is ASCII.
+
+    Fonts of other scripts may have no bold, and matplotlib logs that it looks for one.
+    """
     return {"fontweight": "bold", "fontfamily": "DejaVu Sans"} if text.isascii() else {}
 
 
 def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
-    """Return the function with our fonts, and without TeX, which would run the commands in a hostile name."""
+    """Return the function with our fonts, and without TeX.
+
+    TeX would run the commands in a hostile name.
+    """
 
     @functools.wraps(draw)
     def drawn(*arguments, **options):
-        plt.draw_if_interactive()  # a backend that loads within the context would lose the settings it makes
-        style = {
+        # a backend that loads within the context would lose the settings it makes
+        plt.draw_if_interactive()
+        settings = {
             "font.family": families(),
             "font.size": 9,
             "text.usetex": False,
             "text.parse_math": True,
         }
-        with mpl.rc_context(style):
+        with mpl.rc_context(settings):
             ax = draw(*arguments, **options)
         _name_fonts(ax)
         return ax
@@ -156,7 +184,10 @@ def _name_fonts(ax: Axes) -> None:
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:
     """Return `ax`, or the axes of a new figure of this size in inches."""
-    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+    if ax is not None:
+        return ax
+    _, new = plt.subplots(figsize=(width, height), layout="constrained")
+    return new
 
 
 def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
@@ -183,22 +214,30 @@ def tidy(ax: Axes, *, grid: str = "both") -> None:
     ax.grid(axis=grid, color=PALE, linewidth=0.8)
 
 
-def legend(ax: Axes, names: Iterable[str], **options: object) -> None:
+def legend_beside(ax: Axes, table: pd.DataFrame) -> None:
+    """Name the methods of a table right of the axes."""
+    _legend(ax, table["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _legend(ax: Axes, methods: Iterable[str], **options: object) -> None:
     """Name the methods beside a sample of their lines."""
-    handles = [Line2D([], [], label=label(name, limit=30), **method_style(name)) for name in names]
-    look = {
-        "frameon": False,
-        "handlelength": 2.6,
-        "borderaxespad": 0,
-        "borderpad": 0,
-        "labelcolor": INK,
-    }
-    ax.legend(handles=handles, **look, **options)
+    handles = []
+    for name in methods:
+        handles.append(Line2D([], [], label=label(name, limit=30), **method_style(name)))
+    ax.legend(
+        handles=handles,
+        frameon=False,
+        handlelength=2.6,
+        borderaxespad=0,
+        borderpad=0,
+        labelcolor=INK,
+        **options,
+    )
 
 
 def panels(
     ax: Axes,
-    n: int,
+    n_panels: int,
     columns: int,
     *,
     head: str,
@@ -206,29 +245,48 @@ def panels(
     legend_of: Sequence[str] = (),
     heights: Sequence[float] | None = None,
 ) -> list[Axes]:
-    """Return `n` axes in a grid in the place of `ax`, under one title and legend."""
+    """Return axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
-    place, box = ax.get_subplotspec(), ax.get_position()
-    heights = heights or [1] * -(-n // columns)
-    # constrained layout keeps no room for the title of `ax` itself: a row without height carries it
-    shape = {"nrows": len(heights) + 1, "ncols": columns, "height_ratios": [0.001, *heights]}
-    edges = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
-    grid = place.subgridspec(**shape) if place else GridSpec(**shape, **edges, figure=ax.figure)
+    heights = heights or [1] * n_rows(n_panels, columns)
+    grid = _grid(ax, columns, heights)
     header = ax.figure.add_subplot(grid[0, :])
     header.set_axis_off()
     title(header, head, aside)
     if len(legend_of):
-        widths = [min(len(name), 30) + 7 for name in legend_of]
-        fitting = len(widths) if sum(widths) < 115 else max(1, 115 // max(widths))
-        legend(
+        _legend(
             header,
             legend_of,
             loc="upper left",
             bbox_to_anchor=(0, 0),
-            ncols=fitting,
+            ncols=_legend_columns(legend_of),
             columnspacing=1.4,
         )
-    return [ax.figure.add_subplot(grid[1 + at // columns, at % columns]) for at in range(n)]
+    places = [divmod(number, columns) for number in range(n_panels)]
+    return [ax.figure.add_subplot(grid[1 + row, column]) for row, column in places]
+
+
+def n_rows(n_panels: int, columns: int) -> int:
+    """Return how many rows it takes."""
+    return math.ceil(n_panels / columns)
+
+
+def _grid(ax: Axes, columns: int, heights: Sequence[float]) -> GridSpecBase:
+    """A grid in the place of `ax`, whose first row is for the title."""
+    # constrained layout keeps no room for the title of `ax` itself: a row without height carries it
+    shape = {"nrows": len(heights) + 1, "ncols": columns, "height_ratios": [0.001, *heights]}
+    place = ax.get_subplotspec()
+    if place:
+        return place.subgridspec(**shape)
+    box = ax.get_position()
+    return GridSpec(**shape, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1, figure=ax.figure)
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    """How many names fit side by side, counted in letters."""
+    widths = [min(len(name), 30) + 7 for name in names]
+    if sum(widths) < 115:
+        return len(widths)
+    return max(1, 115 // max(widths))
 
 
 def nothing(ax: Axes, why: str) -> Axes:
@@ -249,10 +307,9 @@ def nothing(ax: Axes, why: str) -> Axes:
 
 def counts(table: pd.DataFrame, each: str = "") -> str:
     """Return how many pairs stand behind a table, in words."""
-    return (
-        f"n = {span(table['n_positive'], 'copy', 'copies')},"
-        f" {span(table['n_negative'], 'non-copy', 'non-copies')}{each}"
-    )
+    copies = span(table["n_positive"], "copy", "copies")
+    others = span(table["n_negative"], "non-copy", "non-copies")
+    return f"n = {copies}, {others}{each}"
 
 
 def span(numbers: pd.Series, word: str, plural: str) -> str:
@@ -268,7 +325,10 @@ def measure(metric: str) -> str:
     """Return a metric's name in words."""
     name, _, place = metric.partition("@")
     words = {"roc_auc": "ROC AUC", "tpr": "TPR"}.get(name, label(name).replace("_", " "))
-    return f"{words} at {place.replace('fpr', 'FPR').replace('=', ' ')}" if place else words
+    if not place:
+        return words
+    where = place.replace("fpr", "FPR").replace("=", " ")
+    return f"{words} at {where}"
 
 
 def with_unit(method: str) -> str:
@@ -286,7 +346,9 @@ def has_interval(table: pd.DataFrame) -> bool:
 
 
 def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
-    """Return the path, after the figure of `ax` was written there; the same figure gives the same bytes.
+    """Return the path, after the figure of `ax` was written there.
+
+    The same figure gives the same bytes.
 
     Args:
         path: its suffix chooses the format: .png, .svg or .pdf.
@@ -301,13 +363,18 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
 
 
 def _settle(figure: Figure, dpi: int) -> None:
-    """Fix the places that the layout finds: finding them is slow, and the solver's last digits vary from run to run."""
+    """Fix the places that the layout finds.
+
+    Finding them is slow, and the solver's last digits vary from run to run.
+    """
     engine = figure.get_layout_engine()
     if engine is None:
         return
-    before, figure.dpi = figure.dpi, dpi  # hinting makes text wider or narrower by the resolution
+    before = figure.dpi
+    figure.dpi = dpi  # hinting makes text wider or narrower by the resolution
     engine.execute(figure)
     figure.dpi = before
     figure.set_layout_engine("none")
     for ax in figure.axes:
-        ax.set_position([round(number, 5) for number in ax.get_position(original=True).bounds])
+        bounds = ax.get_position(original=True).bounds
+        ax.set_position([round(number, 5) for number in bounds])

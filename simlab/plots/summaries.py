@@ -1,5 +1,6 @@
-"""Summaries by method: histograms of distances, one metric as a table, one metric against severity."""
+"""Summaries by method: histograms of distances, one metric as a table or against severity."""
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from simlab.plots import style
 
 @style.styled
 def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | None = None) -> Axes:
-    """Draw the distances of copies (in the method's colour) and of non-copies (grey), a panel per method.
+    """Draw the distances of copies (coloured by method) and non-copies (grey), a panel per method.
 
     Args:
         histogram: method, label (1 or 0), left, right, count, share, as from
@@ -25,35 +26,38 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
     """
     specs.check_number("columns", columns, 1, whole=True)
     methods = histogram["method"].unique()
-    ax = style.axes(ax, 8, 0.5 + 1.75 * -(-len(methods) // columns))
-    n = histogram.groupby(["method", "label"])["count"].sum().groupby("label").max()
-    aside = (
-        f"n = {counted(int(n.get(1, 0)), 'copy', 'copies')} (colour),"
-        f" {counted(int(n.get(0, 0)), 'non-copy', 'non-copies')} (grey)"
-    )
+    ax = style.axes(ax, 8, 0.5 + 1.75 * style.n_rows(len(methods), columns))
+    n_pairs = histogram.groupby(["method", "label"])["count"].sum()
+    most = n_pairs.groupby("label").max()
+    copies = counted(int(most.get(1, 0)), "copy", "copies")
+    others = counted(int(most.get(0, 0)), "non-copy", "non-copies")
+    aside = f"n = {copies} (colour), {others} (grey)"
     panels = style.panels(ax, len(methods), columns, head="Distances", aside=aside)
     for panel, method in zip(panels, methods, strict=True):
         bins = histogram[histogram["method"] == method].dropna(subset=["share"])
-        for value, colour in ((0, style.GREY), (1, style.method_style(method)["color"])):
-            part = bins[bins["label"] == value]
-            edges = [*part["left"], *part["right"].tail(1)]
-            if edges:
-                panel.stairs(part["share"], edges, fill=True, color=colour, alpha=0.65)
+        _draw_bins(panel, bins[bins["label"] == 0], style.GREY)
+        _draw_bins(panel, bins[bins["label"] == 1], style.method_style(method)["color"])
         panel.set(ylim=(0, None))
     for panel in panels[-columns:]:
         panel.set_xlabel("distance")
-    _name_panels(
-        panels, [style.with_unit(method) for method in methods], columns, "share of pairs", grid="y"
-    )
+    names = [style.with_unit(method) for method in methods]
+    _name_panels(panels, names, columns, "share of pairs", grid="y")
     return ax
 
 
+def _draw_bins(ax: Axes, bins: pd.DataFrame, colour: str) -> None:
+    if len(bins):
+        edges = [*bins["left"], bins["right"].iloc[-1]]
+        ax.stairs(bins["share"], edges, fill=True, color=colour, alpha=0.65)
+
+
 def _name_panels(
-    panels: Sequence[Axes], names: Sequence[str], columns: int, y: str, *, grid: str = "both"
+    panels: Sequence[Axes], names: Sequence[str], columns: int, y_name: str, *, grid: str = "both"
 ) -> None:
-    for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
+    """Give each panel its title, and the first of each row the name of the vertical axis."""
+    for number, (panel, name) in enumerate(zip(panels, names, strict=True)):
         panel.set_title(style.label(name, limit=36), loc="left", fontsize=9, color=style.INK)
-        panel.set_ylabel(y if at % columns == 0 else "")
+        panel.set_ylabel(y_name if number % columns == 0 else "")
         style.tidy(panel, grid=grid)
 
 
@@ -61,68 +65,88 @@ def _name_panels(
 def plot_heatmap(
     metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None
 ) -> Axes:
-    """Draw one metric as a table of perturbations (rows) and methods (columns), the values in the cells.
+    """Draw one metric as a table of perturbations (rows) and methods (columns).
+
+    The values stand in the cells; one that cannot be measured is a hatched cell.
 
     Args:
-        metrics: method, group, metric, value, n_positive, n_negative, as from :func:`simlab.evaluate` with
-            ``by="perturbation"``. A value that cannot be measured is a hatched cell.
+        metrics: method, group, metric, value, n_positive, n_negative, as from
+            :func:`simlab.evaluate` with ``by="perturbation"``.
     """
     rows = metrics[metrics["metric"] == metric]
-    methods, groups = rows["method"].unique(), rows["group"].unique()
+    methods = rows["method"].unique()
+    groups = rows["group"].unique()
     ax = style.axes(ax, 2.6 + 0.9 * len(methods), 1 + 0.27 * len(groups))
     if rows.empty:
         return style.nothing(ax, f"no values of {style.label(metric)}")
-    values = (
-        rows.set_index(["group", "method"])["value"]
-        .unstack()
-        .reindex(index=groups, columns=methods)
-    )
+    cells = rows.set_index(["group", "method"])["value"].unstack()
+    values = cells.reindex(index=groups, columns=methods)
     draw_table(ax, values.rename(index={group: spelled(group, groups) for group in groups}))
-    first = rows.drop_duplicates("group")
-    kinds = (first["kind"] if "kind" in rows else first["group"].str.partition("(")[0]).tolist()
-    for at in range(1, len(kinds)):
-        if kinds[at] != kinds[at - 1]:
-            ax.axhline(at - 0.5, color="white", linewidth=5)
+    _part_kinds(ax, rows.drop_duplicates("group"))
     style.title(ax, style.measure(metric), pad=8)
-    each = rows[rows["group"] != "all"] if len(groups) > 1 else rows
-    ax.set_xlabel(style.counts(each, " a row"), color=style.MUTED, fontsize=8, loc="left")
+    counted = rows[rows["group"] != "all"] if len(groups) > 1 else rows
+    ax.set_xlabel(style.counts(counted, " a row"), color=style.MUTED, fontsize=8, loc="left")
     return ax
 
 
+def _part_kinds(ax: Axes, groups: pd.DataFrame) -> None:
+    """Leave a gap between the rows of one kind of perturbation and those of the next."""
+    kinds = groups["kind"] if "kind" in groups else groups["group"].str.partition("(")[0]
+    for place, (above, below) in enumerate(itertools.pairwise(kinds)):
+        if above != below:
+            ax.axhline(place + 0.5, color="white", linewidth=5)
+
+
 def draw_table(ax: Axes, values: pd.DataFrame, *ends: pd.DataFrame) -> None:
-    """Draw fractions as a table of shaded cells, named by the index (rows) and the columns; `ends` are low and high."""
-    ax.imshow(values.to_numpy(float), cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
-    for (row, column), value in np.ndenumerate(values.to_numpy(float)):
-        _cell(ax, column, row, value, [end.iloc[row, column] for end in ends])
-    for at in range(1, max(values.shape)):
-        ax.axhline(at - 0.5, color="white", linewidth=1.2)
-        ax.axvline(at - 0.5, color="white", linewidth=1.2)
-    ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5))
-    names = [
-        re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30))
-        for name in values.columns
-    ]
-    crowded = len(names) > 1 and max(len(line) for name in names for line in name.split("\n")) > 12
-    turn = {"rotation": 25, "ha": "left"} if crowded else {"ha": "center"}
-    ax.set_xticks(range(len(names)), names, fontsize=8.5, **turn)
-    ax.set_yticks(range(len(values)), [style.label(name) for name in values.index])
+    """Draw fractions as a table of shaded cells, named by the index (rows) and the columns.
+
+    Args:
+        ends: the low and the high ends of intervals, of the same shape; or nothing.
+    """
+    shares = values.to_numpy(float)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        interval = [end.iloc[row, column] for end in ends]
+        _write_cell(ax, column, row, share, interval)
+    for line in range(1, max(shares.shape)):
+        ax.axhline(line - 0.5, color="white", linewidth=1.2)
+        ax.axvline(line - 0.5, color="white", linewidth=1.2)
+    n_rows, n_columns = shares.shape
+    ax.set(xlim=(-0.5, n_columns - 0.5), ylim=(n_rows - 0.5, -0.5))
+    _name_columns(ax, values.columns)
+    ax.set_yticks(range(n_rows), [style.label(name) for name in values.index])
     ax.tick_params(
         length=0, top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=style.INK
     )
     ax.spines[:].set_visible(False)
 
 
-def _cell(ax: Axes, x: int, y: int, value: float, ends: Sequence[float] = ()) -> None:
-    absent = math.isnan(value)
-    if absent:
-        ax.add_patch(
-            Rectangle((x - 0.5, y - 0.5), 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0)
-        )
-    colour = style.MUTED if absent else "white" if value > 0.72 else style.INK
-    look, told = {"ha": "center", "va": "center", "color": colour}, len(ends) > 0 and not absent
-    ax.text(x, y - 0.16 * told, "n/a" if absent else f"{value:.2f}", fontsize=8.5, **look)
-    if told:
-        ax.text(x, y + 0.24, "{:.2f} – {:.2f}".format(*ends), fontsize=6.5, **look)
+def _name_columns(ax: Axes, names: Iterable[str]) -> None:
+    """Write the names above the columns, on several lines, and aslant where they are crowded."""
+    shown = []
+    longest = 0
+    for name in names:
+        broken = re.sub(r"(?<=\w{5})(_|(?=\())", r"\1\n", style.label(name, limit=30))
+        shown.append(broken)
+        longest = max(longest, *map(len, broken.split("\n")))
+    is_crowded = len(shown) > 1 and longest > 12
+    turn = {"rotation": 25, "ha": "left"} if is_crowded else {"ha": "center"}
+    ax.set_xticks(range(len(shown)), shown, fontsize=8.5, **turn)
+
+
+def _write_cell(ax: Axes, x: int, y: int, value: float, interval: Sequence[float]) -> None:
+    look = {"ha": "center", "va": "center"}
+    if math.isnan(value):
+        corner = (x - 0.5, y - 0.5)
+        ax.add_patch(Rectangle(corner, 1, 1, fc="#f6f6f6", ec="#d4d4d4", hatch="////", lw=0))
+        ax.text(x, y, "n/a", fontsize=8.5, color=style.MUTED, **look)
+        return
+    look["color"] = "white" if value > 0.72 else style.INK
+    height = y - 0.16 if interval else y
+    ax.text(x, height, f"{value:.2f}", fontsize=8.5, **look)
+    if interval:
+        low, high = interval
+        ax.text(x, y + 0.24, f"{low:.2f} – {high:.2f}", fontsize=6.5, **look)
 
 
 @style.styled
@@ -136,43 +160,38 @@ def plot_severity(
 ) -> Axes:
     """Draw one metric against severity, a panel per curve of perturbations, a line per method.
 
-    A curve is what moves one way with one argument: "brightness darker", "crop"; see :func:`simlab.perturb.curves`.
+    A curve is what moves one way with one argument: "brightness darker", "crop"; see
+    :func:`simlab.perturb.curves`. Chains, which have no severity, are left out.
 
     Args:
-        metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from :func:`simlab.evaluate`
-            with ``by="perturbation"``; chains, which have no severity, are left out. Whiskers are drawn where low and
+        metrics: method, group, metric, value, n_positive, n_negative, kind, severity, as from
+            :func:`simlab.evaluate` with ``by="perturbation"``. Whiskers are drawn where low and
             high are given.
-        breaks: method, curve, break_point, low, high (severities), as from :func:`simlab.evaluation.break_points`:
-            marked below the curves.
+        breaks: method, curve, break_point, low, high (severities), as from
+            :func:`simlab.evaluation.break_points`: marked below the curves.
         columns: panels in a row.
     """
     specs.check_number("columns", columns, 1, whole=True)
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
     curves = _curves(rows)
-    ax = style.axes(ax, 8, 0.7 + 1.9 * -(-len(curves) // columns))
+    ax = style.axes(ax, 8, 0.7 + 1.9 * style.n_rows(len(curves), columns))
     if not curves:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
-    head = f"{style.measure(metric)}, milder to harsher"
-    aside = style.counts(rows, " a point") + ("" if breaks is None else ";  ◆ break point")
+    aside = style.counts(rows, " a point")
+    if breaks is not None:
+        aside += ";  ◆ break point"
     panels = style.panels(
-        ax, len(curves), columns, head=head, aside=aside, legend_of=rows["method"].unique()
+        ax,
+        len(curves),
+        columns,
+        head=f"{style.measure(metric)}, milder to harsher",
+        aside=aside,
+        legend_of=rows["method"].unique(),
     )
-    for panel, (name, part) in zip(panels, curves.items(), strict=True):
-        for method, line in part.groupby("method", sort=False):
-            look = style.method_style(method)
-            panel.plot(
-                line["severity"], line["value"], marker="o", markersize=3.5, linewidth=1.6, **look
-            )
-            if style.has_interval(line):
-                panel.vlines(
-                    line["severity"],
-                    line["low"],
-                    line["high"],
-                    color=look["color"],
-                    lw=0.9,
-                    alpha=0.7,
-                )
-        _severity_axis(panel, part)
+    for panel, (name, points) in zip(panels, curves.items(), strict=True):
+        for method, line in points.groupby("method", sort=False):
+            _draw_line(panel, method, line)
+        _name_severities(panel, points.drop_duplicates("group"))
         if breaks is not None:
             _mark_breaks(panel, breaks[breaks["curve"] == name])
     _name_panels(panels, list(curves), columns, style.measure(metric))
@@ -180,13 +199,14 @@ def plot_severity(
 
 
 def _curves(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each curve by its name, mildest first; perturbations that are not known here by kind."""
+    """The rows of each curve by its name, mildest first; specs that are not known here by kind."""
     known = rows["group"].map(_is_known).astype(bool)
-    found = {curve.name: curve.specs for curve in perturb.curves(rows["group"][known])}
-    strange = rows[~known].sort_values(["severity", "group"])
-    found |= {kind: part["group"].unique() for kind, part in strange.groupby("kind", sort=False)}
+    specs_of = {curve.name: list(curve.specs) for curve in perturb.curves(rows["group"][known])}
+    unknown = rows[~known].sort_values(["severity", "group"])
+    for kind, part in unknown.groupby("kind", sort=False):
+        specs_of[kind] = part["group"].unique()
     by_spec = rows.set_index("group", drop=False).rename_axis(None)
-    return {name: by_spec.loc[list(specs)] for name, specs in found.items()}
+    return {name: by_spec.loc[curve_specs] for name, curve_specs in specs_of.items()}
 
 
 def _is_known(spec: str) -> bool:
@@ -196,50 +216,63 @@ def _is_known(spec: str) -> bool:
         return False
 
 
-def _mark_breaks(ax: Axes, breaks: pd.DataFrame) -> None:
-    for place, row in enumerate(breaks.to_dict("records"), start=1):
-        colour = style.method_style(row["method"])["color"]
-        ax.hlines(-0.07 * place, row["low"], row["high"], color=colour, linewidth=1.2)
-        ax.plot(row["break_point"], -0.07 * place, marker="d", markersize=4, color=colour)
-    ax.set_ylim(bottom=-0.07 * (len(breaks) + 1))
+def _draw_line(ax: Axes, method: str, rows: pd.DataFrame) -> None:
+    method_style = style.method_style(method)
+    severities = rows["severity"]
+    ax.plot(severities, rows["value"], marker="o", markersize=3.5, linewidth=1.6, **method_style)
+    if style.has_interval(rows):
+        whiskers = {"color": method_style["color"], "lw": 0.9, "alpha": 0.7}
+        ax.vlines(severities, rows["low"], rows["high"], **whiskers)
 
 
-def _severity_axis(ax: Axes, rows: pd.DataFrame) -> None:
+def _name_severities(ax: Axes, groups: pd.DataFrame) -> None:
     """Name the severities by the argument that makes them, where there is one."""
-    places = rows.drop_duplicates("group")
-    name, values = _varying(places["group"].tolist())
+    severities = groups["severity"]
+    name, values = _varying(groups["group"].tolist())
     ax.set(ylim=(-0.04, 1.04), xlabel=style.label(name) or "severity")
-    if len(places) == 1:
-        ax.set_xticks(places["severity"], [f"{severity:g}" for severity in places["severity"]])
+    if len(groups) == 1:
+        ax.set_xticks(severities, [f"{severity:g}" for severity in severities])
     elif values and len(values) <= 6:
-        ax.set_xticks(places["severity"], [_short(value) for value in values])
+        ax.set_xticks(severities, [_short(value) for value in values])
     ax.margins(x=0.08)
 
 
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else style.label(value, limit=10)
-
-
-def _varying(groups: Sequence[str]) -> tuple[str, list]:
-    """Return the argument in which specs of one kind differ and its values; ("", []) where it is not one."""
-    try:
-        given = [perturb.parse(group).steps[0].arguments for group in groups]
-    except (ValueError, IndexError):  # a perturbation that this session has not registered
-        return "", []
-    differing = [
-        name for name in given[0] if len({str(arguments.get(name)) for arguments in given}) > 1
-    ]
-    return (
-        (differing[0], [each[differing[0]] for each in given]) if len(differing) == 1 else ("", [])
-    )
+def _mark_breaks(ax: Axes, breaks: pd.DataFrame) -> None:
+    for place, row in enumerate(breaks.to_dict("records"), start=1):
+        height = -0.07 * place
+        colour = style.method_style(row["method"])["color"]
+        ax.hlines(height, row["low"], row["high"], color=colour, linewidth=1.2)
+        ax.plot(row["break_point"], height, marker="d", markersize=4, color=colour)
+    ax.set_ylim(bottom=-0.07 * (len(breaks) + 1))
 
 
 def spelled(group: str, groups: Iterable[str]) -> str:
-    """Return a spec to be read, with the default written out where its neighbours differ in just that argument.
+    """Return a spec to be read, with its default where its neighbours differ in that argument.
 
     >>> spelled("crop", ["crop(area=0.8)", "crop"])
     'crop(area=0.5)'
     """
     alike = [other for other in groups if other.startswith(f"{group}(") and "+" not in other]
-    name, values = _varying([group, *alike]) if alike else ("", [])
-    return f"{group}({name}={_short(values[0])})" if values else group or "unchanged"
+    if alike:
+        name, values = _varying([group, *alike])
+        if values:
+            return f"{group}({name}={_short(values[0])})"
+    return group or "unchanged"
+
+
+def _varying(groups: Sequence[str]) -> tuple[str, list]:
+    """The one argument in which specs of one kind differ and its values, else ("", [])."""
+    try:
+        given = [perturb.parse(group).steps[0].arguments for group in groups]
+    except (ValueError, IndexError):  # a perturbation that this session has not registered
+        return "", []
+    differing = []
+    for name in given[0]:
+        values = [arguments.get(name) for arguments in given]
+        if len(set(map(str, values))) > 1:
+            differing.append((name, values))
+    return differing[0] if len(differing) == 1 else ("", [])
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else style.label(value, limit=10)

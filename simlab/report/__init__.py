@@ -1,4 +1,9 @@
-"""The report of a study: one self-contained HTML file, and the tables and figures that stand beside it."""
+"""A study, a search or a fit becomes a page: one HTML file, and what stands beside it.
+
+In the order of reading: ``page`` (figures and sections become HTML), ``study_page`` and
+``study_sections`` with their ``sentences``, ``search_page``, ``fit_page``, ``files`` (whole or
+absent), ``drift`` (does a study still hold).
+"""
 
 from simlab.report.drift import verify
 from simlab.report.files import versions, whole, write_csv

@@ -1,4 +1,4 @@
-"""Whether a study still holds: a sample of its pairs scored again, its pictures and versions compared with today's."""
+"""Whether a study still holds: some pairs scored again, pictures and versions compared."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,13 +27,13 @@ def verify(
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Return what has drifted since a study was written to `folder`; an empty table where nothing has.
+    """Return what has drifted since a study was written to `folder`; an empty table for nothing.
 
-    Every version is compared; pictures and distances are those of a sample of the pairs, scored without a cache. A
-    pair with a changed picture is not scored.
+    Every version is compared; pictures and distances are those of a sample of the pairs, scored
+    without a cache. A pair with a changed picture is not scored.
 
     Args:
-        root: folder that the pictures' paths are relative to; by default the one that run.json names.
+        root: folder that the pictures' paths are relative to; by default as run.json says.
         n_pairs: how many pairs are drawn.
         seed: of the draw.
 
@@ -41,7 +41,7 @@ def verify(
         Columns what ("version", "picture", "status" or "distance"), name, and drift, in words.
 
     Raises:
-        ValueError: no study in the folder, a damaged one, or a method of it that is not registered here.
+        ValueError: no study in the folder, a damaged one, or a method that is not registered here.
     """
     specs.check_number("n_pairs", n_pairs, 1, whole=True)
     specs.check_number("seed", seed, 0, whole=True)
@@ -58,11 +58,9 @@ def verify(
     now = scoring.score_pairs(
         then[list(PAIR_COLUMNS)], names, root=root, n_jobs=n_jobs, progress=progress
     )
-    rows = [
-        *(("version", *row) for row in _versions(run.get("versions", {}))),
-        *(("picture", *row) for row in pictures.items()),
-        *_distances(then, now, now.attrs["methods"]),
-    ]
+    rows = list(_versions(run.get("versions", {})))
+    rows.extend(("picture", path, drift) for path, drift in pictures.items())
+    rows.extend(_distances(then, now, now.attrs["methods"]))
     return pd.DataFrame(rows, columns=["what", "name", "drift"])
 
 
@@ -75,11 +73,9 @@ def _run(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is damaged: it is no JSON text") from error
-    parts = (
-        [run, *(run.get(name, {}) for name in ("arguments", "inputs", "versions"))]
-        if type(run) is dict
-        else [run]
-    )
+    parts = [run]
+    if isinstance(run, dict):
+        parts += [run.get(name, {}) for name in ("arguments", "inputs", "versions")]
     if not all(isinstance(part, dict) for part in parts):
         raise ValueError(f"{str(path)!r} does not tell how a study was made")
     return run
@@ -89,7 +85,8 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
     """Refuse a study of which only a part would be compared, and then be said to hold."""
     if not isinstance(names, list | str):
         raise ValueError(f"{str(folder / 'run.json')!r}: methods must be a list, not {names!r}")
-    table, n_then = str(folder / "scores.csv"), run.get("n_pairs", len(scores))
+    table = str(folder / "scores.csv")
+    n_then = run.get("n_pairs", len(scores))
     if lost := [method.name for method in resolve(names) if method.name not in scores]:
         raise ValueError(f"{table!r} is damaged: no column {lost[0]}")
     if not len(scores) == n_then > 0:
@@ -99,16 +96,19 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
 
 
 def _methods(scores: pd.DataFrame) -> list[str]:
-    """The methods that can be asked again: those that run.json or the columns name, without an ensemble's."""
+    """The methods that can be asked again: all that are named, without an ensemble's."""
     noted = scores.attrs.get("methods") or columns(scores)
     return [name for name in noted if not is_fitted(name)]
 
 
-def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    if not then:
+        return
     now = versions()
-    for name in dict.fromkeys([*then, *now] if then else ()):
+    for name in {**then, **now}:
         if then.get(name) != now.get(name):
-            yield name, f"{then.get(name, 'none')} then, {now.get(name, 'none')} now"
+            drift = f"{then.get(name, 'none')} then, {now.get(name, 'none')} now"
+            yield "version", name, drift
 
 
 def _pictures(
@@ -125,21 +125,21 @@ def _pictures(
 def _distances(
     then: pd.DataFrame, now: pd.DataFrame, methods: list[str]
 ) -> Iterator[tuple[str, str, str]]:
-    if (changed := then["status"].ne(now["status"])).any():
+    changed = then["status"].ne(now["status"])
+    if changed.any():
         row = now[changed].iloc[0]
-        words = f"{row['status']} now" + (f": {row['error']}" if row["error"] else "")
-        words += f"; {changed.sum()} of {len(then)} pairs differ"
-        yield "status", f"{row['reference']} and {row['query']}", words
-    for method in (name for name in methods if name in then):
+        reason = f": {row['error']}" if row["error"] else ""
+        drift = f"{row['status']} now{reason}; {changed.sum()} of {len(then)} pairs differ"
+        yield "status", f"{row['reference']} and {row['query']}", drift
+    for method in methods:
+        if method not in then:
+            continue
         lost = ~changed & (then[method].isna() != now[method].isna())
         moved = (then[method] - now[method]).abs().mask(lost, np.inf)
         if (moved > 0).any():
-            at = moved.idxmax()
-            pair = " ".join(
-                filter(
-                    None,
-                    (f"{now['reference'][at]} and {now['query'][at]}", now["perturbation"][at]),
-                )
-            )
-            most = f"most for {pair}: {then[method][at]:g} then, {now[method][at]:g} now"
-            yield "distance", method, f"{(moved > 0).sum()} of {len(then)} differ, {most}"
+            most = moved.idxmax()
+            pair = now.loc[most]
+            name = f"{pair['reference']} and {pair['query']} {pair['perturbation']}".rstrip()
+            values = f"{then[method][most]:g} then, {now[method][most]:g} now"
+            n_moved = (moved > 0).sum()
+            yield "distance", method, f"{n_moved} of {len(then)} differ, most for {name}: {values}"

@@ -1,4 +1,4 @@
-"""What a report puts into its folder: files whole or absent, tables safe to open, small pictures, versions."""
+"""What a report puts into its folder: whole files, safe tables, small pictures, versions."""
 
 import contextlib
 import importlib.metadata
@@ -44,10 +44,11 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 @contextlib.contextmanager
 def whole(out: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder whose files are moved into `out` when the block ends well, report.html last.
+    """Yield a temporary folder whose files are moved into `out` when the block ends well.
 
-    Several runs may have one `out`. What a killed run left there is removed where it is shown to be a run's of simlab
-    that is dead; any other folder is left alone, whatever its name.
+    The page, report.html, is moved last. Several runs may have one `out`. What a killed run left
+    there is removed where it is shown to be a run's of simlab that is dead; any other folder is
+    left alone, whatever its name.
     """
     with folder_for_files(out) as target:
         _remove_dead(target)
@@ -58,7 +59,7 @@ def whole(out: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _working_folder(out: Path) -> Iterator[Path]:
-    """Yield a new folder in a new one in `out`, beside a file that is locked as long as this run lives."""
+    """Yield a new folder in a new one in `out`, beside a file that is locked while it is used."""
     folder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=out))
     files = folder / "files"
     try:
@@ -75,7 +76,7 @@ def _working_folder(out: Path) -> Iterator[Path]:
 
 
 def _remove_dead(out: Path) -> None:
-    """Remove the working folders of runs that were killed: they bear simlab's mark, and nobody holds their lock."""
+    """Remove the folders of runs that were killed: they bear simlab's mark, and none is locked."""
     for folder in out.glob(f"{_PARTIAL}*"):
         is_dead = False
         with contextlib.suppress(OSError), (folder / _LOCK).open("rb+", buffering=0) as lock:
@@ -86,12 +87,12 @@ def _remove_dead(out: Path) -> None:
 
 
 def _mark(folder: Path) -> bytes:
-    """What proves a working folder to be simlab's: it names the folder, and the machine whose locks count there."""
+    """What proves a folder to be simlab's: its name, and the machine whose locks count there."""
     return f"simlab works here: {folder.name} on {platform.node()}\n".encode()
 
 
 def _hold(lock: IO[bytes]) -> bool:
-    """Whether this run holds the file from now on until it is closed; False where another does, or no disk can tell."""
+    """Whether this run holds the file until it is closed; False where another does."""
     try:
         if fcntl:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,13 +118,13 @@ def _move(made: Path, out: Path) -> None:
 
 def write_text(path: Path, text: str) -> Path:
     """Return the path, after the text was written there as UTF-8."""
-    # file names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it back
+    # names that are not UTF-8 hold lone surrogates, which only an escape can carry; JSON reads it
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     return path
 
 
 def passed_over(facts: Mapping[str, Any]) -> str:
-    """Return the sentence that says which files of a folder were not looked at; "" where all were."""
+    """Return the sentence that says which files of a folder were passed over; "" where none was."""
     counts = facts.get("passed_over")
     return f"Files that were passed over, by ending: {in_words(counts)}." if counts else ""
 
@@ -135,7 +136,7 @@ def write_run(run: Mapping[str, Any], folder: Path) -> None:
 
 
 def relative_root(root: str | Path, out: str | Path) -> str:
-    """Return the root of a table's pictures as run.json names it: relative to the folder that the table is in."""
+    """Return the root of a table's pictures as run.json names it: relative to that of the table."""
     folder = os.path.realpath(expanded(out))
     try:
         return Path(os.path.relpath(os.path.realpath(root), folder)).as_posix()
@@ -144,10 +145,10 @@ def relative_root(root: str | Path, out: str | Path) -> str:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
-    """Return the path, after the table was written there so that a spreadsheet takes no name for a formula.
+    """Return the path, after the table was written there; a spreadsheet sees no formula in it.
 
-    A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an apostrophe in
-    front; taking one away from such a text when reading gives back what it was.
+    A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an
+    apostrophe in front; taking one away from such a text when reading gives back what it was.
     """
     plain = {
         name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
@@ -165,19 +166,16 @@ def _plain(cell: object) -> object:
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on: packages, Python, and the kind of machine."""
     installed = {str(d.name).lower(): d.version for d in importlib.metadata.distributions()}
-    system = {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
     return {
         "simlab": __version__,
         **{name: installed[name] for name in _PACKAGES if name in installed},
-        **system,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
     }
 
 
 def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:
-    """Return the variant of the picture at `path`, small; a grey one where it can no longer be read."""
+    """Return the variant of the picture at `path`, small; a grey one where it cannot be read."""
     try:
         image = perturb.apply(read_image(read_bytes(path)), spec, seed=int(seed))
     except (ValueError, OSError):

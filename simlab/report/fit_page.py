@@ -1,49 +1,61 @@
 """What a fitted ensemble says about itself, as sections of a report."""
 
-import tempfile
-from pathlib import Path
-
 import pandas as pd
-from matplotlib import pyplot as plt
 
 from simlab import plots
 from simlab.ensemble import Ensemble
 from simlab.plots.style import measure
-from simlab.report.page import Figure, Section
+from simlab.report.page import Figure, Section, figure_of
 from simlab.report.sentences import interval
 
-_EVIDENCE = """Each method's distance becomes evidence for or against a copy; the evidence is weighed and added up.
-Methods that say the same thing share their weight, so a small share may only mean that another says it as well."""
+_EVIDENCE = (
+    "Each method's distance becomes evidence for or against a copy; the evidence is weighed and"
+    " added up.\nMethods that say the same thing share their weight, so a small share may only mean"
+    " that another says it as well."
+)
 _WITHOUT = (
     "Fitted again without one method. A loss whose interval, corrected for their number, holds 0"
     " means that the method can go."
 )
 _UNSEEN = "Each kind of copy, fitted with copies of that kind (known) and without them (unseen)."
-_RELIABLE = "Out of fold. Above the diagonal the ensemble is too careful, below it too sure. [95 % intervals]"
+_RELIABLE = (
+    "Out of fold. Above the diagonal the ensemble is too careful, below it too sure."
+    " [95 % intervals]"
+)
 
 
 def tuned(ensemble: Ensemble) -> list[Section]:
-    """Return the sections: is it better than the best method, its weights, what each adds, are probabilities true."""
-    tables = [(_ablation(ensemble), _WITHOUT)] if len(ensemble.methods_) > 1 else []
-    if len(ensemble.training_["perturbations"]) > 1:
-        tables.append((ensemble.leave_one_perturbation_out(), _UNSEEN))
+    """Return the sections: its gain, its weights, what each method adds, are probabilities true."""
+    weights = (_weights(ensemble), "By share")
     return [
         Section("Is the ensemble better than the best method", _gain(ensemble)),
-        Section(
-            "How much each method is trusted", _EVIDENCE, tables=[(_weights(ensemble), "By share")]
-        ),
-        Section("What each method adds", tables=tables),
+        Section("How much each method is trusted", _EVIDENCE, tables=[weights]),
+        Section("What each method adds", tables=_added(ensemble)),
         Section("Are its probabilities true", _prior(ensemble), [_reliability(ensemble)]),
     ]
 
 
+def _added(ensemble: Ensemble) -> list[tuple[pd.DataFrame, str]]:
+    tables = []
+    if len(ensemble.methods_) > 1:
+        tables.append((_ablation(ensemble), _WITHOUT))
+    if len(ensemble.training_["perturbations"]) > 1:
+        tables.append((ensemble.leave_one_perturbation_out(), _UNSEEN))
+    return tables
+
+
 def _gain(ensemble: Ensemble) -> str:
     first, second, *_ = ensemble.report_.splitlines()
-    words = " or ".join(
-        f"{distance:.4g} (FPR {rate})" for rate, distance in ensemble.thresholds_.items()
-    )
-    threshold = f"A pair is called a copy when its distance, 1 - probability, is at most {words}."
-    return f"{first}\n\n{second}\n\n{threshold if words else 'The non-copies are too few to choose a threshold.'}"
+    chosen = []
+    for rate, distance in ensemble.thresholds_.items():
+        chosen.append(f"{distance:.4g} (FPR {rate})")
+    threshold = "The non-copies are too few to choose a threshold."
+    if chosen:
+        words = " or ".join(chosen)
+        threshold = (
+            f"A pair is called a copy when its distance, 1 - probability, is at most {words}."
+        )
+    return f"{first}\n\n{second}\n\n{threshold}"
 
 
 def _weights(ensemble: Ensemble) -> pd.DataFrame:
@@ -63,15 +75,12 @@ def _ablation(ensemble: Ensemble) -> pd.DataFrame:
 
 
 def _prior(ensemble: Ensemble) -> str:
-    start = f"{ensemble.prevalence_:.2g} of these pairs are copies, and the probabilities start from there."
     return (
-        start + " Where copies are rarer, as among all pairs of a collection, a search shifts them."
+        f"{ensemble.prevalence_:.2g} of these pairs are copies, and the probabilities start from"
+        " there. Where copies are rarer, as among all pairs of a collection, a search shifts them."
     )
 
 
 def _reliability(ensemble: Ensemble) -> Figure:
     ax = plots.plot_reliability(ensemble.reliability())
-    with tempfile.TemporaryDirectory() as folder:
-        png = plots.save(ax, Path(folder, "reliability.png"), dpi=130).read_bytes()
-    plt.close(ax.figure)
-    return Figure(png, "Reliability", _RELIABLE)
+    return figure_of(ax, "Reliability", _RELIABLE, dpi=130)

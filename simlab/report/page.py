@@ -1,4 +1,7 @@
-"""One self-contained HTML file: it opens offline, loads nothing, runs no script but its own, and escapes every text."""
+"""One self-contained HTML file, which opens offline and loads nothing.
+
+It runs no script but its own, and escapes every text.
+"""
 
 import base64
 import functools
@@ -6,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -14,9 +18,11 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from PIL import Image
 
-from simlab import __version__
+from simlab import __version__, plots
 from simlab.paths import expanded
 from simlab.report.files import whole, write_text
 
@@ -29,9 +35,13 @@ LARGE = 200_000
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture in the page: the bytes of a PNG, what it shows for those who cannot see it, and its caption.
+    """A picture in the page.
 
-    `width` is that in the page, in pixels; enlarged, it shows all that the PNG has. By default, the PNG's own.
+    Attributes:
+        png: the bytes of a PNG.
+        alt: what it shows, for those who cannot see it.
+        width: that in the page, in pixels, by default the PNG's own; enlarged, it shows all that
+            the PNG has.
     """
 
     png: bytes
@@ -42,7 +52,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: paragraphs separated by empty lines, figures, and tables with their captions."""
+    """A part of the page: paragraphs parted by empty lines, figures, and tables with captions."""
 
     heading: str
     text: str = ""
@@ -59,7 +69,7 @@ def write_report(
     run: Mapping[str, Any],
     facts: Mapping[str, str] | None = None,
 ) -> Path:
-    """Return the path, after the page was written there; it is whole or, where writing fails, as it was before.
+    """Return the path, after the page was written there, whole or not at all.
 
     Args:
         lead: paragraphs below the title.
@@ -79,6 +89,21 @@ def write_report(
     with whole(path.parent) as folder:
         write_text(folder / path.name, html)
     return path
+
+
+def figure_of(
+    ax: Axes, alt: str, caption: str, *, dpi: int, page_dpi: float | None = None
+) -> Figure:
+    """Return the figure of `ax` for a page, and close it.
+
+    Args:
+        page_dpi: pixels of the page for an inch of the figure; None leaves the PNG's own width.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        png = plots.save(ax, Path(folder, "figure.png"), dpi=dpi).read_bytes()
+    plt.close(ax.figure)
+    width = round(page_dpi * ax.figure.get_figwidth()) if page_dpi else None
+    return Figure(png, alt, caption, width)
 
 
 @functools.cache
@@ -104,10 +129,9 @@ def _source(png: bytes) -> str:
     """Return the address under which the page holds a picture: its bytes."""
     if len(png) < LARGE:
         return f"data:image/png;base64,{_base64(png)}"
+    picture = Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB")
     jpeg = io.BytesIO()
-    Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB").save(
-        jpeg, "JPEG", quality=85, subsampling=0
-    )
+    picture.save(jpeg, "JPEG", quality=85, subsampling=0)
     return f"data:image/jpeg;base64,{_base64(jpeg.getvalue())}"
 
 
@@ -120,39 +144,40 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _cells(table: pd.DataFrame) -> dict[str, Any]:
-    """Return what the template needs of a table: (name, whether numeric) of each column, rows of text."""
-    numeric = [
-        kind in "iuf" for kind in (table.iloc[:, at].dtype.kind for at in range(table.shape[1]))
-    ]
-    shown = table.head(ROWS_SHOWN).itertuples(index=False, name=None)
+    """What the template needs of a table: (name, whether numeric) of each column, rows of text."""
+    numeric = [dtype.kind in "iuf" for dtype in table.dtypes]
+    rows = []
+    for row in table.head(ROWS_SHOWN).itertuples(index=False, name=None):
+        rows.append(list(zip(map(_cell, row), numeric, row, strict=True)))
     return {
         "columns": list(zip(map(str, table), numeric, strict=True)),
-        "rows": [list(zip(map(_cell, row), numeric, row, strict=True)) for row in shown],
+        "rows": rows,
         "hidden": max(0, len(table) - ROWS_SHOWN),
     }
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        whole = value.is_integer() and abs(value) != 1
-        return (
-            "n/a"
-            if math.isnan(value)
-            else f"{value:,.0f}"
-            if whole
-            else f"{value:,.{1 if abs(value) > 10 else 3}f}"
-        )
-    return (
-        f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
-    )
+        return _decimal(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def _decimal(value: float) -> str:
+    if math.isnan(value):
+        return "n/a"
+    if value.is_integer() and abs(value) != 1:
+        return f"{value:,.0f}"
+    digits = 1 if abs(value) > 10 else 3
+    return f"{value:,.{digits}f}"
 
 
 def _run_text(run: Mapping[str, Any]) -> str:
-    """Return how a page was made as JSON, without what is too long to be read."""
-    shown = {name: value for name, value in run.items() if name != "command"}
-    long = {
-        name: f"{len(value):,} entries, in run.json"
-        for name, value in shown.items()
-        if len(str(value)) > 1000
-    }
-    return json.dumps(shown | long, indent=2, default=str, ensure_ascii=False)
+    """How a page was made as JSON, without what is too long to be read."""
+    shown = {}
+    for name, value in run.items():
+        is_long = len(str(value)) > 1000
+        shown[name] = f"{len(value):,} entries, in run.json" if is_long else value
+    shown.pop("command", None)
+    return json.dumps(shown, indent=2, default=str, ensure_ascii=False)

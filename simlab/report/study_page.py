@@ -36,18 +36,20 @@ def study(
     seed: int = 0,
     first: Sequence[Section] = (),
 ) -> Path:
-    """Return the path of report.html, after everything about a score table was written to the folder `out`.
+    """Return the path of report.html, after everything about a score table was written to `out`.
 
-    Beside it: pairs.csv, scores.csv, the tables that the page is told from (metrics, ranking, comparison, thresholds,
-    prevalence, collection, complementarity, break_points, label_audit), run.json and figures/ (PNG and SVG). Each file
-    is written under another name and moved into place: pairs, scores and run.json first, whatever fails later; the
-    report last.
+    Beside it: pairs.csv, scores.csv, the tables that the page is told from (metrics, ranking,
+    comparison, thresholds, prevalence, collection, complementarity, break_points, label_audit),
+    run.json and figures/ (PNG and SVG). Each file is written under another name and moved into
+    place: pairs, scores and run.json first, whatever fails later; the report last.
 
     Args:
         methods: columns of distances, as in :func:`simlab.methods.columns`.
         root: folder that the pictures' paths are relative to; by default ``scores.attrs["root"]``.
-        run: how it was made (command, seed, arguments, digests of the inputs); the root and versions are added.
-        audit: pairs of sources that look alike, with columns reference and query; empty where none were found.
+        run: how it was made (command, seed, arguments, digests of the inputs); the root and
+            versions are added.
+        audit: pairs of sources that look alike, with columns reference and query; empty where none
+            were found.
         unreadable: pictures that were left out before scoring, and why.
         example: the picture in the gallery of perturbations; the first one by default.
         seed: of the resamples behind the ranking and the comparisons.
@@ -73,43 +75,38 @@ def study(
             n_resamples=study_sections.RESAMPLES,
             seed=seed,
         )
-        usable = bool(((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any())
-        thresholds = (
-            _thresholds(scores, ranked["method"])
-            if usable
-            else pd.DataFrame({"method": ranked["method"]})
-        )
+        is_usable = ((scores["status"] == "ok") & (scores.get("weight", 1) > 0)).any()
+        thresholds = ranked[["method"]]
+        if is_usable:
+            thresholds = _thresholds(scores, ranked["method"])
         made = study_sections.Study(scores, names, metrics, ranked, thresholds, root, folder, seed)
         made.keep("metrics", metrics)
         made.keep("thresholds", thresholds)
-        told = (
-            [
-                *study_sections.answers(made),
-                *study_sections.pictures(made, example),
-                *study_sections.doubts(made),
-            ]
-            if usable
-            else []
+        told = list(first)
+        if is_usable:
+            told.extend(study_sections.answers(made))
+            told.extend(study_sections.pictures(made, example))
+            told.extend(study_sections.doubts(made))
+        told.append(study_sections.limits(made, audit, unreadable, run))
+        write_report(
+            folder / "report.html",
+            title=title,
+            lead=sentences.lead(ranked),
+            facts=_facts(scores, names, metrics),
+            sections=told,
+            run=run,
         )
-        told = [*first, *told, study_sections.limits(made, audit, unreadable, run)]
-        page = {
-            "title": title,
-            "lead": sentences.lead(ranked),
-            "facts": _facts(scores, names, metrics),
-        }
-        write_report(folder / "report.html", **page, sections=told, run=run)
     return expanded(out) / "report.html"
 
 
 def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
     options = {"n_splits": 10, "n_resamples": study_sections.RESAMPLES}
-    wanted = [(method, rate) for rate in (1e-2, 1e-3) for method in methods]
-    return pd.concat(
-        [
-            evaluation.choose_threshold(scores, name, max_fpr=rate, **options)
-            for name, rate in wanted
-        ]
-    )
+    chosen = []
+    for rate in (1e-2, 1e-3):
+        for method in methods:
+            row = evaluation.choose_threshold(scores, method, max_fpr=rate, **options)
+            chosen.append(row)
+    return pd.concat(chosen)
 
 
 def _write_scores(
@@ -122,9 +119,8 @@ def _write_scores(
 
 
 def _facts(scores: pd.DataFrame, methods: list[str], metrics: pd.DataFrame) -> dict[str, str]:
-    n_sources, copies, others = metrics.loc[
-        metrics["group"] == "all", ["n_sources", "n_positive", "n_negative"]
-    ].max()
+    overall = metrics[metrics["group"] == "all"]
+    n_sources, copies, others = overall[["n_sources", "n_positive", "n_negative"]].max()
     least = evaluation.smallest_fpr(scores, methods)["smallest_fpr"].item()
     return {
         "source pictures": f"{n_sources:,}",

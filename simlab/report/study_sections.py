@@ -1,11 +1,12 @@
 """The sections of a study's page; a table that a section is told from is kept beside the page."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from simlab import evaluation, plots
@@ -13,10 +14,11 @@ from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 from simlab.report import sentences
 from simlab.report.files import passed_over, thumbnail, write_csv
-from simlab.report.page import Figure, Section
+from simlab.report.page import Figure, Section, figure_of
 
 RESAMPLES = 300
-_GALLERY, _HARDEST = 16, 6  # most pictures and pairs shown
+_GALLERY = 16  # most pictures shown
+_HARDEST = 6  # most pairs shown
 _CORRECTED = "[95 % intervals, corrected for the number of comparisons]"
 
 
@@ -42,120 +44,134 @@ class Study(NamedTuple):
         return table
 
     def draw(self, name: str, ax: Axes, alt: str, caption: str) -> Figure:
-        """Return the figure of `ax` for the page, after it was written to figures/ as PNG and SVG."""
-        (self.folder / "figures").mkdir(exist_ok=True)
-        png, _ = (
-            plots.save(ax, self.folder / "figures" / f"{name}.{suffix}", dpi=180)
-            for suffix in ("png", "svg")
-        )
-        plt.close(ax.figure)
-        return Figure(png.read_bytes(), alt, caption, width=round(125 * ax.figure.get_figwidth()))
+        """Return the figure of `ax` for the page, after it was written to figures/, PNG and SVG."""
+        figures = self.folder / "figures"
+        figures.mkdir(exist_ok=True)
+        plots.save(ax, figures / f"{name}.svg", dpi=180)
+        figure = figure_of(ax, alt, caption, dpi=180, page_dpi=125)
+        (figures / f"{name}.png").write_bytes(figure.png)
+        return figure
 
 
 def answers(made: Study) -> Iterator[Section]:
-    """Yield what the numbers say: by kind of copy, methods against each other, all pairs, thresholds."""
+    """Yield what the numbers say: kinds of copy, method against method, all pairs, thresholds."""
     if made.metrics["group"].nunique() > 2:
         yield _kinds(made)
-    yield from _differences(made)
+    behind = made.keep("ranking", made.ranked).dropna(subset=["difference"])
+    if len(behind):
+        yield _differences(made, behind)
     yield _curves(made)
     yield _chosen(made)
 
 
 def _kinds(made: Study) -> Section:
-    metrics, metric, name, tables = made.metrics, made.metric, measure(made.metric), []
-    ax, alt = plots.plot_heatmap(metrics, metric=metric), f"{name} by method and perturbation"
-    figures = [
-        made.draw("heatmap", ax, alt, "A row for each perturbation, mildest first; dark is good.")
-    ]
-    if metrics["severity"].notna().any():
-        breaks = evaluation.break_points(
-            made.scores, made.methods, metric=metric, n_resamples=RESAMPLES
-        )
-        ax, note = (
-            plots.plot_severity(metrics, metric=metric, breaks=breaks),
-            "Whiskers: 95 % intervals.",
-        )
-        figures.append(
-            made.draw("severity", ax, f"{name} against severity", f"Mild left, harsh right. {note}")
-        )
-        note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
-        tables = [(_breaks_in_words(made.keep("break_points", breaks)), note)]
+    """Which method finds which kind of copy: the metric by perturbation, and against severity."""
     kinds = evaluation.evaluate(made.scores, made.methods, by="kind", n_resamples=0)
-    return Section(
-        "Which method finds which kind of copy", sentences.by_kind(kinds, metric), figures, tables
+    text = sentences.by_kind(kinds, made.metric)
+    name = measure(made.metric)
+    heatmap = made.draw(
+        "heatmap",
+        plots.plot_heatmap(made.metrics, metric=made.metric),
+        f"{name} by method and perturbation",
+        "A row for each perturbation, mildest first; dark is good.",
     )
+    section = Section("Which method finds which kind of copy", text, [heatmap])
+    if made.metrics["severity"].isna().all():
+        return section
+    breaks = evaluation.break_points(
+        made.scores, made.methods, metric=made.metric, n_resamples=RESAMPLES
+    )
+    severity = made.draw(
+        "severity",
+        plots.plot_severity(made.metrics, metric=made.metric, breaks=breaks),
+        f"{name} against severity",
+        "Mild left, harsh right. Whiskers: 95 % intervals.",
+    )
+    note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
+    table = _breaks_in_words(made.keep("break_points", breaks))
+    return replace(section, figures=[heatmap, severity], tables=[(table, note)])
 
 
 def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
-    rows, cells = breaks.fillna({"high": float("inf")}).to_dict("records"), []
-    for row in rows:
-        stays_up, there = "up to" in row["note"], pd.notna(row["break_point"])
-        found = sentences.interval(row, "break_point", "low", "high", ".2g").replace(
-            "inf", "beyond"
-        )
-        cells.append(
-            found if there else f"beyond {row['strongest']:.3g}" if stays_up else row["note"]
-        )
-    shown = breaks.assign(cell=cells).pivot(index="curve", columns="method", values="cell")
+    """A row for each curve, a column for each method."""
+    rows = breaks.fillna({"high": float("inf")}).to_dict("records")
+    cells = breaks.assign(cell=[_break_in_words(row) for row in rows])
+    shown = cells.pivot(index="curve", columns="method", values="cell")
     return shown.loc[breaks["curve"].unique(), breaks["method"].unique()].reset_index()
 
 
-def _differences(made: Study) -> Iterator[Section]:
-    behind = made.keep("ranking", made.ranked).dropna(subset=["difference"])
-    if behind.empty:
-        return
-    (first, second), options = (
-        made.ranked["method"].iloc[:2],
-        {"metric": made.metric, "n_resamples": RESAMPLES, "seed": made.seed},
-    )
-    picked_from = made.ranked["method"]
+def _break_in_words(row: Mapping[str, Any]) -> str:
+    if pd.notna(row["break_point"]):
+        found = sentences.interval(row, "break_point", "low", "high", ".2g")
+        return found.replace("inf", "beyond")
+    if "up to" in row["note"]:  # it stays up over all severities
+        return f"beyond {row['strongest']:.3g}"
+    return row["note"]
+
+
+def _differences(made: Study, behind: pd.DataFrame) -> Section:
+    """Which method is better: the first against all others, and by perturbation the second."""
+    first, second = made.ranked["method"].iloc[:2]
     pairs = evaluation.compare(
-        made.scores, first, second, by="perturbation", among=picked_from, **options
+        made.scores,
+        first,
+        second,
+        by="perturbation",
+        among=made.ranked["method"],
+        metric=made.metric,
+        n_resamples=RESAMPLES,
+        seed=made.seed,
     )
-    ends = behind[["difference_low", "difference_high"]].set_axis(["low", "high"], axis=1)
-    rows = behind.drop(columns=["low", "high"]).join(ends).assign(group=behind["method"])
-    note = "Right of 0 the first is better. A grey line is undecided: these pictures cannot tell the two apart."
-    ax = plots.plot_forest(rows, a=first, b="the other")
-    figures = [
-        made.draw("differences", ax, f"{first} against each other method", f"{note} {_CORRECTED}")
-    ]
-    if len(made.keep("comparison", pairs)) > 2:
-        ax, alt = (
+    made.keep("comparison", pairs)
+    shares = evaluation.complementarity(made.scores, made.methods, n_resamples=RESAMPLES)
+    made.keep("complementarity", shares)
+    text = f"{sentences.compared(pairs, first, second)} {sentences.completed(shares, first)}"
+    figures = [_against_others(made, behind, first)]
+    if len(pairs) > 2:
+        comparison = made.draw(
+            "comparison",
             plots.plot_forest(pairs, a=first, b=second),
             f"{first} against {second} by perturbation",
+            f"The first two by perturbation. {_CORRECTED}",
         )
-        figures.append(
-            made.draw("comparison", ax, alt, f"The first two by perturbation. {_CORRECTED}")
-        )
-    shares = made.keep(
-        "complementarity",
-        evaluation.complementarity(made.scores, made.methods, n_resamples=RESAMPLES),
-    )
+        figures.append(comparison)
     if shares["share"].notna().any():
-        ax, note = (
+        complementarity = made.draw(
+            "complementarity",
             plots.plot_complementarity(shares),
-            "Of the copies that one misses, the share that another finds.",
+            "Who finds what another misses",
+            "Of the copies that one misses, the share that another finds. FPR 0.01 for all.",
         )
-        figures.append(
-            made.draw(
-                "complementarity", ax, "Who finds what another misses", f"{note} FPR 0.01 for all."
-            )
-        )
-    text = f"{sentences.compared(pairs, first, second)} {sentences.completed(shares, first)}"
-    yield Section("Which method is better", text, figures)
+        figures.append(complementarity)
+    return Section("Which method is better", text, figures)
+
+
+def _against_others(made: Study, behind: pd.DataFrame, first: str) -> Figure:
+    rows = behind.assign(
+        group=behind["method"], low=behind["difference_low"], high=behind["difference_high"]
+    )
+    return made.draw(
+        "differences",
+        plots.plot_forest(rows, a=first, b="the other"),
+        f"{first} against each other method",
+        "Right of 0 the first is better. A grey line is undecided: these pictures cannot tell the"
+        f" two apart. {_CORRECTED}",
+    )
 
 
 def _curves(made: Study) -> Section:
-    roc, pr = (
-        curve(made.scores, made.methods, n_resamples=RESAMPLES)
-        for curve in (evaluation.roc_curve, evaluation.pr_curve)
-    )
+    """All pairs together: what can be measured, the curves, and every metric of every method."""
+    roc = evaluation.roc_curve(made.scores, made.methods, n_resamples=RESAMPLES)
+    pr = evaluation.pr_curve(made.scores, made.methods, n_resamples=RESAMPLES)
+    histogram = evaluation.distance_histogram(made.scores, made.methods)
+    text = sentences.measurable(int(made.metrics["n_negative"].max()), roc["smallest_fpr"].min())
     figures = [
         made.draw(
             "roc",
             plots.plot_roc(roc),
             "ROC curves",
-            "Left is strict: few false alarms. Shaded: 95 % intervals from resampling the source pictures.",
+            "Left is strict: few false alarms. Shaded: 95 % intervals from resampling the source"
+            " pictures.",
         ),
         made.draw(
             "det",
@@ -167,75 +183,83 @@ def _curves(made: Study) -> Section:
             "pr",
             plots.plot_pr(pr),
             "Precision-recall curves",
-            "Precision holds for the share of copies among these pairs; among rarer copies it is lower.",
+            "Precision holds for the share of copies among these pairs; among rarer copies it is"
+            " lower.",
         ),
         made.draw(
             "distances",
-            plots.plot_histograms(evaluation.distance_histogram(made.scores, made.methods)),
+            plots.plot_histograms(histogram),
             "Distances by method",
-            "The less the two colours overlap, the better a threshold can tell copies from the rest.",
+            "The less the two colours overlap, the better a threshold can tell copies from the"
+            " rest.",
         ),
     ]
-    note = "All pairs together, with 95 % intervals. Methods of one tier cannot be told apart from its first."
-    text = sentences.measurable(int(made.metrics["n_negative"].max()), roc["smallest_fpr"].min())
+    note = (
+        "All pairs together, with 95 % intervals. Methods of one tier cannot be told apart from"
+        " its first."
+    )
     return Section("All pairs together", text, figures, [(_overview(made), note)])
 
 
 def _overview(made: Study) -> pd.DataFrame:
+    """A row for each method in the order of rank, a column for each metric."""
     overall = made.metrics[made.metrics["group"] == "all"]
     queries = evaluation.query_average_precision(
         made.scores, made.methods, n_resamples=RESAMPLES
     ).assign(metric="mean of queries' AP")
     table = made.ranked[["tier", "method"]].reset_index(drop=True)
     for metric, rows in pd.concat([overall, queries]).groupby("metric", sort=False):
-        cells = {
-            row["method"]: sentences.interval(row, "value", "low", "high", ".3f")
-            for row in rows.to_dict("records")
-        }
+        cells = dict(zip(rows["method"], _intervals(rows, "value", "low", "high", ".3f")))
         table[measure(metric)] = table["method"].map(cells)
     return table
 
 
+def _intervals(rows: pd.DataFrame, value: str, low: str, high: str, form: str) -> list[str]:
+    return [sentences.interval(row, value, low, high, form) for row in rows.to_dict("records")]
+
+
 def _chosen(made: Study) -> Section:
+    """Which threshold: those chosen, and what they cost where copies are rarer."""
     wanted = made.thresholds[made.thresholds["target"] == "fpr<=0.01"]
     rare = made.keep("prevalence", evaluation.prevalence_table(wanted))
     alarms = made.keep("collection", evaluation.collection_table(wanted))
+    text = (
+        "A pair is called a copy when its distance is at most the threshold, in the method's own"
+        " unit."
+    )
     figures = [
         made.draw(
             "prevalence",
             plots.plot_prevalence(rare),
             "Precision by share of copies",
-            "What share of the pairs that are called copies at an FPR of 0.01 would be copies, where copies are"
-            " rarer.",
+            "What share of the pairs that are called copies at an FPR of 0.01 would be copies,"
+            " where copies are rarer.",
         ),
         made.draw(
             "collection",
             plots.plot_collection(alarms),
             "False alarms by size of the collection",
-            "False alarms at the same thresholds, where every two pictures of a collection are compared.",
+            "False alarms at the same thresholds, where every two pictures of a collection are"
+            " compared.",
         ),
     ]
-    note = "Copies found and FPR reached are those on pictures that the threshold was not chosen on. [95 % intervals]"
-    text = "A pair is called a copy when its distance is at most the threshold, in the method's own unit."
+    note = (
+        "Copies found and FPR reached are those on pictures that the threshold was not chosen on."
+        " [95 % intervals]"
+    )
     return Section("Which threshold", text, figures, [(_in_words(made.thresholds), note)])
 
 
 def _in_words(thresholds: pd.DataFrame) -> pd.DataFrame:
-    rows = thresholds.to_dict("records")
+    chosen = _intervals(thresholds, "threshold", "low", "high", ".4g")
+    notes = thresholds["note"]
     return pd.DataFrame(
         {
-            "method": [row["method"] for row in rows],
-            "FPR wanted": [row["target"].removeprefix("fpr<=") for row in rows],
-            "threshold": [
-                row["note"] or sentences.interval(row, "threshold", "low", "high", ".4g")
-                for row in rows
-            ],
-            "copies found": [
-                sentences.interval(row, "tpr", "tpr_low", "tpr_high", ".3f") for row in rows
-            ],
-            "FPR reached": [
-                sentences.interval(row, "fpr", "fpr_low", "fpr_high", ".4f") for row in rows
-            ],
+            "method": thresholds["method"].tolist(),
+            "FPR wanted": [target.removeprefix("fpr<=") for target in thresholds["target"]],
+            "threshold": [note or interval for note, interval in zip(notes, chosen, strict=True)],
+            "copies found": _intervals(thresholds, "tpr", "tpr_low", "tpr_high", ".3f"),
+            "FPR reached": _intervals(thresholds, "fpr", "fpr_low", "fpr_high", ".4f"),
         }
     )
 
@@ -244,37 +268,46 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
     """Yield what was done to the pictures, and the pairs that are hardest for the best method."""
     changed = made.scores.query("status == 'ok' and label == 1 and perturbation != ''")
     if len(changed):
-        chosen = example if example in set(changed["query"]) else changed["query"].iloc[0]
-        rows = (
-            changed[changed["query"] == chosen].drop_duplicates("perturbation").head(_GALLERY - 1)
-        )
-        shown = [("", 0), *rows[["perturbation", "seed"]].itertuples(index=False, name=None)]
-        pictures = [thumbnail(made.root / chosen, *variant) for variant in shown]
-        ax = plots.plot_gallery(
-            pictures, [spelled(spec, rows["perturbation"]) for spec, _ in shown]
-        )
-        figure = made.draw(
-            "gallery", ax, "Variants", f"{chosen} and its variants, as the methods were given them."
-        )
+        queries = changed["query"]
+        chosen = example if example in set(queries) else queries.iloc[0]
+        rows = changed[queries == chosen].drop_duplicates("perturbation")
+        figure = _gallery(made, chosen, rows.head(_GALLERY - 1))
         yield Section("What was done to the pictures", "", [figure])
     best = made.ranked.dropna(subset=["value"])["method"].head(1)
     for method in best:
         text = (
-            f"{method} comes first here, so what it gets wrong is hard to avoid: the copies that it finds farthest "
-            "apart, and the non-copies that it finds nearest."
+            f"{method} comes first here, so what it gets wrong is hard to avoid: the copies that it"
+            " finds farthest apart, and the non-copies that it finds nearest."
         )
-        yield Section(f"The hardest pairs for {method}", text, list(_hardest(made, method)))
+        yield Section(f"The hardest pairs for {method}", text, _hardest(made, method))
 
 
-def _hardest(made: Study, method: str) -> Iterator[Figure]:
-    words = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
-    for kind, rows in evaluation.hardest(made.scores, method, _HARDEST).groupby(
-        "error_kind", sort=False
-    ):
-        notes = _notes(made, rows, [f"distance {distance:.4g}" for distance in rows[method]])
-        yield made.draw(
-            f"hardest_{kind.replace(' ', '_')}", _pairs(made.root, rows, notes), kind, words[kind]
-        )
+def _gallery(made: Study, chosen: str, rows: pd.DataFrame) -> Figure:
+    """One picture as it is, and its variants."""
+    path = made.root / chosen
+    specs = rows["perturbation"]
+    shown = [thumbnail(path)]
+    for spec, seed in zip(specs, rows["seed"], strict=True):
+        shown.append(thumbnail(path, spec, seed))
+    captions = [spelled(spec, specs) for spec in ("", *specs)]
+    return made.draw(
+        "gallery",
+        plots.plot_gallery(shown, captions),
+        "Variants",
+        f"{chosen} and its variants, as the methods were given them.",
+    )
+
+
+def _hardest(made: Study, method: str) -> list[Figure]:
+    captions = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
+    figures = []
+    hardest = evaluation.hardest(made.scores, method, _HARDEST)
+    for error_kind, rows in hardest.groupby("error_kind", sort=False):
+        texts = [f"distance {distance:.4g}" for distance in rows[method]]
+        ax = _plot_pairs(made.root, rows, _notes(made, rows, texts))
+        name = f"hardest_{error_kind.replace(' ', '_')}"
+        figures.append(made.draw(name, ax, error_kind, captions[error_kind]))
+    return figures
 
 
 def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
@@ -282,53 +315,45 @@ def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
     specs = made.scores["perturbation"].unique()
     if not any(specs):
         return list(texts)
-    return [
-        f"{spelled(spec, specs)}, {text}"
-        for spec, text in zip(rows["perturbation"], texts, strict=True)
-    ]
+    pairs = zip(rows["perturbation"], texts, strict=True)
+    return [f"{spelled(spec, specs)}, {text}" for spec, text in pairs]
 
 
-def _pairs(root: Path, rows: pd.DataFrame, notes: list[str]) -> Axes:
-    columns = ["reference", "perturbation_reference", "query", "perturbation", "seed"]
-    rows = (
-        rows.reindex(columns=columns)
-        .astype(object)
-        .fillna({columns[1]: "", columns[3]: "", "seed": 0})
-    )
-    pictures, captions = [], []
-    for (reference, changed, query, spec, seed), note in zip(
-        rows.itertuples(index=False), notes, strict=True
-    ):
-        pictures.append(
-            (thumbnail(root / reference, changed, seed), thumbnail(root / query, spec, seed))
-        )
-        captions.append(
-            "\n".join(filter(None, ["  ·  ".join(dict.fromkeys([reference, query])), note]))
-        )
-    return plots.plot_pairs(pictures, captions)
+def _plot_pairs(root: Path, rows: pd.DataFrame, notes: Iterable[str]) -> Axes:
+    """Draw the pairs of a table; where nothing is said of it a picture is drawn as it is."""
+    shown = []
+    captions = []
+    said = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0})
+    for row, note in zip(said.to_dict("records"), notes):
+        reference = row["reference"]
+        query = row["query"]
+        seed = row.get("seed", 0)
+        left = thumbnail(root / reference, row.get("perturbation_reference", ""), seed)
+        right = thumbnail(root / query, row.get("perturbation", ""), seed)
+        shown.append((left, right))
+        names = reference if reference == query else f"{reference}  ·  {query}"
+        captions.append(f"{names}\n{note}" if note else names)
+    return plots.plot_pairs(shown, captions)
 
 
 def doubts(made: Study) -> Iterator[Section]:
     """Yield the pairs whose label every method contradicts."""
     found = made.keep("label_audit", evaluation.label_audit(made.scores, made.methods))
-    if len(found):
-        shown = found.head(_HARDEST)
-        ax = _pairs(made.root, shown, _notes(made, shown, shown["finding"]))
-        figure = made.draw(
-            "label_audit", ax, "Labels in doubt", "The labels that are contradicted most."
-        )
-        columns = [
-            "finding",
-            "strength",
-            "reference",
-            "query",
-            "perturbation",
-            *made.ranked["method"],
-        ]
-        note = "Pairs whose label every method contradicts, strongest first; over 0.5 a distance is on the wrong side."
-        yield Section(
-            "Labels to look at", sentences.doubted(found), [figure], [(found[columns], note)]
-        )
+    if found.empty:
+        return
+    shown = found.head(_HARDEST)
+    figure = made.draw(
+        "label_audit",
+        _plot_pairs(made.root, shown, _notes(made, shown, shown["finding"])),
+        "Labels in doubt",
+        "The labels that are contradicted most.",
+    )
+    columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
+    note = (
+        "Pairs whose label every method contradicts, strongest first; over 0.5 a distance is on the"
+        " wrong side."
+    )
+    yield Section("Labels to look at", sentences.doubted(found), [figure], [(found[columns], note)])
 
 
 def limits(
@@ -338,21 +363,22 @@ def limits(
     run: Mapping[str, Any],
 ) -> Section:
     """Return what the numbers leave out: failed pairs, sources that look alike."""
-    failed = made.scores.loc[
-        made.scores["status"] == "error", ["reference", "query", "perturbation", "error"]
-    ]
-    shown = [
+    text = f"{sentences.problems(made.scores)} {passed_over(run)}\n\n{sentences.audit(audit)}"
+    failed = made.scores[made.scores["status"] == "error"]
+    tables = []
+    for table, caption in (
         (audit, "Sources that look alike"),
         (unreadable, "Pictures that could not be used, and why"),
-        (failed, "Pairs that could not be compared, and why"),
-    ]
+        (
+            failed[["reference", "query", "perturbation", "error"]],
+            "Pairs that could not be compared, and why",
+        ),
+    ):
+        if table is not None and len(table):
+            tables.append((table, caption))
     figures = []
     if audit is not None and len(audit):
-        ax, note = (
-            _pairs(made.root, audit.head(_HARDEST), [""] * len(audit.head(_HARDEST))),
-            "Sources that look alike.",
-        )
-        figures.append(made.draw("audit", ax, note, "Sources that look alike, nearest first."))
-    text = f"{sentences.problems(made.scores)} {passed_over(run)}\n\n{sentences.audit(audit)}"
-    tables = [(table, caption) for table, caption in shown if table is not None and len(table)]
+        ax = _plot_pairs(made.root, audit.head(_HARDEST), itertools.repeat(""))
+        caption = "Sources that look alike, nearest first."
+        figures.append(made.draw("audit", ax, "Sources that look alike.", caption))
     return Section("What these numbers leave out", text, figures, tables)
