@@ -22,9 +22,11 @@ from scipy.integrate import quad
 from scipy.stats import norm, t
 
 from simlab import evaluation
-from simlab.evaluation.metrics import Measure, estimates, sample_groups
-from simlab.evaluation.resampling import Resampler, wilson
-from simlab.evaluation.sample import read
+from simlab.evaluation.estimates import estimates
+from simlab.evaluation.intervals import spread_of, wilson
+from simlab.evaluation.metrics import parse
+from simlab.evaluation.resampling import Resampler
+from simlab.evaluation.sample import read, sample_groups
 
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01")
 EFFECTS = {
@@ -141,20 +143,20 @@ def _covered(found: np.ndarray, case: Case, oracle: np.ndarray) -> tuple[np.ndar
 def alternatives(case: Case, seed: int) -> np.ndarray:
     """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same resamples."""
     sample = read(simulate(np.random.default_rng(seed), case), "distance")
-    resampler, (group,) = Resampler.draw(sample, 300, seed), sample_groups(sample)
-    measures, ends = [Measure.parse(name) for name in METRICS], []
-    for kappa in (1.0, resampler.kappa("distance", *group.masks)):
-        records = list(estimates(resampler, "distance", [group], measures, kappa))
-        replicates, value = (
-            np.array([r["replicates"] for r in records]),
-            np.array([r["value"] for r in records]),
-        )
-        variance, freedom, low, high = resampler.spread(replicates, group.masks[0])
-        trials = value * (1 - value) / np.maximum(variance, 1e-12)
+    resampler = Resampler.draw(sample, 300, seed)
+    (group,) = sample_groups(sample)
+    metrics = [parse(name) for name in METRICS]
+    ends = []
+    for kappa in (1.0, resampler.kappa("distance", group)):
+        records = list(estimates(resampler, "distance", [group], metrics, kappa))
+        replicates = np.array([record["replicates"] for record in records])
+        value = np.array([record["value"] for record in records])
+        spread = spread_of(resampler, replicates, group.is_copy)
+        trials = value * (1 - value) / np.maximum(spread.variance, 1e-12)
         ends += [
-            [low, high],
+            [spread.least, spread.most],
             wilson(value, trials, 1.96),
-            wilson(value, trials, t.ppf(0.975, freedom)),
+            wilson(value, trials, t.ppf(0.975, spread.freedom)),
         ]
     return np.array(ends)
 

@@ -16,7 +16,7 @@ from simlab import evaluation, tables
 from simlab.ensemble import validation
 from simlab.ensemble.classifier import CopyClassifier
 from simlab.ensemble.validation import FoldedRows
-from simlab.evaluation.resampling import wilson
+from simlab.evaluation.intervals import wilson
 from simlab.messages import counted
 from simlab.methods import registry
 from simlab.tables import FITTED

@@ -1,17 +1,21 @@
-"""ROC and precision–recall curves with bands, histograms of distances, and the pairs that are hardest to call."""
+"""ROC and precision–recall curves with bands, histograms of distances, and the hardest pairs."""
 
+import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from simlab import specs
-from simlab.evaluation.metrics import sample_groups
-from simlab.evaluation.resampling import Counts, Masks, Resampler, last, within
-from simlab.evaluation.sample import read, read_one
+from simlab.evaluation.intervals import fraction_interval, recall_interval
+from simlab.evaluation.resampling import Counts, Resampler, last, within
+from simlab.evaluation.sample import Group, read, read_one, sample_groups
 
 BAND = 100
 """FPRs at which the band of an ROC curve is worked out."""
+
+Ends = tuple[np.ndarray, np.ndarray]
+"""Low and high ends of a band, (distances,) each."""
 
 
 def roc_curve(
@@ -21,18 +25,19 @@ def roc_curve(
     n_resamples: int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the ROC curve of each method: one row per observed distance, taken as threshold, ascending.
+    """Return the ROC curve of each method: a row per observed distance as threshold, ascending.
 
-    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative, smallest_fpr (that of
-    one negative: nothing below it can be measured). With `n_resamples` also low and high, the 95 % interval of the TPR
-    at the row's FPR, from resampling sources. The point (0, 0), which no observed threshold reaches, is left out. A
-    rate whose class is absent is NaN.
+    Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative,
+    smallest_fpr (that of one negative: nothing below it can be measured). With `n_resamples` also
+    low and high, the 95 % interval of the TPR at the row's FPR, from resampling sources. The point
+    (0, 0), which no observed threshold reaches, is left out. A rate whose class is absent is NaN.
 
     Raises:
         ValueError: a method has no column in `scores`.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
-    ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 10.0, 8.0]})
+    ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
+    ...                        "phash": [2.0, 10.0, 8.0]})
     >>> roc_curve(scores)[["threshold", "fpr", "tpr"]]
        threshold  fpr  tpr
     0        2.0  0.0  0.5
@@ -49,38 +54,100 @@ def pr_curve(
     n_resamples: int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the precision–recall curve of each method: one row per observed distance, ascending.
+    """Return the precision–recall curve of each method: a row per observed distance, ascending.
 
-    Columns: method, threshold (native units), precision, recall (fractions), n_positive, n_negative, smallest_fpr.
-    With `n_resamples` also low and high, the 95 % interval of the precision at the row's recall. Precision is that of
-    the table's own share of copies; recall is NaN without copies.
+    Columns: method, threshold (native units), precision, recall (fractions), n_positive,
+    n_negative, smallest_fpr. With `n_resamples` also low and high, the 95 % interval of the
+    precision at the row's recall. Precision is that of the table's own share of copies; recall is
+    NaN without copies.
 
     Raises:
         ValueError: a method has no column in `scores`.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
-    ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 10.0, 8.0]})
+    ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
+    ...                        "phash": [2.0, 10.0, 8.0]})
     >>> pr_curve(scores)[["threshold", "precision", "recall"]].round(3)
        threshold  precision  recall
     0        2.0      1.000     0.5
     1        8.0      0.500     0.5
     2       10.0      0.667     1.0
     """
-    table = _curves(
-        scores, methods, "tpr", "precision", _precision_at_each_recall, n_resamples, seed
-    )
+    band = _precision_at_each_recall
+    table = _curves(scores, methods, "tpr", "precision", band, n_resamples, seed)
     table = table.rename(columns={"tpr": "recall"})
     table.insert(2, "precision", table.pop("precision"))
     return table
 
 
+def _curves(
+    scores: pd.DataFrame,
+    methods: str | Iterable[str] | None,
+    x: str,
+    y: str,
+    band: Callable[[Resampler, Group, Counts], Ends],
+    n_resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """The curve of y over x, both rates of counts; with resamples also the interval of y."""
+    sample = read(scores, methods)
+    resampler = Resampler.draw(sample, n_resamples, seed)
+    plain = resampler.plain()
+    (group,) = sample_groups(sample)
+    parts = []
+    for method in sample.methods:
+        (data,) = plain.counts(method, [group], everywhere=True)
+        columns = {"method": method, "threshold": data.threshold}
+        columns |= {x: getattr(data, x)[:, 0], y: getattr(data, y)[:, 0]}
+        columns |= {name: group.sizes[name] for name in ("n_positive", "n_negative")}
+        columns["smallest_fpr"] = group.smallest_fpr
+        if n_resamples:
+            (drawn,) = resampler.counts(method, [group], everywhere=True)
+            low, high = band(resampler, group, drawn)
+            at = np.searchsorted(drawn.threshold, data.threshold)
+            columns["low"] = np.fmin(low[at], columns[y])
+            columns["high"] = np.fmax(high[at], columns[y])
+        parts.append(pd.DataFrame(columns))
+    table = pd.concat(parts, ignore_index=True)
+    table.attrs["n_errors"] = sample.n_errors
+    return table
+
+
+def _tpr_at_each_fpr(resampler: Resampler, group: Group, counts: Counts) -> Ends:
+    """The ends of the TPR at the data's own FPRs; between many FPRs by straight lines."""
+    fpr = counts.fpr[:, 0]
+    limits = np.unique(fpr)
+    if len(limits) > BAND:
+        limits = limits[np.linspace(0, len(limits) - 1, BAND).astype(int)]
+    place = last(within(fpr[:, None], limits))
+    tpr = np.append(0.0, counts.tpr[:, 0])[place + 1]
+    interval = recall_interval(resampler, tpr, counts, counts.fpr, limits, group)
+    low = np.interp(fpr, limits, interval.low)
+    high = np.interp(fpr, limits, interval.high)
+    return low, high
+
+
+def _precision_at_each_recall(resampler: Resampler, group: Group, counts: Counts) -> Ends:
+    """The ends of the precision at the data's own recalls."""
+    recalls = counts.tpr[:, 0] * (1 - 1e-9)
+    furthest = len(counts.tpr) - 1
+    replicates = np.empty_like(counts.precision)
+    for column, (tpr, precision) in enumerate(zip(counts.tpr.T, counts.precision.T)):
+        at = np.searchsorted(tpr, recalls).clip(max=furthest)
+        replicates[:, column] = precision[at]
+    precision = counts.precision[:, 0]
+    interval = fraction_interval(resampler, precision, replicates[:, 1:], group.is_copy)
+    return interval.low, interval.high
+
+
 def distance_histogram(
     scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, bins: int = 40
 ) -> pd.DataFrame:
-    """Return the histogram of each method's distances, of copies and of non-copies, over the same bins.
+    """Return the histogram of each method's distances, of copies and of others, over the same bins.
 
-    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows), share (of the
-    weight of that label). Whole-numbered distances get bins of whole width, so that no bin is favoured.
+    Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows),
+    share (of the weight of that label). Whole-numbered distances get bins of whole width, so that
+    no bin is favoured.
 
     Args:
         bins: number of bins; at most that many for whole-numbered distances.
@@ -89,7 +156,8 @@ def distance_histogram(
         ValueError: a method has no column in `scores`, or `bins` is less than 1.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
-    ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 4.0, 8.0]})
+    ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
+    ...                        "phash": [2.0, 4.0, 8.0]})
     >>> distance_histogram(scores, bins=4).query("label == 1")[["left", "right", "count", "share"]]
        left  right  count  share
     0   1.5    3.5      1    0.5
@@ -98,35 +166,48 @@ def distance_histogram(
     3   7.5    9.5      0    0.0
     """
     specs.check_number("bins", bins, 1, whole=True)
-    sample, parts = read(scores, methods), []
+    sample = read(scores, methods)
+    parts = []
     for method in sample.methods:
-        edges = _edges(sample.distance(method), bins)
+        distance = sample.distance(method)
+        edges = _edges(distance, bins)
         for label in (1, 0):
             rows = sample.label == bool(label)
-            count, weight = (
-                np.histogram(sample.distance(method)[rows], edges, weights=w)[0]
-                for w in (None, sample.weight[rows])
-            )
+            count, _ = np.histogram(distance[rows], edges)
+            weight, _ = np.histogram(distance[rows], edges, weights=sample.weight[rows])
             columns = {"method": method, "label": label, "left": edges[:-1], "right": edges[1:]}
-            parts.append(
-                pd.DataFrame({**columns, "count": count, "share": weight / (weight.sum() or 1.0)})
-            )
+            columns |= {"count": count, "share": weight / (weight.sum() or 1.0)}
+            parts.append(pd.DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors
     return table
 
 
-def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
-    """Return the score rows that `method` gets most wrong: the farthest copies and the nearest non-copies.
+def _edges(distance: np.ndarray, bins: int) -> np.ndarray:
+    """The edges of the bins; those of whole-numbered distances lie half-way between two of them."""
+    if len(distance) == 0:
+        return np.linspace(0, 1, bins + 1)
+    low = distance.min()
+    n_whole = distance.max() - low + 1
+    is_whole = np.equal(distance, np.round(distance)).all()
+    if not (is_whole and n_whole <= 2**31):
+        return np.histogram_bin_edges(distance, bins)
+    width = math.ceil(n_whole / bins)
+    return low - 0.5 + width * np.arange(math.ceil(n_whole / width) + 1)
 
-    The columns are those of `scores` after a first one, error_kind: "miss" or "false alarm"; `n` rows of each, hardest
-    first. The index is that of `scores`.
+
+def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
+    """Return the rows that `method` gets most wrong: the farthest copies, the nearest non-copies.
+
+    The columns are those of `scores` after a first one, error_kind: "miss" or "false alarm"; `n`
+    rows of each, hardest first. The index is that of `scores`.
 
     Raises:
         ValueError: `method` has no column in `scores`.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
-    ...                        "source_query": ["a", "b", "b"], "no_evidence": "", "phash": [2.0, 10.0, 8.0]})
+    ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
+    ...                        "phash": [2.0, 10.0, 8.0]})
     >>> hardest(scores, "phash", n=1)[["error_kind", "phash"]]
         error_kind  phash
     1         miss   10.0
@@ -134,78 +215,10 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     """
     specs.check_number("n", n, 1, whole=True)
     sample, method = read_one(scores, method)
-    table = sample.table
-    far = table[table["label"] == 1].sort_values(method, ascending=False, kind="stable").head(n)
-    near = table[table["label"] != 1].sort_values(method, kind="stable").head(n)
-    found = pd.concat([far, near])
-    found.insert(0, "error_kind", ["miss"] * len(far) + ["false alarm"] * len(near))
-    return found
-
-
-def _curves(
-    scores: pd.DataFrame,
-    methods: str | Iterable[str] | None,
-    x: str,
-    y: str,
-    band: Callable[[Resampler, Counts, Masks], tuple[np.ndarray, np.ndarray]],
-    n_resamples: int,
-    seed: int,
-) -> pd.DataFrame:
-    """The curve of y over x, both rates of counts, with the interval of y where resamples are wanted."""
-    sample, parts = read(scores, methods), []
-    resampler, (group,) = Resampler.draw(sample, n_resamples, seed), sample_groups(sample)
-    counted = {name: group.counts[name] for name in ("n_positive", "n_negative")}
-    for method in sample.methods:
-        data = next(resampler.plain().counts(method, [group.masks], everywhere=True))
-        part = {
-            "threshold": data.threshold,
-            x: getattr(data, x)[:, 0],
-            y: getattr(data, y)[:, 0],
-            **counted,
-        }
-        part["smallest_fpr"] = group.smallest_fpr
-        if n_resamples:
-            drawn = next(resampler.counts(method, [group.masks], everywhere=True))
-            low, high = band(resampler, drawn, group.masks)
-            at = np.searchsorted(drawn.threshold, data.threshold)
-            part |= {"low": np.fmin(low[at], part[y]), "high": np.fmax(high[at], part[y])}
-        parts.append(pd.DataFrame({"method": method, **part}))
-    table = pd.concat(parts, ignore_index=True)
-    table.attrs["n_errors"] = sample.n_errors
-    return table
-
-
-def _tpr_at_each_fpr(
-    resampler: Resampler, counts: Counts, masks: Masks
-) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high end of the TPR at the data's own FPRs, (distances,) each; between many FPRs by straight lines."""
-    fpr = counts.fpr[:, 0]
-    limits = np.unique(fpr)
-    if len(limits) > BAND:
-        limits = limits[np.linspace(0, len(limits) - 1, BAND).astype(int)]
-    tpr = np.append(0.0, counts.tpr[:, 0])[last(within(fpr[:, None], limits)) + 1]
-    found = resampler.recall_interval(tpr, counts, counts.fpr, limits, masks)
-    return np.interp(fpr, limits, found.low), np.interp(fpr, limits, found.high)
-
-
-def _precision_at_each_recall(
-    resampler: Resampler, counts: Counts, masks: Masks
-) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high end of the precision at the data's own recalls, (distances,) each."""
-    recalls, furthest = counts.tpr[:, 0] * (1 - 1e-9), len(counts.tpr) - 1
-    replicates = np.empty_like(counts.precision)
-    for column, (tpr, precision) in enumerate(zip(counts.tpr.T, counts.precision.T)):
-        at = np.searchsorted(tpr, recalls).clip(max=furthest)
-        replicates[:, column] = precision[at]
-    found = resampler.interval(counts.precision[:, 0], replicates[:, 1:], masks[0])
-    return found.low, found.high
-
-
-def _edges(distance: np.ndarray, bins: int) -> np.ndarray:
-    if len(distance) == 0:
-        return np.linspace(0, 1, bins + 1)
-    low, high = distance.min(), distance.max()
-    if not (np.equal(distance, np.round(distance)).all() and high - low < 2**31):
-        return np.histogram_bin_edges(distance, bins)
-    width = -(-(high - low + 1) // bins)
-    return low - 0.5 + width * np.arange(-(-(high - low + 1) // width) + 1)
+    copies = sample.table[sample.label]
+    others = sample.table[~sample.label]
+    far = copies.sort_values(method, ascending=False, kind="stable").head(n)
+    near = others.sort_values(method, kind="stable").head(n)
+    rows = pd.concat([far, near])
+    rows.insert(0, "error_kind", ["miss"] * len(far) + ["false alarm"] * len(near))
+    return rows

@@ -1,16 +1,15 @@
-"""Every pair of hashes, counted by distance and source and never stored: FPR down to one in a thousand million."""
+"""Every pair of hashes, counted by distance and source and never stored: FPR down to 1e-9."""
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from simlab.evaluation.resampling import reach, wilson
+from simlab.evaluation.intervals import degrees_of_freedom, reach, wilson
 from simlab.methods import hashes
-
-Side = tuple[np.ndarray, np.ndarray]
-"""Packed hashes and the number of each one's source, ascending."""
 
 BLOCK = 400_000
 """Distances held at a time: few enough for a core's cache."""
@@ -22,12 +21,14 @@ def exhaustive_histogram(
     reference_sources: Sequence,
     query_sources: Sequence,
 ) -> pd.DataFrame:
-    """Return how many bits part every reference from every query: copies where they share a source, else non-copies.
+    """Return how many bits part every reference from every query.
 
-    One row per distance from 0 to the length of the hash. Columns: threshold (bits), n_copies, n_others (pairs at
-    that distance), tpr, tpr_low, tpr_high, fpr, fpr_low, fpr_high (at or below it, with 95 % intervals by source),
-    n_positive, n_negative, smallest_fpr. A pair's two sources both count; where no pair is at or below a distance,
-    the bound is Wilson's for as many trials as the pairs are worth at the lowest rate seen.
+    Two are copies where they share a source, else non-copies. One row per distance from 0 to the
+    length of the hash. Columns: threshold (bits), n_copies, n_others (pairs at that distance), tpr,
+    tpr_low, tpr_high, fpr, fpr_low, fpr_high (at or below it, with 95 % intervals by source),
+    n_positive, n_negative, smallest_fpr. A pair's two sources both count; where no pair is at or
+    below a distance, the bound is Wilson's for as many trials as the pairs are worth at the lowest
+    rate seen.
 
     Args:
         references: hashes of the originals, bool (n, bits).
@@ -39,86 +40,116 @@ def exhaustive_histogram(
 
     >>> originals = np.array([[0, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
     >>> variants = np.array([[0, 0, 0, 1], [1, 1, 0, 0]], dtype=bool)
-    >>> exhaustive_histogram(originals, variants, ["a", "b"], ["a", "b"])[["threshold", "n_copies", "n_others"]].T
+    >>> table = exhaustive_histogram(originals, variants, ["a", "b"], ["a", "b"])
+    >>> table[["threshold", "n_copies", "n_others"]].T
                0  1  2  3  4
     threshold  0  1  2  3  4
     n_copies   0  1  1  0  0
     n_others   0  0  1  1  0
     """
     bits = references.shape[1]
-    if (
-        queries.shape[1] != bits
-        or len(reference_sources) != len(references)
-        or len(query_sources) != len(queries)
-    ):
+    n_references = len(reference_sources)
+    n_queries = len(query_sources)
+    have_sources = n_references == len(references) and n_queries == len(queries)
+    if queries.shape[1] != bits or not have_sources:
         raise ValueError(
-            f"hashes must have one length and one source each; given {references.shape} with {len(reference_sources)}, "
-            f"{queries.shape} with {len(query_sources)}"
+            "hashes must have one length and one source each;"
+            f" given {references.shape} with {n_references}, {queries.shape} with {n_queries}"
         )
-    numbers = pd.factorize(np.concatenate([reference_sources, query_sources]))[0]
-    split = numbers[: len(references)], numbers[len(references) :]
-    orders = [np.argsort(side, kind="stable") for side in split]
-    codes = [hashes.pack(side[order]) for side, order in zip((references, queries), orders)]
-    sides = [(packed, side[order]) for packed, side, order in zip(codes, split, orders)]
-    forth, back = (
-        _by_source(*pair, numbers.max(initial=-1) + 1, bits) for pair in (sides, sides[::-1])
-    )
-    table = pd.DataFrame(
-        {"threshold": np.arange(bits + 1), "n_copies": forth[0].sum(0), "n_others": forth[1].sum(0)}
-    )
-    for name, by_source, owners in (("tpr", forth[0], 1), ("fpr", forth[1] + back[1], 2)):
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = _rates(by_source, owners)
-    n_positive, n_negative = table["n_copies"].sum(), table["n_others"].sum()
-    return table.assign(
-        n_positive=n_positive, n_negative=n_negative, smallest_fpr=1 / (n_negative or np.nan)
-    )
+    numbers, names = pd.factorize(np.concatenate([reference_sources, query_sources]))
+    one = _side(references, numbers[:n_references])
+    other = _side(queries, numbers[n_references:])
+    copies, others = _by_source(one, other, len(names), bits)
+    _, others_of_queries = _by_source(other, one, len(names), bits)
+    table = pd.DataFrame({"threshold": np.arange(bits + 1)})
+    table["n_copies"] = copies.sum(axis=0)
+    table["n_others"] = others.sum(axis=0)
+    table["tpr"], table["tpr_low"], table["tpr_high"] = _rates(copies, 1)
+    by_both = others + others_of_queries
+    table["fpr"], table["fpr_low"], table["fpr_high"] = _rates(by_both, 2)
+    table["n_positive"] = table["n_copies"].sum()
+    table["n_negative"] = table["n_others"].sum()
+    table["smallest_fpr"] = 1 / (table["n_others"].sum() or np.nan)
+    return table
 
 
-def _by_source(one: Side, other: Side, n_sources: int, bits: int) -> np.ndarray:
-    """Histograms of the distances from each source's hashes of one side: (2, sources, bits + 1), copies and others."""
-    found = np.zeros((2, n_sources, bits + 1), np.int64)
-    present, starts = np.unique(one[1], return_index=True)
-    for source, rows in zip(present, np.split(one[0], starts[1:])):
-        same = slice(*np.searchsorted(other[1], [source, source + 1]))
-        for block in np.array_split(rows, -(-rows.shape[0] * len(other[1]) // BLOCK) or 1):
-            distance = (
-                hashes.hamming_matrix(block, other[0])
-                if bits > 64
-                else np.bitwise_count(block ^ other[0].T)
-            )
-            copies = np.bincount(distance[:, same].ravel(), minlength=bits + 1)
-            found[:, source] += copies, _count(distance.ravel(), bits + 1) - copies
-    return found
+class _Side(NamedTuple):
+    """Packed hashes, and the number of each one's source, ascending."""
+
+    packed: np.ndarray
+    sources: np.ndarray
+
+
+def _side(bits: np.ndarray, sources: np.ndarray) -> _Side:
+    order = np.argsort(sources, kind="stable")
+    return _Side(hashes.pack(bits[order]), sources[order])
+
+
+def _by_source(
+    one: _Side, other: _Side, n_sources: int, bits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many copies and others of each source of one side lie at each distance.
+
+    Each is (sources, bits + 1).
+    """
+    copies, others = np.zeros((2, n_sources, bits + 1), np.int64)
+    present, starts = np.unique(one.sources, return_index=True)
+    for source, rows in zip(present, np.split(one.packed, starts[1:])):
+        same = slice(*np.searchsorted(other.sources, [source, source + 1]))
+        n_blocks = math.ceil(len(rows) * len(other.packed) / BLOCK)
+        for block in np.array_split(rows, max(n_blocks, 1)):
+            if bits > 64:
+                distance = hashes.hamming_matrix(block, other.packed)
+            else:
+                distance = np.bitwise_count(block ^ other.packed.T)
+            of_source = np.bincount(distance[:, same].ravel(), minlength=bits + 1)
+            copies[source] += of_source
+            others[source] += _count(distance.ravel(), bits + 1) - of_source
+    return copies, others
 
 
 def _count(values: np.ndarray, n: int) -> np.ndarray:
-    """How often each of 0 … n - 1 occurs; many bytes are counted two at a time, which halves the time."""
+    """How often each of 0 … n - 1 occurs.
+
+    Many bytes are counted two at a time, as one number of 16 bits, which halves the time.
+    """
     if values.dtype != np.uint8 or len(values) < 1 << 16:
         return np.bincount(values, minlength=n)
-    two = np.bincount(values[: len(values) // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(
-        256, 256
-    )
-    return (two.sum(0) + two.sum(1))[:n] + np.bincount(values[len(values) // 2 * 2 :], minlength=n)
+    n_even = len(values) // 2 * 2
+    twos = values[:n_even].view(np.uint16)
+    by_two = np.bincount(twos, minlength=1 << 16).reshape(256, 256)
+    left_over = np.bincount(values[n_even:], minlength=n)
+    return (by_two.sum(axis=0) + by_two.sum(axis=1))[:n] + left_over
 
 
 def _rates(by_source: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rate at or below each distance and its interval; `owners` is 2 where each pair is counted with two sources."""
-    at_most = np.cumsum(by_source, axis=1)
-    n, n_sources = at_most[:, -1].sum() / owners, max(np.count_nonzero(at_most[:, -1]), 1)
-    rate = at_most.sum(axis=0) / max(n * owners, 1)
-    effect, single = (at_most - rate * at_most[:, -1:]) ** 2, n * rate * (1 - rate)
-    # Dyadic-robust, where pairs of two sources have one noise each: counted with both, it is taken off once.
-    variance = np.maximum(effect.sum(axis=0) - (owners - 1) * single, single)
-    kurtosis = n_sources * (effect**2).sum(axis=0) / np.maximum(effect.sum(axis=0), 1e-9) ** 2
-    most = max(n_sources - 1, 1)
-    freedom = np.clip(n_sources / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
-    bounded = variance == 0
-    trials = np.where(bounded, n_sources, n * single / np.where(bounded, 1, variance))
+    """Rate at or below each distance, and the ends of its interval.
+
+    The variance is dyadic-robust, where pairs of two sources have one noise each: counted with both
+    (`owners` = 2), it is taken off once.
+
+    Source: Aronow, Samii and Assenova (2015), "Cluster-robust variance estimation for dyadic data",
+    doi:10.1093/pan/mpv018.
+    """
+    up_to = np.cumsum(by_source, axis=1)
+    n_of_source = up_to[:, -1:]
+    n_pairs = n_of_source.sum() / owners
+    n_sources = max(np.count_nonzero(n_of_source), 1)
+    rate = up_to.sum(axis=0) / max(n_pairs * owners, 1)
+    squared_effect = (up_to - rate * n_of_source) ** 2
+    between_sources = squared_effect.sum(axis=0)
+    binomial = n_pairs * rate * (1 - rate)
+    variance = np.maximum(between_sources - (owners - 1) * binomial, binomial)
+    kurtosis = n_sources * (squared_effect**2).sum(axis=0) / np.maximum(between_sources, 1e-9) ** 2
+    is_bounded = variance == 0
+    trials = np.where(is_bounded, n_sources, n_pairs * binomial / np.where(is_bounded, 1, variance))
     worth = n_sources
     if owners == 2:
-        worth = trials[np.searchsorted(at_most.sum(axis=0), 20).clip(max=len(rate) - 1)]
+        place_of_ten = np.searchsorted(up_to.sum(axis=0), 20).clip(max=len(rate) - 1)
+        worth = trials[place_of_ten]
         trials[rate == 0] = worth
-    low, high = wilson(rate, trials, stats.t.ppf(0.975, np.where(bounded, np.inf, freedom)))
+    freedom = np.where(is_bounded, np.inf, degrees_of_freedom(kurtosis, n_sources))
+    low, high = wilson(rate, trials, stats.t.ppf(0.975, freedom))
     # No end is tighter than without one error, or without one success.
     unseen = reach(worth)
     return rate, np.minimum(low, 1 - unseen), np.maximum(high, unseen)

@@ -1,29 +1,30 @@
-"""The pairs behind a number: which method calls which pair right, and what came nearer than the right picture."""
+"""The pairs behind a number: which method calls which pair right, and what came nearer."""
 
 from collections.abc import Iterable
 
 import pandas as pd
 
 from simlab import specs
-from simlab.evaluation.metrics import Measure, estimates, sample_groups
-from simlab.evaluation.resampling import Resampler
+from simlab.evaluation.estimates import recalls_at
 from simlab.evaluation.sample import read, read_one
 
 
 def judge(
     scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, fpr: float = 0.01
 ) -> pd.DataFrame:
-    """Return which pairs each method calls as they are labelled, all methods at the same FPR: bool, one column each.
+    """Return which pairs each method calls as they are labelled, all at one FPR: bool columns.
 
-    The index is that of `scores`, without rows of errors. ``attrs["thresholds"]`` holds the threshold of each method:
-    the largest observed distance with at most this FPR. Where there is none, or the FPR is below 1 / non-copies and
-    cannot be measured, the threshold is NaN and nothing is called a copy.
+    The index is that of `scores`, without rows of errors. ``attrs["thresholds"]`` holds the
+    threshold of each method: the largest observed distance with at most this FPR. Where there is
+    none, or the FPR is below 1 / non-copies and cannot be measured, the threshold is NaN and
+    nothing is called a copy.
 
     Raises:
         ValueError: an unknown method or an FPR outside (0, 1).
 
-    >>> scores = pd.DataFrame({"label": [1, 1, 0, 0], "source_reference": [*"abab"], "source_query": [*"abba"],
-    ...                        "no_evidence": "", "phash": [2.0, 10.0, 8.0, 20.0], "dhash": [40.0, 1.0, 3.0, 30.0]})
+    >>> scores = pd.DataFrame({"label": [1, 1, 0, 0], "source_reference": [*"abab"],
+    ...                        "source_query": [*"abba"], "no_evidence": "",
+    ...                        "phash": [2.0, 10.0, 8.0, 20.0], "dhash": [40.0, 1.0, 3.0, 30.0]})
     >>> right = judge(scores, fpr=0.5)
     >>> right.join(scores["label"])
        phash  dhash  label
@@ -35,15 +36,12 @@ def judge(
     {'phash': 10.0, 'dhash': 3.0}
     """
     specs.check_number("fpr", fpr, 0, 1, within=True)
-    measure, sample = Measure.parse(f"tpr@fpr={fpr:.12g}"), read(scores, methods)
-    (group,), plain = sample_groups(sample), Resampler.draw(sample, 0, 0)
-    thresholds = {
-        m: float(next(estimates(plain, m, [group], [measure]))["threshold"]) for m in sample.methods
-    }
-    called = pd.DataFrame(
-        {m: sample.distance(m) <= thresholds[m] for m in sample.methods}, index=sample.table.index
-    )
-    right = called.eq(sample.label, axis=0)
+    sample = read(scores, methods)
+    thresholds = {}
+    right = pd.DataFrame(index=sample.table.index)
+    for method, recall in recalls_at(sample, fpr).items():
+        thresholds[method] = float(recall["threshold"])
+        right[method] = (sample.distance(method) <= thresholds[method]) == sample.label
     right.attrs["thresholds"] = thresholds
     return right
 
@@ -51,15 +49,17 @@ def judge(
 def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     """Return, for each pair, what the same query is nearest to among its pairs of the other label.
 
-    For a copy that is the nearest wrong picture, for a non-copy the picture that it should have been.
-    Columns: rival (the index of that row of `scores`), distance (by `method`, native units). Pairs whose query was
-    never compared with a picture of the other label are left out.
+    For a copy that is the nearest wrong picture, for a non-copy the picture that it should have
+    been.
+    Columns: rival (the index of that row of `scores`), distance (by `method`, native units). Pairs
+    whose query was never compared with a picture of the other label are left out.
 
     Raises:
         ValueError: `method` has no column in `scores`, or the index of `scores` names a row twice.
 
-    >>> scores = pd.DataFrame({"query": ["a", "a", "a", "b"], "label": [1, 0, 0, 1], "source_reference": [*"abcb"],
-    ...                        "source_query": [*"aaab"], "no_evidence": "", "phash": [2.0, 10.0, 8.0, 4.0]})
+    >>> scores = pd.DataFrame({"query": ["a", "a", "a", "b"], "label": [1, 0, 0, 1],
+    ...                        "source_reference": [*"abcb"], "source_query": [*"aaab"],
+    ...                        "no_evidence": "", "phash": [2.0, 10.0, 8.0, 4.0]})
     >>> rivals(scores, "phash")
        rival  distance
     0      2       8.0
@@ -72,13 +72,8 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
         raise ValueError(
             "the index of scores must name each row once; scores.reset_index(drop=True) does"
         )
-    names = [name for name in ("query", "perturbation", "seed") if name in table]
-    pairs = pd.DataFrame(
-        {"query": table.groupby(names, sort=False).ngroup(), "label": table["label"]}
-    )
-    nearest = pairs.assign(rival=table.index, distance=table[method], label=1 - pairs["label"])
-    nearest = nearest.sort_values("distance", kind="stable").drop_duplicates(["query", "label"])
-    found = pairs.merge(nearest, how="left", on=["query", "label"]).set_index(pairs.index)[
-        ["rival", "distance"]
-    ]
-    return found.dropna().astype({"rival": table.index.dtype})
+    pairs = pd.DataFrame({"query": sample.query, "label": table["label"]}, index=table.index)
+    others = pairs.assign(rival=table.index, distance=table[method], label=1 - pairs["label"])
+    nearest = others.sort_values("distance", kind="stable").drop_duplicates(["query", "label"])
+    found = pairs.merge(nearest, how="left", on=["query", "label"]).set_index(pairs.index)
+    return found[["rival", "distance"]].dropna().astype({"rival": table.index.dtype})

@@ -1,4 +1,4 @@
-"""Which method is better: paired differences on the same resamples, rankings, and designs of negatives side by side."""
+"""Which method is better: paired differences on the same resamples, rankings, designs."""
 
 import itertools
 import math
@@ -10,12 +10,12 @@ import pandas as pd
 from scipy import stats
 
 from simlab import specs
-from simlab.evaluation.metrics import Group, Measure, estimates, sample_groups
-from simlab.evaluation.resampling import FEW, Resampler, reach
-from simlab.evaluation.sample import read, read_one
+from simlab.evaluation.estimates import Record, estimates
+from simlab.evaluation.intervals import FEW, UNMOVED, reach, spread_of
+from simlab.evaluation.metrics import Metric, parse
+from simlab.evaluation.resampling import Resampler
+from simlab.evaluation.sample import Group, read, read_one, sample_groups
 from simlab.tables import check_table
-
-Record = dict[str, object]
 
 RANKED = [
     "method",
@@ -46,18 +46,19 @@ def compare(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return how much more method `a` reaches than method `b`, overall and per group, with a verdict.
+    """Return how much more method `a` reaches than `b`, overall and per group, with a verdict.
 
-    Columns: group, metric, a, b (their values), difference, low, high (its 95 % interval, from the same resamples of
-    sources for both), p, p_adjusted, verdict, n_positive, n_negative, n_sources. ``attrs["verdict"]`` says it all in a
-    sentence. A difference is decided where its interval leaves out 0; :func:`decided` is that rule, the only one.
-    Intervals and p_adjusted are corrected for the number of comparisons by Bonferroni's method: those of the groups
-    for the number of groups; "all" is a question of its own.
+    Columns: group, metric, a, b (their values), difference, low, high (its 95 % interval, from the
+    same resamples of sources for both), p, p_adjusted, verdict, n_positive, n_negative, n_sources.
+    ``attrs["verdict"]`` says it all in a sentence. A difference is decided where its interval
+    leaves out 0; :func:`decided` is that rule, the only one. Intervals and p_adjusted are corrected
+    for the number of comparisons by Bonferroni's method: those of the groups for the number of
+    groups; "all" is a question of its own.
 
     Args:
         metric, by, n_resamples, seed: as for :func:`simlab.evaluation.evaluate`.
-        among: the methods that these two were picked from, such as all that were ranked. "all" is then corrected for
-            every two of them, as in :func:`rank`, whose answer it repeats.
+        among: the methods that these two were picked from, such as all that were ranked. "all" is
+            then corrected for every two of them, as in :func:`rank`, whose answer it repeats.
         n_comparisons: how many comparisons like "all" are made; by default every two of `among`.
 
     Raises:
@@ -66,9 +67,12 @@ def compare(
     Source: Dunn (1961), "Multiple comparisons among means", doi:10.1080/01621459.1961.10482090.
 
     >>> rng, label = np.random.default_rng(0), np.repeat([1, 0], [100, 900])
-    >>> first, second = np.arange(1000) % 100, (np.arange(1000) + np.arange(1000) // 100) % 100
-    >>> scores = pd.DataFrame({"label": label, "source_reference": first, "source_query": second, "no_evidence": ""})
-    >>> scores = scores.assign(x=rng.normal(size=1000) - 4 * label, y=rng.normal(size=1000) - label)
+    >>> first = np.arange(1000) % 100
+    >>> second = (np.arange(1000) + np.arange(1000) // 100) % 100
+    >>> scores = pd.DataFrame({"label": label, "source_reference": first, "source_query": second})
+    >>> scores["no_evidence"] = ""
+    >>> scores["x"] = rng.normal(size=1000) - 4 * label
+    >>> scores["y"] = rng.normal(size=1000) - label
     >>> compare(scores, "x", "y").attrs["verdict"]
     'x finds 0.82 [0.69, 0.95] more than y at FPR 0.01'
     """
@@ -78,30 +82,56 @@ def compare(
     picked_from = [] if among is None else specs.names(among, "among", columns)
     family = list(dict.fromkeys([*picked_from, a, b]))
     if n_comparisons is None:
-        n_comparisons = max(math.comb(len(family), 2), 1)
+        n_comparisons = _n_pairs(len(family))
     specs.check_number("n_comparisons", n_comparisons, 1, whole=True)
-    resampler, groups, found = _measured(scores, family, metric, by, n_resamples, seed, [a, b])
-    differences = [first["value"] - second["value"] for first, second in zip(found[a], found[b])]
+    parsed = parse(metric)
+    sample = read(scores, family)
+    resampler = Resampler.draw(sample, n_resamples, seed)
+    groups = sample_groups(sample, by)
+    of_a, of_b = _records(resampler, [a, b], groups, parsed)
+    differences = [first["value"] - second["value"] for first, second in zip(of_a, of_b)]
     n_groups = int(np.isfinite(differences[1:]).sum())
     rows = []
-    for group, first, second in zip(groups, found[a], found[b]):
-        n = n_comparisons if group is groups[0] else n_groups
+    for group, first, second in zip(groups, of_a, of_b):
+        n = n_groups if rows else n_comparisons
         rows.append(_difference(resampler, group, first, second, n))
     table = pd.DataFrame(rows)
     table["decided"] = decided(table)
     table["verdict"] = [_verdict(a, b, row) for row in table.to_dict("records")]
-    words = {_better(metric): f"{a} leads on", -_better(metric): f"{b} leads on", 0: "undecided on"}
-    led = sorted(table[1:].groupby("decided")["group"], reverse=True)
-    leads = [f"{words[sign]} {', '.join(names)}" for sign, names in led]
-    table.attrs = {
-        "n_errors": resampler.sample.n_errors,
-        "verdict": "; ".join([table["verdict"][0], *leads]),
-    }
+    sentences = [table["verdict"][0], *_leads(a, b, table[1:], parsed)]
+    table.attrs = {"n_errors": sample.n_errors, "verdict": "; ".join(sentences)}
     return table.drop(columns=["decided", "note"])
 
 
+def _verdict(a: str, b: str, row: Record) -> str:
+    """What one difference says, in words: the leader first, by a positive amount."""
+    if np.isnan(row["difference"]):
+        return row["note"]
+    sign = row["decided"]
+    if sign == 0:
+        return "undecided"
+    leader, other = (a, b) if sign > 0 else (b, a)
+    low, high = sorted([sign * row["low"], sign * row["high"]])
+    amount = f"{sign * row['difference']:.2f} [{low:.2f}, {high:.2f}]"
+    name, _, place = row["metric"].partition("@")
+    if not place:
+        return f"{leader} is {amount} higher than {other} in {name}"
+    place = place.replace("=", " ").replace("fpr", "FPR")
+    return f"{leader} finds {amount} more than {other} at {place}"
+
+
+def _leads(a: str, b: str, differences: pd.DataFrame, metric: Metric) -> list[str]:
+    """Who leads on which groups, the decided ones of `a`'s higher values first."""
+    better = 1 if metric.larger_is_better else -1
+    words = {better: f"{a} leads on", -better: f"{b} leads on", 0: "undecided on"}
+    leads = []
+    for sign, names in sorted(differences.groupby("decided")["group"], reverse=True):
+        leads.append(f"{words[sign]} {', '.join(names)}")
+    return leads
+
+
 def decided(differences: pd.DataFrame) -> np.ndarray:
-    """Return the sign of each difference that is decided, its interval leaving out 0; 0 where it is undecided.
+    """Return the sign of each difference that is decided, its interval leaving out 0; else 0.
 
     >>> decided(pd.DataFrame({"low": [0.1, -0.3, -0.1, np.nan], "high": [0.2, -0.2, 0.3, np.nan]}))
     array([ 1, -1,  0,  0])
@@ -119,12 +149,13 @@ def rank(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the methods from best to worst, in tiers: those of a tier cannot be told apart from its first.
+    """Return the methods from best to worst, in tiers that cannot be told apart from their first.
 
-    Columns: method, metric, value, low, high, tier (1 is best), difference, difference_low, difference_high, p_adjusted
-    (of the first method minus this one), n_positive, n_negative, note. Every two methods are compared on the same
-    resamples of sources; the differences' intervals and p_adjusted are corrected for their number by Bonferroni's
-    method, and a new tier begins where such an interval leaves out 0.
+    Columns: method, metric, value, low, high, tier (1 is best), difference, difference_low,
+    difference_high, p_adjusted (of the first method minus this one), n_positive, n_negative, note.
+    Every two methods are compared on the same resamples of sources; the differences' intervals and
+    p_adjusted are corrected for their number by Bonferroni's method, and a new tier begins where
+    such an interval leaves out 0.
 
     Args:
         metric, n_resamples, seed: as for :func:`simlab.evaluation.evaluate`.
@@ -132,13 +163,15 @@ def rank(
     Raises:
         ValueError: an unknown method or metric.
     """
-    resampler, (group,), found = _measured(scores, methods, metric, None, n_resamples, seed)
-    worst = -_better(metric)
-    records = sorted(
-        (rows[0] for rows in found.values()),
-        key=lambda row: np.nan_to_num(worst * row["value"], nan=2),
-    )
-    n_comparisons = max(math.comb(len(records), 2), 1)
+    parsed = parse(metric)
+    sample = read(scores, methods)
+    resampler = Resampler.draw(sample, n_resamples, seed)
+    (group,) = sample_groups(sample)
+    records = [record for (record,) in _records(resampler, sample.methods, [group], parsed)]
+    worse = -1 if parsed.larger_is_better else 1
+    # An undefined value comes last.
+    records.sort(key=lambda record: np.nan_to_num(worse * record["value"], nan=2))
+    n_comparisons = _n_pairs(len(records))
     first_of_tier = records[0]
     tier = 1
     for record in records:
@@ -163,8 +196,8 @@ def compare_designs(
 ) -> pd.DataFrame:
     """Return the ranking of the methods under each design of negatives, one score table per design.
 
-    Columns: design, then those of :func:`rank`, and flips: the methods that this one is in a better tier than under
-    one design and in a worse one under another. A warning names them.
+    Columns: design, then those of :func:`rank`, and flips: the methods that this one is in a better
+    tier than under one design and in a worse one under another. A warning names them.
 
     Args:
         options: as for :func:`rank`.
@@ -174,35 +207,38 @@ def compare_designs(
     """
     if not designs:
         raise ValueError("designs must hold at least one score table by its name; it is empty")
-    table = pd.concat(
-        [rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()]
-    )
+    rankings = []
+    for name, scores in designs.items():
+        rankings.append(rank(scores, methods, **options).assign(design=name))
+    table = pd.concat(rankings)
     tiers = table.pivot(index="method", columns="design", values="tier")
-    ahead = {
-        (a, b)
-        for a, b in itertools.permutations(tiers.index, 2)
-        if (tiers.loc[a] < tiers.loc[b]).any()
-    }
-    flips = sorted((a, b) for a, b in ahead if (b, a) in ahead)
-    for a, b in flips:
-        if a < b:
+    flips = {method: [] for method in tiers.index}
+    for one, other in itertools.combinations(tiers.index, 2):
+        is_ahead = (tiers.loc[one] < tiers.loc[other]).any()
+        is_behind = (tiers.loc[one] > tiers.loc[other]).any()
+        if is_ahead and is_behind:
+            flips[one].append(other)
+            flips[other].append(one)
             warnings.warn(
-                f"which of {a} and {b} is better depends on the design of negatives", stacklevel=2
+                f"which of {one} and {other} is better depends on the design of negatives",
+                stacklevel=2,
             )
-    table["flips"] = [", ".join(b for a, b in flips if a == method) for method in table["method"]]
+    table["flips"] = [", ".join(flips[method]) for method in table["method"]]
     return table[["design", *table.columns.drop("design")]].reset_index(drop=True)
 
 
 def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFrame:
-    """Return the copies of a score table and the `n` non-copies that `method` finds nearest, rows in their order.
+    """Return the copies of a score table and the `n` non-copies that `method` finds nearest.
 
-    These negatives are chosen against `method`: the table says how the *other* methods do where this one fails.
+    The rows keep their order. These negatives are chosen against `method`: the table says how the
+    *other* methods do where this one fails.
 
     Raises:
         ValueError: `method` has no column in `scores`, or `n` is less than 1.
 
-    >>> scores = pd.DataFrame({"label": [1, 0, 0], "source_reference": [*"aab"], "source_query": [*"abc"],
-    ...                        "no_evidence": "", "dhash": [2.0, 30.0, 12.0]})
+    >>> scores = pd.DataFrame({"label": [1, 0, 0], "source_reference": [*"aab"],
+    ...                        "source_query": [*"abc"], "no_evidence": "",
+    ...                        "dhash": [2.0, 30.0, 12.0]})
     >>> hard_negatives(scores, "dhash", n=1)["dhash"].tolist()
     [2.0, 12.0]
     """
@@ -216,79 +252,80 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
     return sample.table[kept]
 
 
-def _measured(
-    scores: pd.DataFrame,
-    methods: str | Iterable[str] | None,
-    metric: str,
-    by: str | None,
-    n_resamples: int,
-    seed: int,
-    wanted: Iterable[str] | None = None,
-) -> tuple[Resampler, list[Group], dict[str, list[Record]]]:
-    """Rows of the metrics table by method, all or those wanted, from the same resamples and weights of non-copies."""
-    measure, sample = Measure.parse(metric), read(scores, methods)
-    resampler, groups = Resampler.draw(sample, n_resamples, seed), sample_groups(sample, by)
-    kappa = max(
-        (resampler.kappa(method, *groups[0].masks) for method in sample.methods), default=1.0
-    )
-    found = {}
-    for method in wanted or sample.methods:
-        found[method] = list(estimates(resampler, method, groups, [measure], kappa))
-    return resampler, groups, found
+def _records(
+    resampler: Resampler, methods: Iterable[str], groups: list[Group], metric: Metric
+) -> list[list[Record]]:
+    """Rows of the metrics table by method, one per group; the non-copies weigh the same for all."""
+    factors = [resampler.kappa(method, groups[0]) for method in resampler.sample.methods]
+    kappa = max(factors)
+    return [list(estimates(resampler, method, groups, [metric], kappa)) for method in methods]
+
+
+def _n_pairs(n_methods: int) -> int:
+    """How many comparisons every two of the methods make; 1 of one method."""
+    return max(math.comb(n_methods, 2), 1)
 
 
 def _difference(
     resampler: Resampler, group: Group, first: Record, second: Record, n_comparisons: int
 ) -> Record:
-    """How much more the first reaches than the second in one group; interval and p value are corrected.
+    """How much more the first reaches than the second in a group; interval and p are corrected.
 
     The two say the same: the interval leaves out 0 where p_adjusted is below .05.
     """
     difference = first["value"] - second["value"]
-    low, high, p = np.nan, np.nan, np.nan
+    below = above = p = np.nan
     if not np.isnan(difference):
         tail = 0.025 / n_comparisons
-        moved = (first["replicates"] - second["replicates"])[None]
-        spread = resampler.spread(moved, group.masks[0])
-        variance, freedom = spread.variance[0], spread.freedom[0]
-        if variance > 1e-15:
-            error = np.sqrt(variance)
-            if spread.carriers[0] < FEW:  # no tighter than where no source tells the two apart
-                unseen = reach(resampler.n_sources(group.masks[0]))
-                error = max(error, unseen / stats.t.isf(0.025, freedom))
-            below = above = stats.t.isf(tail, freedom) * error
-            p = 2 * stats.t.sf(abs(difference) / error, freedom)
-        else:  # no resample differs: the ends of the two intervals, added as variances are
-            below = np.hypot(first["value"] - first["low"], second["high"] - second["value"])
-            above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
-            towards_zero = below if difference > 0 else above
-            single = stats.norm.isf(0.025)
-            p = 2 * stats.norm.sf(single * abs(difference) / towards_zero) if difference else 1.0
-            below *= stats.norm.isf(tail) / single
-            above *= stats.norm.isf(tail) / single
-        low, high = max(difference - below, -1.0), min(difference + above, 1.0)
-    record = {
+        below, above, p = _uncertainty(resampler, group, first, second, tail)
+    return {
         "group": group.name,
         "metric": first["metric"],
         "a": first["value"],
         "b": second["value"],
+        "difference": difference,
+        "low": max(difference - below, -1.0),
+        "high": min(difference + above, 1.0),
+        "p": p,
+        "p_adjusted": np.minimum(n_comparisons * p, 1.0),
+        **group.sizes,
+        "note": first["note"],
     }
-    ends = {"difference": difference, "low": low, "high": high, "p": p}
-    ends["p_adjusted"] = np.minimum(n_comparisons * p, 1.0)
-    return {**record, **ends, **group.counts, "note": first["note"]}
 
 
-def _better(metric: str) -> int:
-    """1 where a higher value is better, -1 where a lower one is."""
-    return -1 if metric == "equal_error_rate" else 1
+def _uncertainty(
+    resampler: Resampler, group: Group, first: Record, second: Record, tail: float
+) -> tuple[float, float, float]:
+    """How far the interval of a difference reaches down and up, and the p value of no difference.
+
+    Both are by Student's t; the interval leaves out `tail` on either side.
+    """
+    moved = first["replicates"] - second["replicates"]
+    spread = spread_of(resampler, moved[None], group.is_copy)
+    variance = spread.variance[0]
+    freedom = spread.freedom[0]
+    if np.isnan(variance) or variance <= UNMOVED:
+        return _joined_uncertainty(first, second, tail)
+    error = np.sqrt(variance)
+    if spread.carriers[0] < FEW:
+        # No tighter than where no source tells the two apart.
+        unseen = reach(resampler.sample.n_sources_in(group.is_copy))
+        error = max(error, unseen / stats.t.isf(0.025, freedom))
+    half_width = stats.t.isf(tail, freedom) * error
+    difference = first["value"] - second["value"]
+    p = 2 * stats.t.sf(abs(difference) / error, freedom)
+    return half_width, half_width, p
 
 
-def _verdict(a: str, b: str, row: Record) -> str:
-    if np.isnan(row["difference"]) or row["decided"] == 0:
-        return row["note"] if np.isnan(row["difference"]) else "undecided"
-    ends = [row["difference"], row["low"], row["high"]]
-    if row["decided"] < 0:
-        a, b, ends = b, a, [-row["difference"], -row["high"], -row["low"]]
-    amount, (name, _, place) = "{:.2f} [{:.2f}, {:.2f}]".format(*ends), row["metric"].partition("@")
-    more = f"finds {amount} more than {b} at {place.replace('=', ' ').replace('fpr', 'FPR')}"
-    return f"{a} {more if place else f'is {amount} higher than {b} in {name}'}"
+def _joined_uncertainty(first: Record, second: Record, tail: float) -> tuple[float, float, float]:
+    """The same where no resample moves the difference: both intervals, added as variances are."""
+    difference = first["value"] - second["value"]
+    below = np.hypot(first["value"] - first["low"], second["high"] - second["value"])
+    above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
+    single = stats.norm.isf(0.025)
+    p = 1.0
+    if difference:
+        towards_zero = below if difference > 0 else above
+        p = 2 * stats.norm.sf(single * abs(difference) / towards_zero)
+    wider = stats.norm.isf(tail) / single
+    return below * wider, above * wider, p

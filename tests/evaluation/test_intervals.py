@@ -8,8 +8,10 @@ import pytest
 
 from benchmarks import coverage
 from simlab import evaluation
-from simlab.evaluation.resampling import Resampler, bin_edges, calibrate, wilson
-from simlab.evaluation.sample import read
+from simlab.evaluation.intervals import wilson
+from simlab.evaluation.metrics import average_precision, roc_auc
+from simlab.evaluation.resampling import Resampler, bin_edges, calibrate
+from simlab.evaluation.sample import read, sample_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +39,7 @@ def study(n=60, copies=4, others=8, effect=0.7, apart=3.0, seed=0, step=None, me
 def test_histograms_equal_a_plain_loop_over_pairs():
     sample = read(study(n=12, step=0.5))
     resampler = Resampler.draw(sample, 5, 0)
-    counts = next(resampler.counts("m", [(sample.label, ~sample.label)], kappa=1.0))
+    counts = next(resampler.counts("m", sample_groups(sample), kappa=1.0))
     w = resampler.weights
     first, second = sample.sources
     for row, threshold in enumerate(counts.threshold):
@@ -53,10 +55,9 @@ def test_replicate_statistics_equal_scikit_learn_with_weights():
     scores = study(n=20, step=0.25)
     sample = read(scores)
     resampler = Resampler.draw(sample, 3, 0)
-    counts = next(resampler.counts("m", [(sample.label, ~sample.label)], kappa=1.0))
-    auc, average = (
-        evaluation.metrics.STATISTICS[name](counts) for name in ("roc_auc", "average_precision")
-    )
+    counts = next(resampler.counts("m", sample_groups(sample), kappa=1.0))
+    auc = roc_auc(counts)
+    average = average_precision(counts)
     for resample in range(1, 4):
         w = resampler.weights[:, resample]
         first, second = sample.sources
