@@ -96,13 +96,18 @@ def _curves(
     (group,) = sample_groups(sample)
     parts = []
     for method in sample.methods:
-        (data,) = plain.counts(method, [group], everywhere=True)
-        columns = {"method": method, "threshold": data.threshold}
-        columns |= {x: getattr(data, x)[:, 0], y: getattr(data, y)[:, 0]}
-        columns |= {name: group.sizes[name] for name in ("n_positive", "n_negative")}
-        columns["smallest_fpr"] = group.smallest_fpr
+        (data,) = plain.counts(method, [group])
+        columns = {
+            "method": method,
+            "threshold": data.threshold,
+            x: getattr(data, x)[:, 0],
+            y: getattr(data, y)[:, 0],
+            "n_positive": group.sizes["n_positive"],
+            "n_negative": group.sizes["n_negative"],
+            "smallest_fpr": group.smallest_fpr,
+        }
         if n_resamples:
-            (drawn,) = resampler.counts(method, [group], everywhere=True)
+            (drawn,) = resampler.counts(method, [group])
             low, high = band(resampler, group, drawn)
             at = np.searchsorted(drawn.threshold, data.threshold)
             columns["low"] = np.fmin(low[at], columns[y])
@@ -175,8 +180,14 @@ def distance_histogram(
             rows = sample.label == bool(label)
             count, _ = np.histogram(distance[rows], edges)
             weight, _ = np.histogram(distance[rows], edges, weights=sample.weight[rows])
-            columns = {"method": method, "label": label, "left": edges[:-1], "right": edges[1:]}
-            columns |= {"count": count, "share": weight / (weight.sum() or 1.0)}
+            columns = {
+                "method": method,
+                "label": label,
+                "left": edges[:-1],
+                "right": edges[1:],
+                "count": count,
+                "share": weight / (weight.sum() or 1.0),
+            }
             parts.append(pd.DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors

@@ -1,7 +1,6 @@
 """One number per method, group and metric, with its interval."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,13 +95,19 @@ def estimates(
     kappa: float | None = None,
 ) -> Iterator[Record]:
     """Yield a row of the metrics table per group and metric."""
-    exact = resampler.plain().counts(method, groups, everywhere=True)
-    drawn = resampler.counts(method, groups, kappa=kappa)
+    exact = resampler.plain().counts(method, groups)
+    drawn = resampler.counts(method, groups, kappa=kappa, at_copies=True)
     for group, data, counts in zip(groups, exact, drawn):
         for metric in metrics:
-            record = {"method": method, "group": group.name, "metric": metric.name}
-            record |= dict.fromkeys(("value", "low", "high", "threshold", "replicates"), np.nan)
-            record |= {**group.sizes, "note": group.refusal(metric.needs_fpr)}
+            needs_fpr = metric.limit.needs_fpr if metric.limit else 1.0
+            record = {
+                "method": method,
+                "group": group.name,
+                "metric": metric.name,
+                **dict.fromkeys(("value", "low", "high", "threshold", "replicates"), np.nan),
+                **group.sizes,
+                "note": group.refusal(needs_fpr),
+            }
             if not record["note"]:
                 record |= _value(resampler.sample, method, group, metric, data)
                 record["replicates"] = metric.statistic(counts)[1:]
@@ -139,26 +144,26 @@ def _value(sample: Sample, method: str, group: Group, metric: Metric, data: Coun
         points = _ranked_points(sample, method, group)
     else:
         points = _few_points(data)
-    return {"value": metric.exact(points.label, points.score, sample_weight=points.weight)}
+    return {"value": metric.exact(**points)}
 
 
-class _Points(NamedTuple):
-    """What scikit-learn takes: its scores grow with likeness."""
-
-    label: np.ndarray
-    score: np.ndarray
-    weight: np.ndarray
+Points = dict[str, np.ndarray]
+"""The arguments of a metric of scikit-learn, whose scores grow with likeness."""
 
 
-def _ranked_points(sample: Sample, method: str, group: Group) -> _Points:
+def _ranked_points(sample: Sample, method: str, group: Group) -> Points:
     """The pairs, each with a score of its own: copies come last among equal distances."""
     rows = np.flatnonzero(group.is_copy | group.is_other)
     order = np.lexsort((sample.label[rows], sample.distance(method)[rows]))
     ranked = rows[order]
-    return _Points(sample.label[ranked], -np.arange(len(ranked)), sample.weight[ranked])
+    return {
+        "y_true": sample.label[ranked],
+        "y_score": -np.arange(len(ranked)),
+        "sample_weight": sample.weight[ranked],
+    }
 
 
-def _few_points(data: Counts) -> _Points:
+def _few_points(data: Counts) -> Points:
     """A few points with the ROC AUC and average precision of all the pairs.
 
     Non-copies between two neighbouring distances of copies are one point: a group of few copies
@@ -175,7 +180,7 @@ def _few_points(data: Counts) -> _Points:
     score = -np.concatenate([rank_at, rank_at, rank_between])
     label = np.arange(len(weight)) < len(at)
     kept = weight > 0
-    return _Points(label[kept], score[kept], weight[kept])
+    return {"y_true": label[kept], "y_score": score[kept], "sample_weight": weight[kept]}
 
 
 def _interval(

@@ -1,6 +1,5 @@
 """Every pair of hashes, counted by distance and source and never stored: FPR down to 1e-9."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -96,8 +95,8 @@ def _by_source(
     present, starts = np.unique(one.sources, return_index=True)
     for source, rows in zip(present, np.split(one.packed, starts[1:])):
         same = slice(*np.searchsorted(other.sources, [source, source + 1]))
-        n_blocks = math.ceil(len(rows) * len(other.packed) / BLOCK)
-        for block in np.array_split(rows, max(n_blocks, 1)):
+        n_blocks = 1 + len(rows) * len(other.packed) // BLOCK
+        for block in np.array_split(rows, n_blocks):
             if bits > 64:
                 distance = hashes.hamming_matrix(block, other.packed)
             else:

@@ -144,7 +144,7 @@ def spread_of(resampler: Resampler, replicates: np.ndarray, rows: np.ndarray) ->
         degrees_of_freedom(kurtosis, n_sources),
         least,
         most,
-        carriers=1 / np.maximum(concentration, 1e-9),
+        1 / np.maximum(concentration, 1e-9),
     )
 
 

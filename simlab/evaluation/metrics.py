@@ -5,7 +5,6 @@ A metric of its own is a function from :class:`Counts` and a row of :data:`PLAIN
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -23,18 +22,18 @@ Rate = Callable[[Counts], np.ndarray]
 
 
 class Limit(NamedTuple):
-    """An error rate, and the most that is allowed of it."""
+    """An error rate, the most that is allowed of it, and the FPR that must be measurable for it."""
 
     error: Rate
     most: float
+    needs_fpr: float = 1.0
 
     def last_within(self, counts: Counts) -> np.ndarray:
         """Return the place of the largest distance that keeps it, -1 of none, (1 + resamples,)."""
         return last(within(self.error(counts), self.most))
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric by its name.
 
     Attributes:
@@ -43,7 +42,6 @@ class Metric:
         ties_against_copies: whether the copies come last among equal distances, in `exact`.
         larger_is_better: whether the better of two methods has the larger value.
         limit: of a recall, what limits the distance at which it is read.
-        needs_fpr: the FPR that the pairs must be able to measure.
     """
 
     name: str
@@ -52,7 +50,6 @@ class Metric:
     ties_against_copies: bool = False
     larger_is_better: bool = True
     limit: Limit | None = None
-    needs_fpr: float = 1.0
 
 
 def parse(name: str) -> Metric:
@@ -66,9 +63,10 @@ def parse(name: str) -> Metric:
         return PLAIN[name]
     base, _, number = name.partition("=")
     rate = float(number) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", number) else 0.0
-    if base in AT_A_RATE and 0 < rate < 1:
-        return AT_A_RATE[base](name, rate)
-    at_a_rate = [f"{base}=<between 0 and 1>" for base in AT_A_RATE]
+    if base in LIMITS and 0 < rate < 1:
+        limit = LIMITS[base](rate)
+        return Metric(name, partial(highest_recall, limit), limit=limit)
+    at_a_rate = [f"{base}=<between 0 and 1>" for base in LIMITS]
     allowed = ", ".join([*PLAIN, *at_a_rate])
     raise ValueError(f"a metric must be one of {allowed}; given {name!r}")
 
@@ -112,18 +110,11 @@ def false_share_of(counts: Counts) -> np.ndarray:
     return 1 - counts.precision
 
 
-def _tpr_at_fpr(name: str, rate: float) -> Metric:
-    limit = Limit(fpr_of, rate)
-    return Metric(name, partial(highest_recall, limit), limit=limit, needs_fpr=rate)
-
-
-def _recall_at_precision(name: str, rate: float) -> Metric:
-    limit = Limit(false_share_of, 1 - rate)
-    return Metric(name, partial(highest_recall, limit), limit=limit)
-
-
-AT_A_RATE = {"tpr@fpr": _tpr_at_fpr, "recall@precision": _recall_at_precision}
-"""The metrics that are read at a rate, which follows their name."""
+LIMITS = {
+    "tpr@fpr": lambda rate: Limit(fpr_of, rate, needs_fpr=rate),
+    "recall@precision": lambda rate: Limit(false_share_of, 1 - rate),
+}
+"""What limits the recalls that are read at a rate, which follows their name."""
 
 PLAIN = {
     metric.name: metric

@@ -124,10 +124,8 @@ def _leads(a: str, b: str, differences: pd.DataFrame, metric: Metric) -> list[st
     """Who leads on which groups, the decided ones of `a`'s higher values first."""
     better = 1 if metric.larger_is_better else -1
     words = {better: f"{a} leads on", -better: f"{b} leads on", 0: "undecided on"}
-    leads = []
-    for sign, names in sorted(differences.groupby("decided")["group"], reverse=True):
-        leads.append(f"{words[sign]} {', '.join(names)}")
-    return leads
+    by_sign = sorted(differences.groupby("decided")["group"], reverse=True)
+    return [f"{words[sign]} {', '.join(names)}" for sign, names in by_sign]
 
 
 def decided(differences: pd.DataFrame) -> np.ndarray:
@@ -182,10 +180,12 @@ def rank(
         record["tier"] = tier
     for record in records[1:]:
         behind = _difference(resampler, group, records[0], record, n_comparisons)
-        record["p_adjusted"] = behind["p_adjusted"]
-        record["difference"] = behind["difference"]
-        record["difference_low"] = behind["low"]
-        record["difference_high"] = behind["high"]
+        record |= {
+            "difference": behind["difference"],
+            "difference_low": behind["low"],
+            "difference_high": behind["high"],
+            "p_adjusted": behind["p_adjusted"],
+        }
     return pd.DataFrame(records, columns=RANKED)
 
 
@@ -207,10 +207,9 @@ def compare_designs(
     """
     if not designs:
         raise ValueError("designs must hold at least one score table by its name; it is empty")
-    rankings = []
-    for name, scores in designs.items():
-        rankings.append(rank(scores, methods, **options).assign(design=name))
-    table = pd.concat(rankings)
+    table = pd.concat(
+        [rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()]
+    )
     tiers = table.pivot(index="method", columns="design", values="tier")
     flips = {method: [] for method in tiers.index}
     for one, other in itertools.combinations(tiers.index, 2):

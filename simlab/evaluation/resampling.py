@@ -46,8 +46,7 @@ class Resampler:
         rng = np.random.default_rng(seed)
         weights = np.empty((n_sources, n_resamples), np.float32)
         for column in weights.T:
-            drawn = rng.integers(n_sources, size=n_sources)
-            column[:] = np.bincount(drawn, minlength=n_sources)
+            column[:] = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)
         return cls(sample, weights)
 
     def plain(self) -> "Resampler":
@@ -60,9 +59,9 @@ class Resampler:
         groups: Iterable[Group],
         *,
         kappa: float | None = None,
-        everywhere: bool = False,
+        at_copies: bool = False,
     ) -> Iterator["Counts"]:
-        """Yield the counts of each group, at the distances of its copies, or `everywhere`.
+        """Yield the counts of each group, at every distance, or only at those of its copies.
 
         Non-copies that the group before had as well are not counted again.
         """
@@ -81,7 +80,7 @@ class Resampler:
                 up_to = np.cumsum(others, axis=0)
                 n_others = _or_nan(others.sum(axis=0))
             copies = self._histogram(bins, group.is_copy, len(edges), 1.0)
-            at = np.flatnonzero(copies[:, 0] + everywhere)
+            at = np.flatnonzero(copies[:, 0]) if at_copies else np.arange(len(edges))
             below = up_to[at] - others[at]
             yield Counts(edges[at], copies[at], below, up_to[at], n_others)
 

@@ -138,8 +138,8 @@ def complementarity(
         if note:
             share = np.full_like(share, np.nan)
         interval = fraction_interval(resampler, share[:1], share[None, 1:], lost)
-        ends = [interval.low[0], interval.high[0]]
-        rows.append([method, other, lost.sum(), share[0], *ends, note])
+        n_misses = lost.sum()
+        rows.append([method, other, n_misses, share[0], interval.low[0], interval.high[0], note])
     columns = ["method", "other", "n_misses", "share", "low", "high", "note"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -179,15 +179,16 @@ def query_average_precision(
         value = resampler.mean(precision, source[says_something], np.ones(n_queries))
         copies = sample.label & says_something[query]
         interval = fraction_interval(resampler, value[:1], value[None, 1:], copies)
-        row = {
-            "method": method,
-            "value": value[0],
-            "low": interval.low[0],
-            "high": interval.high[0],
-            "n_queries": n_queries,
-            "n_left_out": n_left_out,
-        }
-        rows.append(row)
+        rows.append(
+            {
+                "method": method,
+                "value": value[0],
+                "low": interval.low[0],
+                "high": interval.high[0],
+                "n_queries": n_queries,
+                "n_left_out": n_left_out,
+            }
+        )
     return pd.DataFrame(rows)
 
 

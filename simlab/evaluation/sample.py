@@ -185,7 +185,10 @@ def smallest_fpr(
     the smallest negative's share of all (NaN without negatives). `methods`, `by` and `negatives`
     are those of :func:`evaluate`.
     """
-    rows = []
-    for group in sample_groups(read(scores, methods), by, negatives):
-        rows.append({"group": group.name, **group.sizes, "smallest_fpr": group.smallest_fpr})
-    return pd.DataFrame(rows)
+    groups = sample_groups(read(scores, methods), by, negatives)
+    return pd.DataFrame(
+        [
+            {"group": group.name, **group.sizes, "smallest_fpr": group.smallest_fpr}
+            for group in groups
+        ]
+    )

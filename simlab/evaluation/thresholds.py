@@ -1,13 +1,12 @@
 """Thresholds, chosen on some sources and reported on others, and what they mean in a search."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from simlab import specs
-from simlab.evaluation.intervals import TAILS, fraction_interval, recall_interval
+from simlab.evaluation.intervals import TAILS, Interval, fraction_interval, recall_interval
 from simlab.evaluation.metrics import Limit, fpr_of
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, read_one, sample_groups
@@ -64,22 +63,18 @@ def choose_threshold(
         prevalence = sample.share_of_copies
     else:
         specs.check_number("prevalence", prevalence, 0, 1, within=True)
-    target = _target(max_fpr, min_precision, prevalence, group.smallest_fpr)
-    rows = [_chosen(resampler, group, name, target, n_splits, seed) for name in sample.methods]
+    target, limit = _target(max_fpr, min_precision, prevalence, group.smallest_fpr)
+    rows = []
+    for name in sample.methods:
+        found = _chosen(resampler, group, name, limit, n_splits, seed)
+        rows.append({"method": name, "target": target, **found})
     return pd.DataFrame(rows)
-
-
-class _Target(NamedTuple):
-    """What a threshold must keep: in words, as a limit, and the FPR that it needs measured."""
-
-    words: str
-    limit: Limit
-    needs_fpr: float = 1.0
 
 
 def _target(
     max_fpr: float | None, min_precision: float | None, prevalence: float, smallest_fpr: float
-) -> _Target:
+) -> tuple[str, Limit]:
+    """What a threshold must keep, in words and as a limit."""
     if (max_fpr is None) == (min_precision is None):
         raise ValueError(
             "either max_fpr or min_precision must be given;"
@@ -87,7 +82,7 @@ def _target(
         )
     if min_precision is None:
         specs.check_number("max_fpr", max_fpr, 0, 1, within=True)
-        return _Target(f"fpr<={max_fpr:g}", Limit(fpr_of, max_fpr), max_fpr)
+        return f"fpr<={max_fpr:g}", Limit(fpr_of, max_fpr, needs_fpr=max_fpr)
     specs.check_number("min_precision", min_precision, 0, 1, within=True)
 
     def false_share(counts: Counts) -> np.ndarray:
@@ -96,48 +91,53 @@ def _target(
         return np.divide(false, called, out=np.zeros_like(called), where=called > 0)
 
     words = f"precision>={min_precision:g} at prevalence {prevalence:g}"
-    return _Target(words, Limit(false_share, 1 - min_precision))
+    return words, Limit(false_share, 1 - min_precision)
 
 
 def _chosen(
-    resampler: Resampler, group: Group, method: str, target: _Target, n_splits: int, seed: int
+    resampler: Resampler, group: Group, method: str, limit: Limit, n_splits: int, seed: int
 ) -> dict[str, object]:
-    """The row of one method."""
-    (data,) = resampler.plain().counts(method, [group], everywhere=True)
-    (drawn,) = resampler.counts(method, [group], everywhere=True)
-    place = target.limit.last_within(data)[0]
-    record = {"method": method, "target": target.words, **dict.fromkeys(NUMBERS, np.nan)}
-    record |= {**group.sizes, "note": group.refusal(target.needs_fpr)}
-    if place < 0:
-        record["note"] = record["note"] or "cannot be reached"
-    if record["note"]:
+    """The numbers of one method."""
+    (data,) = resampler.plain().counts(method, [group])
+    (drawn,) = resampler.counts(method, [group])
+    place = limit.last_within(data)[0]
+    note = group.refusal(limit.needs_fpr)
+    if place < 0 and not note:
+        note = "cannot be reached"
+    record = {**dict.fromkeys(NUMBERS, np.nan), **group.sizes, "note": note}
+    if note:
         return record
     record["threshold"] = data.threshold[place]
-    places_again = np.maximum(target.limit.last_within(drawn)[1:], 0)
+    places_again = np.maximum(limit.last_within(drawn)[1:], 0)
     if resampler.n_resamples:
         thresholds = drawn.threshold[places_again]
         record["low"], record["high"] = np.quantile(thresholds, TAILS, method="nearest")
-    tpr, fpr = _held_out(resampler.sample, method, group, target.limit, n_splits, seed)
+    tpr, fpr = _held_out(resampler.sample, method, group, limit, n_splits, seed)
     # Recall moves with the threshold chosen; the FPR of every choice is the target's, so it is read
     # at this one.
     tpr_again = drawn.tpr[places_again, np.arange(1, resampler.n_resamples + 1)]
     fpr_again = drawn.fpr[np.searchsorted(drawn.threshold, record["threshold"]), 1:]
-    error = target.limit.error(drawn)
-    limits = np.array([target.limit.most])
+    error = limit.error(drawn)
+    limits = np.array([limit.most])
     trials = _trials(drawn)
     of_tpr = [
         fraction_interval(resampler, tpr, tpr_again[None], group.is_copy),
         recall_interval(resampler, data.tpr[place], drawn, error, limits, group),
     ]
     of_fpr = [
-        fraction_interval(resampler, fpr, fpr_again[None], group.is_other, trials),
-        fraction_interval(resampler, data.fpr[place], fpr_again[None], group.is_other, trials),
+        fraction_interval(resampler, rate, fpr_again[None], group.is_other, trials)
+        for rate in (fpr, data.fpr[place])
     ]
-    for name, value, intervals in (("tpr", tpr, of_tpr), ("fpr", fpr, of_fpr)):
-        record[name] = value[0]
-        record[f"{name}_low"] = min(interval.low[0] for interval in intervals)
-        record[f"{name}_high"] = max(interval.high[0] for interval in intervals)
-    return record
+    return record | _with_ends("tpr", tpr, of_tpr) | _with_ends("fpr", fpr, of_fpr)
+
+
+def _with_ends(name: str, rate: np.ndarray, intervals: list[Interval]) -> dict[str, float]:
+    """The columns of a rate, which reaches from the lowest to the highest end."""
+    return {
+        name: rate[0],
+        f"{name}_low": min(interval.low[0] for interval in intervals),
+        f"{name}_high": max(interval.high[0] for interval in intervals),
+    }
 
 
 def _held_out(
@@ -149,8 +149,7 @@ def _held_out(
     half = rng.permuted(np.tile(every_second, n_splits), axis=0)
     sides = []
     for weights in (half, 1 - half):
-        resampler = Resampler(sample, weights)
-        sides.extend(resampler.counts(method, [group], kappa=1.0, everywhere=True))
+        sides.extend(Resampler(sample, weights).counts(method, [group], kappa=1.0))
     one, other = sides
     rates = np.hstack([_read_at(limit, one, other), _read_at(limit, other, one)])
     # pandas leaves out splits without a copy or a non-copy, which are NaN.
@@ -205,6 +204,7 @@ def at_threshold(
         "method": method,
         "target": f"distance<={threshold:g}",
         **dict.fromkeys(NUMBERS, np.nan),
+        "threshold": threshold,
         **group.sizes,
         "note": group.refusal(),
         "found": (called & group.is_copy).sum(),
@@ -212,18 +212,15 @@ def at_threshold(
         "false_alarms": (called & group.is_other).sum(),
         "rejected": (~called & group.is_other).sum(),
     }
-    record["threshold"] = threshold
     if not record["note"]:
-        (drawn,) = resampler.counts(method, [group], everywhere=True)
+        (drawn,) = resampler.counts(method, [group])
         place = np.searchsorted(drawn.threshold, threshold, "right") - 1
         trials = _trials(drawn)
         for name, rows, n in (("tpr", group.is_copy, None), ("fpr", group.is_other, trials)):
             value = np.average(called[rows], weights=sample.weight[rows], keepdims=True)
             replicates = getattr(drawn, name)[place, 1:] * (place >= 0)
             interval = fraction_interval(resampler, value, replicates[None], rows, n)
-            record[name] = value[0]
-            record[f"{name}_low"] = interval.low[0]
-            record[f"{name}_high"] = interval.high[0]
+            record |= _with_ends(name, value, [interval])
     return pd.DataFrame([record])
 
 
