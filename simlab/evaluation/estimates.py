@@ -63,7 +63,7 @@ def evaluate(
         seed: of the resamples.
 
     Raises:
-        ValueError: an unknown method, column, metric or kind of negatives.
+        ValueError: an unknown method, column, metric or choice of negatives.
 
     >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
     ...                        "source_query": ["a", "b", "b"], "no_evidence": "",

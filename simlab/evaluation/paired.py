@@ -243,7 +243,7 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
     """
     specs.check_number("n", n, 1, whole=True)
     sample, method = read_one(scores, method)
-    # by place, not by index: a table that was put together names rows twice
+    # By place, not by index: a table that was put together may name rows twice.
     others = np.flatnonzero(~sample.label)
     order = np.argsort(sample.distance(method)[others], kind="stable")
     kept = sample.label.copy()

@@ -197,6 +197,12 @@ def test_intervals_of_tied_distances_and_of_few_errors_cover_the_truth():
         assert (covered.mean(axis=0) >= 0.8).all()  # the benchmark measures it properly
 
 
+def test_the_alternatives_that_were_tried_can_still_be_measured():
+    ends = coverage.alternatives(coverage.Case(36, "medium"), seed=0)
+    assert ends.shape == (len(coverage.WAYS), 2, len(coverage.METRICS))
+    assert (ends[:, 0] < ends[:, 1]).all()
+
+
 def test_wilson_interval_by_hand():
     low, high = wilson(np.array([0.5, 0.0]), 100, 1.96)
     assert low.tolist() == pytest.approx([0.4038, 0.0], abs=1e-4)
