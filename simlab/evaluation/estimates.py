@@ -10,6 +10,7 @@ from simlab.evaluation.intervals import FEW, Interval, fraction_interval, recall
 from simlab.evaluation.metrics import METRICS, Metric, parse
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, sample_groups
+from simlab.messages import counted
 
 COLUMNS = [
     "method",
@@ -71,7 +72,7 @@ def evaluate(
     >>> evaluate(scores, metrics=["roc_auc", "tpr@fpr=0.01"])[["metric", "value", "note"]]
              metric  value                             note
     0       roc_auc    0.5      Wilson bound from 2 sources
-    1  tpr@fpr=0.01    NaN  not measurable with 1 negatives
+    1  tpr@fpr=0.01    NaN  not measurable with 1 negative
     """
     parsed = [parse(name) for name in specs.names(metrics, "metrics")]
     sample = read(scores, methods)
@@ -197,9 +198,9 @@ def _interval(
 def _remarks(interval: Interval, n_sources: int) -> Iterator[str]:
     """What a reader should know of an interval: that it is a bound, that few sources decide it."""
     if interval.bounded[0]:
-        yield f"Wilson bound from {n_sources} sources"
+        yield f"Wilson bound from {counted(n_sources, 'source')}"
     if interval.carriers[0] < min(FEW, n_sources / 2):
-        yield f"{interval.carriers[0]:.0f} of {n_sources} sources carry the variance"
+        yield f"most of the variance lies in {interval.carriers[0]:.0f} of {n_sources} sources"
 
 
 def _add_kind_and_severity(table: pd.DataFrame) -> None:

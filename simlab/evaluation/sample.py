@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import perturb, specs, tables
+from simlab.messages import counted
 from simlab.methods import registry
 
 
@@ -126,7 +127,7 @@ class Group(NamedTuple):
         if self.sizes["n_negative"] == 0:
             return "undefined: no negatives"
         if fpr < self.smallest_fpr * (1 - 1e-9):
-            return f"not measurable with {self.sizes['n_negative']} negatives"
+            return f"not measurable with {counted(self.sizes['n_negative'], 'negative')}"
         return ""
 
 
