@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageColor
 
-from simlab.perturb.registry import Picture, Rng, Rule, between, register
+from simlab.perturb.registry import Picture, Rng, Rule, Sweep, between, register
 
 BICUBIC = Image.Resampling.BICUBIC
 
@@ -86,7 +86,7 @@ def _kept(area: float, side: float | None) -> float:
     return math.sqrt(area) if side is None else 1 - side
 
 
-@register(severity=lambda area, side: 1 - _kept(area, side) ** 2)
+@register(severity=lambda area, side: 1 - _kept(area, side) ** 2, sweep=Sweep("area", 1, 0.05, 20))
 def crop(
     image: Picture,
     rng: Rng,
@@ -114,7 +114,11 @@ def crop(
     return part.resize(image.size, BICUBIC) if resize_back else part
 
 
-@register(severity=lambda scale: math.log2(scale), directions=("smaller", "larger"))
+@register(
+    severity=lambda scale: math.log2(scale),
+    directions=("smaller", "larger"),
+    sweep=Sweep("scale", 1, 0.1, 19),
+)
 def resize(
     image: Picture,
     rng: Rng,
@@ -132,7 +136,11 @@ def resize(
     return image.resize(scaled(image.size, scale, scale), Image.Resampling[resample.upper()])
 
 
-@register(severity=lambda ratio: math.log2(ratio), directions=("taller", "wider"))
+@register(
+    severity=lambda ratio: math.log2(ratio),
+    directions=("taller", "wider"),
+    sweep=Sweep("ratio", 1, 3, 21),
+)
 def aspect(image: Picture, rng: Rng, *, ratio: Annotated[float, between(0.1, 10)] = 1.2) -> Picture:
     """Return the picture made wider (`ratio` over 1) or taller, its area kept.
 
@@ -156,7 +164,11 @@ def mirror(
     return image.transpose(flips[axis])
 
 
-@register(severity=lambda degrees: degrees, directions=("clockwise", "counter-clockwise"))
+@register(
+    severity=lambda degrees: degrees,
+    directions=("clockwise", "counter-clockwise"),
+    sweep=Sweep("degrees", 0, 90, 91),
+)
 def rotate(
     image: Picture,
     rng: Rng,
@@ -182,7 +194,11 @@ def rotate(
     return turned.resize(image.size, BICUBIC) if resize_back else turned
 
 
-@register(severity=lambda degrees: degrees, directions=("negative", "positive"))
+@register(
+    severity=lambda degrees: degrees,
+    directions=("negative", "positive"),
+    sweep=Sweep("degrees", 0, 40, 41),
+)
 def shear(
     image: Picture,
     rng: Rng,
@@ -202,7 +218,7 @@ def shear(
     return _warp(image, matrix, image.size, fill)
 
 
-@register(severity=lambda amount: amount)
+@register(severity=lambda amount: amount, sweep=Sweep("amount", 0, 0.4, 21))
 def perspective(
     image: Picture,
     rng: Rng,

@@ -15,7 +15,7 @@ from simlab.images import ImageError, read_bytes, read_image
 from simlab.paths import expanded
 from simlab.perturb import fonts
 from simlab.perturb.geometry import BICUBIC, Anchor, Color, corner, place, rgb, scaled
-from simlab.perturb.registry import Picture, Rng, Share, between, register
+from simlab.perturb.registry import Picture, Rng, Share, Sweep, between, register
 
 PUBLISHED_WIDTH = 512
 FONT_SIZE = 40 / PUBLISHED_WIDTH
@@ -36,7 +36,7 @@ def _inked(length: int, content: str | None, size: float, opacity: float) -> flo
     return min(characters * (size / FONT_SIZE) ** 2, FULL) * opacity
 
 
-@register(severity=_inked, resources=fonts.font_digest)
+@register(severity=_inked, resources=fonts.font_digest, sweep=Sweep("length", 0, 200, 41))
 def text(
     image: Picture,
     rng: Rng,
@@ -84,7 +84,9 @@ def text(
     return layer if opacity == 1 else Image.blend(image, layer, opacity)
 
 
-@register(severity=lambda opacity: opacity, resources=fonts.font_digest)
+@register(
+    severity=lambda opacity: opacity, resources=fonts.font_digest, sweep=Sweep("opacity", 0, 1, 21)
+)
 def watermark(
     image: Picture,
     rng: Rng,
@@ -115,7 +117,9 @@ def watermark(
     return _pasted(image, rgb(color), (0, 0), mask, opacity)
 
 
-@register(severity=lambda height: height, resources=fonts.font_digest)
+@register(
+    severity=lambda height: height, resources=fonts.font_digest, sweep=Sweep("height", 0, 0.5, 21)
+)
 def caption(
     image: Picture,
     rng: Rng,
@@ -150,7 +154,7 @@ def caption(
     return canvas
 
 
-@register(severity=lambda width: width)
+@register(severity=lambda width: width, sweep=Sweep("width", 0, 0.5, 21))
 def border(image: Picture, rng: Rng, *, width: Share = 0.1, color: Color = "white") -> Picture:
     """Return the picture in a frame of one colour.
 
@@ -159,7 +163,7 @@ def border(image: Picture, rng: Rng, *, width: Share = 0.1, color: Color = "whit
     return ImageOps.expand(image, max(1, round(width * min(image.size))), rgb(color))
 
 
-@register(severity=lambda frame: frame)
+@register(severity=lambda frame: frame, sweep=Sweep("frame", 0, 1, 21))
 def screenshot(image: Picture, rng: Rng, *, frame: Share = 0.3) -> Picture:
     """Return the picture as shown on a telephone: the clock above, lines of comments below.
 
@@ -196,7 +200,11 @@ def _picture_digest(picture: str | None) -> str:
     return f"picture:{hashlib.sha256(data).hexdigest()[:16]}"
 
 
-@register(severity=lambda size, opacity: size**2 * opacity, resources=_picture_digest)
+@register(
+    severity=lambda size, opacity: size**2 * opacity,
+    resources=_picture_digest,
+    sweep=Sweep("size", 0, 1, 21),
+)
 def overlay(
     image: Picture,
     rng: Rng,
@@ -232,7 +240,9 @@ def overlay(
     return result
 
 
-@register(severity=lambda area: 1 - area, resources=_picture_digest)
+@register(
+    severity=lambda area: 1 - area, resources=_picture_digest, sweep=Sweep("area", 1, 0.05, 20)
+)
 def embed(
     image: Picture,
     rng: Rng,

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageOps, features
 
 from simlab.images import to_grey
 from simlab.perturb.geometry import Degrees
-from simlab.perturb.registry import Picture, Rng, Share, between, register
+from simlab.perturb.registry import Picture, Rng, Share, Sweep, between, register
 
 Factor = Annotated[float, between(0.01, 10)]
 Kernel = Annotated[int, between(1, 99, odd=True)]
@@ -36,7 +36,9 @@ def _codec(format: str) -> str:
     return f"{format} {features.version(name)}"
 
 
-@register(severity=lambda quality: 101 - quality, resources=_codec)
+@register(
+    severity=lambda quality: 101 - quality, resources=_codec, sweep=Sweep("quality", 100, 5, 20)
+)
 def recompress(
     image: Picture,
     rng: Rng,
@@ -73,7 +75,7 @@ def _sigma(sigma: float, kernel: int | None) -> float:
     return sigma if kernel is None else 0.6 * ((kernel - 1) / 2 - 1) + 1
 
 
-@register(severity=_spread)
+@register(severity=_spread, sweep=Sweep("sigma", 0, 15, 31))
 def blur(
     image: Picture,
     rng: Rng,
@@ -96,7 +98,7 @@ def blur(
     )
 
 
-@register(severity=lambda kernel: kernel - 1)
+@register(severity=lambda kernel: kernel - 1, sweep=Sweep("kernel", 1, 31, 16))
 def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
     """Return the picture under a median filter of `kernel` x `kernel` pixels.
 
@@ -105,7 +107,7 @@ def median(image: Picture, rng: Rng, *, kernel: Kernel = 5) -> Picture:
     return Image.fromarray(cv2.medianBlur(np.asarray(image), kernel))
 
 
-@register(severity=lambda length: length - 1)
+@register(severity=lambda length: length - 1, sweep=Sweep("length", 1, 41, 21))
 def motion(
     image: Picture, rng: Rng, *, length: Annotated[int, between(1, 99)] = 9, degrees: Degrees = 0.0
 ) -> Picture:
@@ -150,7 +152,7 @@ def _squared_error(kind: str, variance: float, amount: float) -> float:
     return {"gaussian": variance, "speckle": variance / 3, "salt_pepper": amount / 3}[kind]
 
 
-@register(severity=_squared_error)
+@register(severity=_squared_error, sweep=Sweep("variance", 0, 0.3, 31))
 def noise(
     image: Picture,
     rng: Rng,
@@ -191,7 +193,11 @@ def noise(
     return Image.fromarray(noisy)
 
 
-@register(severity=lambda factor: math.log2(factor), directions=("darker", "brighter"))
+@register(
+    severity=lambda factor: math.log2(factor),
+    directions=("darker", "brighter"),
+    sweep=Sweep("factor", 0.2, 3, 29),
+)
 def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture with all levels multiplied. Severity: ``|log2 factor|``.
 
@@ -200,7 +206,11 @@ def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
-@register(severity=lambda factor: math.log2(factor), directions=("lower", "higher"))
+@register(
+    severity=lambda factor: math.log2(factor),
+    directions=("lower", "higher"),
+    sweep=Sweep("factor", 0.2, 3, 29),
+)
 def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture, levels moved from its mean grey. Severity: ``|log2 factor|``.
 
@@ -209,7 +219,11 @@ def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
-@register(severity=lambda factor: math.log2(factor), directions=("paler", "stronger"))
+@register(
+    severity=lambda factor: math.log2(factor),
+    directions=("paler", "stronger"),
+    sweep=Sweep("factor", 0, 3, 31),
+)
 def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     """Return the picture, colours moved from grey. Severity: ``|log2 factor|``.
 
@@ -218,7 +232,11 @@ def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Color(image).enhance(factor)
 
 
-@register(severity=lambda factor: math.log2(factor), directions=("softer", "sharper"))
+@register(
+    severity=lambda factor: math.log2(factor),
+    directions=("softer", "sharper"),
+    sweep=Sweep("factor", 0.2, 5, 25),
+)
 def sharpness(image: Picture, rng: Rng, *, factor: Factor = 2.0) -> Picture:
     """Return the picture sharpened, under 1 smoothed. Severity: ``|log2 factor|``.
 
@@ -227,7 +245,11 @@ def sharpness(image: Picture, rng: Rng, *, factor: Factor = 2.0) -> Picture:
     return ImageEnhance.Sharpness(image).enhance(factor)
 
 
-@register(severity=lambda exponent: math.log2(exponent), directions=("brighter", "darker"))
+@register(
+    severity=lambda exponent: math.log2(exponent),
+    directions=("brighter", "darker"),
+    sweep=Sweep("exponent", 0.2, 3, 29),
+)
 def gamma(image: Picture, rng: Rng, *, exponent: Factor = 1.5) -> Picture:
     """Return the picture, levels of 0 to 1 raised to a power; over 1 darkens.
 
@@ -236,7 +258,11 @@ def gamma(image: Picture, rng: Rng, *, exponent: Factor = 1.5) -> Picture:
     return image.point([round(255 * (level / 255) ** exponent) for level in range(256)] * 3)
 
 
-@register(severity=lambda degrees: degrees, directions=("backwards", "forwards"))
+@register(
+    severity=lambda degrees: degrees,
+    directions=("backwards", "forwards"),
+    sweep=Sweep("degrees", 0, 180, 37),
+)
 def hue(image: Picture, rng: Rng, *, degrees: Degrees = 30.0) -> Picture:
     """Return the picture with hues turned on the colour circle of HSV. Severity: degrees."""
     levels = np.asarray(image)
@@ -257,7 +283,7 @@ def gray(image: Picture, rng: Rng) -> Picture:
     return to_grey(image).convert("RGB")
 
 
-@register(severity=lambda bits: 8 - bits)
+@register(severity=lambda bits: 8 - bits, sweep=Sweep("bits", 8, 1, 8))
 def posterize(image: Picture, rng: Rng, *, bits: Annotated[int, between(1, 8)] = 3) -> Picture:
     """Return the picture with only the highest `bits` of every level. Severity: bits lost."""
     return ImageOps.posterize(image, bits)

@@ -5,7 +5,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,19 @@ pixels.
 
 Share = Annotated[float, between(0, 1)]
 """A fraction: 0 is nothing, 1 is all."""
+
+
+class Sweep(NamedTuple):
+    """What a slider moves: an argument, from where it changes nothing to where it is strong."""
+
+    argument: str
+    start: float
+    end: float
+    n_places: int
+
+    def values(self) -> list[float]:
+        """Return the places, evenly spread, both ends among them."""
+        return np.linspace(self.start, self.end, self.n_places).round(3).tolist()
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class Perturbation:
 
     `severity` and `resources` are called with those keyword arguments of `function` that they name.
     `directions` are the words for a severity with a minus and with a plus; both are empty where
-    there is one way only.
+    there is one way only. `sweep` is what a slider moves; None where the arguments tell.
     """
 
     name: str
@@ -65,6 +78,7 @@ class Perturbation:
     severity: Callable[..., float]
     resources: Callable[..., str]
     directions: tuple[str, str] = ("", "")
+    sweep: Sweep | None = None
 
     def step(self, call: specs.Call) -> Step:
         """Return the step that a call describes.
@@ -166,6 +180,7 @@ def register(
     severity: Callable[..., float],
     resources: Callable[..., str] = lambda: "",
     directions: tuple[str, str] = ("", ""),
+    sweep: Sweep | None = None,
     replace: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Return a decorator that makes ``function(image, rng, *, …)`` a perturbation named after the
@@ -184,6 +199,8 @@ def register(
         resources: returns a digest of the files drawn on, from the arguments it names.
         directions: words for a negative and for a positive severity, such as ("darker",
             "brighter"): two curves.
+        sweep: the argument that a slider moves, such as ``Sweep("area", 1, 0.05, 20)``; by default
+            the first number of `severity`, up to twice its default.
         replace: allow a name that is taken. A function defined again in a notebook always replaces
             itself.
 
@@ -208,7 +225,7 @@ def register(
             raise ValueError(
                 f"perturbation {name!r} exists; choose another name or say replace=True"
             )
-        REGISTRY[name] = Perturbation(name, function, severity, resources, directions)
+        REGISTRY[name] = Perturbation(name, function, severity, resources, directions, sweep)
         return function
 
     return decorate

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
@@ -19,14 +20,14 @@ from simlab.images import read_bytes, read_image
 from simlab.methods import registry
 from simlab.methods.registry import Method
 from simlab.plots import style
-from simlab.scoring.comparison import Comparison
+from simlab.scoring.comparison import Comparison, Matches
 from simlab.scoring.one_pair import LazyPicture
 from simlab.search.judging import loaded
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup
 from simlab.widgets.picker import Drop, Picker
-from simlab.widgets.variant_controls import Variant
+from simlab.widgets.variant_controls import VariantControls
 
 THRESHOLDS = Path(__file__).with_name("thresholds.csv")
 """A threshold for each method, at an FPR of 0.01 on the built-in sample; written by tools/thresholds.py."""
@@ -34,7 +35,8 @@ THRESHOLDS = Path(__file__).with_name("thresholds.csv")
 MAX_SIDE = 1600
 """Pixels of the longer side; a larger picture is scaled down first, so that the slider stays quick."""
 
-VARIANT, OTHER = "a variant of it", "another picture"
+VARIANT = "a variant of it"
+OTHER = "another picture"
 
 
 def explore(
@@ -44,23 +46,27 @@ def explore(
     methods: str | Iterable[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> "Explorer":
-    """Return a widget in which a picture is perturbed, or compared with another, and every method is watched.
+    """Return a widget in which a picture is perturbed or compared, and every method is watched.
 
     Args:
-        images: a folder, a list of paths, or a table with a ``path`` column. Sides over :data:`MAX_SIDE` pixels are
-            scaled down, and the caption says so: distances are then those of the smaller picture.
-        recipe: the ensemble that gives the verdict, or its file; None for the recipe of the package.
+        images: a folder, a list of paths, or a table with a ``path`` column. Sides over
+            :data:`MAX_SIDE` pixels are scaled down, and the caption says so: distances are then
+            those of the smaller picture.
+        recipe: the ensemble that gives the verdict, or its file; None for the recipe of the
+            package.
         methods: specs; None for the usual ones. Those of the recipe are always there.
-        thresholds: method → largest distance of a copy, such as :func:`simlab.choose_threshold` finds on your
-            pictures; for the others, those at an FPR of 0.01 on the built-in sample.
+        thresholds: method → largest distance of a copy, such as :func:`simlab.choose_threshold`
+            finds on your pictures; for the others, those at an FPR of 0.01 on the built-in sample.
 
     Raises:
         ValueError: no pictures, a bad recipe, or an unknown method.
     """
     recipe = loaded(recipe)
-    named = registry.resolve([*registry.DEFAULT, "akaze_inliers"] if methods is None else methods)
+    if methods is None:
+        methods = [*registry.DEFAULT, "akaze_inliers"]
+    names = [method.name for method in registry.resolve(methods)]
+    chosen = registry.resolve(names + list(recipe.methods_))
     known = pd.read_csv(THRESHOLDS).set_index("method")["threshold"].to_dict()
-    chosen = registry.resolve([*(method.name for method in named), *recipe.methods_])
     return Explorer(as_table(images), recipe, chosen, known | dict(thresholds or {}))
 
 
@@ -74,8 +80,10 @@ class Explorer(Panel):
         other: name of a second picture, to compare with instead of the variant; "" for the variant.
     """
 
-    reference, other = traitlets.Unicode(), traitlets.Unicode()
-    perturbation, seed = traitlets.Unicode("crop"), traitlets.Int()
+    reference = traitlets.Unicode()
+    other = traitlets.Unicode()
+    perturbation = traitlets.Unicode("crop")
+    seed = traitlets.Int()
 
     def __init__(
         self,
@@ -87,11 +95,9 @@ class Explorer(Panel):
         self._root = root_of(images, columns=["path"])
         self._names = list(images["path"])
         self._files = {}
-        self._recipe, self._methods = recipe, methods
-        facts = {m.name: (m.maximum, m.unit, thresholds.get(m.name, np.nan)) for m in methods}
-        self._facts = pd.DataFrame.from_dict(
-            facts, "index", columns=["maximum", "unit", "threshold"]
-        )
+        self._recipe = recipe
+        self._methods = methods
+        self._facts = _facts(methods, thresholds)
         self._open = functools.lru_cache(maxsize=8)(self._read)
         self._latest = Latest(self._work, self._show, self._heard)
         super().__init__("explore", self._controls(), self._views())
@@ -103,9 +109,8 @@ class Explorer(Panel):
     def _known(self, proposal: dict) -> str:
         name = proposal["value"]
         if name and name not in self._names:
-            raise ValueError(
-                f"{proposal['trait'].name} must be one of {len(self._names):,} pictures, not {name!r}"
-            )
+            trait = proposal["trait"].name
+            raise ValueError(f"{trait} must be one of {len(self._names):,} pictures, not {name!r}")
         return name
 
     @traitlets.validate("perturbation")
@@ -141,25 +146,34 @@ class Explorer(Panel):
 
     @property
     def evidence(self) -> pd.Series:
-        """What each of the recipe's methods adds to the log odds of a copy, in nats, and the rarity of copies."""
+        """What each of the recipe's methods adds to the log odds of a copy, in nats.
+
+        The last is the rarity of copies.
+        """
         return self._evidence(self.comparison)
 
     @property
     def table(self) -> pd.DataFrame:
-        """By method: maximum, unit, threshold, distance, no_evidence, says ("copy", "no copy", "no evidence", "")."""
+        """By method: maximum, unit, threshold, distance, no_evidence and what it says.
+
+        ``says`` is "copy", "no copy", "no evidence" or "".
+        """
         return self._judged(self.comparison)
 
     def figure(self) -> Figure:
-        """Return the comparison as a figure: keypoint matches, bits that flipped, distances, evidence."""
-        found, hashes = self.comparison, self.comparison.hashes
+        """Return the comparison as a figure: keypoint matches, flipped bits, distances, evidence."""
+        found = self.comparison
+        hashes = found.hashes
         wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))
         heights = [0.4 + min(8 / wide, 4), 1.35 if hashes else 0.01, 2.2]
         whole = plt.figure(figsize=(8, sum(heights)), layout="constrained")
         rows = whole.add_gridspec(3, 1, height_ratios=heights)
-        self._draw_pair(whole.add_subplot(rows[0]))
-        for place, (name, pair) in zip(rows[1].subgridspec(1, max(1, len(hashes))), hashes.items()):
-            ax = plots.plot_hash_difference(*pair, ax=whole.add_subplot(place))
-            style.title(ax, f"{style.label(name)}: {(pair[0] != pair[1]).sum()} of {pair[0].size}")
+        _draw_matches(found, whole.add_subplot(rows[0]))
+        places = rows[1].subgridspec(1, max(1, len(hashes)))
+        for place, (name, (first, second)) in zip(places, hashes.items()):
+            ax = plots.plot_hash_difference(first, second, ax=whole.add_subplot(place))
+            n_flipped = (first != second).sum()
+            style.title(ax, f"{style.label(name)}: {n_flipped} of {first.size}")
         left, right = rows[2].subgridspec(1, 2)
         plots.plot_distances(self.table, ax=whole.add_subplot(left))
         plots.plot_evidence(
@@ -167,27 +181,14 @@ class Explorer(Panel):
         )
         return whole
 
-    def _draw_pair(self, ax) -> None:
-        found, matches = self.comparison, self.comparison.matches
-        first, second, agree = matches[1:] if matches else np.zeros((3, 0, 2))
-        pairs = np.stack([np.arange(len(agree))] * 2, axis=1)
-        plots.plot_matches(
-            found.reference.image, first, found.query.image, second, pairs, inliers=agree, ax=ax
-        )
-        names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
-        style.title(ax, f"{names}: {len(agree)} matches, {int(agree.sum())} agree on one geometry")
-
     def _controls(self) -> ipywidgets.Widget:
-        first, second = (
-            self._picker(*one) for one in (("Picture", "reference"), ("Second", "other"))
-        )
-        variant = Variant(self.say)
+        first = self._picker("Picture", "reference")
+        second = self._picker("Second", "other")
+        variant = VariantControls(self.say)
         for trait in ("perturbation", "seed"):
             traitlets.link((self, trait), (variant, trait))
-        mode, right = (
-            ipywidgets.RadioButtons(description="Compare with", options=[VARIANT, OTHER]),
-            ipywidgets.VBox(),
-        )
+        mode = ipywidgets.RadioButtons(description="Compare with", options=[VARIANT, OTHER])
+        right = ipywidgets.VBox()
         for side in (first, right):
             side.add_class("simlab-choice")
 
@@ -201,31 +202,29 @@ class Explorer(Panel):
         return ipywidgets.HBox([first, right]).add_class("simlab-row")
 
     def _picker(self, title: str, trait: str) -> Picker:
-        drop = Drop(
-            f"{title}: drop or choose a file",
-            lambda *file: self.set_trait(trait, self.add(*file)),
-            self.say,
-        )
+        def received(name: str, content: bytes) -> None:
+            self.set_trait(trait, self.add(name, content))
+
+        drop = Drop(f"{title}: drop or choose a file", received, self.say)
         picker = Picker(title, self._names, drop)
         traitlets.link((self, trait), (picker, "value"))
         return picker
 
     def _switch(self, to_other: bool) -> None:
-        if to_other != bool(self.other):
-            following = self._names.index(self.reference) + 1
-            self.other = self._names[following % len(self._names)] if to_other else ""
+        if to_other == bool(self.other):
+            return
+        following = self._names.index(self.reference) + 1
+        self.other = self._names[following % len(self._names)] if to_other else ""
 
     def _views(self) -> ipywidgets.Widget:
-        rows = [("pictures", "verdict"), ("bars", "hashes"), ("matches",)]
-        self._parts = {
-            part: ipywidgets.HTML().add_class(f"simlab-{part}") for row in rows for part in row
-        }
-        return ipywidgets.VBox(
-            [
-                ipywidgets.HBox([self._parts[part] for part in row]).add_class("simlab-row")
-                for row in rows
-            ]
-        )
+        self._parts = {}
+        rows = []
+        for parts in (("pictures", "verdict"), ("bars", "hashes"), ("matches",)):
+            for part in parts:
+                self._parts[part] = ipywidgets.HTML().add_class(f"simlab-{part}")
+            row = ipywidgets.HBox([self._parts[part] for part in parts])
+            rows.append(row.add_class("simlab-row"))
+        return ipywidgets.VBox(rows)
 
     def _ask(self, _=None) -> None:
         self._latest(self.reference, self.other, self.perturbation, self.seed)
@@ -240,47 +239,47 @@ class Explorer(Panel):
 
     def _work(
         self, reference: str, other: str, perturbation: str, seed: int
-    ) -> Iterator[tuple[Comparison, dict]]:
-        """The hashes first, in milliseconds, then all methods: what was found, and the parts of the page it makes."""
-        first, chain, page = (
-            self._open(reference),
-            perturb.parse(perturbation),
-            markup("explore.html"),
-        )
-        second = (
-            self._open(other)
-            if other
-            else LazyPicture(chain.apply(first.image, seed, first.content), perturbation)
-        )
-        found = Comparison(
-            first, second, [method for method in self._methods if method.compare_many]
-        )
-        parts = {
-            "pictures": page.pictures(
-                [(seen, quick_drawing.small(seen)) for seen in (first, second)]
-            )
-        }
-        parts["hashes"] = page.hashes(
-            [(name, *pair, quick_drawing.bits(*pair)) for name, pair in found.hashes.items()]
-        )
-        yield found, parts | {"bars": page.bars(self._judged(found))}
+    ) -> Iterator[tuple[Comparison, dict[str, str]]]:
+        """Yield what was found, and the parts of the page it makes.
+
+        The hashes come first, in milliseconds, then all methods.
+        """
+        first = self._open(reference)
+        if other:
+            second = self._open(other)
+        else:
+            chain = perturb.parse(perturbation)
+            second = LazyPicture(chain.apply(first.image, seed, first.content), perturbation)
+        quick = [method for method in self._methods if method.compare_many]
+        found = Comparison(first, second, quick)
+        yield found, self._quick_parts(found)
         found = Comparison(first, second, self._methods)
-        lines = (
-            quick_drawing.lines(first.image, second.image, found.matches) if found.matches else b""
-        )
-        parts = {
+        yield found, self._slow_parts(found)
+
+    def _quick_parts(self, found: Comparison) -> dict[str, str]:
+        page = markup("explorer.html")
+        pictures = [(seen, quick_drawing.small(seen)) for seen in (found.reference, found.query)]
+        hashes = [
+            (name, first, second, quick_drawing.bits(first, second))
+            for name, (first, second) in found.hashes.items()
+        ]
+        return {
+            "pictures": page.pictures(pictures),
+            "hashes": page.hashes(hashes),
             "bars": page.bars(self._judged(found)),
-            "matches": page.matches(found.matches, lines),
         }
-        yield (
-            found,
-            parts
-            | {
-                "verdict": page.verdict(
-                    said := self._evidence(found), expit(said.sum()), self._recipe
-                )
-            },
-        )
+
+    def _slow_parts(self, found: Comparison) -> dict[str, str]:
+        page = markup("explorer.html")
+        drawing = b""
+        if found.matches:
+            drawing = quick_drawing.lines(found.reference.image, found.query.image, found.matches)
+        evidence = self._evidence(found)
+        return {
+            "bars": page.bars(self._judged(found)),
+            "matches": page.matches(found.matches, drawing),
+            "verdict": page.verdict(evidence, expit(evidence.sum()), self._recipe),
+        }
 
     def _show(self, result: tuple[Comparison, dict]) -> None:
         self._found, parts = result
@@ -288,7 +287,10 @@ class Explorer(Panel):
             self._parts[part].value = html
 
     def _heard(self, text: str) -> None:
-        """Say how the work goes; where it failed, what was shown before is taken away: it is of other pictures."""
+        """Say how the work goes.
+
+        Where it failed, what was shown before is taken away: it is of other pictures.
+        """
         if text not in ("", WORKING):
             self._show((None, dict.fromkeys(self._parts, "")))
         self.say(text)
@@ -302,3 +304,30 @@ class Explorer(Panel):
     def _evidence(self, found: Comparison) -> pd.Series:
         rarity = pd.Series({"rarity of copies": float(logit(self._recipe.prevalence_))})
         return pd.concat([self._recipe.evidence(found.scores).iloc[0], rarity])
+
+
+def _facts(methods: list[Method], thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Return by method what does not change with the pictures."""
+    facts = {
+        method.name: (method.maximum, method.unit, thresholds.get(method.name, np.nan))
+        for method in methods
+    }
+    return pd.DataFrame.from_dict(facts, "index", columns=["maximum", "unit", "threshold"])
+
+
+def _draw_matches(found: Comparison, ax: Axes) -> None:
+    nothing = np.zeros((0, 2))
+    matches = found.matches or Matches("", nothing, nothing, np.zeros(0))
+    n_matches = len(matches.agree)
+    plots.plot_matches(
+        found.reference.image,
+        matches.first,
+        found.query.image,
+        matches.second,
+        np.stack([np.arange(n_matches)] * 2, axis=1),
+        inliers=matches.agree,
+        ax=ax,
+    )
+    names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
+    n_agreeing = int(matches.agree.sum())
+    style.title(ax, f"{names}: {n_matches} matches, {n_agreeing} agree on one geometry")

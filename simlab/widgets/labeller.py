@@ -1,7 +1,6 @@
-"""The labeller: one pair at a time, answered by key or click, and on disk before the next one is shown."""
+"""The labeller: one pair at a time, answered by key or click, on disk before the next is shown."""
 
 import functools
-import itertools
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +14,20 @@ from PIL import Image, ImageChops
 
 from simlab import perturb, plots
 from simlab.images import read_bytes, read_image
-from simlab.methods import keypoints
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.plots import style
 from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, jpeg, plain
+from simlab.widgets.quick_drawing import akaze_lines
 
 SIDES = {"reference": "perturbation_reference", "query": "perturbation"}
 VIEWS = ("side by side", "flicker", "difference")
 """How the two pictures are shown."""
 
-QUESTION, THE_END = "Do both show the same picture?", "Every pair has its label."
+QUESTION = "Do both show the same picture?"
+THE_END = "Every pair has its label."
 _SIDE = 720  # pixels of a picture that is sent
+_BUTTONS = ("same", "different", "skip", "undo")
 
 
 def label(
@@ -39,20 +40,22 @@ def label(
 ) -> "Labeller":
     """Return a widget that asks of one pair after the other whether both show the same picture.
 
-    Every answer is a row of the CSV at `path`, on disk before the next pair is shown, and :func:`simlab.read_pairs`
-    reads that file at any time. A file that is there is gone on with; skipped pairs are kept in a second file beside it
-    (``labels.skipped.csv``) and come back at the end. Labels that the pairs have are not looked at.
+    Every answer is a row of the CSV at `path`, on disk before the next pair is shown, and
+    :func:`simlab.read_pairs` reads that file at any time. A file that is there is gone on with;
+    skipped pairs are kept in a second file beside it (``labels.skipped.csv``) and come back at the
+    end. Labels that the pairs have are not looked at.
 
     Args:
-        pairs: with reference and query, in the order in which to ask, such as :func:`simlab.labelling.choose` returns.
+        pairs: with reference and query, in the order in which to ask, such as
+            :func:`simlab.labelling.choose` returns.
         path: of the CSV, one for each person.
         root: folder that the paths of the pairs are relative to; by default their ``attrs["root"]``.
         annotator: who labels.
         names: whether the names of the files are shown.
 
     Raises:
-        ValueError: one line: no pairs, a pair that is there twice, or a file that is damaged, of another kind, of
-            another person or about other pairs.
+        ValueError: one line: no pairs, a pair that is there twice, or a file that is damaged, of
+            another kind, of another person or about other pairs.
     """
     return Labeller(pairs, path, root=root, annotator=annotator, names=names)
 
@@ -60,17 +63,22 @@ def label(
 class Stage(anywidget.AnyWidget):
     """What the page shows of a :class:`Labeller`: pictures, buttons, keys."""
 
-    _esm, _css = (Path(__file__).with_name(f"label.{kind}") for kind in ("js", "css"))
-    scene, lines = traitlets.Dict().tag(sync=True), traitlets.List().tag(sync=True)
-    view, matched = traitlets.Enum(VIEWS, VIEWS[0]).tag(sync=True), traitlets.Bool().tag(sync=True)
+    _esm = Path(__file__).with_name("labeller.js")
+    _css = Path(__file__).with_name("labeller.css")
+    scene = traitlets.Dict().tag(sync=True)
+    lines = traitlets.List().tag(sync=True)
+    view = traitlets.Enum(VIEWS, VIEWS[0]).tag(sync=True)
+    matched = traitlets.Bool().tag(sync=True)
 
 
 class Shown(NamedTuple):
-    """One of the two pictures: its pixels, small; the size of the file's; why it cannot be shown, or ""."""
+    """One of the two pictures, small."""
 
     image: Image.Image
     size: tuple[int, int]
+    """Of the variant in full."""
     error: str
+    """Why it cannot be shown, or ""."""
 
 
 class Labeller(Panel):
@@ -81,7 +89,8 @@ class Labeller(Panel):
         matched: whether the AKAZE matches of the two pictures are drawn; False again with each new pair.
     """
 
-    view, matched = traitlets.Enum(VIEWS, VIEWS[0]), traitlets.Bool()
+    view = traitlets.Enum(VIEWS, VIEWS[0])
+    matched = traitlets.Bool()
 
     def __init__(
         self,
@@ -92,31 +101,21 @@ class Labeller(Panel):
         annotator: str,
         names: bool,
     ):
-        self._root, self._names = (
-            root_of(pairs, root),
-            names,
-        )
-        rows = [row | {name: cell(row, name) for name in KEY} for row in pairs.to_dict("records")]
-        self._rows = {identity(row): row for row in rows}
-        if not 0 < len(self._rows) == len(pairs):
-            raise ValueError(
-                f"pairs must be one or more, each once, not {len(pairs)} of which {len(self._rows)} differ"
-            )
+        self._root = root_of(pairs, root)
+        self._names = names
+        self._rows = _by_identity(pairs)
         self._labels = self._opened(path, annotator)
         self._skips = self._opened(
             self._labels.path.with_suffix(".skipped.csv"), annotator, words={"skip": "skip"}
         )
-        files = self._labels, self._skips
-        told = [(row["time"], file, key) for file in files for key, row in file.rows.items()]
-        self._told = [(file, key) for _, file, key in sorted(told, key=lambda one: one[0])]
-        self._note = "; ".join(
-            f"{file.path.name}: {file.repaired}" for file in files if file.repaired
-        )
-        self._look = functools.lru_cache(maxsize=64)(self._read)
-        self._stage, self._number = Stage(), 0
-        self._latest = Latest(
-            self._work, self._show, lambda text: None if text == WORKING else self._heard(text)
-        )
+        files = [self._labels, self._skips]
+        self._told = _in_time(files)
+        repaired = [f"{file.path.name}: {file.repaired}" for file in files if file.repaired]
+        self._note = "; ".join(repaired)
+        self._shown = functools.lru_cache(maxsize=64)(self._read)
+        self._stage = Stage()
+        self._number = 0
+        self._latest = Latest(self._work, self._show, self._heard_of_pair)
         self._matching = Latest(self._match, self._draw, self._heard)
         super().__init__("label", self._stage)
         for trait in ("view", "matched"):
@@ -139,17 +138,15 @@ class Labeller(Panel):
         """Write the answer about the pair that is shown, "same", "different" or "skip", and show the next one.
 
         Raises:
-            ValueError: another word, no pair left, a picture that cannot be shown, or a file that cannot be written to.
+            ValueError: another word, no pair left, a picture that cannot be shown, or a file that
+                cannot be written to.
         """
         if self._key is None:
             raise ValueError(THE_END)
-        file, row = self._skips if word == "skip" else self._labels, self._rows[self._key]
-        if errors := [
-            shown.error for shown in self._pictures(self._key) if shown.error and word != "skip"
-        ]:
-            raise ValueError(
-                f"a picture that cannot be shown gets no label, skip the pair: {errors[0]}"
-            )
+        row = self._rows[self._key]
+        file = self._skips if word == "skip" else self._labels
+        if word != "skip":
+            self._refuse_unseen()
         if word == "skip" and self._key in file.rows:
             file.remove(row)  # once more to the end
         file.add(row, word)
@@ -174,14 +171,18 @@ class Labeller(Panel):
         raise ValueError("there is no answer to take back")
 
     def labels(self) -> pd.DataFrame:
-        """Return the labelled pairs so far, with the weights that fit them: :func:`simlab.labelling.read_labels`."""
+        """Return the labelled pairs so far, with the weights that fit them.
+
+        They are as from :func:`simlab.labelling.read_labels`.
+        """
         return read_labels(self._labels.path, root=self._root).pairs
 
     def figure(self) -> Figure:
         """Return what is shown as a figure: the pair, with its difference or matches where they are wanted."""
         self._latest.wait()
         self._matching.wait()
-        scene, title = self._stage.scene, "{question}  {count}".format(**self._stage.scene)
+        scene = self._stage.scene
+        title = f"{scene['question']}  {scene['count']}"
         if self._key is None:
             return style.nothing(style.axes(None, 8, 0.6), title).figure
         images = [shown.image for shown in self._pictures(self._key)]
@@ -195,74 +196,97 @@ class Labeller(Panel):
 
     def _figure_of_matches(self, images: list[Image.Image], title: str) -> Figure:
         lines = np.reshape(self._stage.lines, (-1, 5))
-        first, second = lines[:, :2] * images[0].size, lines[:, 2:4] * images[1].size
+        first = lines[:, :2] * images[0].size
+        second = lines[:, 2:4] * images[1].size
         pairs = np.stack([np.arange(len(lines))] * 2, axis=1)
         ax = plots.plot_matches(images[0], first, images[1], second, pairs, inliers=lines[:, 4])
         style.title(ax, title)
         return ax.figure
 
-    def _opened(self, path: str | Path, annotator: str, **options: Any) -> LabelFile:
-        file = LabelFile(path, root=self._root, annotator=annotator, **options)
-        if others := [row for key, row in file.rows.items() if key not in self._rows]:
-            pair = f"{others[0]['reference']!r}, {others[0]['query']!r}"
+    def _refuse_unseen(self) -> None:
+        errors = [shown.error for shown in self._pictures(self._key) if shown.error]
+        if errors:
             raise ValueError(
-                f"{file.path.name}: begun with other pairs, such as {pair}; give those, or another name"
+                f"a picture that cannot be shown gets no label, skip the pair: {errors[0]}"
             )
-        if others := {row["annotator"] for row in file.rows.values()} - {annotator}:
-            if annotator:
-                raise ValueError(
-                    f"{file.path.name}: labelled by {min(others)!r}; each person needs a file of their own"
-                )
+
+    def _opened(self, path: str | Path, annotator: str, **options: Any) -> LabelFile:
+        """Return a file of answers about these pairs, by this annotator."""
+        file = LabelFile(path, root=self._root, annotator=annotator, **options)
+        strangers = [row for key, row in file.rows.items() if key not in self._rows]
+        if strangers:
+            pair = f"{strangers[0]['reference']!r}, {strangers[0]['query']!r}"
+            raise ValueError(
+                f"{file.path.name}: begun with other pairs, such as {pair}; "
+                "give those, or another name"
+            )
+        others = {row["annotator"] for row in file.rows.values()} - {annotator}
+        if others and annotator:
+            raise ValueError(
+                f"{file.path.name}: labelled by {min(others)!r}; "
+                "each person needs a file of their own"
+            )
+        if others:
             file.annotator = max(others)
         return file
 
     def _next(self, besides: Hashable = None) -> Hashable | None:
-        """The pair to ask about: the first without an answer, then those that were skipped, longest ago first."""
-        left = (
-            key
-            for key in self._rows
-            if key not in self._labels.rows and key not in self._skips.rows
-        )
-        again = (key for key in self._skips.rows if key not in self._labels.rows)
-        return next((key for key in itertools.chain(left, again) if key != besides), None)
+        """Return the pair to ask about, None if no other than `besides` is left.
+
+        It is the first without an answer, then those that were skipped, longest ago first.
+        """
+        new = [key for key in self._rows if key not in self._skips.rows]
+        for key in [*new, *self._skips.rows]:
+            if key not in self._labels.rows and key != besides:
+                return key
+        return None
 
     def _ask(self, key: Hashable | None) -> None:
-        self._key, self._number, self.matched = key, self._number + 1, False
-        said = [row["label"] for row in self._labels.rows.values()]
-        skipped = self._skips.rows.keys() - self._labels.rows.keys()
-        counts = {"same": sum(said), "different": len(said) - sum(said), "skipped": len(skipped)}
-        words = ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
-        count = f"{len(said):,} of {len(self._rows):,} labelled{': ' * bool(words)}{words}"
+        self._key = key
+        self._number += 1
+        self.matched = False
+        labels = [row["label"] for row in self._labels.rows.values()]
         facts = {
             "number": self._number,
             "question": THE_END if key is None else QUESTION,
-            "count": count,
-        }
-        facts |= {
-            "labelled": len(said),
+            "count": self._count(labels),
+            "labelled": len(labels),
             "total": len(self._rows),
             "done": key is None,
             "undo": bool(self._told),
         }
         self._latest(facts, key, self._next(besides=key))
 
+    def _count(self, labels: list[int]) -> str:
+        """Return in words how many pairs have which answer."""
+        skipped = self._skips.rows.keys() - self._labels.rows.keys()
+        n_same = sum(labels)
+        counts = {
+            "same": n_same,
+            "different": len(labels) - n_same,
+            "skipped": len(skipped),
+        }
+        words = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+        labelled = f"{len(labels):,} of {len(self._rows):,} labelled"
+        return f"{labelled}: {words}" if words else labelled
+
     def _work(
         self, facts: dict[str, Any], key: Hashable | None, following: Hashable | None
     ) -> Iterator[dict[str, Any]]:
         pictures = self._pictures(key)
-        seen = [
+        described = [
             self._described(side, shown, self._rows[key]) for side, shown in zip(SIDES, pictures)
         ]
-        yield facts | {"pictures": seen, "unseen": any(shown.error for shown in pictures)}
+        unseen = any(shown.error for shown in pictures)
+        yield facts | {"pictures": described, "unseen": unseen}
         self._pictures(following)  # ready before they are asked for
 
     def _pictures(self, key: Hashable | None) -> list[Shown]:
-        row = {} if key is None else self._rows[key]
-        return [
-            self._look(row[side], row[spec], int(row["seed"]))
-            for side, spec in SIDES.items()
-            if row
-        ]
+        if key is None:
+            return []
+        row = self._rows[key]
+        seed = int(row["seed"])
+        return [self._shown(row[side], row[spec], seed) for side, spec in SIDES.items()]
 
     def _read(self, path: str, perturbation: str, seed: int) -> Shown:
         try:
@@ -276,16 +300,13 @@ class Labeller(Panel):
         return Shown(small, image.size, "")
 
     def _described(self, side: str, shown: Shown, row: dict[str, Any]) -> dict[str, Any]:
-        name = (
-            plain(", ".join(filter(None, [row[side], row[SIDES[side]]])))
-            if self._names
-            else f"{side} picture"
-        )
-        about = (
-            f"cannot be shown: {plain(shown.error)}"
-            if shown.error
-            else "{} × {}".format(*shown.size)
-        )
+        name = f"{side} picture"
+        if self._names:
+            change = row[SIDES[side]]
+            name = plain(f"{row[side]}, {change}" if change else row[side])
+        about = f"{shown.size[0]} × {shown.size[1]}"
+        if shown.error:
+            about = f"cannot be shown: {plain(shown.error)}"
         return {"data": jpeg(shown.image), "alt": f"{side}: {name}", "caption": f"{name} · {about}"}
 
     def _show(self, scene: dict[str, Any]) -> None:
@@ -294,18 +315,21 @@ class Labeller(Panel):
     def _heard(self, text: str) -> None:
         self.say(text or self._note)
 
+    def _heard_of_pair(self, text: str) -> None:
+        if text != WORKING:  # the next pair is there at once: the note stays readable
+            self._heard(text)
+
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """Do what a button says, if it is about the pair that is asked about."""
-        what, self._note = content.get("what"), ""
-        if content.get("number") != self._number or what not in (
-            "same",
-            "different",
-            "skip",
-            "undo",
-        ):
+        what = content.get("what")
+        self._note = ""
+        if content.get("number") != self._number or what not in _BUTTONS:
             return
         try:
-            self.undo() if what == "undo" else self.answer(what)
+            if what == "undo":
+                self.undo()
+            else:
+                self.answer(what)
         except ValueError as error:
             self.say(str(error))
             self._stage.send({"refused": what})
@@ -316,22 +340,35 @@ class Labeller(Panel):
             self._matching(self._key)
 
     def _match(self, key: Hashable) -> Iterator[tuple[Hashable, np.ndarray]]:
-        images = [shown.image for shown in self._pictures(key)]
-        first, second = map(keypoints.akaze, images)
-        left, right, agree = keypoints.verify(first, second)
-        yield (
-            key,
-            np.hstack(
-                [
-                    first.points[left] / images[0].size,
-                    second.points[right] / images[1].size,
-                    agree[:, None],
-                ]
-            ),
-        )
+        yield key, akaze_lines([shown.image for shown in self._pictures(key)])
 
     def _draw(self, found: tuple[Hashable, np.ndarray]) -> None:
         key, lines = found
-        if self.matched and key == self._key:
-            self._stage.lines = lines.round(4).tolist()
-            self._note = f"{len(lines):,} AKAZE matches, of which {int(lines[:, 4].sum()):,} agree on one geometry"
+        if not self.matched or key != self._key:
+            return
+        self._stage.lines = lines.tolist()
+        n_agreeing = int(lines[:, 4].sum())
+        self._note = f"{len(lines):,} AKAZE matches, of which {n_agreeing:,} agree on one geometry"
+
+
+def _by_identity(pairs: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
+    """Return the rows in their order, by what makes each the pair that it is."""
+    rows = {}
+    for record in pairs.to_dict("records"):
+        row = record | {name: cell(record, name) for name in KEY}
+        rows[identity(row)] = row
+    if not 0 < len(rows) == len(pairs):
+        raise ValueError(
+            f"pairs must be one or more, each once, not {len(pairs)} of which {len(rows)} differ"
+        )
+    return rows
+
+
+def _in_time(files: list[LabelFile]) -> list[tuple[LabelFile, Hashable]]:
+    """Return every answer, its file and its pair, in the order in which they were given."""
+    told = []
+    for file in files:
+        for key, row in file.rows.items():
+            told.append((row["time"], file, key))
+    told.sort(key=lambda answer: answer[0])
+    return [(file, key) for _, file, key in told]

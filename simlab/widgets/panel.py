@@ -1,7 +1,9 @@
-"""What all widgets share: one look, pictures on demand, safe text, and work that never blocks a slider.
+"""What all widgets share: one style, pictures on demand, safe text, and work that never blocks a
+slider.
 
-A widget is a :class:`Panel`: ipywidgets put together, driven by hand or from code through its attributes and methods.
-Its ``figure()`` is the *static twin*, the current state as a matplotlib figure, for paper, GitHub and nbconvert.
+A widget is a :class:`Panel`: ipywidgets put together, driven by hand or from code through its
+attributes and methods. Its ``figure()`` is the *static twin*, the current state as a matplotlib
+figure, for paper, GitHub and nbconvert.
 """
 
 import asyncio
@@ -29,15 +31,18 @@ WORKING = "working…"
 _PNG = b"\x89PNG"
 
 
-class Look(anywidget.AnyWidget):
-    """The style sheet of all widgets, and names for screen readers on the controls beside it; nothing to see."""
+class StyleSheet(anywidget.AnyWidget):
+    """The style sheet of all widgets, and names for screen readers on the controls beside it.
 
-    _esm = Path(__file__).with_name("shared.js")
-    _css = Path(__file__).with_name("shared.css")
+    There is nothing of it to see.
+    """
+
+    _esm = Path(__file__).with_name("panel.js")
+    _css = Path(__file__).with_name("panel.css")
 
 
 class Panel(ipywidgets.VBox):
-    """A widget of simlab: its parts in one look, above a line that says what is going on.
+    """A widget of simlab: its parts in one style, above a line that says what is going on.
 
     Args:
         name: the panel has the class ``simlab-NAME`` in the page.
@@ -46,7 +51,8 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, name: str, *parts: ipywidgets.Widget):
         self._status = ipywidgets.HTML().add_class("simlab-status")
-        super().__init__([Look(), *parts, self._status], _dom_classes=("simlab", f"simlab-{name}"))
+        children = [StyleSheet(), *parts, self._status]
+        super().__init__(children, _dom_classes=("simlab", f"simlab-{name}"))
 
     def say(self, text: str) -> None:
         """Show one line below the widget, which screen readers read out; "" clears it."""
@@ -60,9 +66,10 @@ class Panel(ipywidgets.VBox):
 class Latest:
     """Slow work behind a control: in one thread, and only what was asked for last counts.
 
-    ``work(*arguments)`` yields one result or more, quick ones first; each goes to ``show(result)`` in the kernel's own
-    thread as it comes, unless something newer was asked for meanwhile. It must not touch widgets or pyplot. What it
-    raises is said in one line. Where no event loop runs (a script, a test), all is done before the call returns.
+    ``work(*arguments)`` yields one result or more, quick ones first; each goes to ``show(result)``
+    in the kernel's own thread as it comes, unless something newer was asked for meanwhile. It must
+    not touch widgets or pyplot. What it raises is said in one line. Where no event loop runs (a
+    script, a test), all is done before the call returns.
 
     Args:
         say: takes the line: "working…", "" when it is done, or what went wrong.
@@ -71,9 +78,13 @@ class Latest:
     def __init__(
         self, work: Callable[..., Iterator], show: Callable[[Any], None], say: Callable[[str], None]
     ):
-        self._work, self._show, self._say = work, show, say
-        self._pool, self._results = ThreadPoolExecutor(1, "simlab"), SimpleQueue()
-        self._newest, self._future = 0, Future()
+        self._work = work
+        self._show = show
+        self._say = say
+        self._pool = ThreadPoolExecutor(1, "simlab")
+        self._results = SimpleQueue()
+        self._newest = 0
+        self._future = Future()
         self._future.set_result(None)
 
     def __call__(self, *arguments: Any) -> None:
@@ -82,14 +93,14 @@ class Latest:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            loop = None
+            self._future = self._pool.submit(self._run, self._newest, arguments, lambda: None)
+            self.wait()
+            return
         # its context tells the kernel which cell or click an output belongs to
-        wake = loop and functools.partial(
+        wake = functools.partial(
             loop.call_soon_threadsafe, self._deliver, context=contextvars.copy_context()
         )
-        self._future = self._pool.submit(self._run, self._newest, arguments, wake or (lambda: None))
-        if not loop:
-            self.wait()
+        self._future = self._pool.submit(self._run, self._newest, arguments, wake)
 
     def wait(self) -> None:
         """Return when what was asked for last has been shown."""
@@ -97,16 +108,17 @@ class Latest:
         self._deliver()
 
     def _run(self, ticket: int, arguments: tuple, wake: Callable[[], Any]) -> None:
-        steps, end = iter(()), object()
+        if ticket != self._newest:
+            return
+        last = ""
         try:
-            steps = self._work(*arguments)
-            while ticket == self._newest and (result := next(steps, end)) is not end:
+            for result in self._work(*arguments):
                 self._results.put((ticket, self._show, result))
                 wake()
-            last = ""
-        except (
-            Exception
-        ) as error:  # of whatever kind: a widget that fell silent would show what is no longer true
+                if ticket != self._newest:
+                    return
+        # of whatever kind: a widget that fell silent would show what is no longer true
+        except Exception as error:
             last = in_words(error)
         self._results.put((ticket, self._say, last))
         wake()
@@ -123,19 +135,24 @@ class Latest:
 
 @functools.lru_cache(maxsize=1024)
 def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int = 320) -> bytes:
-    """Return the variant of a picture file, small, as JPEG: made when first asked for; grey if it cannot be read."""
+    """Return the variant of a picture file, small, as JPEG: grey if it cannot be read.
+
+    It is made when first asked for.
+    """
     return jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
 
 
 def jpeg(image: Image.Image) -> bytes:
     """Return a picture as the bytes of a JPEG file."""
-    image.save(file := io.BytesIO(), "JPEG", quality=88)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=88)
     return file.getvalue()
 
 
 def png(image: Image.Image) -> bytes:
     """Return a picture as the bytes of a PNG file: for drawings, whose edges stay sharp."""
-    image.save(file := io.BytesIO(), "PNG", compress_level=1)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
@@ -147,22 +164,30 @@ def data_uri(data: bytes) -> str:
 
 @functools.cache
 def markup(name: str) -> Any:
-    """Return the macros of a template beside this file, as functions that escape what they are given.
+    """Return the macros of a template beside this file, as functions that escape what they get.
 
-    >>> sorted(name for name in vars(markup("explore.html")) if name.startswith("ver"))
+    >>> sorted(name for name in vars(markup("explorer.html")) if name.startswith("ver"))
     ['verdict']
     """
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    safe = lambda value: plain(value) if type(value) is str else value  # noqa: E731
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=safe
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_sendable,
     )
     environment.filters["data"] = data_uri
     return environment.get_template(name).module
 
 
+def _sendable(value: Any) -> Any:
+    # a Markup is a text too, and stays one: it is escaped already
+    return plain(value) if type(value) is str else value
+
+
 def plain(text: object) -> str:
-    """Return a text as a widget can send it: file names that are no UTF-8 hold code points that JSON refuses.
+    """Return a text as a widget can send it: bytes that are no UTF-8 are spelled out.
+
+    File names may hold them, as code points that JSON refuses.
 
     >>> plain("a\\udcff.jpg")
     'a\\\\udcff.jpg'

@@ -14,37 +14,6 @@ LISTED = 200
 """Most names in the list: a browser is slow with thousands. A search finds the others."""
 
 
-class Drop(anywidget.AnyWidget):
-    """A place to drop a picture on, or to choose one with: ``received(name, content)`` is called with each.
-
-    Args:
-        label: what screen readers say.
-        say: is told in a line why a file cannot be used.
-    """
-
-    _esm = Path(__file__).with_name("drop.js")
-    label = traitlets.Unicode().tag(sync=True)
-
-    def __init__(
-        self, label: str, received: Callable[[str, bytes], None], say: Callable[[str], None]
-    ):
-        super().__init__(label=label)
-        self._received, self._say = received, say
-        self.on_msg(self._take)
-
-    def _take(self, _, file: dict, buffers: list) -> None:
-        try:
-            if not buffers:
-                raise ImageError(
-                    f"{file['bytes']:,} bytes are too many to be sent; open it from a folder"
-                )
-            read_image(content := bytes(buffers[0]))
-        except ImageError as error:
-            self._say(f"{file['name']}: {error}")
-        else:
-            self._received(file["name"], content)
-
-
 class Picker(ipywidgets.VBox):
     """A search field, a list of names, and a place to drop a picture.
 
@@ -59,15 +28,16 @@ class Picker(ipywidgets.VBox):
 
     value = traitlets.Unicode()
 
-    def __init__(self, title: str, names: list[str], drop: Drop):
-        self._names, self._filling = names, False
+    def __init__(self, title: str, names: list[str], drop: "Drop"):
+        self._names = names
+        self._filling = False
         self._search = ipywidgets.Text(
             description="Search", placeholder=f"among {len(names):,} pictures"
         )
         self._list = ipywidgets.Select(description=title, rows=6)
         super().__init__([self._search, self._list, drop])
         self._search.observe(self._fill, "value")
-        self._list.observe(self._chosen, "value")
+        self._list.observe(self._take, "value")
         self.observe(self._fill, "value")
         self._fill()
 
@@ -76,13 +46,51 @@ class Picker(ipywidgets.VBox):
         found = [name for name in self._names if wanted in name.casefold()][:LISTED]
         if self.value and self.value not in found:
             found.insert(0, self.value)  # what is chosen stays in sight, whatever is searched
-        self._filling = (
-            True  # a list that is given other options chooses the first of them by itself
-        )
+        # a list that is given other options chooses the first of them by itself
+        self._filling = True
         self._list.options = [(plain(name), name) for name in found]
         self._list.value = self.value or None
         self._filling = False
 
-    def _chosen(self, change: dict) -> None:
+    def _take(self, change: dict) -> None:
         if change["new"] and not self._filling:
             self.value = change["new"]
+
+
+class Drop(anywidget.AnyWidget):
+    """A place to drop a picture on, or to choose one with.
+
+    Args:
+        label: what screen readers say.
+        received: called with the name and the content of each.
+        say: is told in a line why a file cannot be used.
+    """
+
+    _esm = Path(__file__).with_name("picker.js")
+    label = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self, label: str, received: Callable[[str, bytes], None], say: Callable[[str], None]
+    ):
+        super().__init__(label=label)
+        self._received = received
+        self._say = say
+        self.on_msg(self._take)
+
+    def _take(self, _, file: dict, buffers: list) -> None:
+        name = file["name"]
+        try:
+            content = _checked(file, buffers)
+        except ImageError as error:
+            self._say(f"{name}: {error}")
+            return
+        self._received(name, content)
+
+
+def _checked(file: dict, buffers: list) -> bytes:
+    """Return the content of a file that the page sent, if it is a picture."""
+    if not buffers:
+        raise ImageError(f"{file['bytes']:,} bytes are too many to be sent; open it from a folder")
+    content = bytes(buffers[0])
+    read_image(content)
+    return content

@@ -1,37 +1,53 @@
 """Pictures drawn as quickly as a slider moves: hashes as squares, matches as lines."""
 
 import functools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from simlab.methods import keypoints
 from simlab.plots.pictures import bit_rows
 from simlab.scoring.comparison import Matches
 from simlab.scoring.one_pair import LazyPicture
 from simlab.widgets.panel import jpeg, png
 
-FLIPPED, AGREEING, ASTRAY, GAP = (213, 94, 0), (230, 159, 0), (255, 255, 255), (136, 136, 136)
+FLIPPED = (213, 94, 0)
+AGREEING = (230, 159, 0)
+ASTRAY = (255, 255, 255)
+GAP = (136, 136, 136)
+GAP_WIDTH = 8
 
 
 @functools.lru_cache(maxsize=4)
 def small(picture: LazyPicture, side: int = 560) -> bytes:
-    """Return a picture of at most `side` pixels as JPEG; that of the reference is made once while a slider moves."""
+    """Return a picture of at most `side` pixels as JPEG.
+
+    That of the reference is made once while a slider moves.
+    """
     image = picture.image.copy()
     image.thumbnail((side, side))
     return jpeg(image)
 
 
-def bits(a: np.ndarray, b: np.ndarray, *, side: int = 88) -> bytes:
-    """Return two hashes side by side as PNG: 1 is light and 0 dark; bits that differ are framed in both."""
-    first, second = bit_rows(a), bit_rows(b)
+def bits(hash_a: np.ndarray, hash_b: np.ndarray, *, side: int = 88) -> bytes:
+    """Return two hashes side by side as PNG.
+
+    1 is light and 0 dark; bits that differ are framed in both.
+    """
+    first = bit_rows(hash_a)
+    second = bit_rows(hash_b)
+    flipped = first != second
     cell = max(4, side // max(first.shape))
-    halves = [_squares(rows, first != second, cell) for rows in (first, second)]
-    halves.insert(1, np.zeros((len(halves[0]), cell, 4), np.uint8))  # see-through
-    return png(Image.fromarray(np.concatenate(halves, axis=1)))
+    left = _squares(first, flipped, cell)
+    right = _squares(second, flipped, cell)
+    see_through = np.zeros((len(left), cell, 4), np.uint8)
+    return png(Image.fromarray(np.concatenate([left, see_through, right], axis=1)))
 
 
 def _squares(rows: np.ndarray, flipped: np.ndarray, cell: int) -> np.ndarray:
+    """Return a square of `cell` pixels for each bit, as RGBA."""
     x, y = np.meshgrid(np.arange(cell), np.arange(cell))
     line = np.maximum(x, y) == cell - 1
     frame = (np.minimum(x, y) < cell // 6) | (np.maximum(x, y) >= cell - 1 - cell // 6)
@@ -50,26 +66,44 @@ def lines(
     width: int = 1100,
     height: int = 420,
 ) -> bytes:
-    """Return two pictures side by side as JPEG, a line for each match: those that agree are orange and on top.
+    """Return two pictures side by side as JPEG, a line for each match.
+
+    Those that agree are orange and on top.
 
     Args:
         width, height: the most that both take together.
     """
-    high = min(
-        height, round((width - 8) / (first.width / first.height + second.width / second.height))
-    )
-    left, right = (
-        image.resize((max(1, round(image.width * high / image.height)), high))
-        for image in (first, second)
-    )
-    canvas = np.concatenate(
-        [np.asarray(left), np.full((high, 8, 3), GAP, np.uint8), np.asarray(right)], axis=1
-    )
+    ratios = first.width / first.height + second.width / second.height
+    high = min(height, round((width - GAP_WIDTH) / ratios))
+    left = _of_height(first, high)
+    right = _of_height(second, high)
+    gap = np.full((high, GAP_WIDTH, 3), GAP, np.uint8)
+    canvas = np.concatenate([np.asarray(left), gap, np.asarray(right)], axis=1)
     starts = np.rint(matches.first * (high / first.height)).astype(int)
-    ends = np.rint(matches.second * (high / second.height) + (left.width + 8, 0)).astype(int)
+    beside = (left.width + GAP_WIDTH, 0)
+    ends = np.rint(matches.second * (high / second.height) + beside).astype(int)
     for chosen, colour in ((~matches.agree, ASTRAY), (matches.agree, AGREEING)):
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist()):
             if colour == ASTRAY:  # white would not be seen on a page
                 cv2.line(canvas, start, end, GAP, 2, cv2.LINE_AA)
             cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA)
     return jpeg(Image.fromarray(canvas))
+
+
+def _of_height(image: Image.Image, high: int) -> Image.Image:
+    return image.resize((max(1, round(image.width * high / image.height)), high))
+
+
+def akaze_lines(images: Sequence[Image.Image]) -> np.ndarray:
+    """Return the AKAZE matches of two pictures as a page draws them.
+
+    (n, 5): x and y in the first and in the second picture, as shares of their sides, and 1 where
+    the match agrees with the others on one geometry.
+    """
+    first, second = images
+    features_a = keypoints.akaze(first)
+    features_b = keypoints.akaze(second)
+    left, right, agree = keypoints.verify(features_a, features_b)
+    starts = features_a.points[left] / first.size
+    ends = features_b.points[right] / second.size
+    return np.column_stack([starts, ends, agree]).round(4)

@@ -1,4 +1,6 @@
-"""The tuner: weights, threshold, prevalence and collection size on sliders, and what they lead to beside them."""
+"""The tuner: weights, threshold, prevalence and collection size on sliders, and what they lead to
+beside them.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,11 +23,12 @@ BORDER = 3
 _RESAMPLES = 200
 
 
-class Tune(workbench.Bench):
+class Tune(workbench.Workbench):
     """An ensemble weighed by hand, and its threshold at work.
 
-    The choice: weights (method → 0 or more), threshold (a distance), prevalence (share of copies among the pairs that
-    are looked at) and n_pictures (of a collection in which every two are compared).
+    The choice: weights (method → 0 or more), threshold (a distance), prevalence (share of copies
+    among the pairs that are looked at) and n_pictures (of a collection in which every two are
+    compared).
 
     Args:
         scores: as from :func:`simlab.score_pairs`; its index must not repeat.
@@ -49,8 +52,10 @@ class Tune(workbench.Bench):
         self._scores = read(scores, self.fitted.methods_).table
         self._root = root_of(scores, root)
         self._singles = evaluation.roc_curve(self._scores, self.fitted.methods_)
-        told = self.fitted.report_.splitlines()[0]
-        note = "" if ensemble else f"It was fitted to these pairs; of new ones expect less. {told}"
+        note = ""
+        if not ensemble:
+            told = self.fitted.report_.splitlines()[0]
+            note = f"It was fitted to these pairs; of new ones expect less. {told}"
         fitted = self.fitted.weights_.set_index("method")["weight"].to_dict()
         data = {
             "curves": workbench.curves(self._singles),
@@ -62,6 +67,7 @@ class Tune(workbench.Bench):
             "threshold": self.fitted.thresholds_.get("0.01", 0.5),
             "prevalence": 0.001,
             "n_pictures": 1000,
+            "weights": fitted,
         }
         between = pd.Interval(0, 1, closed="neither")
         allowed = {
@@ -70,7 +76,7 @@ class Tune(workbench.Bench):
             "n_pictures": range(2, 10**8),
             "weights": None,
         }
-        super().__init__("tune", data, {**choice, "weights": fitted}, allowed)
+        super().__init__("tune", "tuner.js", data, choice, allowed)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -103,7 +109,8 @@ class Tune(workbench.Bench):
     def figure(self) -> Figure:
         """Return the ROC with the threshold marked, the numbers, and the pairs at the border."""
         self._latest.wait()
-        view, figure = self._page.view, Figure(figsize=(11, 10), layout="constrained")
+        view = self._page.view
+        figure = Figure(figsize=(11, 10), layout="constrained")
         grid = figure.add_gridspec(2, 1, height_ratios=[4.4, 5])
         roc = figure.add_subplot(grid[0])
         plots.plot_roc(pd.concat([self._curve, self._singles]), ax=roc)
@@ -113,61 +120,78 @@ class Tune(workbench.Bench):
             "\n".join(words), x=0.01, ha="left", fontsize=10, fontfamily=plots.style.families()
         )
         title = "The last pairs called copies, and the first that are not"
-        workbench.drawn(self._page.cards, self._border, self._root, title, figure, grid[1])
+        workbench.draw_cards(self._page.cards, self._border, self._root, title, figure, grid[1])
         return figure
 
     def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        tuned, methods = (
-            self.fitted.reweighed(choice["weights"], self._scores),
-            self.fitted.methods_,
-        )
+        tuned = self.fitted.reweighed(choice["weights"], self._scores)
         table = self._scores.assign(**{NAME: tuned.distance(self._scores)})
-        found = evaluation.at_threshold(table, NAME, choice["threshold"], n_resamples=_RESAMPLES)
-        curve, row = evaluation.roc_curve(table, [NAME]), found.iloc[0]
+        curve = evaluation.roc_curve(table, [NAME])
+        yield {"view": self._view(table, curve, choice), "_tuned": tuned, "_curve": curve}
+        border = _border(table, choice["threshold"])
+        yield {"cards": self._cards(border, tuned), "_border": border}
+
+    def _view(
+        self, table: pd.DataFrame, curve: pd.DataFrame, choice: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return what a threshold does, and the threshold of every method at the same FPR."""
+        threshold = choice["threshold"]
+        found = evaluation.at_threshold(table, NAME, threshold, n_resamples=_RESAMPLES)
+        row = found.iloc[0]
         fpr = min(max(row["fpr"], 1 / row["n_negative"]), 0.999)
-        thresholds = {
-            **evaluation.judge(table, methods, fpr=fpr).attrs["thresholds"],
-            NAME: choice["threshold"],
-        }
-        counts = {name: int(row[name]) for name in ("found", "missed", "false_alarms", "rejected")}
-        view = {"at": [fpr, row["tpr"]], "counts": counts, "words": _words(found, choice)}
-        view |= {
+        judged = evaluation.judge(table, self.fitted.methods_, fpr=fpr)
+        thresholds = {**judged.attrs["thresholds"], NAME: threshold}
+        counted = ("found", "missed", "false_alarms", "rejected")
+        return {
+            "at": [fpr, row["tpr"]],
+            "counts": {name: int(row[name]) for name in counted},
+            "words": _words(found, choice),
             "curve": workbench.curves(curve)["series"][0],
-            "thresholds": workbench.numbers(thresholds),
+            "thresholds": workbench.json_numbers(thresholds),
         }
-        yield {"view": view, "_tuned": tuned, "_curve": curve}
-        order = table.sort_values(NAME, kind="stable")
-        place = int(order[NAME].searchsorted(choice["threshold"], "right"))
-        border = order.iloc[max(place - BORDER, 0) : place + BORDER]
-        said = [
-            row.sort_values(key=abs, ascending=False)[:2]
-            for _, row in tuned.evidence(border).iterrows()
-        ]
-        notes = [
-            ", ".join(f"{name} {nats:+.1f}" for name, nats in row.items()) + " nats" for row in said
-        ]
-        cards = [
-            workbench.card(row, pair, self._root, [NAME, *methods])
-            for row, pair in border.iterrows()
-        ]
-        yield {
-            "cards": [card | {"note": note} for card, note in zip(cards, notes)],
-            "_border": border,
-        }
+
+    def _cards(self, border: pd.DataFrame, tuned: Ensemble) -> list[dict[str, Any]]:
+        cards = []
+        evidence = tuned.evidence(border)
+        for (row, pair), (_, nats) in zip(border.iterrows(), evidence.iterrows()):
+            card = workbench.card(row, pair, self._root, [NAME, *self.fitted.methods_])
+            card["note"] = _note(nats)
+            cards.append(card)
+        return cards
+
+
+def _border(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return the last pairs called copies and the first that are not."""
+    order = table.sort_values(NAME, kind="stable")
+    place = int(order[NAME].searchsorted(threshold, "right"))
+    return order.iloc[max(place - BORDER, 0) : place + BORDER]
+
+
+def _note(evidence: pd.Series) -> str:
+    """Return what speaks loudest for or against a copy."""
+    loudest = evidence.sort_values(key=abs, ascending=False)[:2]
+    return ", ".join(f"{name} {nats:+.1f}" for name, nats in loudest.items()) + " nats"
 
 
 def _words(found: pd.DataFrame, choice: Mapping[str, Any]) -> list[str]:
-    """Return what a threshold does, in sentences: on these pairs, where copies are rare, in a collection."""
+    """Return what a threshold does, in sentences: on these pairs, and where copies are rare.
+
+    The last is about a collection.
+    """
     row = found.iloc[0]
     rare = evaluation.prevalence_table(found, shares=[choice["prevalence"]]).iloc[0]
     many = evaluation.collection_table(found, n_pictures=[choice["n_pictures"]]).iloc[0]
+    recall = interval(row, "tpr", "tpr_low", "tpr_high", ".3f")
+    fpr = interval(row, "fpr", "fpr_low", "fpr_high", ".2g")
     precision = interval(rare, "precision", "low", "high", ".2g")
     if row["false_alarms"] == 0:
         precision = f"at least {rare['low']:.2g}"
+    alarms = interval(many, "false_alarms", "low", "high", ",.0f")
     return [
-        f"At most {row['threshold']:.3g} apart is a copy: {interval(row, 'tpr', 'tpr_low', 'tpr_high', '.3f')} of the "
-        f"copies are found, at a false positive rate of {interval(row, 'fpr', 'fpr_low', 'fpr_high', '.2g')}.",
-        f"Where one pair in {1 / choice['prevalence']:,.0f} is a copy, the precision is {precision}.",
-        f"Between {many['n_pictures']:,} pictures there are {many['n_pairs']:,} pairs, and "
-        f"{interval(many, 'false_alarms', 'low', 'high', ',.0f')} false alarms are to be expected.",
+        f"At most {row['threshold']:.3g} apart is a copy: {recall} of the copies are found, "
+        f"at a false positive rate of {fpr}.",
+        f"Where one pair in {1 / choice['prevalence']:,.0f} is a copy, "
+        f"the precision is {precision}.",
+        f"Between {many['n_pictures']:,} pictures there are {many['n_pairs']:,} pairs, "
+        f"and {alarms} false alarms are to be expected.",
     ]

@@ -1,9 +1,11 @@
-"""What the failure browser and the tuner share: choices that lead to a view, curves, and cards of pairs."""
+"""What the failure browser and the tuner share: choices that lead to a view, curves, and cards of
+pairs.
+"""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import numpy as np
@@ -22,21 +24,31 @@ Pair = Mapping[str, Any]
 """A row of a score table."""
 
 _HERE = Path(__file__).parent
+_MOST_POINTS = 400
 
 
 class Page(anywidget.AnyWidget):
-    """What is seen: ``data`` that stays, the ``view`` and ``cards`` that a ``choice`` leads to, matches on a card."""
+    """What is seen of a workbench.
 
-    _esm, _css = traitlets.Unicode().tag(sync=True), _HERE / "parts.css"
-    data, choice, view, matches = (traitlets.Dict().tag(sync=True) for _ in range(4))
+    ``data`` stays; the ``view`` and the ``cards`` are what a ``choice`` leads to; ``matches`` are
+    drawn on a card.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = _HERE / "workbench.css"
+    data = traitlets.Dict().tag(sync=True)
+    choice = traitlets.Dict().tag(sync=True)
+    view = traitlets.Dict().tag(sync=True)
+    matches = traitlets.Dict().tag(sync=True)
     cards = traitlets.List().tag(sync=True)
 
 
-class Bench(Panel):
+class Workbench(Panel):
     """A panel with one page: a choice, made by hand or from code, and what it leads to.
 
     Args:
-        name: of its script beside this file.
+        name: of the panel.
+        script: the file beside this one that draws the page.
         data, choice: what the page begins with.
         allowed: name of a part of the choice → what it may be; None for anything.
     """
@@ -44,14 +56,15 @@ class Bench(Panel):
     def __init__(
         self,
         name: str,
+        script: str,
         data: dict[str, Any],
         choice: dict[str, Any],
         allowed: Mapping[str, Container | None],
     ):
-        script = "\n".join(
-            (_HERE / file).read_text(encoding="utf-8") for file in ("parts.js", f"{name}.js")
-        )
-        self._page, self._allowed = Page(_esm=script, data=data, choice=choice), allowed
+        shared = (_HERE / "workbench.js").read_text(encoding="utf-8")
+        own = (_HERE / script).read_text(encoding="utf-8")
+        self._page = Page(_esm=f"{shared}\n{own}", data=data, choice=choice)
+        self._allowed = allowed
         super().__init__(name, self._page)
         self._latest = Latest(self._work, self._show, self.say)
         self._page.observe(lambda change: self._latest(change.new), "choice")
@@ -87,7 +100,8 @@ class Bench(Panel):
     def _show(self, found: dict[str, Any]) -> None:
         """Take over parts of the page; what else was found is kept."""
         for name, value in found.items():
-            setattr(self._page if self._page.has_trait(name) else self, name, value)
+            holder = self._page if self._page.has_trait(name) else self
+            setattr(holder, name, value)
 
     def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield what a choice leads to."""
@@ -105,19 +119,20 @@ class Bench(Panel):
 
 
 def curves(table: pd.DataFrame) -> dict[str, Any]:
-    """Return ROC curves as the page draws them: a point for each FPR that can be measured, at most 400."""
-    floor, series = min(1 / table["n_negative"].max(), 0.5), []
+    """Return ROC curves as the page draws them.
+
+    Each has a point for each FPR that can be measured, at most 400.
+    """
+    floor = min(1 / table["n_negative"].max(), 0.5)
+    series = []
     for method, curve in table.groupby("method", sort=False):
-        curve = curve.assign(fpr=curve["fpr"].clip(lower=floor)).drop_duplicates("fpr", keep="last")
-        curve = curve[curve["fpr"] < 1]
-        places = (
-            np.searchsorted(curve["fpr"], np.geomspace(floor, 1, 400) * (1 + 1e-9), "right") - 1
-        )
-        points = curve.iloc[np.unique(places[places >= 0])]
-        columns = {"x": points["fpr"], "y": points["tpr"], "threshold": points["threshold"]}
-        series.append(
-            {**look(method), **{name: values.tolist() for name, values in columns.items()}}
-        )
+        points = _thinned(curve, floor)
+        drawn = {
+            "x": points["fpr"].tolist(),
+            "y": points["tpr"].tolist(),
+            "threshold": points["threshold"].tolist(),
+        }
+        series.append({**line_style(method), **drawn})
     return {
         "series": series,
         "floor": floor,
@@ -126,58 +141,82 @@ def curves(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def look(method: str) -> dict[str, str]:
+def _thinned(curve: pd.DataFrame, floor: float) -> pd.DataFrame:
+    """Return the points of a curve from the smallest measurable FPR on, evenly on a log axis."""
+    measured = curve.assign(fpr=curve["fpr"].clip(lower=floor))
+    measured = measured.drop_duplicates("fpr", keep="last")
+    measured = measured[measured["fpr"] < 1]
+    wanted = np.geomspace(floor, 1, _MOST_POINTS) * (1 + 1e-9)
+    places = np.searchsorted(measured["fpr"], wanted, "right") - 1
+    return measured.iloc[np.unique(places[places >= 0])]
+
+
+def line_style(method: str) -> dict[str, str]:
     """Return a method's name, colour and dashes."""
     style = plots.method_style(method)
-    dash = style["linestyle"][1] if isinstance(style["linestyle"], tuple) else ()
+    line = style["linestyle"]
+    dashes = line[1] if isinstance(line, tuple) else ()
     return {
         "name": method,
         "colour": style["color"],
-        "dash": " ".join(f"{2 * length:g}" for length in dash),
+        "dash": " ".join(f"{2 * length:g}" for length in dashes),
     }
 
 
-def sides(pair: Pair, root: Path) -> list[tuple[Path, str, int]]:
-    """Return file, perturbation and seed of the reference and of the query."""
-    columns = (("reference", "perturbation_reference"), ("query", "perturbation"))
+class Side(NamedTuple):
+    """One picture of a pair: its file, and what is done to it as it is read."""
+
+    path: Path
+    perturbation: str
+    seed: int
+
+
+def sides(pair: Pair, root: Path) -> list[Side]:
+    """Return the reference and the query of a pair."""
+    seed = int(pair.get("seed") or 0)
     return [
-        (root / pair[side], pair.get(change) or "", int(pair.get("seed") or 0))
-        for side, change in columns
+        Side(root / pair["reference"], pair.get("perturbation_reference") or "", seed),
+        Side(root / pair["query"], pair.get("perturbation") or "", seed),
     ]
 
 
-def full(pair: Pair, root: Path) -> list[Image.Image]:
+def full_pictures(pair: Pair, root: Path) -> list[Image.Image]:
     """Return the two pictures as the methods saw them."""
     return [
-        perturb.apply(read_image(read_bytes(path)), spec, seed=seed)
-        for path, spec, seed in sides(pair, root)
+        perturb.apply(read_image(read_bytes(side.path)), side.perturbation, seed=side.seed)
+        for side in sides(pair, root)
     ]
 
 
-def pictures(pair: Pair, root: Path) -> list[dict[str, Any]]:
-    """Return the two pictures as a card shows them, small."""
-    small = [(plain(side[0].name), thumbnail(*side)) for side in sides(pair, root)]
-    return [
-        {"name": name, "image": data, "size": Image.open(BytesIO(data)).size}
-        for name, data in small
-    ]
+def small_pictures(pair: Pair, root: Path) -> list[dict[str, Any]]:
+    """Return the two pictures as a card shows them."""
+    return [_small_picture(side) for side in sides(pair, root)]
+
+
+def _small_picture(side: Side) -> dict[str, Any]:
+    data = thumbnail(*side)
+    return {"name": plain(side.path.name), "image": data, "size": Image.open(BytesIO(data)).size}
 
 
 def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[str, Any]:
     """Return what a card shows of a pair: pictures, label and distances."""
-    changes = dict.fromkeys(spelled(change, []) for _, change, _ in sides(pair, root) if change)
-    about = ["copy" if pair["label"] == 1 else "different pictures", " against ".join(changes)]
+    is_copy = bool(pair["label"] == 1)
+    about = "copy" if is_copy else "different pictures"
+    specs = [side.perturbation for side in sides(pair, root) if side.perturbation]
+    changes = dict.fromkeys(spelled(spec, []) for spec in specs)
+    against = " against ".join(changes)
+    names = dict.fromkeys([pair["reference"], pair["query"]])
     return {
         "row": str(row),
-        "title": plain(" · ".join(dict.fromkeys([pair["reference"], pair["query"]]))),
-        "about": ", ".join(filter(None, about)),
-        "pictures": pictures(pair, root),
-        "copy": bool(pair["label"] == 1),
+        "title": plain(" · ".join(names)),
+        "about": f"{about}, {against}" if against else about,
+        "pictures": small_pictures(pair, root),
+        "copy": is_copy,
         "distances": {method: float(pair[method]) for method in methods},
     }
 
 
-def drawn(
+def draw_cards(
     cards: list[dict],
     rows: pd.DataFrame,
     root: Path,
@@ -187,10 +226,13 @@ def drawn(
 ) -> None:
     """Draw the pairs of some cards at a place of a figure."""
     notes = ["\n".join([card["title"], card["about"], card["note"]]) for card in cards]
-    shown = [full(pair, root) for pair in rows.to_dict("records")]
+    shown = [full_pictures(pair, root) for pair in rows.to_dict("records")]
     plots.plot_pairs(shown, notes, columns=3, title=title, ax=figure.add_subplot(place))
 
 
-def numbers(values: Mapping[str, float]) -> dict[str, float | None]:
+def json_numbers(values: Mapping[str, float]) -> dict[str, float | None]:
     """Return numbers as JSON can carry them: what is not finite is None."""
-    return {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
+    sendable: dict[str, float | None] = {}
+    for name, value in values.items():
+        sendable[name] = float(value) if np.isfinite(value) else None
+    return sendable

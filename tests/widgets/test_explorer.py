@@ -13,7 +13,7 @@ from PIL import Image
 
 import simlab as sl
 from simlab.widgets import picker
-from simlab.widgets.variant_controls import Slider, Variant, sweep
+from simlab.widgets.variant_controls import Slider, VariantControls, sweep
 
 SAMPLE = sl.datasets.load_sample()
 METHODS = ["phash", "dhash(hash_size=16)", "akaze"]
@@ -272,7 +272,7 @@ def test_a_kind_of_ones_own_has_a_slider_with_the_places_that_it_allows():
         assert argument == "strength"
         assert places[0] == ("0", 'darken(strength=0, tint="blue")')
         assert max(float(value) for value, _ in places) <= 1
-        variant = Variant(print)
+        variant = VariantControls(print)
         variant.perturbation = "darken(strength=0.48)"
         assert variant.children[1].places[variant.children[1].index] == "0.48"
     finally:
