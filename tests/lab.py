@@ -74,6 +74,8 @@ class Lab:
 
     def __init__(self, home):
         self.home, self.folder = home, home / "notebooks"
+        self.temporary = home / "temporary"
+        self.temporary.mkdir()
         # copies, as JupyterLab saves by itself
         shutil.copytree(ROOT / "notebooks", self.folder, ignore=shutil.ignore_patterns(".*"))
         for name in ("benchmarks", "datasets"):
@@ -178,6 +180,7 @@ class Lab:
             "JUPYTERLAB_SETTINGS_DIR": "settings",
             "IPYTHONDIR": "ipython",
             "SIMLAB_CACHE": "cache",
+            "TMPDIR": "temporary",
         }
         ours = {name: str(self.home / folder) for name, folder in own.items()}
         inline = "module://matplotlib_inline.backend_inline"

@@ -77,6 +77,7 @@ def test_look_alikes_come_in_pairs(sample):
     assert (groups == 2).all()
 
 
+@pytest.mark.sweep
 @pytest.mark.slow
 def test_the_script_rebuilds_the_sample(sample):
     run = subprocess.run(

@@ -67,6 +67,7 @@ def shared(shared_pictures):
         return [shared_pictures / row["path"] for row in csv.DictReader(file)]
 
 
+@pytest.mark.sweep
 def test_all_shared_pictures_hash_as_in_imagehash(shared):
     assert len(shared) == 497
     for n, path in enumerate(shared):

@@ -13,6 +13,7 @@ from corpus import encoded, flat, special_files, textured
 
 from simlab import perturb
 from simlab.images import ImageError
+from simlab.methods import hashes
 from simlab.methods import registry as methods
 from simlab.methods.packing import unpack
 from simlab.scoring import features, workers
@@ -368,10 +369,9 @@ def test_a_task_holds_a_file_at_a_time(folder, monkeypatch):
     monkeypatch.setattr(features, "read_bytes", lambda path: reads.append(path) or read_bytes(path))
     with store_of(folder) as store:
         store.read([f"{n}.png" for n in range(4)])
-        tasks = [(f"{n}.png", []) for n in range(4)]
+        jobs = {f"{n}.png": [] for n in range(4)}
         reads.clear()
-        arguments = store._arguments(tasks)
-        next(arguments)
+        next(store._tasks(jobs))
         assert len(reads) == 1
 
 
@@ -395,7 +395,7 @@ def test_describe_has_a_row_for_every_picture(folder):
         and "not a picture" in table["error"].iloc[-1]
     )
     first = table.iloc[0]
-    assert first["phash"] == np.packbits(methods.hashes.phash(textured(0))).tobytes().hex()
+    assert first["phash"] == np.packbits(hashes.phash(textured(0))).tobytes().hex()
     assert len(first["dhash(hash_size=16)"]) == 64 and int(first["akaze"]) > 10
     assert table.loc[4:, ["phash", "akaze", "dhash(hash_size=16)"]].eq("").all(axis=None)
 

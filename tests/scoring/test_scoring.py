@@ -175,7 +175,7 @@ def test_repeated_rows_have_repeated_scores(pairs, scores, tmp_path, monkeypatch
     found = score(twice, cache=tmp_path / "c.sqlite")
     equal(found.iloc[:5], scores.iloc[:5])
     equal(found.iloc[5:].reset_index(drop=True), scores.iloc[:5])
-    forbid(monkeypatch, scoring, "_match_chunk")
+    forbid(monkeypatch, scoring, "_compare_chunk")
     equal(score(twice, cache=tmp_path / "c.sqlite"), found)
 
 
@@ -244,7 +244,7 @@ def test_a_second_run_makes_and_matches_nothing(pairs, scores, tmp_path, monkeyp
     first = score(usable, cache=tmp_path / "c.sqlite")
     for module, name in (
         (features, "_extract_source"),
-        (scoring, "_match_chunk"),
+        (scoring, "_compare_chunk"),
         (features, "read_image"),
     ):
         forbid(monkeypatch, module, name)

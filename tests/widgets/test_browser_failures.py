@@ -119,10 +119,15 @@ def test_matches_are_drawn_and_a_marked_pair_is_on_disk(notebook, lab):
     mark.focus()
     press(notebook, widget, "Enter")
     expect(card.get_by_role("button", name="Marked as mislabelled")).to_be_focused()
-    marks = pd.read_csv(lab.folder / "mislabelled.csv")
+    marks = pd.read_csv(written(lab, "mislabelled.csv"))
     assert marks[["query", "label"]].values.tolist() == [[titles(widget)[0], 0]]
     press(notebook, widget, "Enter")
-    assert len(pd.read_csv(lab.folder / "mislabelled.csv")) == 0
+    assert len(pd.read_csv(written(lab, "mislabelled.csv"))) == 0
+
+
+def written(lab, name):
+    """Where the notebook wrote a file: in a temporary folder of its own, never beside itself."""
+    return max(lab.temporary.glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
 
 
 def test_numbers_follow_a_weight_fit_goes_back_and_the_recipe_is_saved(notebook, lab):
@@ -150,7 +155,7 @@ def test_numbers_follow_a_weight_fit_goes_back_and_the_recipe_is_saved(notebook,
 
     widget.get_by_role("button", name="Fit").click()
     settle(notebook, widget)
-    fitted = sl.Ensemble.load(lab.folder / "recipe.json").weights_["weight"]
+    fitted = sl.Ensemble.load(written(lab, "recipe.json")).weights_["weight"]
     sliders = [widget.get_by_role("slider", name=name, exact=True) for name in recipe.index]
     shown = [slider.get_attribute("aria-valuetext") for slider in sliders]
     np.testing.assert_allclose([float(text) for text in shown], fitted, atol=0.005)
