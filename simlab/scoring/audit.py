@@ -32,8 +32,8 @@ def audit_sources(
 ) -> pd.DataFrame:
     """Return pairs of different sources that look like hidden duplicates, nearest first.
 
-    Nothing is removed. One hidden duplicate among the negatives can move the rate of found copies at
-    a low false positive rate from 1 to 0. A pair is listed when at least two of the hashes (or the
+    Nothing is removed. One hidden duplicate among the negatives can move the rate of found copies
+    at a low false positive rate from 1 to 0. A pair is listed when at least two of the hashes (or the
     only one) differ in less than :data:`NEAR` of their bits. Flat and unreadable pictures are left
     out.
 

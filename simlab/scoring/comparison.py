@@ -51,7 +51,7 @@ class Comparison:
 
     @property
     def hashes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The bits of both pictures by method, of hashes; the first of several with the same bits."""
+        """The bits of both pictures by hash; of several with the same bits, by the first."""
         firsts: dict[Feature, Method] = {}
         for method in self.methods:
             firsts.setdefault(method.feature, method)

@@ -284,8 +284,8 @@ def describe(
     """Return one row per picture: file, status, error, frames, and per method what it extracted.
 
     That is a hash in hex, or the number of keypoints; empty where the method has no evidence (a
-    flat picture, no keypoints). `frames` counts those of an animation and the pages of a document, of
-    which the first is taken. Unreadable files have a row too.
+    flat picture, no keypoints). `frames` counts those of an animation and the pages of a document,
+    of which the first is taken. Unreadable files have a row too.
     """
     table = as_table(images)
     resolved = registry.resolve(methods)

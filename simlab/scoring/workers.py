@@ -24,8 +24,9 @@ def run(
     """Yield (name, ``function(*arguments)``) for each (name, arguments), in the order they end.
 
     A task whose process dies twice (a decoder that crashes, not enough memory) yields
-    :class:`Died`; the others go on in a new pool. With ``n_jobs=1`` all is done in this process, which such a task
-    ends. Close the generator (``contextlib.closing``), and an interrupt stops the workers at once.
+    :class:`Died`; the others go on in a new pool. With ``n_jobs=1`` all is done in this process,
+    which such a task ends. Close the generator (``contextlib.closing``), and an interrupt stops the
+    workers at once.
     """
     waiting = iter(tasks)
     if n_jobs < 0 and joblib.effective_n_jobs(n_jobs) == 1:
