@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from simlab.images import read_image
-from simlab.methods.registry import register
+from simlab.methods.registry import Extract, register
 from simlab.specs import between, checked
 
 __all__ = [
@@ -267,13 +267,13 @@ def _fit(source: np.ndarray, target: np.ndarray, model: str, reach: float):
     return cv2.findHomography(source, target, cv2.RANSAC, reach)
 
 
-def _two_methods(maximum: float, unit: str) -> Callable[[Callable], Callable]:
+def _two_methods(maximum: float, unit: str) -> Callable[[Extract], Extract]:
     """A decorator that registers a detector's keypoints twice.
 
     By the mean distance of their matches, and by those that agree on one transform.
     """
 
-    def decorate(extract: Callable) -> Callable:
+    def decorate(extract: Extract) -> Extract:
         name = extract.__name__
         options = {"restore": Keypoints._make, "feature": name, "feature_kind": "keypoints"}
         register(name, extract, distance=mean_distance, maximum=maximum, unit=unit, **options)

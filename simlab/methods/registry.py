@@ -10,7 +10,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import cv2
 import imagehash
@@ -24,6 +24,8 @@ from simlab import specs
 from simlab.images import is_flat, to_grey
 from simlab.methods.packing import pack, unpack
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
+
+Extract = TypeVar("Extract", bound=Callable[..., Any])
 
 EXTRACTOR = 4
 """Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
@@ -185,7 +187,7 @@ REGISTRY: dict[str, Definition] = {}
 """Every method by the name that specs use."""
 
 
-def method(name: str | None = None, **options) -> Callable[[Callable], Callable]:
+def method(name: str | None = None, **options) -> Callable[[Extract], Extract]:
     """Return a decorator that registers the function below it as the `extract` of a method.
 
     Args:
@@ -193,7 +195,7 @@ def method(name: str | None = None, **options) -> Callable[[Callable], Callable]
         options: as :func:`register` takes them.
     """
 
-    def decorate(extract: Callable) -> Callable:
+    def decorate(extract: Extract) -> Extract:
         register(name or extract.__name__, extract, **options)
         return extract
 
