@@ -92,16 +92,27 @@ def write_report(
 
 
 def figure_of(
-    ax: Axes, alt: str, caption: str, *, dpi: int, page_dpi: float | None = None
+    ax: Axes,
+    alt: str,
+    caption: str,
+    *,
+    dpi: int,
+    page_dpi: float | None = None,
+    svg: Path | None = None,
 ) -> Figure:
-    """Return the figure of `ax` for a page, and close it.
+    """Return the figure of `ax` for a page, and close it, also where it cannot be drawn.
 
     Args:
         page_dpi: pixels of the page for an inch of the figure; None leaves the PNG's own width.
+        svg: where the figure is written to as well.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        png = plots.save(ax, Path(folder, "figure.png"), dpi=dpi).read_bytes()
-    plt.close(ax.figure)
+    try:
+        if svg:
+            plots.save(ax, svg, dpi=dpi)
+        with tempfile.TemporaryDirectory() as folder:
+            png = plots.save(ax, Path(folder, "figure.png"), dpi=dpi).read_bytes()
+    finally:
+        plt.close(ax.figure)
     width = round(page_dpi * ax.figure.get_figwidth()) if page_dpi else None
     return Figure(png, alt, caption, width)
 

@@ -47,8 +47,7 @@ class Study(NamedTuple):
         """Return the figure of `ax` for the page, after it was written to figures/, PNG and SVG."""
         figures = self.folder / "figures"
         figures.mkdir(exist_ok=True)
-        plots.save(ax, figures / f"{name}.svg", dpi=180)
-        figure = figure_of(ax, alt, caption, dpi=180, page_dpi=125)
+        figure = figure_of(ax, alt, caption, dpi=180, page_dpi=125, svg=figures / f"{name}.svg")
         (figures / f"{name}.png").write_bytes(figure.png)
         return figure
 

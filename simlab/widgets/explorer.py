@@ -30,10 +30,13 @@ from simlab.widgets.picker import Drop, Picker
 from simlab.widgets.variant_controls import VariantControls
 
 THRESHOLDS = Path(__file__).with_name("thresholds.csv")
-"""A threshold for each method, at an FPR of 0.01 on the built-in sample; written by tools/thresholds.py."""
+"""A threshold for each method, at an FPR of 0.01 on the built-in sample.
+
+Written by tools/thresholds.py.
+"""
 
 MAX_SIDE = 1600
-"""Pixels of the longer side; a larger picture is scaled down first, so that the slider stays quick."""
+"""Pixels of the longer side: larger pictures are scaled down, so that the slider stays quick."""
 
 VARIANT = "a variant of it"
 OTHER = "another picture"
@@ -71,7 +74,7 @@ def explore(
 
 
 class Explorer(Panel):
-    """The widget that :func:`explore` returns; its attributes may be set from code as well as by hand.
+    """The widget that :func:`explore` returns; its attributes may be set from code, too.
 
     Attributes:
         reference: name of the picture.
@@ -161,7 +164,10 @@ class Explorer(Panel):
         return self._judged(self.comparison)
 
     def figure(self) -> Figure:
-        """Return the comparison as a figure: keypoint matches, flipped bits, distances, evidence."""
+        """Return the comparison as a figure.
+
+        It has keypoint matches, flipped bits, distances and evidence.
+        """
         found = self.comparison
         hashes = found.hashes
         wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))

@@ -153,7 +153,7 @@ class Failures(workbench.Workbench):
         self._latest(self.choice)
 
     def matches(self, row: Hashable) -> None:
-        """Draw the AKAZE matches of a pair over its pictures; where they are drawn, take them away."""
+        """Draw the AKAZE matches of a pair over its pictures, or take them away again."""
         if str(row) in self._page.matches:
             self._page.matches = {}
         else:
@@ -165,7 +165,9 @@ class Failures(workbench.Workbench):
         height = 2.5 * math.ceil(max(len(page), 1) / 3)
         figure = Figure(figsize=(14, 4 + height), layout="constrained")
         grid = figure.add_gridspec(2, 3, width_ratios=[1.7, 1.3, 0.9], height_ratios=[4, height])
-        roc, histogram, heat = (figure.add_subplot(grid[0, column]) for column in range(3))
+        roc = figure.add_subplot(grid[0, 0])
+        histogram = figure.add_subplot(grid[0, 1])
+        heat = figure.add_subplot(grid[0, 2])
         words = plots.label(*self._page.view["words"], limit=200)
         figure.suptitle(words, x=0.01, ha="left", fontfamily=plots.style.families())
         plots.plot_roc(self._curves, ax=roc)

@@ -49,7 +49,8 @@ def label(
         pairs: with reference and query, in the order in which to ask, such as
             :func:`simlab.labelling.choose` returns.
         path: of the CSV, one for each person.
-        root: folder that the paths of the pairs are relative to; by default their ``attrs["root"]``.
+        root: folder that the paths of the pairs are relative to; by default their
+            ``attrs["root"]``.
         annotator: who labels.
         names: whether the names of the files are shown.
 
@@ -86,7 +87,8 @@ class Labeller(Panel):
 
     Attributes:
         view: one of :data:`VIEWS`.
-        matched: whether the AKAZE matches of the two pictures are drawn; False again with each new pair.
+        matched: whether the AKAZE matches of the two pictures are drawn; False again with each new
+            pair.
     """
 
     view = traitlets.Enum(VIEWS, VIEWS[0])
@@ -135,7 +137,9 @@ class Labeller(Panel):
         return len(self._rows) - len(self._labels.rows)
 
     def answer(self, word: str) -> None:
-        """Write the answer about the pair that is shown, "same", "different" or "skip", and show the next one.
+        """Write the answer about the pair that is shown, and show the next one.
+
+        It is "same", "different" or "skip".
 
         Raises:
             ValueError: another word, no pair left, a picture that cannot be shown, or a file that
@@ -178,7 +182,10 @@ class Labeller(Panel):
         return read_labels(self._labels.path, root=self._root).pairs
 
     def figure(self) -> Figure:
-        """Return what is shown as a figure: the pair, with its difference or matches where they are wanted."""
+        """Return what is shown as a figure.
+
+        That is the pair, with its difference or matches where they are wanted.
+        """
         self._latest.wait()
         self._matching.wait()
         scene = self._stage.scene

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from pages import Page, check_page
 from PIL import Image
 
@@ -250,6 +251,7 @@ def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
     # the tables are there, whole: what took long is not lost with a figure
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert left == ["pairs.csv", "run.json", "scores.csv"]
+    assert plt.get_fignums() == []
 
 
 def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
