@@ -6,6 +6,7 @@ of formats (a PostScript file named ``.jpg`` would otherwise reach an external p
 
 import contextlib
 import errno
+import hashlib
 import io
 import itertools
 import os
@@ -109,7 +110,10 @@ _TURNS = {
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # in a JPEG; others stand among its data
 
-_SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")  # may have frames or pages
+_TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")  # modes with an alpha
+
+# may have frames or pages; the other pictures of an MPO are previews and views of the first
+_SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")
 
 _ENDINGS = 12  # that are named in a text
 
@@ -277,11 +281,17 @@ def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> I
     back as it is.
     """
     profile = image.info.get("icc_profile")
-    flat = _flatten(_eight_bit(_upright(image)), background)
-    rgb = _to_srgb(flat, profile) if profile else flat
-    if rgb is image and image.mode == "RGB" and not profile:
+    rgb = _upright(image)
+    if rgb.mode.startswith(("I", "F")):
+        rgb = _eight_bit(rgb)
+    if rgb.mode in _TRANSPARENT or "transparency" in rgb.info:
+        rgb = _flatten(rgb, background)
+    if profile:
+        rgb = _to_srgb(rgb, profile)
+    elif rgb is image and image.mode == "RGB":
         return image
-    rgb = rgb.convert("RGB") if rgb is image or rgb.mode != "RGB" else rgb
+    if rgb is image or rgb.mode != "RGB":
+        rgb = rgb.convert("RGB")
     rgb.info = {}  # what was said of the file (orientation, profile) does not hold for these pixels
     return rgb
 
@@ -305,6 +315,15 @@ def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
     to compare.
     """
     return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
+
+
+def content_digest(image: Image.Image) -> bytes:
+    """Return SHA-256 of a picture's size and RGB pixels: equal where these are.
+
+    >>> len(content_digest(Image.new("RGB", (3, 2))))
+    32
+    """
+    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -366,9 +385,8 @@ def _open(
         with _own_limits(max_pixels):
             image = _load(data, formats, max_pixels)
             rgb = to_rgb(image, background=background)
-            n_frames = _count_frames(data, image.format)
-            if n_frames > 1:
-                rgb.info["frames"] = n_frames
+            if image.format in _SEVERAL:
+                _note_frames(rgb, data, image.format)
             return rgb
     except UnidentifiedImageError as error:
         raise ImageError(
@@ -390,13 +408,11 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
     """
     image = Image.open(io.BytesIO(data), formats=formats)
     check_pixels(image.size, int(max_pixels * _PIXEL_SHARES.get(image.format, 1)))
+    if image.format in ("JPEG", "MPO"):
+        return _load_jpeg(image, data)
     _check_form(image, data)
     box = image.tile[0][1] if image.format == "GIF" else (0, 0, *image.size)
     image.load()
-    if image.format in ("JPEG", "MPO"):
-        if _is_cut_jpeg(image, data):
-            raise ImageError(_CUT)
-        return image
     places = _last_places(image, box)
     values = [image.getpixel(place) for place in places]
     if image.format in _STRICT or not _may_be_ground(values, image):
@@ -409,16 +425,81 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
     return again
 
 
-def _count_frames(data: bytes, form: str) -> int:
-    """How many frames or pages a file has; the other pictures of an MPO are previews and views of
-    the first.
+def _load_jpeg(image: Image.Image, data: bytes) -> Image.Image:
+    n_scans = 0
+    for marker, _, _ in _segments(data):
+        n_scans += marker == 0xDA
+        if n_scans > MAX_SCANS:
+            raise ImageError(
+                f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time"
+            )
+    image.load()
+    if _is_cut_jpeg(image, data):
+        raise ImageError(_CUT)
+    return image
+
+
+def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
+    """Whether more data at the end of a scan would change the picture: libjpeg takes what is
+    missing for grey.
     """
-    if form not in _SEVERAL:
-        return 1
+    segments = [segment for segment in _segments(data) if segment[0] >= 0xC0]
+    markers = [marker for marker, _, _ in segments]
+    if _ARITHMETIC.intersection(markers):
+        return False
+    if markers.count(0xDA) == 1 and not _ends_in_grey(image):
+        return False
+    with Image.open(io.BytesIO(_lengthened(data, segments)), formats=["JPEG"]) as longer:
+        longer.load()
+        for top in range(0, image.height, _BAND):
+            band = (0, top, image.width, min(top + _BAND, image.height))
+            if ImageChops.difference(image.crop(band), longer.crop(band)).getbbox():
+                return True
+    return False
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each marker of a JPEG's first picture, its place, and the end of the segment that it opens."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+        yield found[0][1], found.start(), at
+        if found[0] == b"\xff\xd9":
+            return
+
+
+def _ends_in_grey(image: Image.Image) -> bool:
+    """Whether the last pixel is of the middle grey that stands for missing data, apart from its
+    colour.
+    """
+    last = (image.width - 1, image.height - 1)
+    if image.mode == "CMYK":
+        return True
+    luma = image.crop((*last, *image.size)).convert("L").getpixel((0, 0))
+    return abs(luma - 128) <= 2
+
+
+def _lengthened(data: bytes, segments: list[tuple[int, int, int]]) -> bytes:
+    """A JPEG with more data at the end of each scan, which a decoder that has all its pixels skips."""
+    parts = []
+    done = 0
+    for (marker, _, start), (_, end, _) in itertools.pairwise(segments):
+        if marker == 0xDA:
+            scan = data[start:end].rstrip(b"\xff")
+            restart = 0xD0 + len(_RESTART.findall(scan)) % 8
+            parts += [data[done:start], scan, _FILLER, bytes((0xFF, restart)), _FILLER]
+            done = end
+    return b"".join([*parts, data[done:]])
+
+
+def _note_frames(rgb: Image.Image, data: bytes, form: str) -> None:
+    """Say in a picture's info how many frames or pages its file has, where there are several."""
     try:
-        return getattr(Image.open(io.BytesIO(data), formats=[form]), "n_frames", 1)
+        n_frames = getattr(Image.open(io.BytesIO(data), formats=[form]), "n_frames", 1)
     except Exception:  # damaged beyond its first frame: there is a second at least
-        return 2
+        n_frames = 2
+    if n_frames > 1:
+        rgb.info["frames"] = n_frames
 
 
 def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tuple[int, int]]:
@@ -501,8 +582,6 @@ def _check_form(image: Image.Image, data: bytes) -> None:
     # OpenJPEG takes a file that stops between two tiles for a whole one
     if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
         raise ImageError("damaged or truncated: its end is missing")
-    if image.format in ("JPEG", "MPO"):
-        _check_scans(data)
     if image.format == "ICO":
         _check_icon(image, data)
 
@@ -513,69 +592,6 @@ def _check_icon(image: Image.Image, data: bytes) -> None:
     content = data[entry.offset : entry.offset + entry.size]
     if content.startswith(b"\x89PNG"):
         _open(content, ["PNG"], WHITE, MAX_PIXELS)
-
-
-def _check_scans(data: bytes) -> None:
-    scans = 0
-    for marker, _, _ in _segments(data):
-        scans += marker == 0xDA
-        if scans > MAX_SCANS:
-            raise ImageError(
-                f"a JPEG that goes over its pixels more than {MAX_SCANS} times, to cost time"
-            )
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each marker of a JPEG's first picture, its place, and the end of the segment that it opens."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-        yield found[0][1], found.start(), at
-        if found[0] == b"\xff\xd9":
-            return
-
-
-def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
-    """Whether more data at the end of a scan would change the picture: libjpeg takes what is
-    missing for grey.
-    """
-    segments = [segment for segment in _segments(data) if segment[0] >= 0xC0]
-    markers = [marker for marker, _, _ in segments]
-    if _ARITHMETIC.intersection(markers):
-        return False
-    if markers.count(0xDA) == 1 and not _ends_in_grey(image):
-        return False
-    with Image.open(io.BytesIO(_lengthened(data, segments)), formats=["JPEG"]) as longer:
-        longer.load()
-        for top in range(0, image.height, _BAND):
-            band = (0, top, image.width, min(top + _BAND, image.height))
-            if ImageChops.difference(image.crop(band), longer.crop(band)).getbbox():
-                return True
-    return False
-
-
-def _ends_in_grey(image: Image.Image) -> bool:
-    """Whether the last pixel is of the middle grey that stands for missing data, apart from its
-    colour.
-    """
-    last = (image.width - 1, image.height - 1)
-    if image.mode == "CMYK":
-        return True
-    luma = image.crop((*last, *image.size)).convert("L").getpixel((0, 0))
-    return abs(luma - 128) <= 2
-
-
-def _lengthened(data: bytes, segments: list[tuple[int, int, int]]) -> bytes:
-    """A JPEG with more data at the end of each scan, which a decoder that has all its pixels skips."""
-    parts = []
-    done = 0
-    for (marker, _, start), (_, end, _) in itertools.pairwise(segments):
-        if marker == 0xDA:
-            scan = data[start:end].rstrip(b"\xff")
-            restart = 0xD0 + len(_RESTART.findall(scan)) % 8
-            parts += [data[done:start], scan, _FILLER, bytes((0xFF, restart)), _FILLER]
-            done = end
-    return b"".join([*parts, data[done:]])
 
 
 def _is_heif(data: bytes) -> bool:
@@ -635,28 +651,30 @@ def _scale(array: np.ndarray, full: float) -> np.ndarray:
     return scaled
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:
+        # a damaged block of metadata, on which the parser stumbles in many ways; viewers ignore it
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit and float modes scaled to 8 bits; Pillow's own ``convert("L")`` clips them instead."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(_scale(np.asarray(image), 65535.0))
-    if image.mode == "I":  # 16-bit PPM, 32-bit TIFF
-        return Image.fromarray(_scale(np.asarray(image), 65535.0))
+    """A 16-bit or float grey picture in 8 bits; Pillow's own ``convert("L")`` clips it instead."""
+    array = np.asarray(image)
+    full = 65535.0  # mode I is that of 16-bit PPM and 32-bit TIFF
     if image.mode == "F":
-        array = np.asarray(image)
-        return Image.fromarray(
-            _scale(array, 255.0 if np.any((array > 1) & (array < np.inf)) else 1.0)
-        )
-    return image
+        full = 255.0 if np.any((array > 1) & (array < np.inf)) else 1.0
+    return Image.fromarray(_scale(array, full))
 
 
 def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    image = image.convert("LA") if image.mode == "La" else image
-    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        layer = image if image.mode == "RGBA" else image.convert("RGBA")
-        base = Image.new("RGB", layer.size, background)
-        base.paste(layer, mask=layer)
-        return base
-    return image
+    straight = image.convert("LA") if image.mode == "La" else image
+    layer = straight if straight.mode == "RGBA" else straight.convert("RGBA")
+    base = Image.new("RGB", layer.size, background)
+    base.paste(layer, mask=layer)
+    return base
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -670,16 +688,6 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image  # a damaged profile, or one for another colour model: every viewer ignores it
     return converted if converted is not None else image
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-    except (
-        Exception
-    ):  # a damaged block of metadata, on which the parser stumbles in many ways; viewers ignore it
-        turn = None
-    return image if turn is None else image.transpose(turn)
 
 
 def _reason(error: OSError) -> str:

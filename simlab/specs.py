@@ -17,7 +17,7 @@ import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -26,6 +26,9 @@ MAX_LENGTH = 2000
 """Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is
 untrusted.
 """
+
+# by the type of a default, what its values are, in words
+_TYPES = {bool: "True or False", numbers.Real: "a number", str: "a text", tuple: "a tuple"}
 
 # a quoted text, or one character
 _TOKEN = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL)
@@ -121,6 +124,7 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         bound: Any = bind(call, function, what="function")
         return function(*args, **bound)
 
+    wrapper.unchecked = function  # for who has checked the arguments
     return wrapper
 
 
@@ -138,11 +142,17 @@ def parse(text: str) -> tuple[Call, ...]:
         raise ValueError(f"a spec is text such as 'crop(area=0.5)', not {type(text).__name__}")
     if not text.strip():
         return ()
-    calls = tuple(_steps(_expression(text), text))
-    _check_length(
-        "+".join(complete(call.name, call.arguments).removesuffix("()") for call in calls)
-    )
-    return calls
+    node = _expression(text)
+    # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the
+    # stack
+    calls: list[Call] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        calls.insert(0, _call(node.right, text))
+        node = node.left
+    calls.insert(0, _call(node, text))
+    written = [complete(call.name, call.arguments).removesuffix("()") for call in calls]
+    _check_length("+".join(written))
+    return tuple(calls)
 
 
 def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> str:
@@ -153,14 +163,14 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
     'crop(anchor="center")'
     """
-    defaults: dict[str, Any] = {}
+    known: dict[str, _Argument] = {}
     for function in functions:
-        defaults |= defaults_of(function)
-    changed = [
-        f"{key}={_literal(arguments[key])}"
-        for key in defaults
-        if not _same(arguments[key], defaults[key])
-    ]
+        known |= _arguments_of(function)
+    changed = []
+    for key, argument in known.items():
+        value = arguments[key]
+        if type(value) is not type(argument.default) or value != argument.default:
+            changed.append(f"{key}={_literal(value)}")
     return f"{name}({', '.join(changed)})" if changed else name
 
 
@@ -190,18 +200,16 @@ def bind(
         ValueError: naming the unknown argument and those allowed, or the value that does not fit
             and what would.
     """
-    defaults = defaults_of(function)
-    unknown = [key for key in call.arguments if key not in defaults and key not in known]
+    arguments = _arguments_of(function)
+    unknown = [key for key in call.arguments if key not in arguments and key not in known]
     if unknown:
-        allowed = ", ".join(dict.fromkeys([*defaults, *known])) or "none"
+        allowed = ", ".join(dict.fromkeys([*arguments, *known])) or "none"
         raise ValueError(f"{what} {call.name!r} has no argument {unknown[0]!r}; allowed: {allowed}")
-    arguments = {
-        key: _like(call.arguments.get(key, default), default) for key, default in defaults.items()
-    }
-    for key, value in arguments.items():
-        _check_type(call.name, key, value, defaults[key], nullable(function, key))
-        _check_rules(call.name, key, value, _rules(function, key))
-    return arguments
+    bound = {}
+    for key, argument in arguments.items():
+        bound[key] = _like(call.arguments.get(key, argument.default), argument.default)
+        _check(f"{key} of {call.name!r}", bound[key], argument)
+    return bound
 
 
 def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
@@ -317,42 +325,44 @@ def _given(value: Any) -> str:
     return f"not of type {type(value).__name__}"
 
 
-@functools.cache
-def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(function).parameters
-    return {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-
-
 def defaults_of(function: Callable) -> dict[str, Any]:
     """Return the keyword-only arguments of a function and their defaults, in order.
 
     Raises:
         ValueError: where a keyword-only argument has no default: specs need one for every argument.
     """
-    parameters = _parameters(function)
-    for name, parameter in parameters.items():
-        if parameter.default is parameter.empty:
-            raise ValueError(f"argument {name!r} of {function.__name__!r} needs a default value")
-    return {name: parameter.default for name, parameter in parameters.items()}
+    return {name: argument.default for name, argument in _arguments_of(function).items()}
 
 
-def nullable(function: Callable, key: str) -> bool:
-    """Return whether an argument may be None: its default is, or its annotation says so."""
-    parameter = _parameters(function)[key]
-    hint = parameter.annotation
-    # a hint is text under `from __future__ import annotations`
-    return (
-        parameter.default is None
-        or types.NoneType in get_args(hint)
-        or (isinstance(hint, str) and "None" in hint)
-    )
+class _Argument(NamedTuple):
+    """What a signature says of a keyword-only argument: values are of its type, fitting a rule."""
+
+    default: Any
+    type: type | None
+    may_be_none: bool
+    rules: list[Rule]
 
 
 @functools.cache
-def _rules(function: Callable, key: str) -> list[Rule]:
-    hint = inspect.get_annotations(function).get(key, Any)
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return [_rule(option) for option in options]
+def _arguments_of(function: Callable) -> dict[str, _Argument]:
+    """The keyword-only arguments of a function, read from its signature once."""
+    hints = inspect.get_annotations(function)
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        default = parameter.default
+        if default is parameter.empty:
+            raise ValueError(f"argument {name!r} of {function.__name__!r} needs a default value")
+        its_type = next((one for one in _TYPES if isinstance(default, one)), None)
+        hint = hints.get(name, Any)
+        # a hint is text under `from __future__ import annotations`
+        in_text = isinstance(hint, str) and "None" in hint
+        may_be_none = default is None or in_text or types.NoneType in get_args(hint)
+        options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+        rules = [_rule(option) for option in options]
+        arguments[name] = _Argument(default, its_type, may_be_none, rules)
+    return arguments
 
 
 def _rule(option: Any) -> Rule:
@@ -433,16 +443,6 @@ def _check_length(text: str) -> None:
         raise ValueError(f"a spec of {len(text)} characters is too long (limit {MAX_LENGTH})")
 
 
-def _steps(node: ast.expr, text: str) -> list[Call]:
-    # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the
-    # stack
-    steps: list[Call] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        steps.append(_call(node.right, text))
-        node = node.left
-    return [_call(node, text), *reversed(steps)]
-
-
 def _call(node: ast.expr, text: str) -> Call:
     if isinstance(node, ast.Name):
         return Call(node.id)
@@ -484,23 +484,18 @@ def _allowed(value: Any) -> bool:
     return value is None
 
 
-def _check_type(name: str, key: str, value: Any, default: Any, may_be_none: bool) -> None:
-    if value is None and may_be_none:
-        return
-    families = (bool, numbers.Real, str, tuple)
-    expected = next((f for f in families if isinstance(default, f)), None)
-    actual = next((f for f in families if isinstance(value, f)), None)
-    if expected is not None and expected is not actual:
-        words = {bool: "True or False", numbers.Real: "a number", str: "a text", tuple: "a tuple"}
-        raise ValueError(f"{key} of {name!r} must be {words[expected]}, not {value!r}")
-    if expected is numbers.Real and isinstance(default, int) and value % 1:
-        raise ValueError(f"{key} of {name!r} must be a whole number, not {value!r}")
-
-
-def _check_rules(name: str, key: str, value: Any, rules: list[Rule]) -> None:
-    if not any(rule.allows(value) for rule in rules):
-        allowed = " or ".join(rule.words for rule in rules)
-        raise ValueError(f"{key} of {name!r} must be {allowed}, not {value!r}")
+def _check(what: str, value: Any, argument: _Argument) -> None:
+    """Refuse a value of another type than its default's, or that no rule allows."""
+    expected = argument.type
+    if expected is not None and not (value is None and argument.may_be_none):
+        is_other_bool = isinstance(value, bool) and expected is not bool
+        if is_other_bool or not isinstance(value, expected):
+            raise ValueError(f"{what} must be {_TYPES[expected]}, not {value!r}")
+        if expected is numbers.Real and isinstance(argument.default, int) and value % 1:
+            raise ValueError(f"{what} must be a whole number, not {value!r}")
+    if not any(rule.allows(value) for rule in argument.rules):
+        allowed = " or ".join(rule.words for rule in argument.rules)
+        raise ValueError(f"{what} must be {allowed}, not {value!r}")
 
 
 def _like(value: Any, default: Any) -> Any:
@@ -510,10 +505,6 @@ def _like(value: Any, default: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
-
-
-def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and a == b
 
 
 def _literal(value: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from simlab import specs
-from simlab.images import read_image
+from simlab.images import content_digest, read_image
 from simlab.specs import Rule as Rule
 from simlab.specs import between
 
@@ -157,7 +157,7 @@ class Chain:
 
         Args:
             seed: which draw.
-            content: :func:`content_digest` of `image`, where it is already known.
+            content: :func:`simlab.images.content_digest` of `image`, where it is already known.
 
         Raises:
             ValueError: the picture, or what a perturbation makes of it, is not a PIL picture in
@@ -298,15 +298,6 @@ def severity(spec: str) -> float:
         return math.nan if calls else 0.0
     perturbation = REGISTRY[calls[0].name]
     return perturbation.measure(specs.bind(calls[0], perturbation.function))
-
-
-def content_digest(image: Picture) -> bytes:
-    """Return SHA-256 of a picture's size and RGB pixels: what its random draws are seeded from.
-
-    >>> len(content_digest(Image.new("RGB", (3, 2))))
-    32
-    """
-    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
 
 
 def _generator(seed: int, content: bytes, name: str, index: int) -> Rng:
