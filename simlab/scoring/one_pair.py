@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from simlab.images import read_image
+from simlab.images import content_digest, read_image
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, Method, extract_all
-from simlab.images import content_digest
 
 PIXELS = Feature("pixels", content_digest, {})
 """The digest of a picture's size and pixels, which every picture has, a flat one too."""
