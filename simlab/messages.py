@@ -24,14 +24,13 @@ def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -
     """
     from tqdm.auto import tqdm  # slow to import
 
-    options = {"unit": "B", "unit_scale": True}
-    if word:
-        noun = counted(total, word).split(maxsplit=1)[1]
-        options = {
-            "bar_format": f"{{l_bar}}{{bar}}| {{n_fmt}}/{{total_fmt}} {noun} [{{elapsed}}<{{remaining}}]"
-        }
-    is_silent = not (shown and total and _is_watched())
-    return tqdm(desc=task, total=total, disable=is_silent, **options)
+    if not (shown and total and _is_watched()):
+        return tqdm(disable=True)
+    if not word:
+        return tqdm(desc=task, total=total, unit="B", unit_scale=True)
+    noun = counted(total, word).split(maxsplit=1)[1]
+    numbers = f"{{n_fmt}}/{{total_fmt}} {noun} [{{elapsed}}<{{remaining}}]"
+    return tqdm(desc=task, total=total, bar_format=f"{{l_bar}}{{bar}}| {numbers}")
 
 
 def _is_watched() -> bool:

@@ -258,8 +258,8 @@ def register(
     if feature_kind not in (None, *get_args(FeatureKind)):
         allowed = ", ".join(map(repr, get_args(FeatureKind)))
         raise ValueError(f"feature_kind must be {allowed} or None; given {feature_kind!r}")
-    for function in (extract, distance):
-        specs.defaults_of(function)
+    for function in (extract, distance, _mirror):
+        specs.defaults_of(function)  # reads its signature, once
     REGISTRY[name] = Definition(
         name,
         extract,

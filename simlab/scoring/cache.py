@@ -20,6 +20,9 @@ from pathlib import Path
 
 from simlab.paths import expanded
 
+MEMORY_BYTES = 500_000_000
+"""Most that is kept in memory where there is no cache; beyond this it goes to a temporary file."""
+
 SCHEMA = 1
 _APPLICATION_ID = 0x51AB  # "SLAB": marks the file as ours
 _MARK_AT = 68  # where SQLite keeps it, in 4 bytes: https://sqlite.org/fileformat.html
@@ -184,14 +187,52 @@ class Cache:
             raise ValueError(f"the cache {str(self.path)!r} cannot be used: {error}") from error
 
 
+class Memory:
+    """What stands in for a cache where there is none: it keeps entries until it is closed."""
+
+    def __init__(self):
+        self._entries: dict[bytes, bytes] = {}
+        self._n_bytes = 0
+        self._file: Cache | None = None
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are present."""
+        wanted = set(keys)
+        found = {its_key: self._entries[its_key] for its_key in wanted & self._entries.keys()}
+        if self._file:
+            found |= self._file.get(wanted - found.keys())
+        return found
+
+    def present(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those keys that have a value."""
+        return set(self.get(keys))
+
+    def put(self, entries: Mapping[bytes, bytes]) -> None:
+        """Add entries; existing ones are replaced."""
+        self._entries |= entries
+        self._n_bytes += sum(map(len, entries.values()))
+        if self._n_bytes > MEMORY_BYTES:
+            self._file = self._file or Cache()
+            self._file.put(self._entries)
+            self._entries.clear()
+            self._n_bytes = 0
+
+    def close(self) -> None:
+        """Let go of all that is kept."""
+        self._entries.clear()
+        if self._file:
+            self._file.close()
+
+
 @contextlib.contextmanager
-def opened(cache: Cache | str | os.PathLike | None) -> Iterator[Cache]:
-    """A cache: one passed open stays open; of a path, or None for a temporary one, it is closed."""
-    if isinstance(cache, Cache):
+def opened(cache: Cache | Memory | str | os.PathLike | None) -> Iterator[Cache | Memory]:
+    """A cache: one passed open stays open; that of a path, or the memory for None, is closed."""
+    if isinstance(cache, Cache | Memory):
         yield cache
-    else:
-        with Cache(cache) as own:
-            yield own
+        return
+    own = Memory() if cache is None else Cache(cache)
+    with contextlib.closing(own):
+        yield own
 
 
 def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:

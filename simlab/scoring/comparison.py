@@ -58,7 +58,8 @@ class Comparison:
         pairs = {}
         for method in firsts.values():
             reference, query = self._features(method)
-            if _is_hash(reference) and _is_hash(query):
+            is_missing = reference is None or query is None
+            if not is_missing and method.kind_of(self.reference[method.feature]) == "bits":
                 pairs[method.name] = (reference, query)
         return pairs
 
@@ -78,7 +79,3 @@ class Comparison:
             packed = picture[method.feature]
             features.append(method.restore(unpack(packed)) if packed else None)
         return features
-
-
-def _is_hash(feature: Any) -> bool:
-    return isinstance(feature, np.ndarray) and feature.dtype == bool and feature.ndim == 1

@@ -11,7 +11,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, extract_all, versions
 from simlab.paths import expanded
-from simlab.scoring.cache import Cache, key, opened
+from simlab.scoring.cache import Cache, Memory, key, opened
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.scoring.workers import check_jobs, in_words, run
 from simlab.tables import root_of
@@ -37,6 +37,10 @@ class Variant(NamedTuple):
     path: str
     perturbation: str = ""
     seed: int = 0
+
+
+Side: TypeAlias = tuple[Variant, Feature]
+"""What is compared: a feature of a variant."""
 
 
 def count_frames(image: Image.Image) -> np.ndarray:
@@ -53,7 +57,7 @@ class Store:
 
     Args:
         root: folder that the paths of variants are relative to.
-        cache: where features are kept.
+        cache: where features are kept, of this run or of many.
         n_jobs: processes, as joblib counts them: -1 is one per core. Inside
             ``joblib.parallel_config(backend="dask")`` the work goes to that cluster.
         progress: whether a progress bar is shown, where a terminal or notebook can show one.
@@ -65,7 +69,9 @@ class Store:
             → the reason; it holds for every path that has this content.
     """
 
-    def __init__(self, root: str | Path, cache: Cache, *, n_jobs: int = -1, progress: bool = True):
+    def __init__(
+        self, root: str | Path, cache: Cache | Memory, *, n_jobs: int = -1, progress: bool = True
+    ):
         check_jobs(n_jobs)
         self.root = expanded(root)
         self.cache = cache
@@ -74,7 +80,8 @@ class Store:
         self.contents: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         self.failures: dict[str | tuple[str, str, int], str] = {}
-        self._chains: dict[str, tuple[perturb.Chain, str]] = {}
+        self._pictures: dict[str, str] = {}
+        self._chains = {"": (perturb.Chain("", ()), " ")}
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
@@ -82,48 +89,50 @@ class Store:
             if path in self.contents or path in self.errors:
                 continue
             try:
-                self.contents[path] = hashlib.sha256(read_bytes(self.root / path)).hexdigest()
+                content = hashlib.sha256(read_bytes(self.root / path)).hexdigest()
             except ImageError as error:
                 self.errors[path] = str(error)
+                continue
+            self.contents[path] = content
+            # what a picture depends on: its file's bytes, and whether the name makes it a TGA
+            self._pictures[path] = f"{content}.tga" if is_tga(path) else content
 
-    def make(self, wanted: Iterable[tuple[Variant, Feature]]) -> None:
+    def make(self, wanted: Iterable[Side]) -> None:
         """Extract what the cache does not have; why some cannot be made, :meth:`error` says."""
         wanted = list(dict.fromkeys(wanted))
-        self.read(dict.fromkeys(variant.path for variant, _ in wanted))
+        self.read(variant.path for variant, _ in wanted)
         n_unreadable = len(self.errors)
-        self._extract(self._missing(wanted))
+        # of equal contents the last one is made
+        by_key = {self.key(*side): side for side in wanted if not self.error(side[0])}
+        present = self.cache.present(by_key)
+        missing = [side for its_key, side in by_key.items() if its_key not in present]
+        if missing:
+            self._extract(missing)
         if len(self.errors) > n_unreadable:
             # a file vanished midway, and others of the same content were left to it
             self.make(wanted)
 
-    def get(
-        self, wanted: Iterable[tuple[Variant, Feature]]
-    ) -> dict[tuple[Variant, Feature], bytes]:
+    def get(self, wanted: Iterable[Side]) -> dict[Side, bytes]:
         """Return packed features; ``b""`` is no evidence. What the cache lost is made again."""
-        keys = {pair: self.key(*pair) for pair in wanted if not self.error(pair[0])}
+        keys = {side: self.key(*side) for side in wanted if not self.error(side[0])}
         found = self.cache.get(keys.values())
-        lost = [pair for pair, its_key in keys.items() if its_key not in found]
-        for path, jobs in self._jobs(lost).items():
-            made = _extract_source(self.root / path, self.contents[path], jobs)
-            found |= self._keep(path, made)
-        return {pair: found[its_key] for pair, its_key in keys.items() if its_key in found}
+        lost = [side for side, its_key in keys.items() if its_key not in found]
+        for path, task in self._tasks(lost):
+            found |= self._keep(path, _extract_source(*task))
+        return {side: found[its_key] for side, its_key in keys.items() if its_key in found}
 
     def error(self, variant: Variant) -> str:
         """Return why a variant has no features; "" where it has."""
         if variant.path in self.errors:
             return self.errors[variant.path]
-        if variant.path not in self.contents:
-            return ""
-        content = self._content(variant.path)
-        if content in self.failures:
-            return self.failures[content]
-        return self.failures.get((content, variant.perturbation, variant.seed), "")
+        picture = self._pictures.get(variant.path, "")
+        of_all = self.failures.get(picture, "")
+        return of_all or self.failures.get((picture, variant.perturbation, variant.seed), "")
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
-        content = self._content(variant.path)
         _, spec = self._chain(variant.perturbation)
-        return key(content, spec, str(variant.seed), feature.key, versions())
+        return key(self._pictures[variant.path], spec, str(variant.seed), feature.key, versions())
 
     def frames(self, paths: Iterable[str]) -> list[int | None]:
         """Return each file's number of frames or pages; None where :data:`FRAMES` was not made."""
@@ -134,11 +143,6 @@ class Store:
             counts.append(int(unpack(found[pair])[0][0]) if pair in found else None)
         return counts
 
-    def _content(self, path: str) -> str:
-        """What a picture depends on: its file's bytes, and whether the name makes it a TGA."""
-        content = self.contents[path]
-        return f"{content}.tga" if is_tga(path) else content
-
     def _chain(self, perturbation: str) -> tuple[perturb.Chain, str]:
         """The steps of a perturbation, and all that they depend on as a text for keys."""
         if perturbation not in self._chains:
@@ -148,35 +152,27 @@ class Store:
             self._chains[perturbation] = chain, f"{steps} {chain.resources}{version}"
         return self._chains[perturbation]
 
-    def _missing(self, wanted: list[tuple[Variant, Feature]]) -> list[tuple[Variant, Feature]]:
-        """Those that can be made and are not in the cache; of equal contents the last one."""
-        by_key = {self.key(*pair): pair for pair in wanted if not self.error(pair[0])}
-        present = self.cache.present(by_key)
-        return [pair for its_key, pair in by_key.items() if its_key not in present]
-
-    def _extract(self, missing: list[tuple[Variant, Feature]]) -> None:
-        jobs = self._jobs(missing)
-        n_variants = sum(len(its_jobs) for its_jobs in jobs.values())
-        done = run(_extract_source, self._tasks(jobs), n_jobs=self.n_jobs)
+    def _extract(self, missing: list[Side]) -> None:
+        n_variants = len({variant for variant, _ in missing})
+        done = run(_extract_source, self._tasks(missing), n_jobs=self.n_jobs)
         bar = progress_bar("features", n_variants, "picture", shown=self.progress)
         with bar, contextlib.closing(done):
             for path, made in done:
                 self._keep(path, made)
                 bar.update(len(made) if isinstance(made, list) else 1)
 
-    def _jobs(self, pairs: Iterable[tuple[Variant, Feature]]) -> dict[str, list["_Job"]]:
-        """What is to be made of each source, by its path."""
+    def _tasks(self, sides: Iterable[Side]) -> Iterator[tuple[str, tuple]]:
+        """For each source its path and what a worker needs: the file's bytes, and what to make.
+
+        The files are read again only when a worker is ready: memory holds a few at a time.
+        """
         features: dict[Variant, list[Feature]] = defaultdict(list)
-        for variant, feature in pairs:
+        for variant, feature in sides:
             features[variant].append(feature)
         jobs: dict[str, list[_Job]] = defaultdict(list)
         for variant, its_features in features.items():
             chain, _ = self._chain(variant.perturbation)
             jobs[variant.path].append(_Job(variant, chain, its_features))
-        return jobs
-
-    def _tasks(self, jobs: dict[str, list["_Job"]]) -> Iterator[tuple[str, tuple]]:
-        """The files are read again only when a worker is ready: memory holds a few at a time."""
         for path, its_jobs in jobs.items():
             try:
                 data: bytes | _Unread = read_bytes(self.root / path)
@@ -186,19 +182,19 @@ class Store:
 
     def _keep(self, path: str, made: "list[_Made] | str") -> dict[bytes, bytes]:
         """Put what was made of a source into the cache, or note why nothing was; by key."""
-        content = self._content(path)
+        picture = self._pictures[path]
         if isinstance(made, _Unread):
             self.errors[path] = made
             return {}
         if isinstance(made, str):
-            self.failures[content] = made
+            self.failures[picture] = made
             return {}
         entries = {}
         for variant, features, error in made:
             for feature, value in features.items():
                 entries[self.key(variant, feature)] = value
             if error:
-                self.failures[content, variant.perturbation, variant.seed] = error
+                self.failures[picture, variant.perturbation, variant.seed] = error
         self.cache.put(entries)
         return entries
 
@@ -223,15 +219,8 @@ class _Unread(str):
     """Why a file cannot be read again: it vanished or changed; others of its content may not."""
 
 
-def _extract_source(
-    data: bytes | _Unread | Path, content: str, jobs: list[_Job]
-) -> list[_Made] | str:
+def _extract_source(data: bytes | _Unread, content: str, jobs: list[_Job]) -> list[_Made] | str:
     """Features of the variants of one source, or the reason why it cannot be read."""
-    if isinstance(data, Path):
-        try:
-            data = read_bytes(data)
-        except ImageError as error:
-            return _Unread(error)
     if isinstance(data, _Unread):
         return data
     if hashlib.sha256(data).hexdigest() != content:
@@ -246,31 +235,25 @@ def _extract_source(
     return [_extract_variant(image, digest, job) for job in jobs]
 
 
-def _extract_variant(image: Image.Image, digest: bytes, job: _Job) -> _Made:
+def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
     # a user's own method or perturbation may raise anything: one row, not the run
     try:
-        features = _features_of(image, digest, job)
+        picture = source
+        pixels = digest
+        if job.chain.steps:
+            picture = job.chain.apply(source, job.variant.seed, digest)
+            pixels = perturb.content_digest(picture)
+        # these two every picture has, a flat one too
+        features = {
+            PIXELS: pack(np.frombuffer(pixels, dtype=np.uint8)),
+            FRAMES: FRAMES.extract(source),
+        }
+        others = [feature for feature in job.features if feature not in features]
+        packed = extract_all(picture, others)
     except Exception as error:
         return _Made(job.variant, {}, in_words(error))
-    return _Made(job.variant, features, "")
-
-
-def _features_of(source: Image.Image, digest: bytes, job: _Job) -> dict[Feature, bytes]:
-    picture = source
-    pixels = digest
-    if job.chain.steps:
-        picture = job.chain.apply(source, job.variant.seed, digest)
-        pixels = perturb.content_digest(picture)
-    # these two every picture has, a flat one too
-    always = {
-        PIXELS: pack(np.frombuffer(pixels, dtype=np.uint8)),
-        FRAMES: FRAMES.extract(source),
-    }
-    packed = extract_all(picture, [f for f in job.features if f not in always])
-    features = {}
-    for feature in job.features:
-        features[feature] = always[feature] if feature in always else packed[feature.key]
-    return features
+    features.update((feature, packed[feature.key]) for feature in others)
+    return _Made(job.variant, {feature: features[feature] for feature in job.features}, "")
 
 
 def describe(
@@ -324,7 +307,6 @@ def _shown(store: Store, variant: Variant, method: registry.Method) -> str:
 def digests(images) -> dict[str, str]:
     """Return path → SHA-256 of the file, for those pictures that can be read."""
     table = as_table(images)
-    with Cache() as kept:
-        store = Store(root_of(table, columns=["path"]), kept)
-        store.read(table["path"])
+    store = Store(root_of(table, columns=["path"]), Memory())
+    store.read(table["path"])
     return store.contents

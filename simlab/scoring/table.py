@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import joblib
 import numpy as np
@@ -22,11 +22,11 @@ from simlab.images import read_bytes, read_image
 from simlab.messages import counted, progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import unpack
-from simlab.methods.registry import Feature, Method
+from simlab.methods.registry import Method
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
-from simlab.scoring.features import Store, Variant
+from simlab.scoring.features import Side, Store, Variant
 from simlab.scoring.one_pair import (
     PIXELS,
     Answer,
@@ -42,8 +42,6 @@ CHUNK = 64
 """Pairs that a worker compares at a time."""
 
 _ANSWER = struct.Struct("<d?")  # as the cache keeps it: distance, whether there was no evidence
-
-_Side: TypeAlias = tuple[Variant, Feature]  # what is compared: a feature of a picture
 
 
 def score_pairs(
@@ -84,7 +82,9 @@ def score_pairs(
         scoring = _begin(table, resolved, store)
         _make_features(scoring)
         _settle_equal(scoring)
-        _compare(scoring)
+        left = [column for column in range(len(resolved)) if not _compare_stack(scoring, column)]
+        if left:
+            _compare_each(scoring, left)
         scores = _score_table(scoring)
     scores.attrs.update(pairs.attrs, root=str(folder), methods=[method.name for method in resolved])
     return scores
@@ -92,7 +92,7 @@ def score_pairs(
 
 def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
     for column in ("perturbation_reference", "perturbation"):
-        known = {spec: canonical(spec) for spec in pairs[column].unique()}
+        known = {spec: canonical(spec) if spec else "" for spec in pairs[column].unique()}
         pairs[column] = pairs[column].map(known).astype(object)
     return pairs
 
@@ -181,7 +181,7 @@ def _answer_key(scoring: _Scoring, column: int, row: int) -> bytes:
     return key(*features, scoring.methods[column].key)
 
 
-def _sides(scoring: _Scoring, column: int, row: int) -> list[_Side]:
+def _sides(scoring: _Scoring, column: int, row: int) -> list[Side]:
     """What a pair is compared by: the reference's feature, then that or those of the query."""
     method = scoring.methods[column]
     reference = scoring.variants[scoring.reference[row]]
@@ -189,7 +189,7 @@ def _sides(scoring: _Scoring, column: int, row: int) -> list[_Side]:
     return [(reference, method.feature), *itertools.product([query], method.features(query=True))]
 
 
-def _wanted(scoring: _Scoring, column: int) -> list[_Side]:
+def _wanted(scoring: _Scoring, column: int) -> list[Side]:
     """What a method needs of the pictures of those pairs whose distance is not known."""
     method = scoring.methods[column]
     rows = _open_rows(scoring, column)
@@ -231,18 +231,11 @@ def _settle_equal(scoring: _Scoring) -> None:
     scoring.no_evidence[equal] = False
 
 
-def _compare(scoring: _Scoring) -> None:
-    """Fill in the distances that are not known yet."""
-    left = []
-    for column, method in enumerate(scoring.methods):
-        if method.compare_many is None or not _compare_stack(scoring, column):
-            left.append(column)
-    _compare_each(scoring, left)
-
-
 def _compare_stack(scoring: _Scoring, column: int) -> bool:
-    """Compare all pairs by a method that takes stacked features; whether it could."""
+    """Compare the pairs that are left by a method that takes stacked features; whether it could."""
     method = scoring.methods[column]
+    if method.compare_many is None:
+        return False
     rows = _open_rows(scoring, column)
     packed = scoring.store.get(_wanted(scoring, column))
     present = {side: value for side, value in packed.items() if value}
@@ -250,20 +243,17 @@ def _compare_stack(scoring: _Scoring, column: int) -> bool:
     # a user's own function may raise anything; pair by pair, it costs single rows
     try:
         restored = [method.restore(unpack(value)) for value in present.values()]
-        reference = _in_stack(scoring, places, method.feature)[scoring.reference[rows]]
-        queries = []
-        for feature in method.features(query=True):
-            queries.append(_in_stack(scoring, places, feature)[scoring.query[rows]])
+        in_stack = []
+        for feature in method.features(query=True):  # the first is the reference's, too
+            of_variants = [places.get((variant, feature), -1) for variant in scoring.variants]
+            in_stack.append(np.array(of_variants, dtype=int))
+        reference = in_stack[0][scoring.reference[rows]]
+        queries = [of_variants[scoring.query[rows]] for of_variants in in_stack]
         answers = compare_stacked(method, np.array(restored), reference, queries)
     except Exception:
         return False
     scoring.distances[rows, column], scoring.no_evidence[rows, column] = answers
     return True
-
-
-def _in_stack(scoring: _Scoring, places: dict[_Side, int], feature: Feature) -> np.ndarray:
-    """For each variant the place of its feature in a stack; -1 where it has none."""
-    return np.array([places.get((variant, feature), -1) for variant in scoring.variants], dtype=int)
 
 
 def _compare_each(scoring: _Scoring, columns: Iterable[int]) -> None:

@@ -28,6 +28,10 @@ def run(
     which such a task ends. Close the generator (``contextlib.closing``), and an interrupt stops the
     workers at once.
     """
+    if n_jobs == 1:
+        for name, arguments in tasks:
+            yield _named(name, function, arguments)
+        return
     waiting = iter(tasks)
     if n_jobs < 0 and joblib.effective_n_jobs(n_jobs) == 1:
         n_jobs = 2  # on a single core too, a decoder that crashes ends a worker, not this process

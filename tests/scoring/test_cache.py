@@ -168,6 +168,22 @@ def test_a_temporary_cache_goes_when_closed():
     assert not kept.path.parent.exists()
 
 
+def test_without_a_cache_what_is_too_much_for_memory_goes_to_a_temporary_file(monkeypatch):
+    monkeypatch.setattr(cache, "MEMORY_BYTES", 50_000)
+    with opened(None) as kept:
+        for its_key, value in ENTRIES.items():
+            kept.put({its_key: b"earlier"})
+            kept.put({its_key: value})
+        assert kept.get([*ENTRIES, b"absent"]) == ENTRIES
+        assert kept.present([*ENTRIES, b"absent"]) == set(ENTRIES)
+        folder = kept._file.path.parent
+        assert folder.exists()
+        with opened(kept) as same:
+            assert same is kept
+        assert folder.exists()
+    assert not folder.exists()
+
+
 def test_opened_closes_only_what_it_opened(path):
     with opened(path) as own:
         assert own.get(ENTRIES) == ENTRIES

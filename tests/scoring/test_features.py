@@ -369,9 +369,9 @@ def test_a_task_holds_a_file_at_a_time(folder, monkeypatch):
     monkeypatch.setattr(features, "read_bytes", lambda path: reads.append(path) or read_bytes(path))
     with store_of(folder) as store:
         store.read([f"{n}.png" for n in range(4)])
-        jobs = {f"{n}.png": [] for n in range(4)}
+        sides = [(Variant(f"{n}.png"), PHASH) for n in range(4)]
         reads.clear()
-        next(store._tasks(jobs))
+        next(store._tasks(sides))
         assert len(reads) == 1
 
 

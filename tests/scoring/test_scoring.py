@@ -715,7 +715,8 @@ def test_a_feature_that_is_lost_for_good_is_an_error_not_a_distance(tmp_path, mo
         (tmp_path / "1.png").unlink(missing_ok=True)
 
     monkeypatch.setattr(features.Store, "make", then_lose)
-    found = score(pair(("0.png", "1.png"), ("0.png", "2.png")), "phash, akaze", root=tmp_path)
+    pairs = pair(("0.png", "1.png"), ("0.png", "2.png"))
+    found = score(pairs, "phash, akaze", root=tmp_path, cache=tmp_path / "c.sqlite")
     assert (
         found["status"].tolist() == ["error", "ok"] and found["error"][0] == "query: no such file"
     )
