@@ -166,12 +166,12 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     known: dict[str, _Argument] = {}
     for function in functions:
         known |= _arguments_of(function)
-    changed = []
+    changed = {}
     for key, argument in known.items():
         value = arguments[key]
         if type(value) is not type(argument.default) or value != argument.default:
-            changed.append(f"{key}={_literal(value)}")
-    return f"{name}({', '.join(changed)})" if changed else name
+            changed[key] = value
+    return complete(name, changed) if changed else name
 
 
 def complete(name: str, arguments: Mapping[str, Any]) -> str:

@@ -80,7 +80,8 @@ class Store:
         self.contents: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         self.failures: dict[str | tuple[str, str, int], str] = {}
-        self._pictures: dict[str, str] = {}
+        # path → what a picture depends on: the file's bytes, and whether its name makes it a TGA
+        self._identities: dict[str, str] = {}
         self._chains = {"": (perturb.Chain("", ()), " ")}
 
     def read(self, paths: Iterable[str]) -> None:
@@ -94,8 +95,7 @@ class Store:
                 self.errors[path] = str(error)
                 continue
             self.contents[path] = content
-            # what a picture depends on: its file's bytes, and whether the name makes it a TGA
-            self._pictures[path] = f"{content}.tga" if is_tga(path) else content
+            self._identities[path] = f"{content}.tga" if is_tga(path) else content
 
     def make(self, wanted: Iterable[Side]) -> None:
         """Extract what the cache does not have; why some cannot be made, :meth:`error` says."""
@@ -125,14 +125,14 @@ class Store:
         """Return why a variant has no features; "" where it has."""
         if variant.path in self.errors:
             return self.errors[variant.path]
-        picture = self._pictures.get(variant.path, "")
-        of_all = self.failures.get(picture, "")
-        return of_all or self.failures.get((picture, variant.perturbation, variant.seed), "")
+        identity = self._identities.get(variant.path, "")
+        of_all = self.failures.get(identity, "")
+        return of_all or self.failures.get((identity, variant.perturbation, variant.seed), "")
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
         _, spec = self._chain(variant.perturbation)
-        return key(self._pictures[variant.path], spec, str(variant.seed), feature.key, versions())
+        return key(self._identities[variant.path], spec, str(variant.seed), feature.key, versions())
 
     def frames(self, paths: Iterable[str]) -> list[int | None]:
         """Return each file's number of frames or pages; None where :data:`FRAMES` was not made."""
@@ -182,19 +182,19 @@ class Store:
 
     def _keep(self, path: str, made: "list[_Made] | str") -> dict[bytes, bytes]:
         """Put what was made of a source into the cache, or note why nothing was; by key."""
-        picture = self._pictures[path]
+        identity = self._identities[path]
         if isinstance(made, _Unread):
             self.errors[path] = made
             return {}
         if isinstance(made, str):
-            self.failures[picture] = made
+            self.failures[identity] = made
             return {}
         entries = {}
         for variant, features, error in made:
             for feature, value in features.items():
                 entries[self.key(variant, feature)] = value
             if error:
-                self.failures[picture, variant.perturbation, variant.seed] = error
+                self.failures[identity, variant.perturbation, variant.seed] = error
         self.cache.put(entries)
         return entries
 
@@ -244,16 +244,14 @@ def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
             picture = job.chain.apply(source, job.variant.seed, digest)
             pixels = perturb.content_digest(picture)
         # these two every picture has, a flat one too
-        features = {
-            PIXELS: pack(np.frombuffer(pixels, dtype=np.uint8)),
-            FRAMES: FRAMES.extract(source),
+        packed = {
+            PIXELS.key: pack(np.frombuffer(pixels, dtype=np.uint8)),
+            FRAMES.key: FRAMES.extract(source),
         }
-        others = [feature for feature in job.features if feature not in features]
-        packed = extract_all(picture, others)
+        packed |= extract_all(picture, [f for f in job.features if f.key not in packed])
     except Exception as error:
         return _Made(job.variant, {}, in_words(error))
-    features.update((feature, packed[feature.key]) for feature in others)
-    return _Made(job.variant, {feature: features[feature] for feature in job.features}, "")
+    return _Made(job.variant, {feature: packed[feature.key] for feature in job.features}, "")
 
 
 def describe(
