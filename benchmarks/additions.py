@@ -3,9 +3,9 @@
     python benchmarks/additions.py                                        the sample
     python benchmarks/additions.py FOLDER --sources 20 --cache SCRATCH    your own pictures
 
-Methods (phash, correlation, aligned) are fitted with and without each addition to the same hard copies, and the two are
-compared out of fold. Those marked * are tried out here and are not in the package: each is registered
-in a few lines, as a method of your own would be.
+Methods (phash, correlation, aligned) are fitted with and without each addition to the same hard
+copies, and the two are compared out of fold. Those marked * are tried out here and are not in the
+package: each is registered in a few lines, as a method of your own would be.
 """
 
 import argparse
@@ -73,7 +73,8 @@ def main():
         pairs, methods, cache=options.cache, n_jobs=options.jobs, progress=False
     )
     print(
-        f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, {options.negatives:,} other pairs\n"
+        f"{len(images)} pictures, {int(pairs['label'].sum()):,} copies, "
+        f"{options.negatives:,} other pairs\n"
     )
     print(alone(scores, methods).round(3).to_string(index=False), "\n", flush=True)
     looked = [sl.read_image(Path(pairs.attrs["root"], path)) for path in images["path"][:4]]
@@ -153,9 +154,11 @@ def looks_inliers(a, b):
 
 
 def tilted_looks(image):
-    """The two looks, and four more at the picture squeezed to .6 of its width or height, upright and turned by 45°.
+    """The two looks, and four more at the picture squeezed to .6 of its width or height, upright
+    and turned by 45°.
 
-    Source: J.-M. Morel, G. Yu, "ASIFT: a new framework for fully affine invariant image comparison", 2009.
+    Source: J.-M. Morel, G. Yu, "ASIFT: a new framework for fully affine invariant image
+    comparison", 2009.
     """
     looks = alignment.looks(image)
     return _more(
@@ -198,7 +201,9 @@ def unlettered_looks(image):
 
 
 def _lettering(grey):
-    """Where strong edges lie so dense that they close to wide, well filled blocks, as lines of text do: bool (h, w)."""
+    """Where strong edges lie so dense that they close to wide, well filled blocks, as lines of text
+    do: bool (h, w).
+    """
     edges = cv2.morphologyEx(
         grey, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     )

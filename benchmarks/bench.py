@@ -1,10 +1,12 @@
-"""How fast a study is, as ratios within one run on one machine; both sides of each ratio give the same numbers.
+"""How fast a study is, as ratios within one run on one machine; both sides of each ratio give the
+same numbers.
 
     make bench                                     60 pictures made from the sample
-    make bench ARGS="FOLDER --sources 60 --full"   your own; --full runs every pair of the plain loop
+    make bench ARGS="FOLDER --sources 60 --full"   your own; --full: all pairs of the plain loop
 
-The plain loop is what one writes first: for each pair open both files, perturb the query, take four hashes with
-imagehash, extract AKAZE with OpenCV and match. By default it runs on a part of the pairs and is extrapolated.
+The plain loop is what one writes first: for each pair open both files, perturb the query, take four
+hashes with imagehash, extract AKAZE with OpenCV and match. By default it runs on a part of the
+pairs and is extrapolated.
 """
 
 import argparse
@@ -82,7 +84,9 @@ def study(pairs: pd.DataFrame, folder: str, full: bool) -> list[tuple]:
 
 
 def feature_step(pairs: pd.DataFrame) -> tuple:
-    """Features of all variants against decode + perturb + raw library calls, both in parallel over sources."""
+    """Features of all variants against decode + perturb + raw library calls, both in parallel over
+    sources.
+    """
     variants = dict.fromkeys(
         Variant(path, spec, 0)
         for path in pairs["query"].unique()
@@ -127,7 +131,9 @@ def four_hashes(pairs: pd.DataFrame) -> tuple:
 
 
 def starts() -> list[tuple]:
-    """How long a Python process takes to import simlab and to show the help, less the bare interpreter."""
+    """How long a Python process takes to import simlab and to show the help, less the bare
+    interpreter.
+    """
     bare = _process("pass")
     rows = []
     for what, code, limit in (

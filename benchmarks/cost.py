@@ -1,4 +1,6 @@
-"""What methods cost on one core: processor time, the best of three runs, mean over pictures and pairs."""
+"""What methods cost on one core: processor time, the best of three runs, mean over pictures and
+pairs.
+"""
 
 import itertools
 import time
@@ -13,9 +15,11 @@ from simlab.methods.registry import extract_all, resolve
 
 
 def cost_table(images, sets, *, known=()):
-    """Each set of methods by its name: ms_per_picture, ms_per_pair and bytes_per_picture of all of it together.
+    """Each set of methods by its name: ms_per_picture, ms_per_pair and bytes_per_picture of all of
+    it together.
 
-    A picture is a query, of which some methods look at the mirror image too; the decoding of its file is left out.
+    A picture is a query, of which some methods look at the mirror image too; the decoding of its
+    file is left out.
 
     Args:
         known: methods whose features are there already and cost nothing.

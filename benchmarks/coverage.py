@@ -1,14 +1,16 @@
-"""Coverage and width of the 95 % intervals, by simulation with known truth and planted source effects.
+"""Coverage and width of the 95 % intervals, by simulation with known truth and planted source
+effects.
 
     python benchmarks/coverage.py [--runs 1000] [--jobs 2] [--alternatives]
 
-fills benchmarks/coverage.csv, a cell at a time (those that are in it already are kept), and prints the table that
-docs/statistics.md shows; or else the intervals beside the alternatives that were tried.
-Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the effects of its two sources plus
-noise, three standard deviations further on average (four and a half where errors are few); the same effect moves a
-source's copies and non-copies. Where the effect is "rare", all is noise, nine standard deviations part the two, and
-one source in fifty is hard: its copies lie as far away as non-copies. "Pair" pretends that every pair has sources of
-its own; it is measured on a third of the runs.
+fills benchmarks/coverage.csv, a cell at a time (those that are in it already are kept), and prints
+the table that docs/statistics.md shows; or else the intervals beside the alternatives that were
+tried. Distances are normal: a copy's is the effect of its source plus noise, a non-copy's the
+effects of its two sources plus noise, three standard deviations further on average (four and a half
+where errors are few); the same effect moves a source's copies and non-copies. Where the effect is
+"rare", all is noise, nine standard deviations part the two, and one source in fifty is hard: its
+copies lie as far away as non-copies. "Pair" pretends that every pair has sources of its own; it is
+measured on a third of the runs.
 """
 
 import argparse
@@ -47,7 +49,9 @@ COPIES, OTHERS = 5, 10  # pairs a source
 
 
 class Case(NamedTuple):
-    """What is simulated: the sources, their effect, the step of the distances, how far apart the two means are."""
+    """What is simulated: the sources, their effect, the step of the distances, how far apart the
+    two means are.
+    """
 
     sources: int
     effect: str
@@ -134,14 +138,18 @@ def cell(case: Case, runs: int, jobs: int) -> pd.DataFrame:
 
 
 def _covered(found: np.ndarray, case: Case, oracle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage, and width relative to the oracle's, of each metric, from the runs (runs, 3, metrics)."""
+    """Coverage, and width relative to the oracle's, of each metric, from the runs (runs, 3,
+    metrics).
+    """
     _, low, high = np.moveaxis(found, 1, 0)
     covered = (low <= truth(case)) & (truth(case) <= high)
     return covered.mean(axis=0), (high - low).mean(axis=0) / oracle
 
 
 def alternatives(case: Case, seed: int) -> np.ndarray:
-    """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same resamples."""
+    """Low and high of each metric, (ways, 2, metrics), for the ways of :data:`WAYS`, from the same
+    resamples.
+    """
     sample = read(simulate(np.random.default_rng(seed), case), "distance")
     resampler = Resampler.draw(sample, 300, seed)
     (group,) = sample_groups(sample)
@@ -192,7 +200,9 @@ def filled(path: Path, runs: int, jobs: int) -> pd.DataFrame:
 
 
 def in_markdown(table: pd.DataFrame) -> str:
-    """The table of the docs: a row per case, "coverage (width / oracle)" by source and by pair for each metric."""
+    """The table of the docs: a row per case, "coverage (width / oracle)" by source and by pair for
+    each metric.
+    """
     metrics = {"ROC AUC": "roc_auc", "AP": "average_precision", "TPR at FPR .01": "tpr@fpr=0.01"}
     head = ["sources", "effect", *(cell for name in metrics for cell in (name, "by pair")), "runs"]
     lines = [head, ["---"] * len(head)]

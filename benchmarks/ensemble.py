@@ -1,11 +1,13 @@
-"""The ensemble against other ways to combine the same distances, what each method adds, and what it all costs.
+"""The ensemble against other ways to combine the same distances, what each method adds, and what it
+all costs.
 
-    python benchmarks/ensemble.py FOLDER --cache SCRATCH.sqlite        your own pictures
-    python benchmarks/ensemble.py --costs benchmarks/ensemble_costs.csv the sample; costs as a table
-    python benchmarks/ensemble.py --scores scores.csv                  a study's score table, without costs
+    python benchmarks/ensemble.py FOLDER --cache SCRATCH.sqlite         your own pictures
+    python benchmarks/ensemble.py --costs benchmarks/ensemble_costs.csv  the sample, and costs
+    python benchmarks/ensemble.py --scores scores.csv                   a study's scores
 
-All numbers are out of fold: five folds of sources, two held out at a time. Rules and boosting are here to be compared
-with only: boosting is the mark to reach, rules are what one does without labels.
+All numbers are out of fold: five folds of sources, two held out at a time. Rules and boosting are
+here to be compared with only: boosting is the mark to reach, rules are what one does without
+labels.
 """
 
 import argparse
@@ -87,7 +89,9 @@ def rivals(ensemble):
 
 
 def _false_positive_rates(data, train, test):
-    """Each distance as the share of the training non-copies that are as near: comparable between methods."""
+    """Each distance as the share of the training non-copies that are as near: comparable between
+    methods.
+    """
     others = np.sort(data.X[train & ~data.label], axis=0)
     columns = zip(data.X[test].T, others.T)
     rates = [
@@ -98,7 +102,9 @@ def _false_positive_rates(data, train, test):
 
 
 def priced(scores, ensemble):
-    """What each method and the ensemble reach, and what they cost; costs alone of the smaller sets."""
+    """What each method and the ensemble reach, and what they cost; costs alone of the
+    smaller sets.
+    """
     rows = scores.loc[ensemble.out_of_fold_.index].assign(
         ensemble=ensemble.out_of_fold_["ensemble"]
     )

@@ -1,9 +1,10 @@
-"""Every original against every variant of the others, by hash: time, memory and the lowest FPR that can be seen.
+"""Every original against every variant of the others, by hash: time, memory and the lowest FPR that
+can be seen.
 
     python benchmarks/exhaustive.py [--originals 10000] [--variants 20]
 
-prints the figures of docs/statistics.md. The hashes are random bits with a bias of their own for each source; a
-variant has one bit in twelve of its original turned.
+prints the figures of docs/statistics.md. The hashes are random bits with a bias of their own for
+each source; a variant has one bit in twelve of its original turned.
 """
 
 import argparse

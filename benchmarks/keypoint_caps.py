@@ -1,10 +1,12 @@
-"""What the caps of AKAZE cost and what they lose: benchmarks/keypoint_caps.csv, which notebook 03 reads.
+"""What the caps of AKAZE cost and what they lose: benchmarks/keypoint_caps.csv, which notebook 03
+reads.
 
     python benchmarks/keypoint_caps.py             the sample
     python benchmarks/keypoint_caps.py FOLDER      your own pictures
 
-One cap is moved at a time, the other is open. Costs are of one core: processor time, the best of three runs, mean over
-pictures and pairs. They belong to the machine they were measured on; their ratios travel better.
+One cap is moved at a time, the other is open. Costs are of one core: processor time, the best of
+three runs, mean over pictures and pairs. They belong to the machine they were measured on; their
+ratios travel better.
 """
 
 import argparse
@@ -78,7 +80,9 @@ def costs(pictures: list, side: int | None, n: int | None) -> dict[str, Any]:
 
 
 def rates(pairs: pd.DataFrame, side: int | None, n: int | None) -> dict[str, Any]:
-    """The share of copies found at one false alarm in a hundred, with its interval, and what it rests on."""
+    """The share of copies found at one false alarm in a hundred, with its interval, and what it
+    rests on.
+    """
     method = f"akaze(max_side={side}, max_keypoints={n})"
     scores = sl.score_pairs(pairs, [method], n_jobs=1, progress=False)
     row = sl.evaluate(scores, metrics=[METRIC]).iloc[0]

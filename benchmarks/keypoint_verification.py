@@ -1,9 +1,11 @@
-"""How to turn matches of keypoints into a distance: which model, ratio and formula tell copies best.
+"""How to turn matches of keypoints into a distance: which model, ratio and formula tell copies
+best.
 
     python benchmarks/keypoint_verification.py FOLDER --sources 60
 
-Prints the true positive rate at FPR 1e-2 and 1e-3 over all copies, with as many negatives as --negatives says
-(original against variant of another source), and the mean time of a pair. AKAZE, default limits.
+Prints the true positive rate at FPR 1e-2 and 1e-3 over all copies, with as many negatives as
+--negatives says (original against variant of another source), and the mean time of a pair. AKAZE,
+default limits.
 """
 
 import argparse
@@ -61,7 +63,8 @@ def main() -> None:
     found = _extract(pairs)
     copies = pairs["label"].to_numpy() == 1
     print(
-        "| estimator | ratio | formula | FPR 1e-2 | FPR 1e-3 | ms a pair |\n|---|--:|---|--:|--:|--:|"
+        "| estimator | ratio | formula | FPR 1e-2 | FPR 1e-3 | ms a pair |\n"
+        "|---|--:|---|--:|--:|--:|"
     )
     for name, ratio in TRIALS:
         start = time.process_time()

@@ -1,11 +1,14 @@
-"""What one picture costs at most: peak memory and processor time of a process that reads it and makes its features.
+"""What one picture costs at most: peak memory and processor time of a process that reads it and
+makes its features.
 
-    .venv/bin/python benchmarks/limits.py                                                 8000 × 6000, every format
-    .venv/bin/python benchmarks/limits.py --largest                                       the largest that are read
-    .venv/bin/python benchmarks/limits.py --files plain.jpg --perturbations standard      and each perturbation
+    python benchmarks/limits.py                 8000 × 6000, every format
+    python benchmarks/limits.py --largest       the largest that are read
+    python benchmarks/limits.py --files plain.jpg --perturbations standard
+                                                and each perturbation
 
-Each file is read in a process of its own, and its memory is that process's peak, imports included (Linux tells it).
-Rows are added to limits.csv, earlier ones of the same picture replaced; the table in docs/reliability.md is made of it.
+Each file is read in a process of its own, and its memory is that process's peak, imports included
+(Linux tells it). Rows are added to limits.csv, earlier ones of the same picture replaced; the table
+in docs/reliability.md is made of it.
 """
 
 import argparse
@@ -83,7 +86,9 @@ def main() -> None:
 
 
 def cost(path: str, spec: str) -> None:
-    """Read the file, perturb it, make every default feature; print seconds and peak memory so far."""
+    """Read the file, perturb it, make every default feature; print seconds and peak
+    memory so far.
+    """
     done = {}
 
     def note(step):

@@ -3,8 +3,9 @@
     python benchmarks/methods.py                                the sample
     python benchmarks/methods.py FOLDER --sources 60 --jobs 2   your own pictures
 
-Seen is a kind of copy whose true positive rate at FPR 1e-2 is .9 or more; it defeats a method where that is under .5.
-Costs are of one core: processor time, the best of three runs, mean over pictures and pairs.
+Seen is a kind of copy whose true positive rate at FPR 1e-2 is .9 or more; it defeats a method where
+that is under .5. Costs are of one core: processor time, the best of three runs, mean over pictures
+and pairs.
 """
 
 import argparse
@@ -59,7 +60,9 @@ def main() -> None:
 
 
 def costs(images: list, methods: list[Method]) -> str:
-    """A Markdown table: milliseconds per picture, microseconds per pair, bytes per picture, maximum and unit."""
+    """A Markdown table: milliseconds per picture, microseconds per pair, bytes per picture, maximum
+    and unit.
+    """
     table = cost_table(images, {method.name: [method.name] for method in methods})
     rows = [
         f"| `{row.method}` | {method.maximum:g} {method.unit} | {row.ms_per_picture:.1f} "

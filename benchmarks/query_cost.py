@@ -2,7 +2,8 @@
 
     python benchmarks/query_cost.py BSDS_FOLDER --out docs/query_cost.csv
 
-CPU milliseconds on one core, best of three. The recall is that of pictures which the yardstick does not attack.
+CPU milliseconds on one core, best of three. The recall is that of pictures which the yardstick does
+not attack.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/resamples.py [--sources 10000] [--step 0]
 
-prints the line of docs/statistics.md. One pair in five is a copy; distances are normal, or with `--step 1` whole
-numbers, as those of hashes are.
+prints the line of docs/statistics.md. One pair in five is a copy; distances are normal, or with
+`--step 1` whole numbers, as those of hashes are.
 """
 
 import argparse
@@ -27,7 +27,8 @@ def main() -> None:
     seconds, wall = time.process_time() - start, time.perf_counter() - wall
     print(table[["metric", "value", "low", "high"]].round(4).to_string(index=False))
     print(
-        f"{len(scores):,} pairs of {arguments.sources:,} sources: {seconds:.1f} s of CPU ({wall:.1f} s by the clock), "
+        f"{len(scores):,} pairs of {arguments.sources:,} sources: "
+        f"{seconds:.1f} s of CPU ({wall:.1f} s by the clock), "
         f"{_memory():,.0f} MB at most, {before:,.0f} MB of it before"
     )
 

@@ -1,11 +1,14 @@
 """What a search finds, how much of it is wrong, and how long it takes.
 
-    python benchmarks/search.py FOLDER                 copies of 60 pictures are planted among all of FOLDER
-    python benchmarks/search.py FOLDER --speed         2,000 pictures of 0.15 megapixels made of FOLDER's; many hashes
+    python benchmarks/search.py FOLDER                 copies of 60 pictures planted among FOLDER's
+    python benchmarks/search.py FOLDER --speed         2,000 pictures of 0.15 megapixels made of
+                                                       FOLDER's; many hashes
     python benchmarks/search.py FOLDER --sizes 64,800,4032 --csv sizes.csv
-                                                       recall by size and edit, each size searched by itself
+                                                       recall by size and edit, each size searched
+                                                       by itself
 
-Found pairs that were not planted are listed: some are copies that FOLDER had before, and only a person can tell.
+Found pairs that were not planted are listed: some are copies that FOLDER had before, and only a
+person can tell.
 """
 
 import argparse
@@ -87,14 +90,16 @@ def quality(options: argparse.Namespace, folder: Path) -> None:
         draws = np.random.default_rng(0).choice(by_source, (2000, len(by_source))).mean(axis=1)
         low, high = np.quantile(draws, [0.025, 0.975])
         print(
-            f"all {len(planted)}: {column} {by_source.mean():.3f} (95 % {low:.3f} to {high:.3f}, sources resampled)"
+            f"all {len(planted)}: {column} {by_source.mean():.3f} "
+            f"(95 % {low:.3f} to {high:.3f}, sources resampled)"
         )
     others = found[~same].assign(
         pair=[" | ".join(sorted(pair)) for pair in zip(*(np.array(s)[~same] for s in sources))]
     )
     n = len(found.attrs["pictures"]["file"])
     print(
-        f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; {len(others)} of them were not planted:"
+        f"{len(found):,} pairs found among {n * (n - 1) // 2:,}; "
+        f"{len(others)} of them were not planted:"
     )
     print(others.groupby("pair")["probability"].agg(["size", "max"]).sort_values("max").to_string())
     truth = {file: source.get(file, file) for file in found.attrs["pictures"]["file"]}
@@ -120,7 +125,9 @@ def plant(options: argparse.Namespace, folder: Path) -> pd.DataFrame:
 
 
 def by_size(options: argparse.Namespace, folder: Path) -> None:
-    """Recall of each edit at each size, with what was found wrongly: a table of counts, and one to read."""
+    """Recall of each edit at each size, with what was found wrongly: a table of counts, and one to
+    read.
+    """
     table = sl.datasets.as_table(options.folder)
     paths = sl.datasets.sample_sources(table, options.sources, seed=3)["path"]
     rows = []
@@ -143,7 +150,9 @@ def by_size(options: argparse.Namespace, folder: Path) -> None:
 
 
 def plant_at(size: int, root: Path, paths: pd.Series, place: Path) -> int:
-    """Write every picture with this longer side, and its edits; how many had to be enlarged for it."""
+    """Write every picture with this longer side, and its edits; how many had to be
+    enlarged for it.
+    """
     place.mkdir()
     enlarged = 0
     for number, path in enumerate(paths):
@@ -160,7 +169,9 @@ def plant_at(size: int, root: Path, paths: pd.Series, place: Path) -> int:
 
 
 def _by_edit(found: pd.DataFrame, n: int, size: int, enlarged: int) -> list[dict]:
-    """Of each edit, in how many of n pictures it was found with its original; and found pairs of two pictures."""
+    """Of each edit, in how many of n pictures it was found with its original; and found pairs of
+    two pictures.
+    """
     pairs = {frozenset(pair) for pair in zip(found["reference"], found["query"])}
     counts = dict.fromkeys(EDITS, 0)
     for number in range(n):
@@ -182,7 +193,9 @@ def _by_edit(found: pd.DataFrame, n: int, size: int, enlarged: int) -> list[dict
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
-    """Seconds, of the clock and of this process, for a first search, the same again, a query, and near hashes."""
+    """Seconds, of the clock and of this process, for a first search, the same again, a query, and
+    near hashes.
+    """
     pictures, cache = folder / "pictures", folder / "cache.sqlite"
     pictures.mkdir()
     paths = sl.datasets.as_table(options.folder)["path"]

@@ -1,13 +1,16 @@
-"""The published yardstick on a folder of your own: is an attacked picture found in a database, and at what cost?
+"""The published yardstick on a folder of your own: is an attacked picture found in a database, and
+at what cost?
 
     python benchmarks/yardstick.py FOLDER --train OTHER_PICTURES --work SCRATCH --out docs
 
-Protocol (https://arxiv.org/abs/2206.00282): half of the pictures are the database, the others are controls. 100 of each
-are attacked in 58 ways. A query is flagged when its smallest distance to any picture of the database is within the
-threshold; the threshold is set so that as near as can be to 0.5 % of the attacked controls are flagged.
+Protocol (https://arxiv.org/abs/2206.00282): half of the pictures are the database, the others are
+controls. 100 of each are attacked in 58 ways. A query is flagged when its smallest distance to any
+picture of the database is within the threshold; the threshold is set so that as near as can be to
+0.5 % of the attacked controls are flagged.
 
-What is measured is ``simlab.Gallery`` with a recipe fitted to OTHER_PICTURES, searched in the same way; no two of them
-may show the same thing. SCRATCH keeps what is finished, and the recipe: a run goes on from there.
+What is measured is ``simlab.Gallery`` with a recipe fitted to OTHER_PICTURES, searched in the same
+way; no two of them may show the same thing. SCRATCH keeps what is finished, and the recipe: a run
+goes on from there.
 """
 
 import argparse
@@ -91,11 +94,15 @@ PUBLISHED = pd.DataFrame(
         "SimCLR": [0.882, 1, 1, 0.98, 0.44, 1, 0.77, 0.45, 0.97, 1, 0.91, 0.71, 0.35, 1],
     }
 )
-"""The published recall at FPR .005: the rows that the paper's repository gives in Results/Constant_FPR_BSDS500."""
+"""The published recall at FPR .005: the rows that the paper's repository gives in
+Results/Constant_FPR_BSDS500.
+"""
 
 
 class Searcher:
-    """The database: a gallery, and the hashes of all its pictures for the rows that are compared with."""
+    """The database: a gallery, and the hashes of all its pictures for the rows that are compared
+    with.
+    """
 
     def __init__(self, root, paths, recipe, cache):
         self.root, table = (
@@ -116,7 +123,9 @@ class Searcher:
         }
 
     def query(self, path, spec, *, full):
-        """One row: smallest distance by every hash and by a query, CPU seconds; where `full`, by all steps."""
+        """One row: smallest distance by every hash and by a query, CPU seconds; where `full`, by
+        all steps.
+        """
         image, row = (
             sl.perturb.apply(sl.read_image(self.root / path), spec),
             {"query": path, "perturbation": spec},
@@ -147,7 +156,8 @@ class Searcher:
         return row
 
 
-_SHARED = {}  # the database, which forked workers find here: an index is too large to be sent with every task
+# The database, which forked workers find here: an index is too large to be sent with every task.
+_SHARED = {}
 
 
 def searched(searcher, queries, folder, n_jobs, n_full):
@@ -185,7 +195,9 @@ def _search_source(path, specs, full, folder):
 
 
 def threshold_at(controls, fpr):
-    """The distance at or below which the share of controls is nearest to that rate; ties of hashes allow few rates."""
+    """The distance at or below which the share of controls is nearest to that rate; ties of hashes
+    allow few rates.
+    """
     values, counts = np.unique(np.asarray(controls, float), return_counts=True)
     values = np.append(np.nextafter(values[0], -np.inf), values)
     rates = np.append(0, np.cumsum(counts)) / counts.sum()
@@ -193,7 +205,9 @@ def threshold_at(controls, fpr):
 
 
 def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
-    """Recall by method and attack with 95 % intervals: database and control pictures are resampled."""
+    """Recall by method and attack with 95 % intervals: database and control pictures are
+    resampled.
+    """
     rng, rows = np.random.default_rng(seed), []
     attacks = list(pd.unique(queries["perturbation"]))
     for method in methods:
@@ -215,7 +229,9 @@ def recall_table(queries, controls, methods, n_resamples=400, fpr=FPR, seed=0):
 
 
 def table_of(queries, method):
-    """Pictures by attacks; those pictures only of which the method's distance is known for every attack."""
+    """Pictures by attacks; those pictures only of which the method's distance is known for every
+    attack.
+    """
     return queries.pivot(index="query", columns="perturbation", values=method).dropna()
 
 
@@ -233,7 +249,9 @@ def split(folder, n_attacked, seed):
 
 
 def fit(folder, work, per_picture, n_jobs):
-    """A recipe fitted to other pictures, each attacked in a few ways and searched among all of them; and its pairs."""
+    """A recipe fitted to other pictures, each attacked in a few ways and searched among all of
+    them; and its pairs.
+    """
     if not (work / "pairs.csv").is_file():
         shrunk(folder, work / "train")
         training_pairs(work / "train", work, per_picture).to_csv(work / "pairs.csv", index=False)
@@ -251,7 +269,9 @@ def fit(folder, work, per_picture, n_jobs):
 
 
 def shrunk(folder, target, side=640):
-    """Lossless copies, large ones scaled down: a wallpaper costs ten times as much, and teaches no more."""
+    """Lossless copies, large ones scaled down: a wallpaper costs ten times as much, and teaches no
+    more.
+    """
     for path in sl.list_images(folder):
         image, copy = sl.read_image(Path(folder, path)), (target / path).with_suffix(".png")
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +280,9 @@ def shrunk(folder, target, side=640):
 
 
 def training_pairs(folder, work, per_picture):
-    """Attacked pictures beside their own and the candidates of a search; a few others stand for the rest by weight."""
+    """Attacked pictures beside their own and the candidates of a search; a few others stand for the
+    rest by weight.
+    """
     paths, rows = sl.list_images(folder), []
     attacks = sl.perturb.resolve(["attacks58", "standard", "mirror"])
     gallery = sl.Gallery(folder, cache=work / "train.sqlite", n_jobs=1, progress=False)
@@ -306,7 +328,8 @@ def main():
 
 
 def transferred(ensemble, n):
-    """The smallest distance of each training query to a picture that is not its own, out of fold, by method.
+    """The smallest distance of each training query to a picture that is not its own, out of fold,
+    by method.
 
     The ensemble's is the one that the search among `n` pictures would give.
     """
@@ -340,7 +363,9 @@ def report(negatives, queries, controls, out):
 
 
 def summary(recalls, queries, controls, negatives):
-    """Overall recall, worst attack, the threshold of other pictures with its realised FPR, recall at FPR .0005."""
+    """Overall recall, worst attack, the threshold of other pictures with its realised FPR, recall
+    at FPR .0005.
+    """
     rows = []
     for method in pd.unique(recalls["method"]):
         mine = recalls[recalls["method"] == method]

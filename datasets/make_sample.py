@@ -3,7 +3,8 @@
     python datasets/make_sample.py            write sample/, sample.csv and contact_sheet.jpg
     python datasets/make_sample.py --check    rebuild in memory and compare with what is there
 
-Needs the extra `simlab[sample]` for the photographs; --check leaves them out where scikit-image is absent.
+Needs the extra `simlab[sample]` for the photographs; --check leaves them out where scikit-image is
+absent.
 """
 
 import argparse
@@ -59,15 +60,18 @@ class Entry:
 
 
 def from_wheel(name: str, side: int) -> Image.Image:
-    """Return a picture of scikit-image's wheel, laid on white, at most `side` pixels wide and high."""
+    """Return a picture of scikit-image's wheel, laid on white, at most `side` pixels
+    wide and high.
+    """
     folder = Path(find_spec("skimage").origin).parent / "data"
     with Image.open(folder / name) as image:
         if image.mode == "RGBA":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert(
-                "L"
-            )
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        return image.copy()
+            ground = Image.new("RGBA", image.size, "white")
+            shown = Image.alpha_composite(ground, image).convert("L")
+        else:
+            shown = image.copy()
+    shown.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return shown
 
 
 def _photographs() -> list[Entry]:
@@ -185,7 +189,9 @@ ENTRIES = [*_photographs(), *_scenes(), *_papers(), *_figures()]
 
 
 def encode(entry: Entry) -> bytes:
-    """Return the file of an entry: JPEG at quality 88, or PNG, with a palette if it names its colours."""
+    """Return the file of an entry: JPEG at quality 88, or PNG, with a palette if it names its
+    colours.
+    """
     image, buffer = entry.make(), io.BytesIO()
     if entry.path.endswith(".jpg"):
         image.save(buffer, "JPEG", quality=88, optimize=True)

@@ -8,14 +8,17 @@ from PIL import Image
 def hog(image, *, side=64):
     """Return histograms of oriented gradients of a small grey copy: float32 (n,), none negative.
 
-    Source: N. Dalal, B. Triggs, "Histograms of oriented gradients for human detection", CVPR 2005; OpenCV.
+    Source: N. Dalal, B. Triggs, "Histograms of oriented gradients for human detection", CVPR 2005;
+    OpenCV.
     """
     small = np.asarray(image.convert("L").resize((side, side), Image.Resampling.LANCZOS))
     return cv2.HOGDescriptor((side, side), (16, 16), (8, 8), (8, 8), 9).compute(small)
 
 
 def cosine_distance(a, b):
-    """Return 1 - the cosine of the angle between two descriptors: 0 for the same direction, 1 for a right angle."""
+    """Return 1 - the cosine of the angle between two descriptors: 0 for the same direction, 1 for a
+    right angle.
+    """
     return 1 - float(a @ b) / float(np.linalg.norm(a) * np.linalg.norm(b) or 1)
 
 

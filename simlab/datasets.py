@@ -206,8 +206,9 @@ def fetch(
         _download(registry, target, base_url, n_jobs, retries, progress)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{name} is not complete in {str(target)!r}: {_reason(error)} ({base_url}). Go online and call"
-            " again, what is there is kept; or name a mirror with base_url=; or copy the files there by hand"
+            f"{name} is not complete in {str(target)!r}: {_reason(error)} ({base_url}). Go online "
+            "and call again, what is there is kept; or name a mirror with base_url=; or copy the "
+            "files there by hand"
         ) from error
     return as_table(registry[["path", "sha256"]], root=target)
 
@@ -240,7 +241,8 @@ def _check_kept(registry: pd.DataFrame, target: Path) -> None:
         kept = target / path
         if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() != sha256:
             raise ValueError(
-                f"{str(kept)!r} differs from its sha256, and is left as it is: move it away and call again"
+                f"{str(kept)!r} differs from its sha256, and is left as it is: "
+                "move it away and call again"
             )
 
 

@@ -74,7 +74,7 @@ SUFFIXES = frozenset(
 )
 """Endings by which :func:`list_images` knows a picture (lower case)."""
 
-MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", 120_000_000))
+MAX_PIXELS = int(os.environ.get("SIMLAB_MAX_PIXELS", "120_000_000"))
 """Most pixels that are decoded unless the caller allows more; Pillow keeps a picture of this size
 in 480 MB.
 """
@@ -84,7 +84,7 @@ _PIXEL_SHARES = {"WEBP": 2 / 3, "JPEG2000": 2 / 3, "QOI": 1 / 30}
 written in Python.
 """
 
-MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", 400_000_000))
+MAX_BYTES = int(os.environ.get("SIMLAB_MAX_BYTES", "400_000_000"))
 """Largest file that is read.
 
 Both limits are raised by environment variables, which worker processes inherit.
@@ -133,7 +133,7 @@ _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 
 
 
 class ImageError(ValueError):
-    """A picture that cannot be used; the message says why in words for the person who has the file."""
+    """A picture that cannot be used; the message tells the person who has the file why."""
 
 
 def read_image(
@@ -327,7 +327,7 @@ def content_digest(image: Image.Image) -> bytes:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """All files, and of the folders those that are not walked through or are named like a picture."""
+    """All files, and the folders that are not walked through or are named like a picture."""
     for folder, folders, files in os.walk(root):
         yield from (Path(folder, name) for name in files)
         for name in folders:
@@ -459,7 +459,7 @@ def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each marker of a JPEG's first picture, its place, and the end of the segment that it opens."""
+    """Each marker of a JPEG's first picture, its place, and the end of the segment it opens."""
     at = 2
     while found := _MARKER.search(data, at):
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
@@ -480,7 +480,7 @@ def _ends_in_grey(image: Image.Image) -> bool:
 
 
 def _lengthened(data: bytes, segments: list[tuple[int, int, int]]) -> bytes:
-    """A JPEG with more data at the end of each scan, which a decoder that has all its pixels skips."""
+    """A JPEG with more data at the end of each scan, skipped by a decoder with all its pixels."""
     parts = []
     done = 0
     for (marker, _, start), (_, end, _) in itertools.pairwise(segments):
@@ -519,7 +519,7 @@ def _may_be_ground(values: list, image: Image.Image) -> bool:
 
 
 def _load_onto_ones(data: bytes, form: str) -> Image.Image:
-    """The picture decoded onto another ground than Pillow's, which shows where nothing is written."""
+    """The picture decoded onto another ground than Pillow's, which shows where nothing is put."""
     image = Image.open(io.BytesIO(data), formats=[form])
     prepare = image.load_prepare
 

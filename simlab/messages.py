@@ -1,4 +1,4 @@
-"""What a run says while it works: counts in words, and a progress bar where somebody can see one."""
+"""What a run says while it works: counts in words, and a progress bar where somebody sees it."""
 
 import sys
 from typing import Any
@@ -15,7 +15,9 @@ def counted(n: int, word: str, plural: str | None = None) -> str:
 
 
 def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -> Any:
-    """Return tqdm's bar over `total`; silent with nothing to do, and where neither a terminal nor a notebook shows it.
+    """Return tqdm's bar over `total`, silent where nothing is to do or nobody sees it.
+
+    A terminal and a notebook show it.
 
     Args:
         task: what is done, before the bar.
@@ -34,7 +36,7 @@ def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -
 
 
 def _is_watched() -> bool:
-    """Whether a person sees a bar: standard error is a terminal, or this is the kernel of a notebook."""
+    """Whether a person sees a bar: standard error is a terminal, or this is a notebook's kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     # a script has no shell, IPython in a terminal has one without a kernel

@@ -1,4 +1,7 @@
-"""Paths as people write them, and files that are whole or as they were: nothing that others made is touched."""
+"""Paths as people write them, and files that are whole or as they were.
+
+Nothing that others made is touched.
+"""
 
 import contextlib
 import os
@@ -11,7 +14,8 @@ from pathlib import Path
 def expanded(path: str | os.PathLike) -> Path:
     """Return the path with ``~`` at its start as the home folder, as a shell reads it.
 
-    Every function that takes a path from a person begins with this. A file that is really named so is ``./~``.
+    Every function that takes a path from a person begins with this. A file that is really named so
+    is ``./~``.
 
     >>> expanded("~/pictures") == Path.home() / "pictures"
     True
@@ -42,15 +46,14 @@ def replace_file(path: str | os.PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def folder_for_files(folder: str | os.PathLike) -> Iterator[Path]:
-    """Yield the folder, made where it is absent; what was made is taken back where nothing is put there."""
+    """Yield the folder, made where it is absent, and taken back where nothing is put there."""
     folder = expanded(folder)
     absent = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
-        with contextlib.suppress(
-            OSError
-        ):  # not empty: all went well, or somebody put something there
+        # An error: it is not empty, as all went well or somebody put something there.
+        with contextlib.suppress(OSError):
             for path in absent:
                 path.rmdir()

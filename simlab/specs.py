@@ -467,7 +467,8 @@ def _value(node: ast.expr, text: str) -> Any:
         value = ...
     if not _allowed(value):
         raise ValueError(
-            f"values in the spec {_short(text)!r} are numbers under 2**63, texts, True, False, None or tuples of them"
+            f"values in the spec {_short(text)!r} are numbers under 2**63, texts, True, False, "
+            "None or tuples of them"
         )
     return value
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 
 os.environ["MPLBACKEND"] = "Agg"  # before matplotlib is imported: a machine of tests has no screen
 
-# A shell gives a command in the background a Ctrl-C that is ignored, and so do the processes that tests begin.
+# A shell gives a command in the background a Ctrl-C that is ignored, and so do the processes that
+# tests begin.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,7 +34,9 @@ def own_cache_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network():
-    """A connection that leaves this machine raises: simlab opens none unasked, tests none at all."""
+    """A connection that leaves this machine raises: simlab opens none unasked, tests
+    none at all.
+    """
     connect = socket.socket.connect
 
     def guarded(self, address):
@@ -52,7 +55,9 @@ def no_network():
 
 @pytest.fixture(scope="module", autouse=True)
 def methods_of_hand_made_tables(request):
-    """Tests of evaluation make tables of methods with these names, which count as if they were registered."""
+    """Tests of evaluation make tables of methods with these names, which count as if they were
+    registered.
+    """
     if request.path.parent != ROOT / "tests" / "evaluation":
         yield
         return

@@ -1,4 +1,6 @@
-"""Odd pictures, made by this script: small readable ones, and files that no reader may take for a picture."""
+"""Odd pictures, made by this script: small readable ones, and files that no reader may take for a
+picture.
+"""
 
 import functools
 import io
@@ -15,7 +17,9 @@ WIDTH, HEIGHT = 64, 48
 
 
 def textured(seed=0, width=240, height=160):
-    """A picture with corners and blobs everywhere: dozens of keypoints, and a hash of its own for every seed."""
+    """A picture with corners and blobs everywhere: dozens of keypoints, and a hash of its own for
+    every seed.
+    """
     rng = np.random.default_rng(seed)
     ground = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
         (width, height)
@@ -34,7 +38,9 @@ def flat(level=128, width=200, height=150):
 
 
 def ramp(width=WIDTH, height=HEIGHT):
-    """Colours that differ in every corner, with a block of noise: no two orientations look the same."""
+    """Colours that differ in every corner, with a block of noise: no two orientations look the
+    same.
+    """
     y, x = np.mgrid[:height, :width]
     levels = np.stack([4 * x, 5 * y, 255 - x - y], axis=-1).astype(np.uint8)
     levels[5 : height // 2, 10 : width // 2] = np.random.default_rng(0).integers(
@@ -112,7 +118,9 @@ def chunk(kind, data, *, checksum=None, length=None):
 
 
 def png(width, height, *, bits=8, colour=2, rows=(), extra=b"", data=None):
-    """A PNG made by hand: what it claims and what it holds need not agree. `colour` 0 grey, 2 RGB, 3 palette."""
+    """A PNG made by hand: what it claims and what it holds need not agree. `colour` 0 grey, 2 RGB,
+    3 palette.
+    """
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row for row in rows)) if data is None else data
     signature = b"\x89PNG\r\n\x1a\n"
@@ -166,7 +174,8 @@ def truncated():
         if name not in ("animated.png", "animated.gif")
     }
     shares = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 0.97)
-    tile = b"\xff\x90"  # the marker before each tile: a decoder may take what stops there for a whole picture
+    # The marker before each tile: a decoder may take what stops there for a whole picture.
+    tile = b"\xff\x90"
     between = {
         f"{place} bytes of {name}": data[: place + 2]
         for name, data in whole.items()
@@ -183,14 +192,17 @@ def truncated():
 
 @functools.cache
 def other_formats():
-    """Pictures and documents that Pillow would read or hand to another program, and files that are none, named .jpg."""
+    """Pictures and documents that Pillow would read or hand to another program, and files that are
+    none, named .jpg.
+    """
     small = textured(1, 32, 32)
     kinds = ("TGA", "SGI", "DDS", "EPS", "PDF", "SPIDER", "XBM", "MSP", "BLP")
     modes = {"SPIDER": "F", "XBM": "1", "MSP": "1", "BLP": "P"}
     pictures = {kind: encoded(small.convert(modes.get(kind, "RGB")), kind) for kind in kinds}
     texts = {
         "text": b"a JPEG, it says here\n" * 50,
-        "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(/tmp/canary) (w) file closefile showpage\n",
+        "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"
+        b"(/tmp/canary) (w) file closefile showpage\n",
         "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
         "HTML": b"<!doctype html><img src=x onerror=alert(1)>",
         "ZIP": b"PK\x03\x04" + bytes(100),
@@ -339,7 +351,9 @@ def icon(content):
 
 
 def doubtful_files():
-    """Files of which no viewer can tell whether they are whole, so that a picture may come of them."""
+    """Files of which no viewer can tell whether they are whole, so that a picture may
+    come of them.
+    """
     gif = encoded(ramp(), "GIF")
     image = gif.index(struct.pack("<cHHHH", b",", 0, 0, WIDTH, HEIGHT))
     return {
@@ -379,7 +393,9 @@ def broken_files():
 
 
 def special_files(folder: Path):
-    """Things in a folder that are named like pictures and are no files; those that this system has."""
+    """Things in a folder that are named like pictures and are no files; those that this
+    system has.
+    """
     (folder / "folder.jpg").mkdir()
     (folder / "loop.jpg").symlink_to("loop.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
@@ -434,7 +450,9 @@ HOSTILE = ("海.png", "<b onload=x>&.png", "a.png", "b.png", "c.png", "d.png")
 
 
 def scored_pairs(root):
-    """Scores of small pictures made in `root`, with made-up distances: some copies far, some others near, many ties."""
+    """Scores of small pictures made in `root`, with made-up distances: some copies far, some others
+    near, many ties.
+    """
     import simlab as sl
 
     for seed, name in enumerate(HOSTILE):

@@ -1,8 +1,9 @@
-"""Runs a verb of simlab again and again while the file system fails, or the process dies, at its N-th operation.
+"""Runs a verb of simlab again and again while the file system fails, or the process dies, at its
+N-th operation.
 
-It runs under faults.so (see faults.c), imports everything once, and forks a process for each N: 1, 1 + STEP, … until
-the verb succeeds. After each failure that leaves something new the verb runs once more, undisturbed. "label" stands for
-the labeller's file.
+It runs under faults.so (see faults.c), imports everything once, and forks a process for each N: 1,
+1 + STEP, … until the verb succeeds. After each failure that leaves something new the verb runs once
+more, undisturbed. "label" stands for the labeller's file.
 
     faults.py PICTURES WORK full|broken|kill STEP VERB…
 """
@@ -31,7 +32,9 @@ DIED, REFUSED, TRACEBACK = -signal.SIGKILL, 1, 70
 
 
 def render_nothing(ax, path, **options):
-    """Figures are made, not drawn, which takes the longest; their files are written all the same."""
+    """Figures are made, not drawn, which takes the longest; their files are written all
+    the same.
+    """
     Path(path).write_bytes(b"figure")
     return path
 
@@ -45,7 +48,9 @@ class Noon(labelling.datetime):
 
 
 def label(arguments):
-    """Label three pairs, those that are not labelled yet, as a person does who begins again after a crash."""
+    """Label three pairs, those that are not labelled yet, as a person does who begins again after a
+    crash.
+    """
     try:
         kept = labelling.LabelFile(arguments[1], root=arguments[0])
         for n in (0, 1, 2):
@@ -59,7 +64,9 @@ def label(arguments):
 
 
 def run(arguments, n, error):
-    """Run the verb in a process of its own; returned are its exit status, what it said, and how many operations."""
+    """Run the verb in a process of its own; returned are its exit status, what it said, and how
+    many operations.
+    """
     read, write = os.pipe()
     if not (child := os.fork()):
         status, said = TRACEBACK, io.StringIO()
@@ -92,7 +99,9 @@ def files(folder):
 
 
 def is_whole(name, data, expected):
-    """A label file grows line by line, and run.json says less at first; all others are there as a whole."""
+    """A label file grows line by line, and run.json says less at first; all others are there as a
+    whole.
+    """
     if name.endswith("labels.csv"):
         return expected[name].startswith(data)
     if name.endswith("run.json"):
@@ -138,7 +147,8 @@ def main(pictures, work, kind, step, *verb):
                 known.add(left)
                 again, said, _ = run(verb, 10**9, 0)
                 assert again == 0 and files(folder / "out") == expected, (n, again, said)
-                # killed before the mark was written, or after the files were gone, a folder is nobody's: it stays
+                # killed before the mark was written, or after the files were gone, a folder is
+                # nobody's: it stays
                 assert not list(folder.glob("out/.partial-*/files/**/*")), n
         if n > total and status == 0:
             break

@@ -1,7 +1,8 @@
 """A throw-away JupyterLab, and a notebook in it that is driven through Chromium as a person would.
 
     def test_something(lab, browser):                          # the fixtures are in conftest.py
-        with lab.open(browser, "11_explore.ipynb") as notebook:        # a copy; or lab.write("mine.ipynb", "1 + 1")
+        with lab.open(browser, "11_explore.ipynb") as notebook:        # a copy; or
+        lab.write("mine.ipynb", "1 + 1")
             notebook.run_all()
             notebook.page.get_by_role("slider").focus()
 
@@ -47,10 +48,14 @@ FLAGS = [
 ]
 QUIET = {"fetchNews": "false", "checkForUpdates": False}  # no question about news over the page
 ALL_RAN = """() => {
-    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(p => p.textContent.trim());
+    const areas = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')];
+    const prompts = areas.map(area => area.textContent.trim());
     return prompts.length && prompts.every(text => /^\\[\\d+\\]:?$/.test(text));
 }"""
-BROKEN = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+BROKEN = (
+    '[data-mime-type="application/vnd.jupyter.error"], '
+    '[data-mime-type="application/vnd.jupyter.stderr"]'
+)
 
 
 def made(name):
@@ -70,7 +75,9 @@ def chromium():
 
 
 class Lab:
-    """JupyterLab with its own settings, token and folder of notebooks; its kernels import this checkout."""
+    """JupyterLab with its own settings, token and folder of notebooks; its kernels import this
+    checkout.
+    """
 
     def __init__(self, home):
         self.home, self.folder = home, home / "notebooks"
@@ -140,7 +147,9 @@ class Lab:
 
     @contextlib.contextmanager
     def open(self, browser, name):
-        """The notebook in a page of its own, once its kernel is there; the kernel is ended at the end."""
+        """The notebook in a page of its own, once its kernel is there; the kernel is ended at the
+        end.
+        """
         with contextlib.closing(
             browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         ) as page:
@@ -224,7 +233,8 @@ class Notebook:
         self.wait_for_idle()
 
     def wait_for_idle(self):
-        # the notebook's own sign says "idle" before a kernel is there; the status bar names the kernel only then
+        # the notebook's own sign says "idle" before a kernel is there; the status bar names the
+        # kernel only then
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
         expect(self.panel.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
             "data-status", "idle"
@@ -269,7 +279,9 @@ class Notebook:
         self.wait_for_kernel()
 
     def screenshot(self, name, part=None, zoom=1.0):
-        """A picture of the window, or of the whole of a part of the page, as a zoom of the browser shows it."""
+        """A picture of the window, or of the whole of a part of the page, as a zoom of the browser
+        shows it.
+        """
         if not os.environ.get("SIMLAB_SCREENSHOTS"):
             return
         folder = Path(os.environ["SIMLAB_SCREENSHOTS"])

@@ -1,4 +1,6 @@
-"""Every number that a public function takes: outside its range it is refused in one line that names it."""
+"""Every number that a public function takes: outside its range it is refused in one line that names
+it.
+"""
 
 import math
 from functools import partial

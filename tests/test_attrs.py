@@ -1,4 +1,6 @@
-"""What stands in ``attrs`` is a convenience: whoever loses it gets the same answer, or is told what to name."""
+"""What stands in ``attrs`` is a convenience: whoever loses it gets the same answer, or is told what
+to name.
+"""
 
 import numpy as np
 import pandas as pd
@@ -77,16 +79,16 @@ OF_SCORES = {
     "rank": lambda scores: sl.evaluation.rank(scores, **FEW),
     "compare": lambda scores: sl.compare(scores, "phash", "dhash", **FEW),
     "choose_threshold": lambda scores: sl.choose_threshold(scores, "phash", max_fpr=0.1, **FEW),
-    "roc_curve": lambda scores: sl.evaluation.roc_curve(scores),
-    "pr_curve": lambda scores: sl.evaluation.pr_curve(scores),
-    "distance_histogram": lambda scores: sl.evaluation.distance_histogram(scores),
+    "roc_curve": sl.evaluation.roc_curve,
+    "pr_curve": sl.evaluation.pr_curve,
+    "distance_histogram": sl.evaluation.distance_histogram,
     "break_points": lambda scores: sl.evaluation.break_points(scores, **FEW),
     "complementarity": lambda scores: sl.evaluation.complementarity(scores, **FEW),
     "query_average_precision": lambda scores: sl.evaluation.query_average_precision(scores, **FEW),
     "prevalence_table": lambda scores: sl.evaluation.prevalence_table(
         sl.choose_threshold(scores, "phash", max_fpr=0.1, **FEW)
     ),
-    "judge": lambda scores: sl.evaluation.judge(scores),
+    "judge": sl.evaluation.judge,
     "Ensemble": lambda scores: sl.Ensemble(n_resamples=5).fit(scores).out_of_fold_[["ensemble"]],
     "thresholds": lambda scores: pd.Series(
         sl.evaluation.judge(scores).attrs["thresholds"]
@@ -140,7 +142,7 @@ def test_groups_know_the_sizes_and_the_threshold_of_the_search(found, tmp_path):
 NEED_PICTURES = {
     "score_pairs": ("scores", lambda table, out: sl.score_pairs(table, "phash", **QUIET)),
     "preview": ("scores", lambda table, out: preview(table, "phash", n_jobs=1)),
-    "study": ("scores", lambda table, out: sl.report.study(table, out)),
+    "study": ("scores", sl.report.study),
     "failures": ("scores", lambda table, out: sl.widgets.failures(table, marks=out / "m.csv")),
     "tune": ("scores", lambda table, out: sl.widgets.tune(table, sl.Ensemble().fit(table))),
     "label": ("scores", lambda table, out: sl.widgets.label(table, out / "l.csv")),

@@ -75,7 +75,9 @@ def test_a_second_study_gives_the_same_tables(folder, tmp_path):
 
 @pytest.fixture
 def labels(tmp_path):
-    """A labelled CSV of fourteen pictures, each with one saved copy, and pairs that are no copies."""
+    """A labelled CSV of fourteen pictures, each with one saved copy, and pairs that are
+    no copies.
+    """
     names = sorted(path.name for path in SAMPLE.iterdir())[:14]
     rows = []
     for i, name in enumerate(names):
@@ -278,7 +280,12 @@ def test_no_verb_and_help_show_the_verbs(capsys):
 
 
 def test_help_loads_nothing_heavy():
-    code = "import sys, simlab.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
+    code = (
+        "import sys, simlab.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted(sys.modules))"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout

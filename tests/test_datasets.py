@@ -1,4 +1,6 @@
-"""The sample is what its sheet says, tables and sampling are reproducible, downloads are checked."""
+"""The sample is what its sheet says, tables and sampling are reproducible, downloads are
+checked.
+"""
 
 import hashlib
 import itertools

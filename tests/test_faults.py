@@ -1,7 +1,9 @@
-"""The file system fails, or the process dies, at the first, second, third … operation: nothing finished is lost.
+"""The file system fails, or the process dies, at the first, second, third … operation: nothing
+finished is lost.
 
-As SQLite is tested: faults.c stands before the C library, faults.py makes it strike at every N until the run succeeds.
-After each failure no file is half there, and running again gives what an undisturbed run gives.
+As SQLite is tested: faults.c stands before the C library, faults.py makes it strike at every N
+until the run succeeds. After each failure no file is half there, and running again gives what an
+undisturbed run gives.
 """
 
 import os

@@ -62,7 +62,9 @@ WORDS = [
 
 @st.composite
 def damaged(draw, files):
-    """A file with bytes changed, taken out, put in twice, cut off, or with another one's behind it."""
+    """A file with bytes changed, taken out, put in twice, cut off, or with another one's
+    behind it.
+    """
     data = bytearray(files[draw(st.sampled_from(sorted(files)))])
     for _ in range(draw(st.integers(1, 5))):
         end = max(0, len(data) - 1)

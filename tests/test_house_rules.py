@@ -1,4 +1,6 @@
-"""The layout and the house rules, checked on the source as text: nothing of the package is imported here."""
+"""The layout and the house rules, checked on the source as text: nothing of the package is imported
+here.
+"""
 
 import ast
 import io
@@ -16,7 +18,9 @@ PACKAGE = ROOT / "simlab"
 
 
 def storeys():
-    """The rooms of each floor, from the ground up, as CONTRIBUTING.md has them: a room imports only from below."""
+    """The rooms of each floor, from the ground up, as CONTRIBUTING.md has them: a room imports only
+    from below.
+    """
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = text.split("<!-- floors -->")[1].split("<!-- /floors -->")[0]
     rows = re.findall(r"(?m)^\| \d+ \| ([^|]+) \|", table)
@@ -45,7 +49,9 @@ CODE_LOADERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
 
 # Character classes keep these patterns from finding themselves.
 FORBIDDEN_TEXT = {
-    "a path of one machine": r"(?<![\w.])/(work|farm)/|/ro[o]t/|/ho[m]e/\w|/U[s]ers/\w|\b[A-Z]:\\U[s]ers\b",
+    "a path of one machine": (
+        r"(?<![\w.])/(work|farm)/|/ro[o]t/|/ho[m]e/\w|/U[s]ers/\w|\b[A-Z]:\\U[s]ers\b"
+    ),
     "a package registry's host": r"(?i)pytho[n]hosted|py[p]i\.org|registry\.npm[j]s|deb\.[d]ebian",
 }
 TEXT_SUFFIXES = {
@@ -108,7 +114,9 @@ def body_lines(function):
 
 
 def count_tokens(path):
-    """Python tokens of a file, without comments and strings that stand alone, such as docstrings."""
+    """Python tokens of a file, without comments and strings that stand alone, such as
+    docstrings.
+    """
     text = path.read_text(encoding="utf-8")
     prose = set()
     for node in ast.walk(ast.parse(text)):
@@ -120,7 +128,9 @@ def count_tokens(path):
 
 
 def imported_modules(path):
-    """The simlab modules that a file imports anywhere in it, absolute or relative: {"images", …}."""
+    """The simlab modules that a file imports anywhere in it, absolute or relative:
+    {"images", …}.
+    """
     found = set()
     package = ("simlab", *path.relative_to(PACKAGE).parts[:-1])
     for node in ast.walk(parse(path)):
@@ -188,7 +198,8 @@ def test_imports_go_down_only(path):
         below.add("__init__")  # the roof may use the public names
     wrong = imported_modules(path) - {module} - below
     assert not wrong, (
-        f"{relative(path)} (floor {FLOORS[module]}) may import only from lower floors, not {sorted(wrong)}"
+        f"{relative(path)} (floor {FLOORS[module]}) may import only from lower floors, "
+        f"not {sorted(wrong)}"
     )
 
 

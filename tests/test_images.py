@@ -1,4 +1,6 @@
-"""Pictures: whatever the file, the same upright RGB; whatever is wrong with it, one error in words."""
+"""Pictures: whatever the file, the same upright RGB; whatever is wrong with it, one
+error in words.
+"""
 
 import io
 import os
@@ -113,7 +115,8 @@ def test_orientation_holds_in_every_mode(mode):
 def test_orientation_in_xmp_holds_in_every_mode(mode):
     words = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+        '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+        "</rdf:RDF></x:xmpmeta>"
     )
     block = PngImagePlugin.PngInfo()
     block.add_itxt("XML:com.adobe.xmp", words)
@@ -279,7 +282,9 @@ def test_first_frame_of_an_animation(name):
 
 
 def gamma_profile():
-    """An sRGB profile whose tone curves are made linear: a picture under it is stored darker than it looks."""
+    """An sRGB profile whose tone curves are made linear: a picture under it is stored darker than
+    it looks.
+    """
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")
     for i in range(count):
@@ -795,7 +800,9 @@ print(before, peak())
 
 
 def peak_of(path, *perturbation):
-    """Memory of a process of its own before and at most: where the picture is read, and a variant's features made."""
+    """Memory of a process of its own before and at most: where the picture is read, and a variant's
+    features made.
+    """
     run = subprocess.run(
         [sys.executable, "-c", PEAK, path, *perturbation], cwd=ROOT, capture_output=True, check=True
     )
@@ -857,7 +864,8 @@ def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused():
     assert 8 < scans[0] < 12 and scans[1] == 1
     with pytest.raises(ImageError, match="more than 100 times"):
         read_image(corpus.broken_others()["jpeg of 1,000 scans"])
-    # bytes like those of a scan, in what follows the picture (a film, say) and before it (a preview), count nothing
+    # bytes like those of a scan, in what follows the picture (a film, say) and before it (a
+    # preview), count nothing
     marks = b"\xff\xda\0\x02" * 200
     before = whole[:2] + b"\xff\xe1" + (len(marks) + 2).to_bytes(2, "big") + marks + whole[2:]
     assert same(read_image(before + marks), read_image(whole))

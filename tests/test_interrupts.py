@@ -1,4 +1,6 @@
-"""Stopped by Ctrl-C, a closed terminal, a kill or a notebook's stop button: at once, in words, and able to go on."""
+"""Stopped by Ctrl-C, a closed terminal, a kill or a notebook's stop button: at once, in words, and
+able to go on.
+"""
 
 import os
 import signal
@@ -49,7 +51,9 @@ def command(folder):
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGHUP])
 def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
-    """Ctrl-C goes to all processes of a terminal; SIGHUP tells that the terminal is gone, here to one of them."""
+    """Ctrl-C goes to all processes of a terminal; SIGHUP tells that the terminal is gone, here to
+    one of them.
+    """
     # these tests may run under nohup, whose ignored signal the command would inherit and respect
     code = (
         "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
@@ -103,7 +107,9 @@ def test_under_nohup_a_closed_terminal_stops_nothing(folder, monkeypatch, capsys
 
 
 def test_closed_standard_error_stops_nothing(folder):
-    """A scheduler may start it so: no file that is opened may then take the place of the terminal."""
+    """A scheduler may start it so: no file that is opened may then take the place of the
+    terminal.
+    """
     target = folder / "f.csv"
     verb = [
         "features",

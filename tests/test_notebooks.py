@@ -98,7 +98,9 @@ def test_without_text_keeps_the_picture_and_drops_the_version():
 
 
 def camera_folder(folder):
-    """Twelve pictures with the names that a camera gives: six of the sample, and one edited copy of each."""
+    """Twelve pictures with the names that a camera gives: six of the sample, and one edited copy of
+    each.
+    """
     folder.mkdir(parents=True)
     sample = sl.datasets.load_sample()
     for number, path in enumerate(sample["path"][:6]):

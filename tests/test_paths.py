@@ -1,4 +1,6 @@
-"""Paths: ``~`` is the home folder in everything that takes one; a file is replaced whole, and only by its own name."""
+"""Paths: ``~`` is the home folder in everything that takes one; a file is replaced whole, and only
+by its own name.
+"""
 
 import os
 import stat
@@ -23,7 +25,9 @@ FEW = {"methods": "phash", "root": "~/p", **QUIET}
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A home folder with pictures, labels and a recipe; the current folder is another, and stays empty."""
+    """A home folder with pictures, labels and a recipe; the current folder is another, and stays
+    empty.
+    """
     home = tmp_path / "home"
     (home / "p").mkdir(parents=True)
     for n in range(3):

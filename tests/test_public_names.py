@@ -1,4 +1,6 @@
-"""What `import simlab as sl` offers: each public name once, the same for people, editors and type checkers."""
+"""What `import simlab as sl` offers: each public name once, the same for people, editors and type
+checkers.
+"""
 
 import ast
 import inspect

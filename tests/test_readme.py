@@ -1,4 +1,6 @@
-"""README.ja.md says what README.md says: the same parts, links, figures, commands, code and numbers."""
+"""README.ja.md says what README.md says: the same parts, links, figures, commands, code and
+numbers.
+"""
 
 import re
 

@@ -1,4 +1,5 @@
-"""Promises that no single module keeps: the same bytes however it runs, nothing run, nothing leaked, names harmless.
+"""Promises that no single module keeps: the same bytes however it runs, nothing run, nothing
+leaked, names harmless.
 
 docs/reliability.md lists all of them, each with its tests.
 """
@@ -43,8 +44,22 @@ EVIL = (
 
 WATCHED = """
 import os, sys
-PROGRAMS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"}
-NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "urllib.Request"}
+PROGRAMS = {
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "pty.spawn",
+}
+NETWORK = {
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.bind",
+    "urllib.Request",
+}
 
 def watch(event, arguments):
     # matplotlib asks fontconfig once for the list of fonts
@@ -182,7 +197,9 @@ class Canary:
 
 @pytest.fixture
 def canary(tmp_path, monkeypatch):
-    """A folder to work in; at the end nobody has made the file that poisoned input tries to make there."""
+    """A folder to work in; at the end nobody has made the file that poisoned input tries to make
+    there.
+    """
     monkeypatch.chdir(tmp_path)
     for n in range(2):
         textured(n, 90, 70).save(tmp_path / f"{n}.png")
@@ -331,7 +348,12 @@ def test_every_promise_names_tests_that_exist():
 
 
 def test_jupyter_keeps_its_safe_defaults():
-    """On this machine only, behind its token: nothing in the repository tells a person to do without."""
-    unsafe = r"--ip[= ](?!localhost)|0\.0\.0\.0|(token|password)\s*=\s*(''|\"\"|\s)|allow.root|disable_check_xsrf"
+    """On this machine only, behind its token: nothing in the repository tells a person to do
+    without.
+    """
+    unsafe = (
+        r"--ip[= ](?!localhost)|0\.0\.0\.0|(token|password)\s*=\s*(''|\"\"|\s)"
+        r"|allow.root|disable_check_xsrf"
+    )
     for path in ("README.md", "Makefile", "CONTRIBUTING.md", "docs/reliability.md"):
         assert not re.search(unsafe, (ROOT / path).read_text(encoding="utf-8"))

@@ -317,7 +317,8 @@ def test_bind_fills_in_defaults():
     [
         (
             {"side": 1},
-            "perturbation 'crop' has no argument 'side'; allowed: area, anchor, size, title, flip, colour",
+            "perturbation 'crop' has no argument 'side'; "
+            "allowed: area, anchor, size, title, flip, colour",
         ),
         ({"area": "much"}, "area of 'crop' must be a number, not 'much'"),
         ({"area": True}, "area of 'crop' must be a number, not True"),
@@ -431,7 +432,8 @@ def test_the_digest_of_code_is_the_same_in_every_process():
     script = (
         "from simlab.specs import code_digest\n"
         "names = {'__name__': 'notebook'}\n"
-        "exec('K = [9]\\ndef g(x): return {1, 2}\\ndef f(x): return g(K) if x else [y for y in g(K)]', names)\n"
+        "exec('K = [9]\\ndef g(x): return {1, 2}\\n'\n"
+        "     'def f(x): return g(K) if x else [y for y in g(K)]', names)\n"
         "print(code_digest(names['f']))"
     )
     runs = {

@@ -191,6 +191,7 @@ def test_rank_by_hash_is_frozen_in_every_process():
             env=environment,
             capture_output=True,
             text=True,
+            check=True,
         )
         assert run.stdout.strip() == ascii(expected)
 

@@ -1,4 +1,6 @@
-"""Uses that people try: every form that is promised works alike, every wrong one ends in one line of simlab's own."""
+"""Uses that people try: every form that is promised works alike, every wrong one ends in one line
+of simlab's own.
+"""
 
 import io
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""What a user's editor knows of the public names; mypy checks it in `make lint`, and it is never run."""
+"""What a user's editor knows of the public names; mypy checks it in `make lint`, and it is never
+run.
+"""
 
 from typing import assert_type
 

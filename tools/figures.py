@@ -1,7 +1,9 @@
-"""Draw the README's figures and rewrite its table of results, all from the built-in sample: `make figures`.
+"""Draw the README's figures and rewrite its table of results, all from the built-in sample: `make
+figures`.
 
-What stands in README.md and README.ja.md between ``<!-- results -->`` and ``<!-- /results -->`` is written by this
-script. The pictures of widgets are taken in JupyterLab, where Chromium is installed.
+What stands in README.md and README.ja.md between ``<!-- results -->`` and ``<!-- /results -->`` is
+written by this script. The pictures of widgets are taken in JupyterLab, where Chromium is
+installed.
 """
 
 import os
@@ -24,8 +26,12 @@ METHODS = ["phash", "dhash", "average_hash", "whash", "akaze"]
 EXAMPLE = ("cat.jpg", ["text(length=40)", "crop", "recompress(quality=10)"])
 SHOWN = ["average_hash", "phash", "akaze"]
 CAPTIONS = {
-    "README.md": "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs.",
-    "README.ja.md": "見つかったコピーの割合(誤検出は100組に1組)。コピー {} 組(画像 {} 枚)、別の画像 {} 組。",
+    "README.md": (
+        "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs."
+    ),
+    "README.ja.md": (
+        "見つかったコピーの割合(誤検出は100組に1組)。コピー {} 組(画像 {} 枚)、別の画像 {} 組。"
+    ),
 }
 WIDGETS = {
     "explore": """
@@ -36,7 +42,8 @@ explorer""",
     "failures": """
 import simlab as sl
 pairs = sl.make_pairs(sl.datasets.load_sample(), "basic", negatives=2000)
-browser = sl.widgets.failures(sl.score_pairs(pairs, ["phash", "average_hash", "akaze"], progress=False))
+scores = sl.score_pairs(pairs, ["phash", "average_hash", "akaze"], progress=False)
+browser = sl.widgets.failures(scores)
 browser.choose_cell("phash", "crop")
 browser""",
 }

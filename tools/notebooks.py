@@ -1,11 +1,12 @@
 """Execute the notebooks and save them with their outputs, so that two runs give the same bytes.
 
     python tools/notebooks.py              every notebook in notebooks/, saved in place
-    python tools/notebooks.py --check      the same in a temporary folder; nothing is saved, an error fails
-    python tools/notebooks.py --start      only write START.md, the list of notebooks that `make lab` opens
+    python tools/notebooks.py --check      the same in a temporary folder; nothing is saved
+    python tools/notebooks.py --start      only write START.md, the list that `make lab` opens
 
-A notebook runs in a temporary folder laid out like the repository, in a kernel of this interpreter, with an
-empty cache and no progress bars. What differs from run to run or between machines is taken out of the result.
+A notebook runs in a temporary folder laid out like the repository, in a kernel of this interpreter,
+with an empty cache and no progress bars. What differs from run to run or between machines is taken
+out of the result.
 """
 
 import argparse
@@ -31,9 +32,9 @@ TIMES = FOLDER / "times.csv"
 START = FOLDER / "START.md"
 HEAD = """# Start here
 
-Click a notebook to open it, and choose *Run → Run All Cells*, or go from cell to cell with *Shift+Enter*. Each runs on
-the pictures that come with simlab; the last one is for a folder of your own. The seconds are of one processor core, on
-the machine that saved the notebooks.
+Click a notebook to open it, and choose *Run → Run All Cells*, or go from cell to cell with
+*Shift+Enter*. Each runs on the pictures that come with simlab; the last one is for a folder of your
+own. The seconds are of one processor core, on the machine that saved the notebooks.
 
 | notebook | seconds |
 |---|--:|
@@ -57,10 +58,12 @@ class OwnKernel(AsyncKernelManager):
 
 
 def execute(path, folder, seconds=None):
-    """The notebook at `path` with fresh, cleaned outputs; `folder` is an empty folder that the run may fill.
+    """The notebook at `path` with fresh, cleaned outputs; `folder` is an empty folder that the run
+    may fill.
 
     Args:
-        seconds: a list to which the processor time of the kernel and its workers is added after each cell.
+        seconds: a list to which the processor time of the kernel and its workers is added after
+        each cell.
 
     Raises: an error of nbclient when a cell fails, takes too long or kills its kernel.
     """
@@ -88,7 +91,9 @@ def execute(path, folder, seconds=None):
 
 
 def processor_time(pid):
-    """What a process and all below it have used, in seconds; unlike the time on the wall, other work does not count."""
+    """What a process and all below it have used, in seconds; unlike the time on the wall, other
+    work does not count.
+    """
     kernel = psutil.Process(pid)
     times = [process.cpu_times() for process in (kernel, *kernel.children(recursive=True))]
     return (
@@ -123,7 +128,9 @@ def clean(notebook):
 
 
 def is_kept(output):
-    """False for what goes to stderr (progress, warnings) and for widgets, which GitHub cannot draw."""
+    """False for what goes to stderr (progress, warnings) and for widgets, which GitHub
+    cannot draw.
+    """
     return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
 
 
@@ -137,7 +144,9 @@ def clean_output(output):
 
 
 def without_text(png):
-    """The bytes of a PNG file without its text and time chunks: matplotlib writes its version there."""
+    """The bytes of a PNG file without its text and time chunks: matplotlib writes its version
+    there.
+    """
     kept, start = [png[:PNG_SIGNATURE_BYTES]], PNG_SIGNATURE_BYTES
     while start < len(png):
         end = start + 12 + int.from_bytes(png[start : start + 4])  # length, kind, data, checksum
@@ -157,13 +166,17 @@ def text_of(cell):
 
 
 def changed_cells(saved, fresh):
-    """Numbers (from 1) of the cells that print something else now than when the notebook was saved."""
+    """Numbers (from 1) of the cells that print something else now than when the notebook
+    was saved.
+    """
     pairs = enumerate(zip(saved.cells, fresh.cells, strict=True), 1)
     return [number for number, (old, new) in pairs if text_of(old) != text_of(new)]
 
 
 def run(path, check):
-    """One line that says how it went, whether it went well, and how long it took in seconds of one core."""
+    """One line that says how it went, whether it went well, and how long it took in seconds of one
+    core.
+    """
     seconds = []
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -180,7 +193,9 @@ def run(path, check):
 
 
 def save(notebook, path):
-    """Writes under a temporary name, then moves: an interrupted run leaves the old notebook whole."""
+    """Writes under a temporary name, then moves: an interrupted run leaves the old
+    notebook whole.
+    """
     temporary = path.with_suffix(".tmp")
     nbformat.write(notebook, temporary)
     temporary.replace(path)
@@ -206,7 +221,9 @@ def note_times(times):
 
 
 def start_page():
-    """The list of notebooks as Markdown: the title of each, which says what it is about, and how long it runs."""
+    """The list of notebooks as Markdown: the title of each, which says what it is about, and how
+    long it runs.
+    """
     times = read_times()
     rows = [
         f"| [{title(path)}]({path.name}) | {times.get(path.name, '')} |"

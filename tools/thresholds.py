@@ -1,4 +1,5 @@
-"""Choose a threshold for every method on the built-in sample: simlab/widgets/thresholds.csv, which the explorer draws.
+"""Choose a threshold for every method on the built-in sample: simlab/widgets/thresholds.csv, which
+the explorer draws.
 
 It is the largest distance at an FPR of 0.01, with its 95 % interval: `python tools/thresholds.py`.
 """
@@ -19,7 +20,9 @@ COLUMNS = ["method", "threshold", "low", "high", "n_positive", "n_negative", "n_
 
 
 def main() -> None:
-    """Score the sample's copies of the preset "standard" and 6,000 other pairs, and write a row per method."""
+    """Score the sample's copies of the preset "standard" and 6,000 other pairs, and write a row per
+    method.
+    """
     methods = [*(set(sl.methods.REGISTRY) - {*LEFT_OUT}), *sl.Ensemble.load().methods_]
     methods = [method.name for method in sl.methods.resolve(sorted(methods))]
     pairs = sl.make_pairs(sl.datasets.load_sample(), "standard", negatives=6000)

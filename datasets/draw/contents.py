@@ -1,4 +1,5 @@
-"""What the sample is made of: the wheel's photographs, and what stands in the drawn forms, pages and maps.
+"""What the sample is made of: the wheel's photographs, and what stands in the drawn forms, pages
+and maps.
 
 Persons, firms and places in the drawn pictures are invented.
 """
@@ -132,43 +133,43 @@ PAGES = {
         "chapter": "Down the Rabbit-Hole",
         "folio": 11,
         "paragraphs": [
-            "Alice was beginning to get very tired of sitting by her sister on the bank, and of having"
-            " nothing to do: once or twice she had peeped into the book her sister was reading, but it had"
-            " no pictures or conversations in it, “and what is the use of a book,” thought Alice, “without"
-            " pictures or conversations?”",
-            "So she was considering in her own mind (as well as she could, for the hot day made her feel"
-            " very sleepy and stupid), whether the pleasure of making a daisy-chain would be worth the"
-            " trouble of getting up and picking the daisies, when suddenly a White Rabbit with pink eyes"
-            " ran close by her.",
-            "There was nothing so very remarkable in that; nor did Alice think it so very much out of the"
-            " way to hear the Rabbit say to itself, “Oh dear! Oh dear! I shall be late!” (when she thought"
-            " it over afterwards, it occurred to her that she ought to have wondered at this, but at the"
-            " time it all seemed quite natural); but when the Rabbit actually took a watch out of its"
-            " waistcoat-pocket, and looked at it, and then hurried on, Alice started to her feet, for it"
-            " flashed across her mind that she had never before seen a rabbit with either a waistcoat-"
-            " pocket, or a watch to take out of it.",
+            "Alice was beginning to get very tired of sitting by her sister on the bank, and of"
+            " having nothing to do: once or twice she had peeped into the book her sister was"
+            " reading, but it had no pictures or conversations in it, “and what is the use of a"
+            " book,” thought Alice, “without pictures or conversations?”",
+            "So she was considering in her own mind (as well as she could, for the hot day made her"
+            " feel very sleepy and stupid), whether the pleasure of making a daisy-chain would be"
+            " worth the trouble of getting up and picking the daisies, when suddenly a White Rabbit"
+            " with pink eyes ran close by her.",
+            "There was nothing so very remarkable in that; nor did Alice think it so very much out"
+            " of the way to hear the Rabbit say to itself, “Oh dear! Oh dear! I shall be late!”"
+            " (when she thought it over afterwards, it occurred to her that she ought to have"
+            " wondered at this, but at the time it all seemed quite natural); but when the Rabbit"
+            " actually took a watch out of its waistcoat-pocket, and looked at it, and then hurried"
+            " on, Alice started to her feet, for it flashed across her mind that she had never"
+            " before seen a rabbit with either a waistcoat- pocket, or a watch to take out of it.",
         ],
     },
     "page_23": {
         "chapter": "The Pool of Tears",
         "folio": 23,
         "paragraphs": [
-            "Curiouser and curiouser!” cried Alice (she was so much surprised, that for the moment she"
-            " quite forgot how to speak good English); “now I’m opening out like the largest telescope"
-            " that ever was! Good-bye, feet!” (for when she looked down at her feet, they seemed to be"
-            " almost out of sight, they were getting so far off).",
-            "“Oh, my poor little feet, I wonder who will put on your shoes and stockings for you now,"
-            " dears? I’m sure I shan’t be able! I shall be a great deal too far off to trouble myself"
-            " about you: you must manage the best way you can;—but I must be kind to them,” thought Alice,"
-            " “or perhaps they won’t walk the way I want to go! Let me see: I’ll give them a new pair of"
-            " boots every Christmas.”",
-            "And she went on planning to herself how she would manage it. “They must go by the carrier,”"
-            " she thought; “and how funny it’ll seem, sending presents to one’s own feet! And how odd the"
-            " directions will look!”",
-            "Just then her head struck against the roof of the hall: in fact she was now more than nine"
-            " feet high, and she at once took up the little golden key and hurried off to the garden door."
-            " Poor Alice! It was as much as she could do, lying down on one side, to look through into the"
-            " garden with one eye.",
+            "Curiouser and curiouser!” cried Alice (she was so much surprised, that for the moment"
+            " she quite forgot how to speak good English); “now I’m opening out like the largest"
+            " telescope that ever was! Good-bye, feet!” (for when she looked down at her feet, they"
+            " seemed to be almost out of sight, they were getting so far off).",
+            "“Oh, my poor little feet, I wonder who will put on your shoes and stockings for you"
+            " now, dears? I’m sure I shan’t be able! I shall be a great deal too far off to trouble"
+            " myself about you: you must manage the best way you can;—but I must be kind to them,”"
+            " thought Alice, “or perhaps they won’t walk the way I want to go! Let me see: I’ll"
+            " give them a new pair of boots every Christmas.”",
+            "And she went on planning to herself how she would manage it. “They must go by the"
+            " carrier,” she thought; “and how funny it’ll seem, sending presents to one’s own feet!"
+            " And how odd the directions will look!”",
+            "Just then her head struck against the roof of the hall: in fact she was now more than"
+            " nine feet high, and she at once took up the little golden key and hurried off to the"
+            " garden door. Poor Alice! It was as much as she could do, lying down on one side, to"
+            " look through into the garden with one eye.",
         ],
     },
 }

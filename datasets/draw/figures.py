@@ -37,7 +37,9 @@ def _image(figure: Figure) -> Image.Image:
 
 
 def bar_chart(year: int) -> Image.Image:
-    """Return stacked monthly bars and a line, 448 × 320; another year is the same chart with other values."""
+    """Return stacked monthly bars and a line, 448 × 320; another year is the same chart with other
+    values.
+    """
     generator = random("bars", year)
     months = np.arange(12)
     parts = (
@@ -106,7 +108,9 @@ def star_plot() -> Image.Image:
 
 
 def _stars(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return heat (0 to 1) and luminosity (decades) of the main sequence, the giants and the white dwarfs."""
+    """Return heat (0 to 1) and luminosity (decades) of the main sequence, the giants and the white
+    dwarfs.
+    """
     main, giants, dwarfs = (
         generator.beta(1.6, 2.8, 900),
         generator.normal(0.22, 0.05, 190),
@@ -178,8 +182,8 @@ def metro_map(
 
     Args:
         lines: corner points of each line.
-        stations: (x, y, name, side of the label as in SIDES); one on several lines is an interchange.
-        river: corner points.
+        stations: (x, y, name, side of the label as in SIDES); one on several lines is an
+        interchange. river: corner points.
     """
     scale, unit = 3, 90
     image = Image.new("RGB", (480 * scale, 384 * scale), "#fdfdfb")
@@ -221,7 +225,9 @@ def _on(points: list[tuple], spot: tuple[float, float]) -> bool:
 
 
 def _rounded(points: list[tuple[float, float]], radius: float) -> list[tuple[float, float]]:
-    """Return the corner points with each corner replaced by a curve that starts `radius` before it."""
+    """Return the corner points with each corner replaced by a curve that starts `radius`
+    before it.
+    """
     points = np.array(points, dtype=float)
     path = [points[0]]
     for before, corner, after in zip(points, points[1:], points[2:]):

@@ -1,4 +1,6 @@
-"""Forms, pages of text and puzzles: the same layout filled in differently is the hardest negative."""
+"""Forms, pages of text and puzzles: the same layout filled in differently is the hardest
+negative.
+"""
 
 import numpy as np
 from PIL import Image, ImageDraw

@@ -57,7 +57,9 @@ def _firs(
 
 
 def sea() -> Image.Image:
-    """Return a sea at sunset, 480 × 320: waves as a sum of sines, shaded by what each slope reflects."""
+    """Return a sea at sunset, 480 × 320: waves as a sum of sines, shaded by what each slope
+    reflects.
+    """
     width, height, horizon, generator = 960, 640, 250, random("sea")
     y, x = np.mgrid[0:height, 0:width].astype(float)
     colours, stops = (
@@ -81,7 +83,9 @@ def sea() -> Image.Image:
 def _waves(
     generator: np.random.Generator, x: np.ndarray, down: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the slopes of the sea at each pixel, seen from a low height: farther rows are packed closer."""
+    """Return the slopes of the sea at each pixel, seen from a low height: farther rows are packed
+    closer.
+    """
     far = 1 / (down + 4.0)
     across, along = x * far * 12, 4200 * far
     slope_x, slope_y = np.zeros_like(x), np.zeros_like(x)
@@ -193,7 +197,9 @@ def planet() -> Image.Image:
 
 
 def julia() -> Image.Image:
-    """Return a Julia set, 416 × 312, in plain real arithmetic: complex products are fused on some CPUs."""
+    """Return a Julia set, 416 × 312, in plain real arithmetic: complex products are fused on some
+    CPUs.
+    """
     b, a = np.mgrid[0:624, 0:832]
     a, b = (a - 416) / 290, (b - 312) / 290
     steps, size = np.zeros(a.shape), np.full(a.shape, 4.0)

@@ -19,14 +19,18 @@ def random(*words) -> np.random.Generator:
 
 @cache
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """Return one of the fonts that matplotlib ships, in the layout that every build of Pillow has."""
+    """Return one of the fonts that matplotlib ships, in the layout that every build of
+    Pillow has.
+    """
     return ImageFont.truetype(FONTS / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def noise(
     generator: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 5
 ) -> np.ndarray:
-    """Return smooth noise, (h, w) about -1 to 1, with `cells` bumps across and finer ones upon them."""
+    """Return smooth noise, (h, w) about -1 to 1, with `cells` bumps across and finer ones upon
+    them.
+    """
     width, height = size
     total = np.zeros((height, width))
     for octave in range(octaves):

@@ -44,7 +44,8 @@ def roc_curve(
     1        8.0  1.0  0.5
     2       10.0  1.0  1.0
     """
-    return _curves(scores, methods, "fpr", "tpr", _tpr_at_each_fpr, n_resamples, seed)
+    resampler = Resampler.draw(read(scores, methods), n_resamples, seed)
+    return _curves(resampler, "fpr", "tpr", _tpr_at_each_fpr)
 
 
 def pr_curve(
@@ -73,25 +74,18 @@ def pr_curve(
     1        8.0      0.500     0.5
     2       10.0      0.667     1.0
     """
-    band = _precision_at_each_recall
-    table = _curves(scores, methods, "tpr", "precision", band, n_resamples, seed)
+    resampler = Resampler.draw(read(scores, methods), n_resamples, seed)
+    table = _curves(resampler, "tpr", "precision", _precision_at_each_recall)
     table = table.rename(columns={"tpr": "recall"})
     table.insert(2, "precision", table.pop("precision"))
     return table
 
 
 def _curves(
-    scores: pd.DataFrame,
-    methods: str | Iterable[str] | None,
-    x: str,
-    y: str,
-    band: Callable[[Resampler, Group, Counts], Ends],
-    n_resamples: int,
-    seed: int,
+    resampler: Resampler, x: str, y: str, band: Callable[[Resampler, Group, Counts], Ends]
 ) -> pd.DataFrame:
     """The curve of y over x, both rates of counts; with resamples also the interval of y."""
-    sample = read(scores, methods)
-    resampler = Resampler.draw(sample, n_resamples, seed)
+    sample = resampler.sample
     plain = resampler.plain()
     (group,) = sample_groups(sample)
     parts = []
@@ -106,7 +100,7 @@ def _curves(
             "n_negative": group.sizes["n_negative"],
             "smallest_fpr": group.smallest_fpr,
         }
-        if n_resamples:
+        if resampler.n_resamples:
             (drawn,) = resampler.counts(method, [group])
             low, high = band(resampler, group, drawn)
             at = np.searchsorted(drawn.threshold, data.threshold)

@@ -198,7 +198,7 @@ def method(name: str | None = None, **options) -> Callable[[Extract], Extract]:
     return decorate
 
 
-def register(
+def register(  # noqa: PLR0913
     name: str,
     extract: Callable[..., Any],
     *,

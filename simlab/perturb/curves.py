@@ -1,4 +1,4 @@
-"""Severity curves: which specs differ in one thing only, and can be drawn and measured as one line."""
+"""Severity curves: specs that differ in one thing only are drawn and measured as one line."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,7 +39,8 @@ def curves(specs: Iterable[str]) -> list[Curve]:
     two curves; one that has no neighbour is alone on its own. Chains, kinds that are not registered
     here and specs that change nothing lie on none.
 
-    >>> [(curve.name, curve.specs) for curve in curves(["gamma", "gamma(exponent=2)", "gamma(exponent=0.5)"])]
+    >>> specs = ["gamma", "gamma(exponent=2)", "gamma(exponent=0.5)"]
+    >>> [(curve.name, curve.specs) for curve in curves(specs)]
     [('gamma darker', ('gamma', 'gamma(exponent=2)')), ('gamma brighter', ('gamma(exponent=0.5)',))]
     """
     by_name: dict[tuple[str, str], list[_Place]] = defaultdict(list)

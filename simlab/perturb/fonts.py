@@ -20,7 +20,7 @@ LETTERS = string.ascii_letters + string.digits
 
 @functools.cache
 def dejavu() -> str:
-    """Return the path of the DejaVu Sans that comes with matplotlib, without importing matplotlib."""
+    """Return the path of the DejaVu Sans that comes with matplotlib, which is not imported."""
     package = Path(importlib.util.find_spec("matplotlib").origin).parent
     return str(package / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
 
@@ -44,8 +44,9 @@ def find_font(content: str, font: str | None = None) -> str:
             return path
         missing = min(missing, lacks, key=len)
     raise ValueError(
-        f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk for Chinese, "
-        'Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) or name a file: font="…"'
+        f"no font here has {''.join(sorted(missing))!r}; install one (on Debian fonts-noto-cjk "
+        "for Chinese, Japanese, Korean, else fonts-noto-core; Windows and macOS bring theirs) "
+        'or name a file: font="…"'
     )
 
 

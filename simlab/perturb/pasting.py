@@ -1,4 +1,4 @@
-"""Perturbations that put something on or around the picture: text, marks, frames, other pictures."""
+"""Perturbations that put something on or around the picture: text, marks, frames, pictures."""
 
 import functools
 import hashlib
@@ -37,7 +37,7 @@ def _inked(length: int, content: str | None, size: float, opacity: float) -> flo
 
 
 @register(severity=_inked, resources=fonts.font_digest, sweep=Sweep("length", 0, 200, 41))
-def text(
+def text(  # noqa: PLR0913
     image: Picture,
     rng: Rng,
     *,

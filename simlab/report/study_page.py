@@ -22,7 +22,7 @@ _METRICS = (
 )
 
 
-def study(
+def study(  # noqa: PLR0913
     scores: pd.DataFrame,
     out: str | Path,
     *,

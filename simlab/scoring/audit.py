@@ -33,9 +33,9 @@ def audit_sources(
     """Return pairs of different sources that look like hidden duplicates, nearest first.
 
     Nothing is removed. One hidden duplicate among the negatives can move the rate of found copies
-    at a low false positive rate from 1 to 0. A pair is listed when at least two of the hashes (or the
-    only one) differ in less than :data:`NEAR` of their bits. Flat and unreadable pictures are left
-    out.
+    at a low false positive rate from 1 to 0. A pair is listed when at least two of the hashes (or
+    the only one) differ in less than :data:`NEAR` of their bits. Flat and unreadable pictures are
+    left out.
 
     Args:
         images: a folder, a list of paths, or a table with ``path`` and ``source``.

@@ -23,7 +23,9 @@ THREE = ["strong", "weak", "useless"]  # none of them registered: each must be n
 
 
 def study(n_sources=N_SOURCES, copies=6, others=20, seed=0, **changes):
-    """Scores of a strong, a weak and a useless method; copies of each source and pairs of different ones."""
+    """Scores of a strong, a weak and a useless method; copies of each source and pairs of different
+    ones.
+    """
     rng = np.random.default_rng(seed)
     i = np.repeat(np.arange(n_sources), copies + others)
     label = np.tile([1] * copies + [0] * others, n_sources)
@@ -143,7 +145,9 @@ def test_it_says_plainly_when_it_does_not_win(scores):
 
 
 def test_every_pair_is_scored_without_its_sources(scores):
-    """The same numbers as a plain loop: drop all pairs that touch a source of the pair's two folds, fit, score."""
+    """The same numbers as a plain loop: drop all pairs that touch a source of the pair's two folds,
+    fit, score.
+    """
     ensemble = Ensemble(["strong", "weak"], folds=4, n_resamples=2).fit(scores)
     data = ensemble._data
     slope, offset = validation.tempering(data, validation.out_of_fold(data))

@@ -48,7 +48,9 @@ def naive_average_precision(label, distance):
 
 
 def naive_micro_average_precision(label, distance):
-    """Mean precision where each copy comes in a list of all pairs, non-copies first among equal distances."""
+    """Mean precision where each copy comes in a list of all pairs, non-copies first among equal
+    distances.
+    """
     ranked = [label for _, label in sorted(zip(distance, label))]
     return float(
         np.mean([sum(ranked[: at + 1]) / (at + 1) for at in range(len(ranked)) if ranked[at]])
@@ -160,7 +162,9 @@ def test_groups_share_the_negatives_or_have_their_own():
 
 
 def weighted_and_repeated(n=60, seed=0):
-    """A table with weights of 0 to 3, and one in which each row stands as often as its weight says."""
+    """A table with weights of 0 to 3, and one in which each row stands as often as its
+    weight says.
+    """
     rng = np.random.default_rng(seed)
     query = rng.integers(0, 6, n)
     sources = [f"s{i}" for i in rng.integers(0, 6, n)], [f"s{i}" for i in query]
@@ -296,7 +300,9 @@ BAD_WEIGHTS = (-1.0, np.nan, np.inf, None, "heavy")
 
 
 def labelled(labels):
-    """Two copies and two non-copies of two sources, whose labels are the first and second of `labels`."""
+    """Two copies and two non-copies of two sources, whose labels are the first and second of
+    `labels`.
+    """
     first, second = labels
     return pd.DataFrame(
         {

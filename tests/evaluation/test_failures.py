@@ -1,4 +1,6 @@
-"""The pairs behind a number: against naive searches of small tables, and against the metrics they stand behind."""
+"""The pairs behind a number: against naive searches of small tables, and against the metrics they
+stand behind.
+"""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ METHODS = ["first", "second"]
 
 @pytest.fixture(scope="module")
 def scores():
-    """36 queries, each compared with its own picture and five others; ties, a row of an error, weights."""
+    """36 queries, each compared with its own picture and five others; ties, a row of an error,
+    weights.
+    """
     rng, n = np.random.default_rng(5), 36 * 6
     query, label = np.repeat(np.arange(36), 6), np.tile([1, 0, 0, 0, 0, 0], 36)
     reference = np.where(label == 1, query % 12, (query + rng.integers(1, 12, n)) % 12)

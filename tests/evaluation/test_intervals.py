@@ -1,4 +1,6 @@
-"""Intervals by source: against enumerated resamples, known truths, and the edges where resampling says nothing."""
+"""Intervals by source: against enumerated resamples, known truths, and the edges where resampling
+says nothing.
+"""
 
 from pathlib import Path
 
@@ -17,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def study(n=60, copies=4, others=8, effect=0.7, apart=3.0, seed=0, step=None, methods=("m",)):
-    """Scores of n sources whose own effect moves the distances of all their pairs; one draw for each method."""
+    """Scores of n sources whose own effect moves the distances of all their pairs; one draw for
+    each method.
+    """
     rng = np.random.default_rng(seed)
     same, first = np.repeat(np.arange(n), copies), np.repeat(np.arange(n), others)
     second = (first + rng.integers(1, n, len(first))) % n
@@ -127,7 +131,9 @@ def ends(scores):
 
 
 def with_errors(scores, n_copies, n_others):
-    """The scores with the copies of some sources far away, and some non-copies among the nearest copies."""
+    """The scores with the copies of some sources far away, and some non-copies among the nearest
+    copies.
+    """
     worse = scores.copy()
     copies, others = (scores.index[scores["label"] == label] for label in (1, 0))
     worse.loc[copies[: 4 * n_copies : 4], "m"] = 60.0
@@ -175,7 +181,8 @@ def test_rates_of_all_pairs_are_no_tighter_than_without_error_either():
 
 
 def test_a_recall_knows_that_its_threshold_could_have_been_the_step_below():
-    # Nine tenths of the copies lie at 1, where 2 of 300 non-copies do; FPR .01 is as likely above as below.
+    # Nine tenths of the copies lie at 1, where 2 of 300 non-copies do; FPR .01 is as likely above
+    # as below.
     sources = np.arange(100)
     copies = pd.DataFrame({"label": 1, "source_reference": sources, "source_query": sources})
     others = pd.concat(

@@ -1,4 +1,6 @@
-"""Break points, complementarity, the mean over queries and the label audit, against hand-made tables and loops."""
+"""Break points, complementarity, the mean over queries and the label audit, against hand-made
+tables and loops.
+"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,6 @@
-"""Thresholds chosen on some sources and read on others, and what they mean for rare copies and big collections."""
+"""Thresholds chosen on some sources and read on others, and what they mean for rare copies and big
+collections.
+"""
 
 import numpy as np
 import pytest

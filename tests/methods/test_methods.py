@@ -84,7 +84,9 @@ def digest_of_features(name):
 
 
 def annotated_numbers(name):
-    """(argument, value, whether its annotation allows it) for every annotated argument of a method."""
+    """(argument, value, whether its annotation allows it) for every annotated argument
+    of a method.
+    """
     kind = methods.REGISTRY[name]
     for function in (kind.extract, kind.distance):
         hints = inspect.get_annotations(function)
@@ -101,7 +103,8 @@ def annotated_numbers(name):
             )
 
 
-# The contract, for every entry of the registry --------------------------------------------------------------
+# The contract, for every entry of the registry
+# --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("spec", METHODS)
@@ -124,7 +127,10 @@ def test_distance_is_symmetric_where_stated(spec):
 
 def test_features_are_the_same_in_another_process_with_another_hash_seed():
     names = [name for name in NAMES if isinstance(name, str)]
-    code = f"import json, test_methods as t; print(json.dumps([t.digest_of_features(n) for n in {names}]))"
+    code = (
+        "import json, test_methods as t\n"
+        f"print(json.dumps([t.digest_of_features(n) for n in {names}]))"
+    )
     folders = [ROOT, ROOT / "tests", ROOT / "tests" / "methods"]
     environment = {
         "PYTHONHASHSEED": "7",
@@ -234,7 +240,8 @@ def test_only_the_query_is_mirrored():
     assert method.features(query=False) == (methods.get("dhash").feature,)
 
 
-# Against imagehash and OpenCV -------------------------------------------------------------------------------
+# Against imagehash and OpenCV
+# -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLE.iterdir())[::4], ids=lambda path: path.stem)
@@ -275,7 +282,8 @@ def test_crop_resistant_hash_equals_imagehash(options):
 
 
 def test_crop_resistant_hash_leaves_out_the_last_dark_regions_as_imagehash_does():
-    # the dark patch in the last rows is smaller than the 1,200 pixels that imagehash counts beforehand
+    # the dark patch in the last rows is smaller than the 1,200 pixels that imagehash counts
+    # beforehand
     levels = np.full((300, 300), 220, dtype=np.uint8)
     levels[20:90, 30:200] = 20
     levels[260:290, 250:285] = 20
@@ -397,7 +405,8 @@ def test_a_mirror_image_has_no_inliers_but_its_mirror_has():
     assert distance("akaze_inliers(mirror=True)", textured(), ImageOps.mirror(textured())) < 0.2
 
 
-# A user's own -----------------------------------------------------------------------------------------------
+# A user's own
+# -----------------------------------------------------------------------------------------------
 
 
 def mean_colour(image, *, power: Annotated[float, specs.between(0.1, 4)] = 1.0):
@@ -492,7 +501,8 @@ def test_changed_code_changes_the_keys(registry):
     for body in ("np.mean", "np.max"):
         scope = {"np": np}
         exec(
-            f"def own(image): return helper(image)\ndef helper(image): return {body}(np.asarray(image))",
+            "def own(image): return helper(image)\n"
+            f"def helper(image): return {body}(np.asarray(image))",
             scope,
         )
         methods.register("own", scope["own"], distance=farthest, maximum=255, replace=True)
@@ -570,7 +580,8 @@ def test_resources_are_part_of_the_key_and_may_refuse(registry, tmp_path):
     assert len(keys) == 2
 
 
-# What the documentation shows ---------------------------------------------------------------------------------
+# What the documentation shows
+# ---------------------------------------------------------------------------------
 
 
 def documented(name, folder):
@@ -587,7 +598,9 @@ def documented(name, folder):
 
 
 def protobuf(*fields):
-    """Bytes of a protobuf message: (number, whole number | bytes | text), values under 128 and short texts only."""
+    """Bytes of a protobuf message: (number, whole number | bytes | text), values under 128 and
+    short texts only.
+    """
     parts = [
         bytes([number << 3, value])
         if isinstance(value, int)
@@ -622,7 +635,8 @@ def test_documented_hog(registry, tmp_path, monkeypatch):
 def test_documented_network_in_workers(registry, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     module = documented("embedding", tmp_path)
-    get_reusable_executor().shutdown()  # workers that run already do not know the folder of the module
+    # Workers that run already do not know the folder of the module.
+    get_reusable_executor().shutdown()
     weights = tmp_path / "model.onnx"
     weights.write_bytes(mean_network(32))
     spec = f"embedding(weights={json.dumps(weights.as_posix())}, side=32)"

@@ -20,14 +20,18 @@ USUAL, LARGEST = 481, 4032
 """Longer sides: of the pictures that most was measured on, and of a photograph of a telephone."""
 
 KEYPOINTS = ("akaze", "orb", "sift", "akaze_inliers", "orb_inliers", "sift_inliers")
-"""They are capped to 800 pixels, so that a larger picture has a few more keypoints than the usual one."""
+"""They are capped to 800 pixels, so that a larger picture has a few more keypoints than the usual
+one.
+"""
 
 SEES_SMALL = ("sift", "sift_inliers", "aligned")
 """Of the keypoint methods those that have enough keypoints at 160 pixels; none has at 64."""
 
 
 def band(method, size):
-    """By how much of its maximum a distance may differ from that at the usual size; None where nothing is promised."""
+    """By how much of its maximum a distance may differ from that at the usual size; None where
+    nothing is promised.
+    """
     if method in (*KEYPOINTS, "aligned"):
         if size < 160 or (size < USUAL and method not in SEES_SMALL):
             return None
@@ -55,7 +59,9 @@ def largest():
 
 
 def distances(picture, names):
-    """(method, edit) → the distance by its maximum, of the picture to its edit and of the edit to the picture."""
+    """(method, edit) → the distance by its maximum, of the picture to its edit and of the edit to
+    the picture.
+    """
     chosen = [methods.get(name) for name in names]
     features = list(dict.fromkeys(method.feature for method in chosen))
     original = methods.extract_all(picture, features)

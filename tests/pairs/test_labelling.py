@@ -1,4 +1,6 @@
-"""Labels by people: a sample that stands for all, a file that no crash spoils, two files put together."""
+"""Labels by people: a sample that stands for all, a file that no crash spoils, two files put
+together.
+"""
 
 import os
 import signal
@@ -76,7 +78,9 @@ def answered(chosen, population):
 
 
 def measured(table):
-    """ROC AUC, TPR and FPR at a threshold, by evaluation; shares of copies and of false alarms, counted by hand."""
+    """ROC AUC, TPR and FPR at a threshold, by evaluation; shares of copies and of false alarms,
+    counted by hand.
+    """
     auc = sl.evaluate(table, ["phash"], metrics=["roc_auc"], n_resamples=0)["value"][0]
     rates = (
         sl.evaluation.roc_curve(table, ["phash"]).query("threshold <= 18").iloc[-1][["tpr", "fpr"]]
@@ -270,7 +274,8 @@ def test_a_killed_process_loses_nothing_that_was_answered(tmp_path, root):
         from simlab.pairs.labelling import LabelFile
         file = LabelFile(sys.argv[1], root=sys.argv[2])
         for n in range(10**6):
-            file.add({"reference": "a.png", "query": "b.png", "perturbation": "blur(sigma=1)", "seed": n}, n % 2)
+            pair = {"reference": "a.png", "query": "b.png", "perturbation": "blur(sigma=1)"}
+            file.add({**pair, "seed": n}, n % 2)
             sys.stdout.write(f"{n}\\n")
             sys.stdout.flush()
     """

@@ -113,7 +113,8 @@ def test_files_of_equal_content_share_a_source(tmp_path):
     [
         (
             "",
-            r"labels\.csv: the first line must name reference, query and label, each once; found: nothing",
+            r"labels\.csv: the first line must name reference, query and label, each once; "
+            r"found: nothing",
         ),
         ("\n\n", "found: nothing"),
         ("a.jpg,b.jpg,1\n", r"found: a\.jpg, b\.jpg, 1"),

@@ -1,4 +1,6 @@
-"""Pairs: the same for the same pictures and seed, in the asked number, each once and rightly labelled."""
+"""Pairs: the same for the same pictures and seed, in the asked number, each once and rightly
+labelled.
+"""
 
 import os
 import subprocess

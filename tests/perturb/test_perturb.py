@@ -31,7 +31,9 @@ NUMBERS = sorted(
 
 
 def picture(width=120, height=80):
-    """A smooth ground with a few hard edges and some texture: every perturbation leaves a mark on it."""
+    """A smooth ground with a few hard edges and some texture: every perturbation leaves a mark on
+    it.
+    """
     y, x = np.mgrid[:height, :width]
     levels = np.stack([2 * x, 3 * y, 255 - x - y], axis=-1) % 256
     levels[height // 4 : height // 2, width // 3 : width // 2] = (250, 40, 10)
@@ -96,7 +98,7 @@ def sweeps(kind):
             yield argument, found
 
 
-# The contract, for every entry of the registry --------------------------------------------------------------
+# The contract, for every entry of the registry ----------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,7 +209,9 @@ def done(kind, spec, image):
 
 
 def other_settings(kind):
-    """No argument, and each argument that severity does not depend on at one value beside its default."""
+    """No argument, and each argument that severity does not depend on at one value beside its
+    default.
+    """
     perturbation = perturb.REGISTRY[kind]
     yield {}
     for argument, default in specs.defaults_of(perturbation.function).items():
@@ -290,7 +294,7 @@ def test_every_kind_is_documented():
         assert "Severity:" in inspect.getdoc(perturbation.function), kind
 
 
-# Specs, chains, presets -------------------------------------------------------------------------------------
+# Specs, chains, presets ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -423,7 +427,7 @@ def test_apply_takes_what_read_image_takes():
         perturb.parse("mirror").apply(picture().convert("L"))
 
 
-# A user's own -----------------------------------------------------------------------------------------------
+# A user's own -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -510,7 +514,7 @@ def test_a_worker_needs_no_registration(own_registry):
     assert all(same(variant, chain.apply(image)) for variant in made)
 
 
-# Geometry ---------------------------------------------------------------------------------------------------
+# Geometry -----------------------------------------------------------------------------------------
 
 
 def map_of(width=255, height=255):
@@ -644,7 +648,7 @@ def test_warps_refuse_what_they_cannot_hold():
             perturb.apply(flat(size=(33000, 2)), kind)
 
 
-# Levels -----------------------------------------------------------------------------------------------------
+# Levels -------------------------------------------------------------------------------------------
 
 
 def test_recompress_is_one_round_trip():
@@ -767,7 +771,7 @@ def test_tone_and_colour():
     assert same(perturb.apply(picture(), "gray"), images.to_grey(picture()).convert("RGB"))
 
 
-# Text and pasted pictures -----------------------------------------------------------------------------------
+# Text and pasted pictures -------------------------------------------------------------------------
 
 
 def ink(variant, ground):
@@ -809,7 +813,9 @@ def test_what_is_written_into_a_box_is_made_to_fit(size, length):
 
 @pytest.mark.parametrize("width", [64, 512, 2000])
 def test_text_has_the_stated_size_at_every_size_of_picture(width):
-    """A capital of DejaVu Sans is .729 of the font's size high; the published text is 40 pixels at width 512."""
+    """A capital of DejaVu Sans is .729 of the font's size high; the published text is 40 pixels at
+    width 512.
+    """
     ground = flat(size=(width, width))
     for size in (40 / 512, 0.2, 0.5):
         variant = perturb.apply(ground, f"text(content='H', size={size}, stroke=0)")
@@ -937,7 +943,8 @@ def test_named_font(tmp_path):
 def test_latin_text_imports_no_matplotlib():
     code = (
         "import sys; from PIL import Image; from simlab import perturb; "
-        "perturb.apply(Image.new('RGB', (50, 50)), 'text+watermark+caption'); assert 'matplotlib' not in sys.modules"
+        "perturb.apply(Image.new('RGB', (50, 50)), 'text+watermark+caption')\n"
+        "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True

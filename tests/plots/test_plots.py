@@ -449,7 +449,9 @@ def test_the_same_figure_gives_the_same_files(tmp_path):
 
 
 def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
-    """Jupyter's inline backend turns interactive mode on when it loads; without that no second figure is shown."""
+    """Jupyter's inline backend turns interactive mode on when it loads; without that no second
+    figure is shown.
+    """
     code = (
         "import matplotlib as mpl, numpy as np\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"

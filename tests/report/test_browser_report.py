@@ -1,4 +1,6 @@
-"""The report in a real browser: tables sort, pictures open large, by mouse and by keyboard; nothing is loaded."""
+"""The report in a real browser: tables sort, pictures open large, by mouse and by keyboard; nothing
+is loaded.
+"""
 
 import io
 

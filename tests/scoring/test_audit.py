@@ -1,4 +1,6 @@
-"""The audit: hidden duplicates are found, known ones are not listed, and it does not fail on odd folders."""
+"""The audit: hidden duplicates are found, known ones are not listed, and it does not fail on odd
+folders.
+"""
 
 import numpy as np
 import pandas as pd

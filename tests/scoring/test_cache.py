@@ -507,7 +507,9 @@ def test_three_processes_at_once(damaged, tmp_path):
         Cache(path).close()
         path.write_bytes(path.read_bytes()[:100] + b"garbage" * 1000)
     start = subprocess.run(
-        [sys.executable, "-c", "import time, numpy; print(time.time())"], capture_output=True
+        [sys.executable, "-c", "import time, numpy; print(time.time())"],
+        capture_output=True,
+        check=True,
     )
     start = str(float(start.stdout) + 1.5)
     workers = [
@@ -573,7 +575,8 @@ def test_a_view_in_place_of_the_table_runs_nothing(expression, tmp_path):
         other.execute(f"PRAGMA application_id = {cache._APPLICATION_ID}")
         other.execute(f"PRAGMA user_version = {cache.SCHEMA}")
         other.execute(
-            f"CREATE VIEW entries AS SELECT {expression.format(canary)} AS key, x'00' AS value, 1 AS sum"
+            f"CREATE VIEW entries AS SELECT {expression.format(canary)} AS key, "
+            "x'00' AS value, 1 AS sum"
         )
     with pytest.warns(UserWarning, match="begun anew"), Cache(path) as kept:
         kept.put(ENTRIES)

@@ -1,4 +1,6 @@
-"""Features: each made once, in whatever process; a picture that cannot be used costs itself only."""
+"""Features: each made once, in whatever process; a picture that cannot be used costs
+itself only.
+"""
 
 import contextlib
 import os

@@ -281,7 +281,8 @@ def test_each_source_is_decoded_once(pairs, monkeypatch):
 
 def test_hash_seeds_change_nothing(folder, tmp_path):
     script = (
-        "import sys, hashlib, simlab as sl; pairs = sl.make_pairs(sys.argv[1], ['crop', 'mirror'], negatives=30)\n"
+        "import sys, hashlib, simlab as sl\n"
+        "pairs = sl.make_pairs(sys.argv[1], ['crop', 'mirror'], negatives=30)\n"
         "scores = sl.score_pairs(pairs, 'phash, akaze, dhash', n_jobs=1, progress=False)\n"
         "print(hashlib.sha256(scores.to_csv().encode()).hexdigest())"
     )
@@ -646,7 +647,8 @@ def test_a_process_that_dies_costs_exactly_its_picture(folder, scores, pairs, re
     assert dead.any() and found["status"].eq("error").equals(dead | scores["status"].eq("error"))
     assert found.loc[dead & scores["status"].eq("ok"), "error"].str.contains("died twice").all()
     assert found.loc[~dead, "phash"].equals(scores.loc[~dead, "phash"])
-    # again, when nothing but that picture is left to do, and where it is the one that the time is measured with
+    # again, when nothing but that picture is left to do, and where it is the one that the time is
+    # measured with
     alone = pair(("tiny 8.png", "0.png"), ("0.png", "1.png"))
     again = score(alone, "own, phash", root=folder, n_jobs=2, cache=tmp_path / "c.sqlite")
     assert again["status"].tolist() == ["error", "ok"]

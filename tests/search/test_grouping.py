@@ -1,4 +1,6 @@
-"""Grouping: linkages, chains, representatives; quality against a naive count of pairs; the choice of a cut."""
+"""Grouping: linkages, chains, representatives; quality against a naive count of pairs; the choice
+of a cut.
+"""
 
 import itertools
 
@@ -126,7 +128,9 @@ def test_groups_are_those_of_one_matrix(linkage):
 
 @pytest.mark.parametrize("linkage", ["single", "complete", "average"])
 def test_more_pictures_than_one_matrix_holds(linkage):
-    """Over 15,000 pictures with a copy, a search once ended in an error; here in pairs and sets of three."""
+    """Over 15,000 pictures with a copy, a search once ended in an error; here in pairs and sets of
+    three.
+    """
     first = np.arange(0, 18_000, 3)
     number = "{:05}".format
     couples = [(number(n), number(n + 1), 0.1) for n in first]

@@ -1,4 +1,6 @@
-"""Search on folders with planted copies: what is found, what is not, what a cache saves, what bad input does."""
+"""Search on folders with planted copies: what is found, what is not, what a cache saves, what bad
+input does.
+"""
 
 import shutil
 from pathlib import Path
@@ -88,7 +90,9 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Ten pictures of the sample made small, copies of six, a file twice, two flat ones and one that is no picture."""
+    """Ten pictures of the sample made small, copies of six, a file twice, two flat ones and one
+    that is no picture.
+    """
     root = tmp_path_factory.mktemp("pictures")
     (root / "copies").mkdir()
     for name in NAMES:
@@ -302,7 +306,9 @@ def test_queries_against_a_folder(folder, fitted, cache, tmp_path):
 
 
 def test_every_picture_that_equals_the_found_one_is_listed(folder, fitted, tmp_path):
-    """Same file twice, and the same pixels in another file: a query names all three, identical where the bytes are."""
+    """Same file twice, and the same pixels in another file: a query names all three, identical
+    where the bytes are.
+    """
     shutil.copy(folder / "cat.png", tmp_path / "a.png")
     shutil.copy(folder / "cat.png", tmp_path / "c.png")
     sl.read_image(folder / "cat.png").save(tmp_path / "b.bmp")

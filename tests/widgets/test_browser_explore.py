@@ -1,4 +1,6 @@
-"""The explorer in real JupyterLab, used as a person uses it: by keyboard, by lists, with a file of one's own."""
+"""The explorer in real JupyterLab, used as a person uses it: by keyboard, by lists, with a file of
+one's own.
+"""
 
 import io
 import re
@@ -32,7 +34,8 @@ def test_explorer(lab, browser):
         widget, page = notebook.wait_for_widget("explore"), notebook.page
         named = lambda role, name: widget.get_by_role(role, name=name, exact=True)  # noqa: E731
 
-        # the last cell of the notebook compares two invoices; back to a variant of the first picture
+        # the last cell of the notebook compares two invoices; back to a variant of the first
+        # picture
         widget.scroll_into_view_if_needed()
         expect(widget.locator(".simlab-pictures figcaption").last).to_contain_text(
             "invoice_0582.png"

@@ -1,4 +1,6 @@
-"""The failure browser and the tuner as a person uses them: notebook 13 in real JupyterLab, by mouse and by keyboard."""
+"""The failure browser and the tuner as a person uses them: notebook 13 in real JupyterLab, by mouse
+and by keyboard.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""The labeller in real JupyterLab, as a person uses it: by click and by key, and on through a kernel that is killed."""
+"""The labeller in real JupyterLab, as a person uses it: by click and by key, and on through a
+kernel that is killed.
+"""
 
 import csv
 import os
@@ -12,7 +14,9 @@ NOTEBOOK = "12_label_your_own.ipynb"
 
 
 def labels_in(path):
-    """What each row of a label file says: (reference, query, perturbation, label), whole rows only."""
+    """What each row of a label file says: (reference, query, perturbation, label), whole
+    rows only.
+    """
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [
         (row["reference"], row["query"], row["perturbation"], row["label"])

@@ -1,4 +1,6 @@
-"""The labeller, driven from code: what is asked, what is written when, what is taken back, what is refused."""
+"""The labeller, driven from code: what is asked, what is written when, what is taken back, what is
+refused.
+"""
 
 import os
 import sys

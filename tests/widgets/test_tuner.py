@@ -1,4 +1,6 @@
-"""The tuner without a browser: its numbers against the tables they come from, its recipe against what it shows."""
+"""The tuner without a browser: its numbers against the tables they come from, its recipe against
+what it shows.
+"""
 
 import json
 
