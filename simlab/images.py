@@ -407,7 +407,10 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
     in silence.
     """
     image = Image.open(io.BytesIO(data), formats=formats)
-    check_pixels(image.size, int(max_pixels * _PIXEL_SHARES.get(image.format, 1)))
+    limit = int(max_pixels * _PIXEL_SHARES.get(image.format, 1))
+    if image.width * image.height > limit:
+        size = f"{image.width} x {image.height} pixels"
+        raise ImageError(f"{size} is over the limit of {limit:,} (SIMLAB_MAX_PIXELS)")
     if image.format in ("JPEG", "MPO"):
         return _load_jpeg(image, data)
     _check_form(image, data)
@@ -532,19 +535,6 @@ def _load_onto_ones(data: bytes, form: str) -> Image.Image:
     image.load()
     del image.load_prepare  # it holds the picture, which would stay in memory with it
     return image
-
-
-def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    """Refuse a picture by its stated size, before a pixel is decoded.
-
-    Raises:
-        ImageError: where width times height is over `max_pixels`.
-    """
-    width, height = size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{width} x {height} pixels is over the limit of {max_pixels:,} (SIMLAB_MAX_PIXELS)"
-        )
 
 
 @contextlib.contextmanager

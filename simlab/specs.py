@@ -30,6 +30,9 @@ untrusted.
 # by the type of a default, what its values are, in words
 _TYPES = {bool: "True or False", numbers.Real: "a number", str: "a text", tuple: "a tuple"}
 
+# no attributes of the functions, which functools.wraps would copy to what is wrapped around them
+_UNCHECKED: dict[Callable, Callable] = {}
+
 # a quoted text, or one character
 _TOKEN = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|.""", re.DOTALL)
 
@@ -124,8 +127,16 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         bound: Any = bind(call, function, what="function")
         return function(*args, **bound)
 
-    wrapper.unchecked = function  # for who has checked the arguments
+    _UNCHECKED[wrapper] = function
     return wrapper
+
+
+def unchecked(function: Callable) -> Callable:
+    """Return the function behind a :func:`checked` one, for who has checked the arguments.
+
+    Any other is returned as it is.
+    """
+    return _UNCHECKED.get(function, function)
 
 
 def parse(text: str) -> tuple[Call, ...]:

@@ -557,6 +557,16 @@ def test_impossible_distances_are_refused(registry, value):
         methods.get("many").compare_many(np.zeros((2, 3)), np.array([0]), np.array([1]))
 
 
+def test_what_a_user_wraps_around_a_hash_is_not_passed_by(registry):
+    @functools.wraps(hashes.phash)
+    def inverted(image, **options):
+        return ~hashes.phash(image, **options)
+
+    methods.register("inverted", inverted, distance=hashes.hamming, maximum=64)
+    (feature,) = features(methods.get("inverted"), textured())
+    assert (unpack(feature)[0] == ~hashes.phash(textured())).all()
+
+
 def test_resources_are_part_of_the_key_and_may_refuse(registry, tmp_path):
     def weights_digest(weights):
         if not Path(weights).is_file():
