@@ -12,11 +12,12 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import simlab as sl
 from simlab.messages import counted
-from simlab.paths import expanded
+from simlab.paths import check_replaced, expanded, folder_to_write
+from simlab.specs import check_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,25 +26,9 @@ LINKAGES = ("single", "average", "complete")
 """How groups are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
 
 
-WRITTEN = (
-    "break_points.csv",
-    "collection.csv",
-    "comparison.csv",
-    "complementarity.csv",
-    "found.csv",
-    "groups.csv",
-    "label_audit.csv",
-    "metrics.csv",
-    "pairs.csv",
-    "prevalence.csv",
-    "ranking.csv",
-    "recipe.json",
-    "report.html",
-    "run.json",
-    "scores.csv",
-    "thresholds.csv",
-)
-"""What a verb may write into its folder, beside ``figures``: no input has such a name there."""
+WRITTEN = ("found.csv", "groups.csv", "pairs.csv", "recipe.json", "run.json", "scores.csv")
+"""What a verb may write into its folder, beside ``figures`` and what is told of these (see
+:data:`simlab.report.files.TOLD`): no input has such a name there."""
 
 FEATURES_BEGIN = b"file,status,error"
 """How the table of ``simlab features`` begins; only such a file is replaced by another."""
@@ -59,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         with _stoppable():
-            _check_jobs(options.jobs)
+            _check_numbers(options)
             options.verb(options)
     except KeyboardInterrupt:
         _say("\nstopped; what is finished is in the cache, the same command goes on from there")
@@ -72,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def study(options: argparse.Namespace) -> None:
     """Compare methods on the variants of pictures: tables, figures and a report in `--out`."""
-    out = _writable(options.out)
+    out = folder_to_write(options.out)
     images = _images(options)
     _check_pictures(out, images)
     pairs = sl.make_pairs(
@@ -119,7 +104,7 @@ def find(options: argparse.Namespace) -> None:
         raise ValueError(
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
         )
-    out = _writable(options.out)
+    out = folder_to_write(options.out)
     _check_kept(out, [options.recipe, *(options.query or [])])
     recipe = sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
@@ -128,7 +113,8 @@ def find(options: argparse.Namespace) -> None:
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
     root = sl.report.files.relative_root(found.attrs["root"], out)
-    with sl.report.whole(out) as folder:  # what was found is kept, whatever fails from here on
+    # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
+    with sl.report.whole(out, stale=["groups.csv", "report.html"]) as folder:
         sl.report.write_csv(found, folder / "found.csv")
         sl.report.files.write_run(run | {"root": root}, folder)
     try:
@@ -146,8 +132,8 @@ def features(options: argparse.Namespace) -> None:
     target = expanded(options.out)
     if target.is_dir():
         raise ValueError(f"--out must be a file, such as features.csv; {str(target)!r} is a folder")
-    _check_replaced(target)
-    _writable(target.parent)
+    check_replaced(target, FEATURES_BEGIN, "table of features")
+    folder_to_write(target.parent)
     methods = [method.name for method in sl.methods.resolve(options.methods)]
     table = sl.features.describe(
         _images(options), methods, cache=options.cache, n_jobs=options.jobs
@@ -185,8 +171,17 @@ def default_cache() -> Path:
     return expanded(folder) / "cache.sqlite"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            2, _printable(f"{self.prog}: {message}; simlab VERB --help tells what to write") + "\n"
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="simlab",
         description="Find out which method finds copies of your pictures, and find them.",
     )
@@ -211,7 +206,7 @@ def _add_study(verbs) -> None:
         metavar="IMAGES",
         help="folder of pictures (default: the built-in sample)",
     )
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    _add_out(verb)
     verb.add_argument(
         "--perturbations",
         default="basic",
@@ -250,7 +245,7 @@ def _add_find(verbs) -> None:
     verb.add_argument(
         "images", metavar="IMAGES", help="folder of pictures; nothing in it is changed"
     )
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    _add_out(verb)
     verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
     verb.add_argument(
         "--recipe",
@@ -287,6 +282,10 @@ def _add_labels(verb) -> None:
     verb.add_argument(
         "--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)"
     )
+    _add_out(verb)
+
+
+def _add_out(verb) -> None:
     verb.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
 
 
@@ -349,23 +348,22 @@ def _add_seed_and_jobs(verb: argparse.ArgumentParser) -> None:
 def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
     import pandas as pd
 
-    out = _writable(options.out)
+    out = folder_to_write(options.out)
     names = [method.name for method in sl.methods.resolve(options.methods)]
     _check_kept(out, [options.labels])
     pairs = sl.read_pairs(options.labels, root=options.root, encoding=options.encoding)
     files = pd.DataFrame({"path": sorted({*pairs["reference"], *pairs["query"]})})
     images = sl.datasets.as_table(files, root=pairs.attrs["root"])
     _check_pictures(out, images)
-    _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
-    scores = sl.score_pairs(
-        pairs, names, cache=options.cache or default_cache(), n_jobs=options.jobs
-    )
+    with sl.cache.Cache(options.cache or default_cache()) as cache:
+        _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
+        scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
     return out, scores, _run(options, names) | {"inputs": sl.features.digests(images)}
 
 
 def _images(options: argparse.Namespace) -> "pd.DataFrame":
     options.cache = default_cache() if options.cache is None else options.cache
-    if options.images:
+    if options.images is not None:
         table = sl.datasets.as_table(options.images, any_name=options.any_name)
     else:
         table = sl.datasets.load_sample()
@@ -396,24 +394,13 @@ def _run(
     return run
 
 
-def _writable(folder: str | Path) -> Path:
-    """The folder, which is not made yet; a wrong one is refused before the long work."""
-    folder = expanded(folder)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ValueError(f"cannot make the folder {str(folder)!r}: {str(there)!r} is a file")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"the folder {str(there)!r} is not writable")
-    return folder
-
-
 def _check_pictures(out: Path, images: "pd.DataFrame") -> None:
     _check_kept(out, [Path(images.attrs["root"], name) for name in images["path"]])
 
 
 def _check_kept(out: Path, inputs: "Sequence[str | Path | None]") -> None:
     """Refuse a folder in which the run would replace a file that it reads, by any of its names."""
-    targets = [out / name for name in WRITTEN]
+    targets = [out / name for name in (*WRITTEN, *sl.report.files.TOLD)]
     targets += (out / "figures").glob("*")
     replaced = {_identity(path) for path in targets if path.exists()}
     if not replaced:
@@ -432,20 +419,11 @@ def _identity(file: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _check_replaced(target: Path) -> None:
-    """Refuse to replace a file that is no table of features."""
-    if target.exists():
-        with target.open("rb") as file:
-            beginning = file.read(len(FEATURES_BEGIN))
-        if beginning != FEATURES_BEGIN:
-            raise ValueError(
-                f"--out: {str(target)!r} is no table of features, and is left as it is"
-            )
-
-
-def _check_jobs(n_jobs: int) -> None:
-    if n_jobs == 0:
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Refuse what is out of range before anything is made, whether or not the verb would use it."""
+    if options.jobs == 0:
         raise ValueError("--jobs must be 1 or more, or -1 for one per core, not 0")
+    check_number("--seed", options.seed, 0, whole=True)
 
 
 @contextlib.contextmanager

@@ -143,12 +143,8 @@ def path_text(path: str | os.PathLike) -> str:
     Raises:
         ValueError: it is something else, or empty.
     """
-    if isinstance(path, os.PathLike):
-        return Path(path).as_posix()
-    if isinstance(path, str) and path:
-        return path
-    given = "empty" if isinstance(path, str) else f"of type {type(path).__name__}"
-    raise ValueError(f"the path of a picture must be a text or a Path, not {given}")
+    expanded(path)  # which refuses what is none
+    return Path(path).as_posix() if isinstance(path, os.PathLike) else path
 
 
 def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
@@ -161,7 +157,7 @@ def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
     >>> sample_sources(load_sample(), 2, seed=1).shape[0]
     2
     """
-    check_number("n", n, 1, whole=True)
+    check_number("the number of sources", n, 1, whole=True)
     table = as_table(images)
     chosen = rank_by_hash(table["source"].unique(), seed)[:n]
     return table[table["source"].isin(chosen)]
@@ -226,7 +222,7 @@ def _from_paths(paths: Iterable) -> pd.DataFrame:
     if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping | Image.Image):
         allowed = "a folder, a path, a list of paths or a table with a column path"
         raise ValueError(f"images must be {allowed}, not of type {type(paths).__name__}")
-    absolute = [os.path.abspath(expanded(path_text(path))) for path in paths]
+    absolute = [os.path.abspath(expanded(path)) for path in paths]
     if not absolute:
         return pd.DataFrame({"path": []})
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])

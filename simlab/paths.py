@@ -4,11 +4,13 @@ Nothing that others made is touched.
 """
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 def expanded(path: str | os.PathLike) -> Path:
@@ -17,19 +19,84 @@ def expanded(path: str | os.PathLike) -> Path:
     Every function that takes a path from a person begins with this. A file that is really named so
     is ``./~``.
 
+    Raises:
+        ValueError: it is no path, or an empty one, as a variable gives that was not set.
+
     >>> expanded("~/pictures") == Path.home() / "pictures"
     True
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"a path must be a text or a Path, not of type {type(path).__name__}")
+    if path == "":
+        raise ValueError("a path must not be empty; the current folder is '.'")
     return Path(os.path.expanduser(path))
+
+
+def file_to_write(path: str | os.PathLike) -> Path:
+    """Return the path, expanded, of a file that is written into a folder that is there.
+
+    Raises:
+        ValueError: it is a folder, or the folder is absent.
+    """
+    path = expanded(path)
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path.name!r}: no such folder: {str(path.parent)!r}")
+    return path
+
+
+def folder_to_write(folder: str | os.PathLike) -> Path:
+    """Return the path, expanded, of a folder that is there or can be made; it is not made yet.
+
+    Raises:
+        ValueError: a file is in its way, or it is not writable.
+    """
+    folder = expanded(folder)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"cannot make the folder {str(folder)!r}: {str(there)!r} is a file")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"the folder {str(there)!r} is not writable")
+    return folder
+
+
+def read_json(path: str | os.PathLike, what: str) -> Any:
+    """Return what a JSON file holds.
+
+    Args:
+        what: the file is, for messages.
+
+    Raises:
+        ValueError: it cannot be read, or is no JSON text.
+    """
+    path = expanded(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {what} {str(path)!r}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what} {str(path)!r} is damaged, or none: no JSON text") from error
+
+
+def check_replaced(path: Path, beginning: bytes, kind: str) -> None:
+    """Raise where a file is there that does not begin as those of this kind do: it is not ours.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if path.exists() and not path.read_bytes().lstrip().startswith(beginning):
+        raise ValueError(f"{str(path)!r} is no {kind}, and is left as it is; name another")
 
 
 def replace_file(path: str | os.PathLike, data: bytes) -> None:
     """Write a file under a name that nobody has, and move it into place once it is on the disk.
 
     Raises:
+        ValueError: it is a folder, or its folder is absent.
         OSError: it cannot be written; what was there is as it was.
     """
-    path = expanded(path)
+    path = file_to_write(path)
     temporary = path.with_name(f".simlab-{secrets.token_hex(8)}")
     file = temporary.open("xb")  # x: never a file that is there
     try:
@@ -47,7 +114,7 @@ def replace_file(path: str | os.PathLike, data: bytes) -> None:
 @contextlib.contextmanager
 def folder_for_files(folder: str | os.PathLike) -> Iterator[Path]:
     """Yield the folder, made where it is absent, and taken back where nothing is put there."""
-    folder = expanded(folder)
+    folder = folder_to_write(folder)
     absent = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:

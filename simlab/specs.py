@@ -110,6 +110,17 @@ def check_number(
     raise ValueError(f"{name} must be {allowed}, not {value!r}")
 
 
+def by_name(name: str, value: Any) -> dict[str, Any]:
+    """Return what the argument `name` gives for each of several names, as a dict.
+
+    Raises:
+        ValueError: it is no dict, nor anything like one.
+    """
+    if not hasattr(value, "items"):
+        raise ValueError(f"{name} must be a dict such as {{'phash': 8}}, {_given(value)}")
+    return dict(value)
+
+
 def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Return the function with its keyword-only arguments checked in every call as :func:`bind`
     does.

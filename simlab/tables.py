@@ -1,7 +1,6 @@
 """The two tables that everything passes through, pairs and scores: columns, checks, sources."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simlab import specs
-from simlab.paths import expanded
+from simlab.paths import expanded, read_json
 
 PAIR_COLUMNS = (
     "reference",
@@ -52,13 +51,7 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             weight is negative or not finite, a seed is not a whole number, or some rows have no
             source.
     """
-    pairs = check_table(pairs, "pairs").copy()
-    missing = [name for name in ("reference", "query", "label") if name not in pairs]
-    if missing:
-        raise ValueError(
-            "a pair table needs the columns reference, query and label;"
-            f" missing: {', '.join(missing)}"
-        )
+    pairs = check_table(pairs, "pairs", "reference, query, label").copy()
     for name, value in _DEFAULTS.items():
         if name not in pairs:
             pairs[name] = value
@@ -74,15 +67,25 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.astype({**dict.fromkeys(_TEXT, object), **numbers})[[*PAIR_COLUMNS, *others]]
 
 
-def check_table(table: pd.DataFrame, what: str) -> pd.DataFrame:
+def check_table(table: pd.DataFrame, what: str, columns: str | Iterable[str] = ()) -> pd.DataFrame:
     """Return the table itself.
 
+    Args:
+        what: the argument's name.
+        columns: that it must have; a text with commas, or a list.
+
     Raises:
-        ValueError: it is something else; `what` is the argument's name.
+        ValueError: it is something else, or lacks a column.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(
             f"{what} must be a table (pandas DataFrame), not of type {type(table).__name__}"
+        )
+    needed = specs.names(columns, "columns") if columns else []
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise ValueError(
+            f"{what} must have the columns {', '.join(needed)}; missing: {', '.join(missing)}"
         )
     return table
 
@@ -109,10 +112,22 @@ def labels(table: pd.DataFrame) -> pd.Series:
     wrong = table.loc[~table["label"].isin([0, 1]), "label"]
     if len(wrong):
         raise ValueError(
-            f"label must be 1 (copy) or 0 (different), not {wrong.iloc[0]!r}, in every row; "
-            f"{len(wrong):,} of {len(table):,} have another"
+            f"label must be 1 (copy) or 0 (different), not {wrong.iloc[0]!r}, in every row;"
+            f" wrong ones: {len(wrong):,} of {len(table):,}"
         )
     return table["label"].astype(np.int64)
+
+
+def check_both(label: np.ndarray | pd.Series) -> None:
+    """Raise unless there are copies and non-copies among these labels.
+
+    Raises:
+        ValueError: one of the two is missing.
+    """
+    n_copies = int(label.sum())
+    if not 0 < n_copies < len(label):
+        given = f"{n_copies:,} of {len(label):,}"
+        raise ValueError(f"scores must hold copies and non-copies; copies among them: {given}")
 
 
 def weights(table: pd.DataFrame) -> pd.Series:
@@ -220,7 +235,7 @@ def split_by_source(
     sources = rank_by_hash(_unique(pairs, _SOURCES), seed)
     first = set(sources[: round(share * len(sources))])
     if not first or len(first) == len(sources):
-        raise ValueError(f"{len(sources)} sources cannot be split into two sides at share={share}")
+        raise ValueError(f"too few sources ({len(sources)}) for two sides at share={share}")
     inside = pairs[list(_SOURCES)].isin(first)
     return pairs[inside.all(axis=1)], pairs[~inside.any(axis=1)]
 
@@ -243,13 +258,7 @@ def check_columns(table: pd.DataFrame) -> None:
     Raises:
         ValueError: label, source_reference or source_query is missing, or a row names no source.
     """
-    needed = ("label", *_SOURCES)
-    missing = [name for name in needed if name not in table]
-    if missing:
-        raise ValueError(
-            f"scores need the columns {', '.join(needed)}; missing: {', '.join(missing)}"
-        )
-    has_sources(table)
+    has_sources(check_table(table, "scores", ["label", *_SOURCES]))
 
 
 def is_fitted(name: object) -> bool:
@@ -277,12 +286,9 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         decimals = list(scores.select_dtypes("floating"))
         written = pd.read_csv(path, usecols=decimals, dtype=object, **plain)
     except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read the score table {str(path)!r}: {error}") from error
-    missing = [name for name in SCORE_COLUMNS if name not in names]
-    if missing:
-        raise ValueError(
-            f"{str(path)!r} is not a score table; missing columns: {', '.join(missing)}"
-        )
+        words = str(error).strip()  # pandas' own end in a line break
+        raise ValueError(f"cannot read the score table {str(path)!r}: {words}") from error
+    check_table(scores, f"the score table {str(path)!r}", SCORE_COLUMNS)
     for name in texts:  # the apostrophe that keeps spreadsheets from taking a name for a formula
         scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
     for name in decimals:
@@ -298,8 +304,8 @@ def noted_beside(path: str | Path) -> dict[str, Any]:
     """
     folder = expanded(path).parent
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        run = read_json(folder / "run.json", "the run")
+    except ValueError:
         return {}
     if not isinstance(run, dict):
         return {}
@@ -325,6 +331,7 @@ def root_of(
         ValueError: no file of the table is there, as where ``attrs`` was lost in a merge and no
             root is given.
     """
+    check_table(table, "the table of files", columns)
     folder = expanded(table.attrs.get("root", ".") if root is None else root)
     files = [str(file) for file in _unique(table, columns)]
     # a file named by its whole path, such as a query, is found under any root

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from corpus import textured
 
 import simlab as sl
 from simlab import cli
 from simlab.cli import main
+from simlab.report.files import TOLD
 
 SAMPLE = Path(__file__).resolve().parents[1] / "datasets" / "sample"
 QUICK = ["--methods", "phash, akaze", "--jobs", "1"]
@@ -96,7 +98,7 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
         assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
         made = {path.name for path in (tmp_path / verb).iterdir()}
         assert "report.html" in made
-        assert made <= {*cli.WRITTEN, "figures"}
+        assert made <= {*cli.WRITTEN, *TOLD, "figures"}
     metrics = pd.read_csv(tmp_path / "evaluate" / "metrics.csv")
     assert set(metrics["method"]) == {"phash", "akaze"}
     assert set(metrics["n_positive"]) == {14} and set(metrics["n_negative"]) == {70}
@@ -217,46 +219,141 @@ def test_features_writes_a_row_for_every_file(folder, tmp_path):
     assert int(table.loc["cat.jpg", "akaze"]) > 100 and table.loc["broken.jpg", "phash"] == ""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["study", "no_such_folder", "--out", "o"], "no such folder"),
-        (["study", "EMPTY", "--out", "o"], "no pictures"),
-        (["study", "--out", "o", "--methods", "phas"], "did you mean 'phash'"),
-        (["study", "--out", "o", "--methods", "phash(size=8)"], "allowed: hash_size"),
-        (["study", "--out", "o", "--perturbations", "cropp"], "did you mean 'crop'"),
-        (["study", "--out", "o", "--perturbations", "crop(area=2)"], "to 1, not 2"),
-        (["study", "--out", "o", "--design", "other"], "design must be one of"),
-        (["study", "--out", "o", "--negatives", "-1"], "0 or more"),
-        (["study", "--out", "o", "--sources", "0"], "1 or more"),
-        (["study", "--out", "FILE/o"], "cannot make the folder"),
-        (["evaluate", "none.csv", "--out", "o"], "cannot read"),
-        (["features", "EMPTY", "--out", "o/f.csv"], "no pictures"),
-        (["features", "EMPTY", "--out", "EMPTY"], "must be a file, such as features.csv"),
-        (["features", "SAMPLE", "--out", "FILE"], "is no table of features"),
-        (["features", "EMPTY", "--out", "o/f.csv", "--methods", "phas"], "did you mean 'phash'"),
-        (["find", "EMPTY", "--out", "o"], "no pictures"),
-        (["find", "EMPTY", "--out", "o", "--recipe", "none.json"], "cannot read the recipe"),
-        (["find", "SAMPLE", "--out", "o", "--threshold", "2"], "threshold must be between 0 and 1"),
-        (["find", "EMPTY", "--out", "o", "--jobs", "0"], "--jobs must be 1 or more"),
-        (["tune", "none.csv", "--out", "o", "--cache", "o/c"], "cannot read"),
-        (["verify", "o"], "no study in 'o'"),
-    ],
-)
-def test_a_wrong_use_gives_one_line_and_no_traceback(
-    arguments, words, tmp_path, monkeypatch, capsys
+# what is typed, and what the one line says; a text is split at its blanks
+WRONG = [
+    # which verb, and what it takes
+    ("", "arguments are required: VERB"),
+    ("stduy PICTURES --out o", "invalid choice: 'stduy'"),
+    ("study PICTURES", "arguments are required: --out"),
+    ("find", "arguments are required: IMAGES, --out"),
+    ("verify", "arguments are required: DIR"),
+    ("study PICTURES --out", "--out: expected one argument"),
+    ("find PICTURES --out o --query", "--query: expected at least one argument"),
+    ("study PICTURES more --out o", "unrecognized arguments: more"),
+    ("study PICTURES --out o --recipe r.json", "unrecognized arguments: --recipe"),
+    ("evaluate LABELS.csv --out o --metrics auc", "unrecognized arguments: --metrics"),
+    ("features PICTURES --out f.csv --threshold 0.5", "unrecognized arguments: --threshold"),
+    ("verify o --cache c", "unrecognized arguments: --cache"),
+    ("find PICTURES --out o --methods phash", "--methods: a search uses those of its recipe"),
+    # numbers
+    ("study PICTURES --out o --jobs 0", "--jobs must be 1 or more"),
+    ("verify o --jobs 0", "--jobs must be 1 or more"),
+    ("study PICTURES --out o --jobs two", "--jobs: invalid int value: 'two'"),
+    ("study PICTURES --out o --seed -1", "--seed must be a whole number, 0 or more, not -1"),
+    ("evaluate LABELS.csv --out o --seed -1", "--seed must be a whole number, 0 or more"),
+    ("find PICTURES --out o --seed -1", "--seed must be a whole number, 0 or more"),
+    ("study PICTURES --out o --negatives -1", "negatives must be a whole number, 0 or more"),
+    ("study PICTURES --out o --negatives 1.5", "--negatives: invalid int value: '1.5'"),
+    (
+        "study PICTURES --out o --sources 0",
+        "the number of sources must be a whole number, 1 or more",
+    ),
+    ("verify o --pairs 0", "n_pairs must be a whole number, 1 or more"),
+    ("find PICTURES --out o --threshold 2", "threshold must be between 0 and 1, not 2"),
+    ("find PICTURES --out o --threshold nan", "threshold must be between 0 and 1, not nan"),
+    ("find PICTURES --out o --threshold 0,5", "--threshold: invalid float value: '0,5'"),
+    # names
+    ("study PICTURES --out o --methods phas", "did you mean 'phash'"),
+    ("features EMPTY --out o/f.csv --methods phas", "did you mean 'phash'"),
+    ("evaluate LABELS.csv --out o --methods phas", "did you mean 'phash'"),
+    ("study PICTURES --out o --methods ,", "methods must name one or more"),
+    ("study PICTURES --out o --methods phash(", "cannot read the spec"),
+    ("study PICTURES --out o --methods phash(size=8)", "allowed: hash_size"),
+    ("study PICTURES --out o --methods phash(hash_size=0)", "from 2 to 256, not 0"),
+    ("study PICTURES --out o --perturbations cropp", "did you mean 'crop'"),
+    ("study PICTURES --out o --perturbations crop(area=2)", "to 1, not 2"),
+    ("study PICTURES --out o --design other", "design must be one of"),
+    ("find PICTURES --out o --linkage ward", "--linkage: invalid choice: 'ward'"),
+    # pictures
+    ("study no_such_folder --out o", "no such folder: 'no_such_folder'"),
+    ("find no_such_folder --out o", "no such folder"),
+    ("study FILE --out o", "images must be a folder or a picture"),
+    ("study EMPTY --out o", "no pictures in 'EMPTY'"),
+    ("find TEXTS --out o", "passed over: 1 .txt"),
+    ("features EMPTY --out o/f.csv", "no pictures"),
+    (["study", "", "--out", "o"], "images must be a folder or a picture; '' is neither"),
+    (["find", "", "--out", "o"], "images must be a folder or a picture; '' is neither"),
+    (
+        "find PICTURES --out o --query none.png",
+        "queries must name one picture or more; there is none: 'none.png'",
+    ),
+    (
+        "find PICTURES --out o --query EMPTY",
+        "queries must name one picture or more; there is none: 'EMPTY'",
+    ),
+    # where it goes
+    ("study PICTURES --out FILE", "cannot make the folder 'FILE': 'FILE' is a file"),
+    ("study PICTURES --out FILE/o", "cannot make the folder 'FILE/o'"),
+    (["study", "PICTURES", "--out", ""], "a path must not be empty"),
+    ("features EMPTY --out EMPTY", "must be a file, such as features.csv"),
+    ("features PICTURES --out FILE", "is no table of features"),
+    ("features PICTURES --out FILE/f.csv", "cannot make the folder 'FILE'"),
+    # the cache
+    ("study PICTURES --out o --cache EMPTY", "the cache 'EMPTY' is a folder; name a file"),
+    ("evaluate LABELS.csv --out o --cache EMPTY", "the cache 'EMPTY' is a folder; name a file"),
+    ("find PICTURES --out o --cache FILE", "'FILE' is no cache of simlab"),
+    ("features PICTURES --out f.csv --cache FILE/c", "the cache 'FILE/c' cannot be used"),
+    # recipes
+    ("find PICTURES --out o --recipe none.json", "cannot read the recipe"),
+    ("find PICTURES --out o --recipe EMPTY", "cannot read the recipe"),
+    ("find PICTURES --out o --recipe FILE", "the recipe 'FILE' is damaged, or none"),
+    ("find PICTURES --out o --recipe NONE.json", "is not a recipe of simlab"),
+    ("find PICTURES --out o --recipe NEWER.json", "is a recipe of format 99; this simlab reads 1"),
+    ("find PICTURES --out o --recipe EDITED.json", "is damaged or was edited"),
+    # labels
+    ("tune none.csv --out o --cache o/c", "cannot read 'none.csv'"),
+    ("evaluate EMPTY --out o", "cannot read 'EMPTY'"),
+    ("evaluate FILE --out o", "FILE: the first line must name reference, query and label"),
+    ("evaluate PICTURES/a.png --out o", "a.png, line 1: not utf-8 text; name the encoding"),
+    ("evaluate BAD.csv --out o", "line 2: label 'maybe' is not one of 1, 1.0, true"),
+    ("tune LOST.csv --out o", "line 2: no file 'gone.png' in '.'"),
+    ("evaluate LABELS.csv --out o --root EMPTY", "line 2: no file 'PICTURES/a.png' in 'EMPTY'"),
+    ("evaluate LABELS.csv --out o --encoding klingon", "'klingon' is no encoding of text"),
+    (["evaluate", "LABELS.csv", "--out", "o", "--root", ""], "a path must not be empty"),
+    ("verify o", "cannot read the study of 'o/run.json'"),
+    ("verify FILE", "cannot read the study of 'FILE/run.json'"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong_place(tmp_path_factory):
+    """A folder with one of each thing that is taken for another."""
+    place = tmp_path_factory.mktemp("place")
+    for name in ("EMPTY", "TEXTS", "PICTURES"):
+        (place / name).mkdir()
+    (place / "FILE").write_text("a file")
+    (place / "TEXTS" / "notes.txt").write_text("a text")
+    for name in ("a.png", "b.png"):
+        textured(ord(name[0]), 40, 40).save(place / "PICTURES" / name)
+    head = "reference,query,label\n"
+    (place / "LABELS.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,0\n")
+    (place / "BAD.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,maybe\n")
+    (place / "LOST.csv").write_text(f"{head}gone.png,PICTURES/b.png,0\n")
+    sl.Ensemble.load().save(place / "EDITED.json")
+    recipe = json.loads((place / "EDITED.json").read_text())
+    (place / "NONE.json").write_text("[1]")
+    (place / "NEWER.json").write_text(json.dumps(recipe | {"simlab_recipe": 99}))
+    (place / "EDITED.json").write_text(json.dumps(recipe | {"prevalence": 0.9}))
+    return place
+
+
+@pytest.mark.parametrize(("typed", "words"), WRONG, ids=[str(typed) for typed, _ in WRONG])
+def test_a_wrong_use_gives_one_line_and_makes_nothing(
+    typed, words, wrong_place, monkeypatch, capsys
 ):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "EMPTY").mkdir()
-    (tmp_path / "FILE").write_text("a file")
-    sample = str(sl.datasets.DATA / "sample")
-    assert main([sample if word == "SAMPLE" else word for word in arguments]) == 1
+    monkeypatch.chdir(wrong_place)
+    monkeypatch.setenv("SIMLAB_CACHE", str(wrong_place / "cache"))
+    before = sorted(wrong_place.rglob("*"))
+    try:
+        status = main(typed.split() if isinstance(typed, str) else typed)
+    except SystemExit as stopped:  # what argparse finds
+        status = stopped.code
     captured = capsys.readouterr()
-    assert (
-        words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
-    )
+    assert status in (1, 2)
+    assert words in captured.err and captured.err.count("\n") == 1 and not captured.out
+    assert captured.err.startswith("simlab") and "Traceback" not in captured.err
     # a run that refuses makes nothing, not even an empty folder
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["EMPTY", "FILE"]
+    assert sorted(wrong_place.rglob("*")) == before
 
 
 def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from PIL import Image
 
 import simlab as sl
@@ -200,25 +201,110 @@ WRONG = {
     "a pattern": lambda t, p: sl.make_pairs(f"{p.parent}/*.jpg"),
     "a list of None": lambda t, p: sl.make_pairs([None]),
     "a list of pictures": lambda t, p: sl.make_pairs([Image.new("RGB", (9, 9))]),
+    "a table for images' folder": lambda t, p: sl.list_images(t),
+    "no folder": lambda t, p: sl.list_images(None),
     "a picture for images": lambda t, p: sl.make_pairs(Image.new("RGB", (9, 9))),
     "a dict of images": lambda t, p: sl.make_pairs({"path": [p]}),
     "a table without paths": lambda t, p: sl.make_pairs(t),
     "a table with a gap": lambda t, p: sl.make_pairs(pd.DataFrame({"path": ["a.jpg", None]})),
     "one picture twice": lambda t, p: sl.make_pairs([p, p]),
+    # paths
+    "a table for a CSV": lambda t, p: sl.read_pairs(t),
+    "a list for a CSV": lambda t, p: sl.read_pairs(["labels.csv"]),
+    "no CSV": lambda t, p: sl.tables.read_scores(None),
+    "a number as recipe": lambda t, p: sl.Ensemble.load(5),
+    "a table as recipe": lambda t, p: sl.find_copies(p.parent, t),
+    "a number as root": lambda t, p: sl.score_pairs(t, "phash", root=5),
+    "an empty root": lambda t, p: sl.score_pairs(t, "phash", root=""),
+    "a number as cache": lambda t, p: sl.score_pairs(named(t, p), "phash", root=p.parent, cache=5),
+    "a switch as cache": lambda t, p: sl.cache.Cache(True),
+    "bytes as a folder": lambda t, p: sl.datasets.from_folder(b"pictures"),
+    "a number as query": lambda t, p: sl.find_copies(p.parent, queries=[5]),
+    "a query that is missing": lambda t, p: sl.find_copies(p.parent, queries="none.jpg"),
+    "a number as picture of a perturbation": lambda t, p: sl.perturb.apply(p, "overlay(picture=5)"),
+    "a report into a file": lambda t, p: sl.report.study(whole(t), p, root=p.parent),
+    "a report into nothing": lambda t, p: sl.report.study(whole(t), None, root=p.parent),
+    "a recipe saved as a folder": lambda t, p: sl.Ensemble.load().save(p.parent),
+    "a recipe saved into a missing folder": lambda t, p: sl.Ensemble.load().save("none/r.json"),
+    "a recipe saved into a file": lambda t, p: sl.Ensemble.load().save(p / "r.json"),
+    "a figure as a folder": lambda t, p: sl.plots.save(drawn(t), p.parent),
+    "a figure into a missing folder": lambda t, p: sl.plots.save(drawn(t), "none/a.png"),
+    "a figure without a suffix": lambda t, p: sl.plots.save(drawn(t), "roc"),
+    "a CSV as a folder": lambda t, p: sl.report.write_csv(t, p.parent),
+    "answers in a missing folder": lambda t, p: sl.widgets.label(
+        named(t[:1], p), "none/l.csv", root=p.parent
+    ),
+    # tables and dicts
+    "no scores to report": lambda t, p: sl.report.study(None, "o"),
+    "scores without a status": lambda t, p: sl.report.study(t, "o", root=p.parent),
+    "nothing found to report": lambda t, p: sl.report.found(None, t, "o"),
+    "scores as what was found": lambda t, p: sl.report.found(t, t, "o"),
+    "no groups to report": lambda t, p: sl.report.found(
+        t.assign(**dict.fromkeys(FOUND)), None, "o"
+    ),
+    "no pairs to ask about": lambda t, p: sl.widgets.label(None, "l.csv"),
+    "a list of pairs to ask about": lambda t, p: sl.widgets.label([("a", "b")], "l.csv"),
+    "metrics to ask about": lambda t, p: sl.widgets.label(t[["label"]], "l.csv"),
+    "no failures": lambda t, p: sl.widgets.failures(None),
+    "a list of thresholds": lambda t, p: sl.widgets.explore([p], thresholds=[5]),
+    "a number as recipe to tune": lambda t, p: sl.widgets.tune(named(t, p), 5, root=p.parent),
+    "a list of weights": lambda t, p: sl.Ensemble.load().reweighed([1], t),
+    "a weight in words": lambda t, p: sl.Ensemble("phash").fit(t).reweighed({"phash": "1"}, t),
+    "no scores to weigh by": lambda t, p: sl.Ensemble.load().reweighed({}, None),
+    "pairs without columns to preview": lambda t, p: sl.scoring.preview(t[["label"]], "phash"),
+    # figures
+    "bits as numbers": lambda t, p: sl.plots.plot_hash(np.arange(64)),
+    "no bits": lambda t, p: sl.plots.plot_hash(None),
 }
+for plot in (
+    "plot_roc",
+    "plot_det",
+    "plot_pr",
+    "plot_prevalence",
+    "plot_collection",
+    "plot_histograms",
+    "plot_heatmap",
+    "plot_severity",
+    "plot_forest",
+    "plot_complementarity",
+    "plot_reliability",
+    "plot_distances",
+):
+    draw = getattr(sl.plots, plot)
+    WRONG[f"nothing to {plot}"] = lambda t, p, draw=draw: draw(None)
+    WRONG[f"scores to {plot}"] = lambda t, p, draw=draw: draw(t)
+FOUND = ("identical", "probability", "agreed", "low_information", "frames")
+
+
+def named(scores, picture):
+    """The scores, of a picture that is there."""
+    return scores.assign(reference=picture.name, query=picture.name)
+
+
+def whole(scores):
+    """The scores with the columns that only a report needs."""
+    return scores.assign(status="ok", error="")
+
+
+def drawn(scores):
+    return sl.plots.plot_roc(sl.evaluation.roc_curve(scores, "phash"))
 
 
 @pytest.mark.parametrize("use", WRONG)
-def test_wrong_use_ends_in_one_line(use, scores, first):
+def test_wrong_use_ends_in_one_line(use, scores, first, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError) as caught:
         WRONG[use](scores, first)
     last = caught.traceback[-1].path
     assert Path(last).is_relative_to(Path(sl.__file__).parent), f"raised by {last}"
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) > 10
+    assert list(tmp_path.iterdir()) == [], "a call that is refused makes nothing"
+    plt.close("all")
 
 
 def test_figures_take_pictures_in_any_form_too(first):
     assert sl.plots.plot_gallery([first, first.read_bytes()], ["a path", "bytes"]).figure
     with pytest.raises(ValueError, match="captions must be as many"):
         sl.plots.plot_gallery([first], [])
+    plt.close("all")

@@ -155,23 +155,23 @@ class Ensemble:
         Raises:
             ValueError: an unknown method, or a weight that is negative or not finite.
         """
-        for method, weight in weights.items():
-            if method not in self.methods_ or not 0 <= weight < np.inf:
-                allowed = f"0 or more and finite, for {', '.join(self.methods_)}"
-                raise ValueError(f"weights must be {allowed}; given {weight!r} for {method!r}")
-        by_method = pd.Series(self.weights_["weight"].to_numpy(), self.methods_)
-        by_method.update(pd.Series(dict(weights), dtype=float))
+        by_method = dict(zip(self.methods_, self.weights_["weight"]))
+        for method, weight in specs.by_name("weights", weights).items():
+            specs.lookup(method, by_method, "method")
+            specs.check_number(f"the weight of {method!r}", weight, 0)
+            by_method[method] = weight
 
         content = self._content()
-        for column, weight in zip(content["columns"], by_method):
+        for column, weight in zip(content["columns"], by_method.values()):
             column["weight"] = float(weight)
-        share = reading.shares(by_method.to_numpy())
+        share = reading.shares(np.array(list(by_method.values()), float))
         content["shares"] = {"share": share, "low": np.nan, "high": np.nan}
         words = ", ".join(f"{weight:g} {method}" for method, weight in by_method.items())
         content["report"] = f"Weights set by hand: {words}."
 
         new = Ensemble()._restore(content)
-        new.thresholds_ = reading.thresholds(scores.assign(**{NAME: new.distance(scores)}))
+        distance = new.distance(scores)
+        new.thresholds_ = reading.thresholds(scores.assign(**{NAME: distance}))
         return new
 
     def reliability(self, *, bins: int = 10, prior: float | None = None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.classifier import CopyClassifier
-from simlab.paths import expanded, replace_file
+from simlab.paths import check_replaced, file_to_write, read_json, replace_file
 
 FORMAT = 1
 """Raised when a recipe comes to mean something else; others are refused."""
@@ -25,16 +25,13 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     """Write a recipe, whole or not at all.
 
     Raises:
-        ValueError: there is a file of that name that is no recipe.
+        ValueError: there is a file of that name that is no recipe, or no such folder.
     """
     signed = {"simlab_recipe": FORMAT, **content}
     signed["digest"] = _digest(signed)
     text = json.dumps(signed, indent=1, ensure_ascii=False, allow_nan=False)
-    path = expanded(path)
-    if path.exists() and not path.read_bytes().lstrip().startswith(_BEGINNING):
-        raise ValueError(
-            f"{str(path)!r} is no recipe of simlab, and is left as it is; name another"
-        )
+    path = file_to_write(path)
+    check_replaced(path, _BEGINNING, "recipe of simlab")
     replace_file(path, f"{text}\n".encode())
 
 
@@ -45,14 +42,7 @@ def read(path: str | Path) -> dict[str, Any]:
         ValueError: one line: the file cannot be read, is no recipe, is damaged, or of another
             format.
     """
-    try:
-        content = json.loads(expanded(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read the recipe {str(path)!r}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{str(path)!r} is not a recipe, or is damaged: it is no JSON text"
-        ) from error
+    content = read_json(path, "the recipe")
     if not isinstance(content, dict) or "simlab_recipe" not in content:
         raise ValueError(f"{str(path)!r} is not a recipe of simlab")
     given = content["simlab_recipe"]

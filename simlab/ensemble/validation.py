@@ -84,11 +84,7 @@ def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
             raise ValueError(
                 f"the distance {name!r} is NaN or infinite in a row whose status is not 'error'"
             )
-    n_copies = int(rows["label"].sum())
-    if not 0 < n_copies < len(rows):
-        raise ValueError(
-            f"copies and non-copies are needed; there are {n_copies} copies among {len(rows)} pairs"
-        )
+    tables.check_both(rows["label"])
     return rows
 
 

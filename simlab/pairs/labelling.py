@@ -26,7 +26,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from simlab import specs, tables
 from simlab.pairs.labels import LABELS, check_path, pair_identity, read_pairs
-from simlab.paths import expanded, replace_file
+from simlab.paths import expanded, file_to_write, replace_file
 
 ORDERS = ("random", "distance", "uncertainty")
 """How :func:`choose` draws: all alike, from each range of distance, or most of the uncertain."""
@@ -205,7 +205,7 @@ class LabelFile:
         annotator: str = "",
         words: Mapping[str, Any] = LABELS,
     ):
-        self.path = expanded(path).resolve()
+        self.path = file_to_write(path).resolve()
         self.root = expanded(root)
         self.annotator = annotator
         self.words = words

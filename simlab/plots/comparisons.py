@@ -13,6 +13,7 @@ from simlab.evaluation.paired import decided
 from simlab.messages import counted
 from simlab.plots import style
 from simlab.plots.summaries import draw_table, spelled
+from simlab.tables import check_table
 
 
 @style.styled
@@ -27,6 +28,8 @@ def plot_forest(
         differences: group, metric, difference, low, high, n_positive, n_negative, as from
             :func:`simlab.evaluation.compare`.
     """
+    columns = "group, metric, difference, low, high, n_positive, n_negative"
+    check_table(differences, "differences", columns)
     rows = differences.dropna(subset=["difference"]).iloc[::-1]
     ax = style.axes(ax, 8, 1.1 + 0.27 * len(rows))
     if rows.empty:
@@ -61,6 +64,7 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
             :func:`simlab.evaluation.complementarity`; intervals are written where low and high
             are given.
     """
+    check_table(shares, "shares", "method, other, share, n_misses")
     methods = shares["method"].unique()
     ax = style.axes(ax, 3 + 0.9 * len(methods), 1 + 0.42 * len(methods))
     if shares.empty:
@@ -89,6 +93,7 @@ def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         bins: predicted, observed (fractions), n (pairs), as from
             :meth:`simlab.Ensemble.reliability`; whiskers are drawn where low and high are given.
     """
+    check_table(bins, "bins", "predicted, observed, n")
     ax = style.axes(ax, 4.4, 4.2)
     shown = bins.dropna(subset=["predicted", "observed"])
     ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
@@ -152,6 +157,7 @@ def plot_distances(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Args:
         table: by method: distance, threshold (NaN: none known), maximum, says (as a word).
     """
+    check_table(table, "table", "distance, threshold, maximum, says")
     ax = style.axes(ax, 5, 0.7 + 0.24 * len(table))
     full = table["threshold"].where(table["threshold"] > 0, table["maximum"])
     _draw_bars(ax, (table["distance"] / full).clip(upper=2), is_copy=table["says"] == "copy")

@@ -9,9 +9,12 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from simlab.plots import style
+from simlab.tables import check_table
 
 UNMEASURABLE = "#f4f4f4"
 """The colour of what the pairs cannot show."""
+_ROC = "method, fpr, tpr, n_positive, n_negative, smallest_fpr"
+_PR = "method, precision, recall, n_positive, n_negative, smallest_fpr"
 
 
 @style.styled
@@ -22,6 +25,7 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         curves: method, fpr, tpr, n_positive, n_negative, smallest_fpr, as from
             :func:`simlab.evaluation.roc_curve`; a band is drawn where low and high are given.
     """
+    check_table(curves, "curves", _ROC)
     ax = style.axes(ax, 8, 4.4)
     measured = curves.dropna(subset=["fpr", "tpr"])
     if measured.empty:
@@ -52,6 +56,7 @@ def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Args:
         curves: as for :func:`plot_roc`.
     """
+    check_table(curves, "curves", _ROC)
     ax = style.axes(ax, 8, 4.4)
     measured = curves.dropna(subset=["fpr", "tpr"])
     if measured.empty:
@@ -84,9 +89,10 @@ def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     measured.
 
     Args:
-        curves: method, precision, recall, n_positive, n_negative, as from
+        curves: method, precision, recall, n_positive, n_negative, smallest_fpr, as from
             :func:`simlab.evaluation.pr_curve`; a band is drawn where low and high are given.
     """
+    check_table(curves, "curves", _PR)
     ax = style.axes(ax, 8, 4.2)
     measured = curves.dropna(subset=["precision", "recall"])
     if measured.empty:
@@ -127,6 +133,7 @@ def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         table: method, share, precision, as from :func:`simlab.evaluation.prevalence_table`; a
             band is drawn where low and high are given.
     """
+    check_table(table, "table", "method, share, precision")
     ax = style.axes(ax, 8, 4.2)
     shown = table.dropna(subset=["precision"]).sort_values("share", kind="stable")
     if shown.empty:
@@ -156,6 +163,7 @@ def plot_collection(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             :func:`simlab.evaluation.collection_table`; a band is drawn where low and high are
             given.
     """
+    check_table(table, "table", "method, n_pictures, false_alarms")
     ax = style.axes(ax, 8, 4.2)
     shown = table[table["false_alarms"] > 0]
     if shown.empty:

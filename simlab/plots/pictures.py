@@ -15,6 +15,7 @@ from PIL import Image
 from simlab import specs
 from simlab.images import read_image
 from simlab.messages import counted
+from simlab.methods.hashes import from_imagehash
 from simlab.plots import style
 
 Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
@@ -161,7 +162,7 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
 
 def bit_rows(bits: np.ndarray) -> np.ndarray:
     """Return the bits of a hash as rows of one length, as nearly square as they can be."""
-    flat = np.asarray(bits, bool).ravel()
+    flat = from_imagehash(bits).ravel()
     widest = math.isqrt(flat.size)
     n_rows = max((n for n in range(1, widest + 1) if flat.size % n == 0), default=1)
     return flat.reshape(n_rows, -1)
@@ -225,7 +226,7 @@ def plot_matches(
         agreeing = ""
     else:
         agree = np.asarray(inliers, bool)
-        agreeing = f", {agree.sum():,} agree on one geometry"
+        agreeing = f", {agree.sum():,} on one geometry"
     for chosen, colour in ((~agree, "white"), (agree, style.MARK)):
         drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
         ax.add_collection(drawn, autolim=False)

@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from simlab import specs
 from simlab.messages import counted
 from simlab.methods import registry as methods
-from simlab.paths import expanded
+from simlab.paths import file_to_write
 
 INK = "#1a1a1a"
 MUTED = "#666666"
@@ -352,13 +352,18 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
 
     Args:
         path: its suffix chooses the format: .png, .svg or .pdf.
+
+    Raises:
+        ValueError: another suffix, or no such folder.
     """
     specs.check_number("dpi", dpi, 1)
-    path = expanded(path)
+    path = file_to_write(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    if path.suffix.lower() not in undated:
+        raise ValueError(f"path must end in one of {', '.join(undated)}, not {path.name!r}")
     _settle(ax.figure, dpi)
     with mpl.rc_context({"svg.hashsalt": "simlab"}):
-        ax.figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
+        ax.figure.savefig(path, dpi=dpi, metadata=undated[path.suffix.lower()])
     return path
 
 

@@ -13,6 +13,9 @@ from matplotlib.patches import Rectangle
 from simlab import perturb, specs
 from simlab.messages import counted
 from simlab.plots import style
+from simlab.tables import check_table
+
+_VALUES = "method, group, metric, value, n_positive, n_negative"
 
 
 @style.styled
@@ -25,6 +28,7 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
         columns: panels in a row.
     """
     specs.check_number("columns", columns, 1, whole=True)
+    check_table(histogram, "histogram", "method, label, left, right, count, share")
     methods = histogram["method"].unique()
     ax = style.axes(ax, 8, 0.5 + 1.75 * style.n_rows(len(methods), columns))
     n_pairs = histogram.groupby(["method", "label"])["count"].sum()
@@ -73,6 +77,7 @@ def plot_heatmap(
         metrics: method, group, metric, value, n_positive, n_negative, as from
             :func:`simlab.evaluate` with ``by="perturbation"``.
     """
+    check_table(metrics, "metrics", _VALUES)
     rows = metrics[metrics["metric"] == metric]
     methods = rows["method"].unique()
     groups = rows["group"].unique()
@@ -172,6 +177,7 @@ def plot_severity(
         columns: panels in a row.
     """
     specs.check_number("columns", columns, 1, whole=True)
+    check_table(metrics, "metrics", f"{_VALUES}, kind, severity")
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
     curves = _curves(rows)
     ax = style.axes(ax, 8, 0.7 + 1.9 * style.n_rows(len(curves), columns))

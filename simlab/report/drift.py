@@ -1,6 +1,5 @@
 """Whether a study still holds: some pairs scored again, pictures and versions compared."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 from simlab import specs
 from simlab.datasets import as_table
 from simlab.methods.registry import columns, resolve
-from simlab.paths import expanded
+from simlab.paths import expanded, read_json
 from simlab.report.files import versions
 from simlab.scoring import features
 from simlab.scoring import table as scoring
@@ -65,14 +64,7 @@ def verify(
 
 
 def _run(path: Path) -> dict[str, Any]:
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(
-            f"no study in {str(path.parent)!r}: cannot read run.json: {error.strerror}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} is damaged: it is no JSON text") from error
+    run = read_json(path, "the study of")
     parts = [run]
     if isinstance(run, dict):
         parts += [run.get(name, {}) for name in ("arguments", "inputs", "versions")]
@@ -90,9 +82,7 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
     if lost := [method.name for method in resolve(names) if method.name not in scores]:
         raise ValueError(f"{table!r} is damaged: no column {lost[0]}")
     if not len(scores) == n_then > 0:
-        raise ValueError(
-            f"{table!r} is damaged: it had {n_then or 'some'} pairs and has {len(scores)}"
-        )
+        raise ValueError(f"{table!r} is damaged: pairs in it: {len(scores)} of {n_then}")
 
 
 def _methods(scores: pd.DataFrame) -> list[str]:
@@ -129,7 +119,7 @@ def _distances(
     if changed.any():
         row = now[changed].iloc[0]
         reason = f": {row['error']}" if row["error"] else ""
-        drift = f"{row['status']} now{reason}; {changed.sum()} of {len(then)} pairs differ"
+        drift = f"{row['status']} now{reason}; pairs: {changed.sum()} of {len(then)}"
         yield "status", f"{row['reference']} and {row['query']}", drift
     for method in methods:
         if method not in then:
@@ -141,5 +131,5 @@ def _distances(
             pair = now.loc[most]
             name = f"{pair['reference']} and {pair['query']} {pair['perturbation']}".rstrip()
             values = f"{then[method][most]:g} then, {now[method][most]:g} now"
-            n_moved = (moved > 0).sum()
-            yield "distance", method, f"{n_moved} of {len(then)} differ, most for {name}: {values}"
+            share = f"pairs that differ: {(moved > 0).sum()} of {len(then)}"
+            yield "distance", method, f"{share}, most {name}: {values}"

@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +17,8 @@ from PIL import Image
 
 from simlab import __version__, perturb
 from simlab.images import in_words, read_bytes, read_image
-from simlab.paths import expanded, folder_for_files
+from simlab.paths import expanded, file_to_write, folder_for_files
+from simlab.tables import noted_beside
 
 try:
     import fcntl
@@ -37,23 +38,44 @@ _PACKAGES = (
     "scikit-learn",
     "matplotlib",
 )
+TOLD = (
+    "break_points.csv",
+    "collection.csv",
+    "comparison.csv",
+    "complementarity.csv",
+    "label_audit.csv",
+    "metrics.csv",
+    "prevalence.csv",
+    "ranking.csv",
+    "report.html",
+    "thresholds.csv",
+)
+"""What is told of scores: a run writes those of them in which it has something to say."""
+
 _PARTIAL = ".partial-"
 _LOCK = "lock"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 @contextlib.contextmanager
-def whole(out: str | Path) -> Iterator[Path]:
+def whole(out: str | Path, *, stale: Iterable[str] = ()) -> Iterator[Path]:
     """Yield a temporary folder whose files are moved into `out` when the block ends well.
 
     The page, report.html, is moved last. Several runs may have one `out`. What a killed run left
     there is removed where it is shown to be a run's of simlab that is dead; any other folder is
     left alone, whatever its name.
+
+    Args:
+        stale: what an earlier run told of the tables that are replaced, such as "report.html":
+            taken away with them, where the ``run.json`` beside it shows that it is a run's.
     """
     with folder_for_files(out) as target:
         _remove_dead(target)
         with _working_folder(target) as made:
             yield made
+            if noted_beside(target / "run.json"):
+                for name in stale:
+                    (target / name).unlink(missing_ok=True)
             _move(made, target)
 
 
@@ -154,7 +176,7 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
         name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
     }
     safe = table.assign(**plain).rename(columns=_plain)
-    path = expanded(path)
+    path = file_to_write(path)
     safe.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
     return path
 

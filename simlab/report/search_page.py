@@ -24,7 +24,7 @@ from simlab.report.files import (
     write_run,
 )
 from simlab.report.page import Figure, Section, figure_of, write_report
-from simlab.tables import root_of
+from simlab.tables import check_table, root_of
 
 # most that the page shows
 _PAIRS = 12
@@ -79,13 +79,16 @@ def found(
         run: how it was made; the root and versions are added.
 
     Raises:
-        ValueError: no picture of the pairs is there.
+        ValueError: a table lacks a column, or no picture of the pairs is there.
     """
+    check_table(pairs, "pairs", _COLUMNS)
+    check_table(groups, "groups", "file, group, size, chained")
     root = root_of(pairs, root)
     # a CSV knows no empty text
     pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
     run = {**(run or {}), "root": relative_root(root, out), "versions": versions()}
-    with whole(out) as folder:  # what was found is kept, whatever fails from here on
+    # what was found is kept, whatever fails from here on
+    with whole(out, stale=["report.html"]) as folder:
         write_csv(pairs, folder / "found.csv")
         write_csv(groups, folder / "groups.csv")
         write_run(run, folder)

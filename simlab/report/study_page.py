@@ -10,9 +10,9 @@ from simlab import evaluation
 from simlab.methods import registry
 from simlab.paths import expanded
 from simlab.report import sentences, study_sections
-from simlab.report.files import relative_root, versions, whole, write_csv, write_run
+from simlab.report.files import TOLD, relative_root, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
-from simlab.tables import root_of
+from simlab.tables import check_table, root_of
 
 _METRICS = (
     *evaluation.METRICS,
@@ -54,8 +54,12 @@ def study(  # noqa: PLR0913
         example: the picture in the gallery of perturbations; the first one by default.
         seed: of the resamples behind the ranking and the comparisons.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
+
+    Raises:
+        ValueError: no method, or a column of a score table is missing.
     """
     names = registry.columns(scores, methods)
+    check_table(scores, "scores", "reference, query, perturbation, status, error, no_evidence")
     root = root_of(scores) if root is None else expanded(root)
     run = {
         **(run or {}),
@@ -64,7 +68,8 @@ def study(  # noqa: PLR0913
         "n_pairs": len(scores),
         "versions": versions(),
     }
-    with whole(out) as folder:  # what took long is kept, whatever fails from here on
+    # what took long is kept, whatever fails from here on
+    with whole(out, stale=TOLD) as folder:
         _write_scores(scores, names, run, folder)
     with whole(out) as folder:
         metrics = evaluation.evaluate(scores, names, by="perturbation", metrics=_METRICS)

@@ -64,10 +64,7 @@ class Cache:
         self.read_only = False
         self._inode: int | None = None
         if self.path.is_dir():
-            example = str(self.path / "cache.sqlite")
-            raise ValueError(
-                f"the cache {str(self.path)!r} is a folder; name a file, such as {example!r}"
-            )
+            raise ValueError(f"the cache {str(self.path)!r} is a folder; name a file in it")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect()

@@ -31,6 +31,7 @@ from simlab.scoring.one_pair import (
     PIXELS,
     Answer,
     LazyPicture,
+    compare,
     compare_features,
     compare_stacked,
     needed,
@@ -383,7 +384,8 @@ def preview(
 ) -> str:
     """Return what scoring would cost without a cache: "3,600 pairs of 396 pictures, about 40 s".
 
-    The time is extrapolated from one variant and one pair, on as many processes as `n_jobs` says.
+    The time is extrapolated from a few pictures and one pair of different ones, on as many
+    processes as `n_jobs` says.
     """
     check_jobs(n_jobs)
     resolved = registry.resolve(methods)
@@ -393,10 +395,10 @@ def preview(
         *_variants_of(table, "reference", "perturbation_reference"),
         *_variants_of(table, "query", "perturbation"),
     }
-    files = (folder / variant.path for variant in sorted(variants))
-    example = next(filter(Path.is_file, files), None)
-    # where that picture crashes its decoder, only a worker ends
-    task = (example, resolved, len(variants), len(pairs))
+    files = sorted({folder / variant.path for variant in variants})
+    examples = list(itertools.islice(filter(Path.is_file, files), 4))  # some may be unreadable
+    # where a picture crashes its decoder, only a worker ends
+    task = (examples, resolved, len(variants), len(pairs))
     ((_, seconds),) = run(_seconds, [("", task)], n_jobs=n_jobs)
     if isinstance(seconds, Died):
         seconds = 0.0
@@ -405,29 +407,33 @@ def preview(
     return f"{n_pairs} of {counted(len(variants), 'picture')}, about {time_needed}"
 
 
-def _seconds(path: Path | None, methods: list[Method], n_variants: int, n_pairs: int) -> float:
-    """Cost of the whole on one core, from one picture and one pair."""
-    try:
-        image = read_image(read_bytes(path)) if path else Image.new("RGB", (1, 1))
-        _cost_of_one(image, methods)  # the first time pays for loading libraries
-        per_picture, per_pair = _cost_of_one(image, methods)
-    except ValueError:
+def _seconds(paths: list[Path], methods: list[Method], n_variants: int, n_pairs: int) -> float:
+    """Cost of the whole on one core, from a few pictures and one pair."""
+    images = []
+    for path in paths:
+        with contextlib.suppress(ValueError):
+            images.append(read_image(read_bytes(path)))
+    if not images:
         return 0.0
+    # of a single picture, the pairs are with its variants
+    images.append(images[0].rotate(90, expand=True))
+    _cost_of_one(images[:2], methods)  # the first time pays for loading libraries
+    per_picture, per_pair = _cost_of_one(images[:2], methods)
     return per_picture * n_variants + per_pair * n_pairs
 
 
-def _cost_of_one(image: Image.Image, methods: list[Method]) -> tuple[float, float]:
-    """Seconds to make the features of a picture, and to compare two; stacked ones cost nothing."""
+def _cost_of_one(images: list[Image.Image], methods: list[Method]) -> tuple[float, float]:
+    """Seconds to make a picture's features, and to compare two pictures; stacked, at no cost."""
     start = time.perf_counter()
-    picture = LazyPicture(image)
-    picture.make(needed(methods, query=True))
+    reference, query = map(LazyPicture, images)
+    for picture in (reference, query):
+        picture.make([PIXELS, *needed(methods, query=True)])
     made = time.perf_counter()
     for method in methods:
         if method.compare_many is None:
-            queries = [picture[feature] for feature in method.features(query=True)]
-            compare_features(method, picture[method.feature], queries)
+            compare(method, reference, query)
     compared = time.perf_counter()
-    return made - start, compared - made
+    return (made - start) / 2, compared - made
 
 
 def _in_units(seconds: float) -> str:

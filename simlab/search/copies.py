@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from simlab import specs
-from simlab.datasets import as_table, path_text
+from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import ImageError
 from simlab.paths import expanded
@@ -137,13 +137,14 @@ def _query_files(queries: Any) -> list[str]:
     if isinstance(queries, str | os.PathLike) and not os.path.isdir(expanded(queries)):
         queries = [queries]
     if isinstance(queries, list | tuple):
-        paths = [expanded(path_text(query)) for query in queries]
+        paths = [expanded(query) for query in queries]
     else:
         table = as_table(queries)
         root = root_of(table, columns=["path"])
         paths = [root / path for path in table["path"]]
-    if not paths:
-        raise ValueError("queries must name one picture or more; there is none")
+    if not any(map(os.path.isfile, paths)):  # before the long work, which would find none either
+        first = " ".join(map(str, paths[:1]))
+        raise ValueError(f"queries must name one picture or more; there is none: {first!r}")
     return list(dict.fromkeys(map(os.path.abspath, paths)))
 
 

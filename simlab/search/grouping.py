@@ -74,7 +74,6 @@ def group(
     >>> group(pairs, linkage="complete")["group"].tolist()
     [0, 0, 1]
     """
-    found = tables.check_table(found, "found")
     merges = linkage_table(found, linkage=linkage)
     table = _pictures(found, pictures)
     threshold = _stated_threshold(found) if threshold is None else threshold
@@ -119,11 +118,7 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
 
 
 def _check_found(found: pd.DataFrame) -> None:
-    missing = [name for name in ("reference", "query", "distance") if name not in found]
-    if missing:
-        raise ValueError(
-            f"found needs the columns reference, query and distance; missing: {', '.join(missing)}"
-        )
+    tables.check_table(found, "found", "reference, query, distance")
     if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
         raise ValueError("the distance of every found pair must lie in 0 to 1")
     for pair in zip(found["reference"], found["query"]):
@@ -329,11 +324,7 @@ def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(truth, pd.DataFrame):
         return dict(truth)
     file = "file" if "file" in truth else "path"
-    missing = [name for name in (file, "source") if name not in truth]
-    if missing:
-        raise ValueError(
-            f"truth needs the columns file (or path) and source; missing: {', '.join(missing)}"
-        )
+    tables.check_table(truth, "truth", [file, "source"])
     return dict(zip(truth[file], truth["source"]))
 
 

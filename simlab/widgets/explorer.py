@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
-from simlab import perturb, plots
+from simlab import perturb, plots, specs
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import read_bytes, read_image
@@ -69,8 +69,9 @@ def explore(
         methods = [*registry.DEFAULT, "akaze_inliers"]
     names = [method.name for method in registry.resolve(methods)]
     chosen = registry.resolve(names + list(recipe.methods_))
+    given = specs.by_name("thresholds", {} if thresholds is None else thresholds)
     known = pd.read_csv(THRESHOLDS).set_index("method")["threshold"].to_dict()
-    return Explorer(as_table(images), recipe, chosen, known | dict(thresholds or {}))
+    return Explorer(as_table(images), recipe, chosen, known | given)
 
 
 class Explorer(Panel):
@@ -113,7 +114,7 @@ class Explorer(Panel):
         name = proposal["value"]
         if name and name not in self._names:
             trait = proposal["trait"].name
-            raise ValueError(f"{trait} must be one of {len(self._names):,} pictures, not {name!r}")
+            raise ValueError(f"{trait} must be the name of a picture here, not {name!r}")
         return name
 
     @traitlets.validate("perturbation")
@@ -336,4 +337,4 @@ def _draw_matches(found: Comparison, ax: Axes) -> None:
     )
     names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
     n_agreeing = int(matches.agree.sum())
-    style.title(ax, f"{names}: {n_matches} matches, {n_agreeing} agree on one geometry")
+    style.title(ax, f"{names}: matches that agree on one geometry: {n_agreeing} of {n_matches}")

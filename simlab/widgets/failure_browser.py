@@ -17,7 +17,7 @@ from simlab.evaluation.sample import Sample, read
 from simlab.pairs.labelling import LabelFile, identity
 from simlab.paths import expanded
 from simlab.plots.summaries import draw_table, spelled
-from simlab.tables import root_of
+from simlab.tables import check_both, root_of
 from simlab.widgets import workbench
 from simlab.widgets.panel import Latest, plain
 from simlab.widgets.quick_drawing import akaze_lines
@@ -291,7 +291,7 @@ class Failures(workbench.Workbench):
     def _match(self, row: Hashable) -> Iterator[dict[str, Any]]:
         lines = akaze_lines(workbench.full_pictures(self._scores.loc[row], self._root))
         n_agreeing = int(lines[:, 4].sum())
-        text = f"{len(lines):,} AKAZE matches, {n_agreeing:,} agree on one geometry"
+        text = f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"
         yield {"matches": {str(row): {"lines": lines.tolist(), "text": text}}}
 
     def _act(self, action: str, row: str) -> None:
@@ -303,10 +303,7 @@ class Failures(workbench.Workbench):
 
 
 def _check(sample: Sample) -> None:
-    if sample.label.all() or not sample.label.any():
-        raise ValueError(
-            f"scores must hold copies and non-copies; {sample.label.sum():,} are copies"
-        )
+    check_both(sample.label)
     if not sample.table.index.is_unique:
         raise ValueError(
             "the index of scores must name each row once; scores.reset_index(drop=True) does"

@@ -355,7 +355,7 @@ class Labeller(Panel):
             return
         self._stage.lines = lines.tolist()
         n_agreeing = int(lines[:, 4].sum())
-        self._note = f"{len(lines):,} AKAZE matches, of which {n_agreeing:,} agree on one geometry"
+        self._note = f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"
 
 
 def _by_identity(pairs: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
@@ -366,7 +366,7 @@ def _by_identity(pairs: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
         rows[identity(row)] = row
     if not 0 < len(rows) == len(pairs):
         raise ValueError(
-            f"pairs must be one or more, each once, not {len(pairs)} of which {len(rows)} differ"
+            f"pairs must be one or more, each once, not {len(pairs)}, {len(rows)} of them different"
         )
     return rows
 

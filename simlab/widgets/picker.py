@@ -32,7 +32,7 @@ class Picker(ipywidgets.VBox):
         self._names = names
         self._filling = False
         self._search = ipywidgets.Text(
-            description="Search", placeholder=f"among {len(names):,} pictures"
+            description="Search", placeholder=f"among all {len(names):,}"
         )
         self._list = ipywidgets.Select(description=title, rows=6)
         super().__init__([self._search, self._list, drop])

@@ -14,6 +14,7 @@ from simlab.ensemble import Ensemble
 from simlab.ensemble.model import NAME
 from simlab.evaluation.sample import read
 from simlab.report.sentences import interval
+from simlab.search.judging import loaded
 from simlab.tables import root_of
 from simlab.widgets import workbench
 
@@ -48,12 +49,12 @@ class Tune(workbench.Workbench):
         root: str | Path | None = None,
         path: str | Path = "recipe.json",
     ):
-        self.fitted = ensemble or Ensemble().fit(scores)
+        self.fitted = Ensemble().fit(scores) if ensemble is None else loaded(ensemble)
         self._scores = read(scores, self.fitted.methods_).table
         self._root = root_of(scores, root)
         self._singles = evaluation.roc_curve(self._scores, self.fitted.methods_)
         note = ""
-        if not ensemble:
+        if ensemble is None:
             told = self.fitted.report_.splitlines()[0]
             note = f"It was fitted to these pairs; of new ones expect less. {told}"
         fitted = self.fitted.weights_.set_index("method")["weight"].to_dict()

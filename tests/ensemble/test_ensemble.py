@@ -290,12 +290,18 @@ def test_weights_set_by_hand_are_applied_saved_and_taken_back(fitted, scores, tm
 
 
 @pytest.mark.parametrize(
-    "weights", [{"strange": 1.0}, {"weak": -0.1}, {"weak": np.inf}, {"weak": np.nan}]
+    ("weights", "words"),
+    [
+        ({"strang": 1.0}, "unknown method 'strang' .did you mean 'strong'"),
+        ({"weak": -0.1}, "the weight of 'weak' must be a finite number, 0 or more, not -0.1"),
+        ({"weak": np.inf}, "the weight of 'weak' must be a finite number"),
+        ({"weak": np.nan}, "the weight of 'weak' must be a finite number"),
+        ({"weak": "1"}, "the weight of 'weak' must be a finite number, 0 or more, not '1'"),
+        ([1], "weights must be a dict such as .*, not of type list"),
+    ],
 )
-def test_weights_that_cannot_be_are_refused(fitted, scores, weights):
-    with pytest.raises(
-        ValueError, match="weights must be 0 or more and finite, for strong, weak, useless; given"
-    ):
+def test_weights_that_cannot_be_are_refused(fitted, scores, weights, words):
+    with pytest.raises(ValueError, match=words):
         fitted.reweighed(weights, scores)
 
 
@@ -315,8 +321,8 @@ def test_saved_and_loaded_it_is_the_same(fitted, scores, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: "not JSON", "is not a recipe, or is damaged"),
-        (lambda text: text[: len(text) // 2], "is not a recipe, or is damaged"),
+        (lambda text: "not JSON", "is damaged, or none"),
+        (lambda text: text[: len(text) // 2], "is damaged, or none"),
         (lambda text: '{"a": 1}', "is not a recipe of simlab"),
         (lambda text: "[]", "is not a recipe of simlab"),
         (
@@ -370,8 +376,12 @@ def test_missing_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("scores", "options", "message"),
     [
-        (study(label=0), {"methods": THREE}, "there are 0 copies among 520 pairs"),
-        (study(label=1), {"methods": THREE}, "there are 520 copies among 520 pairs"),
+        (study(label=0), {"methods": THREE}, "copies and non-copies; copies among them: 0 of 520"),
+        (
+            study(label=1),
+            {"methods": THREE},
+            "copies and non-copies; copies among them: 520 of 520",
+        ),
         (study(), {"methods": "strong, akaze"}, r"strong, weak, useless.; given .akaze"),
         (study(), {"methods": []}, "methods must name one or more; there is none"),
         (study(weak=np.nan), {"methods": THREE}, "the distance 'weak' is NaN or infinite in a row"),

@@ -247,14 +247,32 @@ def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
     def broken(*arguments, **options):
         raise OSError("no space left on device")
 
+    scores = score_table(["a", "b"], specs=["crop"])
+    out = tmp_path / "out"
+    report.study(scores, out, root=tmp_path)
+    (out / "metrics.csv").write_text("of the scores before")
+    (out / "notes.csv").write_text("of the user")
     monkeypatch.setattr(plots, "save", broken)
     figures_before = plt.get_fignums()
     with pytest.raises(OSError, match="no space left"):
-        report.study(score_table(["a", "b"], specs=["crop"]), tmp_path / "out", root=tmp_path)
+        report.study(scores, out, root=tmp_path)
     # the tables are there, whole: what took long is not lost with a figure
-    left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert left == ["pairs.csv", "run.json", "scores.csv"]
+    # what was told of those before is not
+    left = sorted(path.name for path in out.iterdir())
+    assert left == ["figures", "notes.csv", "pairs.csv", "run.json", "scores.csv"]
     assert plt.get_fignums() == figures_before
+
+
+def test_only_what_stands_beside_a_run_is_taken_for_stale(tmp_path):
+    for folder, run in (("ours", '{"root": "."}'), ("theirs", '{"id": 7}')):
+        out = tmp_path / folder
+        out.mkdir()
+        (out / "run.json").write_text(run)
+        (out / "report.html").write_text("a page")
+        with report.whole(out, stale=["report.html", "groups.csv"]) as made:
+            (made / "found.csv").write_text("new")
+        assert (out / "report.html").exists() == (folder == "theirs")
+        assert (out / "found.csv").read_text() == "new"
 
 
 def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):

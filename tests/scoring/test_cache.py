@@ -453,9 +453,7 @@ def test_a_damaged_cache_that_cannot_be_moved_is_refused(path, monkeypatch):
 def test_a_folder_is_no_cache_and_stays(tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.jpg").write_bytes(b"picture")
-    with pytest.raises(
-        ValueError, match=r"pictures' is a folder; name a file, such as .*cache.sqlite"
-    ):
+    with pytest.raises(ValueError, match="pictures' is a folder; name a file in it"):
         Cache(tmp_path / "pictures")
     assert (tmp_path / "pictures" / "a.jpg").read_bytes() == b"picture"
 

@@ -748,6 +748,25 @@ def test_preview_says_how_much_and_how_long(pairs):
         preview(lost)
 
 
+@pytest.mark.parametrize("names", [["0.png", "1.png"], ["0.png", "0.png"]])
+def test_preview_measures_two_different_pictures(folder, registries, names):
+    """One compared with itself has equal features, which no method is asked about."""
+    compared = []
+
+    def noted(left, right):
+        compared.append(np.array_equal(left, right))
+        time.sleep(0.2)
+        return 1.0
+
+    def corner(image):
+        return np.asarray(image)[:8, :8].ravel()
+
+    methods.register("slow", corner, distance=noted, maximum=255)
+    text = preview(pd.concat([pair(names)] * 1000), "slow", root=folder, n_jobs=1)
+    assert compared == [False, False]
+    assert text.startswith("1,000 pairs of ") and text.endswith(" min")
+
+
 def test_the_result_survives_a_csv(scores, tmp_path):
     scores.to_csv(tmp_path / "scores.csv", index=False)
     back = tables.read_scores(tmp_path / "scores.csv")

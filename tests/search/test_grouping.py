@@ -184,7 +184,7 @@ def test_quality_agrees_with_its_definitions(labels):
 
 def test_a_truth_without_its_columns_is_refused():
     with pytest.raises(
-        ValueError, match=r"truth needs the columns file \(or path\) and source; missing: source"
+        ValueError, match="truth must have the columns file, source; missing: source"
     ):
         grouping.quality(sl.group(table(("a", "b", 0.1))), pd.DataFrame({"file": ["a"]}))
 

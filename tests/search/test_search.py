@@ -460,7 +460,7 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     common = ["--recipe", str(tmp_path / "recipe.json"), "--cache", str(cache), "--jobs", "1"]
     assert cli.main(["find", str(folder), "--out", str(tmp_path / "out"), *common]) == 0
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made == {"found.csv", "groups.csv", "report.html", "run.json"} <= {*cli.WRITTEN}
+    assert made == {"found.csv", "groups.csv", "report.html", "run.json"}
     groups = pd.read_csv(tmp_path / "out" / "groups.csv")
     assert len(groups) == 14 and (groups["size"] == 2).all()  # those that have a copy
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -475,6 +475,26 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
         cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
     )
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_groups_of_another_search_do_not_stay_beside_new_pairs(
+    folder, cache, tmp_path, monkeypatch, capsys
+):
+    """Where grouping fails, groups.csv and report.html of the search before told of its pairs."""
+    search = ["find", str(folder), "--out", str(tmp_path), "--cache", str(cache), "--jobs", "1"]
+    search += ["--query", str(folder / "cat.png")]
+    assert cli.main(search) == 0
+    assert (tmp_path / "groups.csv").exists() and (tmp_path / "report.html").exists()
+    (tmp_path / "notes.csv").write_text("mine")
+
+    def failing(*arguments, **options):
+        raise ValueError("too many are linked")
+
+    monkeypatch.setattr(sl.search, "group", failing)
+    assert cli.main(search) == 1
+    assert "found.csv, but no groups: too many are linked" in capsys.readouterr().err
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"found.csv", "notes.csv", "run.json"}
 
 
 def test_a_picture_is_measured_by_size_sharpness_and_detail():

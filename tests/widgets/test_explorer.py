@@ -123,8 +123,8 @@ def test_the_static_twin_shows_the_same_numbers(explorer):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("reference", "gone.jpg", "one of 36 pictures"),
-        ("other", "gone.jpg", "one of 36 pictures"),
+        ("reference", "gone.jpg", "must be the name of a picture here"),
+        ("other", "gone.jpg", "must be the name of a picture here"),
         ("perturbation", "crop(aera=1)", "area"),
     ],
 )

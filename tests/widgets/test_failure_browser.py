@@ -208,7 +208,9 @@ def test_a_choice_that_cannot_be_is_refused(widget, changes, message):
 
 
 def test_one_class_is_refused(scores):
-    with pytest.raises(ValueError, match="scores must hold copies and non-copies; 18 are copies"):
+    with pytest.raises(
+        ValueError, match="scores must hold copies and non-copies; copies among them: 18 of 18"
+    ):
         sl.widgets.failures(scores[scores["label"] == 1])
 
 

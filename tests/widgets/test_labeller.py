@@ -212,7 +212,7 @@ def test_matches_are_found_on_demand(tmp_path, path):
     assert lines.shape[1] == 5
     assert ((lines >= 0) & (lines <= 1)).all()
     assert lines[:, 4].mean() > 0.5
-    assert "AKAZE matches, of which" in widget._status.value
+    assert "AKAZE matches that agree on one geometry: " in widget._status.value
     widget.answer("same")
     assert not widget.matched
     assert widget._stage.lines == []
@@ -223,7 +223,7 @@ def test_pictures_without_keypoints_have_no_matches(tmp_path, path):
     flat(255).save(tmp_path / "b.png")
     widget = label(sl.make_pairs(tmp_path, [], negatives=1, design="original-original"), path)
     widget.matched = True
-    assert widget._status.value.startswith("0 AKAZE matches")
+    assert widget._status.value.endswith("geometry: 0 of 0")
 
 
 def test_views_follow_the_page_and_the_code(pairs, path):
