@@ -1,7 +1,7 @@
-"""True copies as people make them, and the fonts, words and photographs that look-alikes are drawn with.
+"""True copies as people make them; fonts, words and photographs to draw look-alikes with.
 
-``copy_of(image, draw)`` gives a copy: the picture smaller, scanned, cropped, stamped, in a strip, on a screen, ...
-Everything follows from the random generator ``draw``.
+``copy_of(image, draw)`` gives a copy: the picture smaller, scanned, cropped, stamped, in a
+strip, on a screen, ... Everything follows from the random generator ``draw``.
 """
 
 import functools
@@ -91,7 +91,7 @@ def noise(draw: random.Random, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def smooth_field(draw: random.Random, size: tuple[int, int], cells: int) -> np.ndarray:
-    """Return a smooth field from 0 to 1 of (width, height) with about so many hills along a side."""
+    """Return a smooth field from 0 to 1 of (width, height) with so many hills along a side."""
     small = Image.fromarray(noise(draw, (cells, cells)))
     field = np.asarray(small.resize(size, Image.Resampling.BICUBIC))
     lowest = field.min()
@@ -100,7 +100,7 @@ def smooth_field(draw: random.Random, size: tuple[int, int], cells: int) -> np.n
 
 @functools.cache
 def photograph_files() -> list[Path]:
-    """Return the photographs that may be used, each of another scene: the sample's, then SHARED's."""
+    """Return the photographs to use, each of another scene: the sample's, then SHARED's."""
     sample = sl.datasets.load_sample()
     root = Path(sample.attrs["root"])
     files = []

@@ -2,12 +2,14 @@
 
     python benchmarks/lookalike_kinds.py OUT [KIND ...] [--seed N] [--count N]
 
-OUT/<kind>/pictures holds the files, OUT/<kind>/truth.csv (file, group) says which show the same picture: copies agree
-wherever they overlap, apart from what only one of them has in a place; look-alikes each have something of their own in
-the same places. ``benchmarks/lookalikes.py`` scores a search in them.
+OUT/<kind>/pictures holds the files, OUT/<kind>/truth.csv (file, group) says which show the same
+picture: copies agree wherever they overlap, apart from what only one of them has in a place;
+look-alikes each have something of their own in the same places. ``benchmarks/lookalikes.py``
+scores a search in them.
 
-Everything follows from the seed. Photographs come from the sample that ships with the package and, where it is there,
-from ../shared/data (or SIMLAB_SHARED/data); only the kind ``real_scenes`` needs the latter.
+Everything follows from the seed. Photographs come from the sample that ships with the package
+and, where it is there, from ../shared/data (or SIMLAB_SHARED/data); only the kind
+``real_scenes`` needs the latter.
 """
 
 import argparse
@@ -60,7 +62,7 @@ SCENE_COPIES = [
 
 
 class Kind(NamedTuple):
-    """How pictures of a kind are drawn, how many layouts they share, and which edits would not leave a copy."""
+    """How a kind is drawn, how many layouts it has, and which edits would leave no copy."""
 
     draw_one: Callable[..., Image.Image]
     layouts: int = 2

@@ -1,10 +1,11 @@
-"""Look-alikes on paper and on screens: one layout, and in it each picture has its own text, numbers or signs.
+"""Look-alikes on paper and on screens: one layout, in which each picture has its own content.
 
-Every function draws one picture of its kind from ``draw``, its own random generator, and ``style``, the generator of
-its layout, which it shares with its look-alikes.
+Every function draws one picture of its kind from ``draw``, its own random generator, and
+``style``, the generator of its layout, which it shares with its look-alikes.
 """
 
 import random
+from typing import NamedTuple
 
 from lookalike_copies import (
     JAPANESE,
@@ -34,9 +35,8 @@ def receipts(draw: random.Random, style: random.Random) -> Image.Image:
     pen = ImageDraw.Draw(page)
     pen.text((width // 2, size), shop, font=font(size * 3 // 2, "bold"), fill=INK, anchor="ma")
     lines = [f"{words(style, 1)} street {style.randint(1, 90)}", "-" * 34]
-    lines.append(
-        f"{draw.randint(1, 28):02d}.{draw.randint(1, 12):02d}.2024   No. {draw.randint(10**4, 10**5)}"
-    )
+    date = f"{draw.randint(1, 28):02d}.{draw.randint(1, 12):02d}.2024"
+    lines.append(f"{date}   No. {draw.randint(10**4, 10**5)}")
     lines.append("=" * 34)
     total = 0.0
     for _ in range(count):
@@ -56,7 +56,7 @@ def receipts(draw: random.Random, style: random.Random) -> Image.Image:
 
 
 def invoices(draw: random.Random, style: random.Random) -> Image.Image:
-    """A firm's invoices: letterhead, address, positions and sum; some in Japanese where a font has it."""
+    """A firm's invoices: letterhead, address, positions, sum; some are Japanese."""
     page = Image.new("RGB", (990, 1400), "white")
     pen = ImageDraw.Draw(page)
     is_japanese = style.random() < 0.5 and japanese_font() is not None
@@ -166,16 +166,27 @@ def charts(draw: random.Random, style: random.Random) -> Image.Image:
     count = style.randint(8, 14)
     for series in range(style.randint(1, 3)):
         shade = colour(style, 60, 220)
-        _series(pen, draw, form, (left, top, right, bottom), count, series, shade)
+        _series(pen, draw, Axes(form, left, top, right, bottom, count), series, shade)
     for column in range(count):
         x = left + (column + 0.5) * (right - left) / count
         pen.text((x, bottom + 12), str(2000 + column), font=font(15), fill=ink, anchor="ma")
     return page
 
 
-def _series(pen, draw, form, box, count, series, shade):
-    """Draw one series of data into a chart's box."""
-    left, top, right, bottom = box
+class Axes(NamedTuple):
+    """The form of a chart, its place on the page, and how many values a series has."""
+
+    form: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+    count: int
+
+
+def _series(pen, draw, axes, series, shade):
+    """Draw one series of data into a chart."""
+    form, left, top, right, bottom, count = axes
     step = (right - left) / count
     points = []
     for column in range(count):
@@ -309,7 +320,8 @@ def tickets(draw: random.Random, style: random.Random) -> Image.Image:
             f"{draw.choice(NAMES)} {words(draw, 1).title()}",
             f"Row {draw.randint(1, 60)}  No. {draw.randint(1, 99)}",
             f"{draw.choice('ABCDEFGH')}{draw.randint(1, 30)}  {words(draw, 1)}",
-            f"{draw.randint(1, 28)}.{draw.randint(1, 12)}.  {draw.randint(9, 22)}:{draw.randint(10, 59)}",
+            f"{draw.randint(1, 28)}.{draw.randint(1, 12)}."
+            f"  {draw.randint(9, 22)}:{draw.randint(10, 59)}",
         )[row]
         pen.text((4 * unit, y - unit // 3), value, font=font(unit * 3 // 2, "bold"), fill=INK)
     x = width * 3 // 4 + unit
@@ -389,7 +401,7 @@ def sheet_music(draw: random.Random, style: random.Random) -> Image.Image:
 
 
 def maps(draw: random.Random, style: random.Random) -> Image.Image:
-    """Tiles of one map: streets, parks and water elsewhere, in the same colours and with the same legend."""
+    """Tiles of one map: streets, parks and water elsewhere; colours and legend are the same."""
     ground = style.choice([(242, 239, 233), (229, 227, 223), (38, 46, 60)])
     street = style.choice([(255, 255, 255), (250, 214, 130), (120, 130, 150)])
     size = style.choice([512, 800, 1024])

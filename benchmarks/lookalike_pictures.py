@@ -1,7 +1,8 @@
-"""Look-alikes of things and of photographs: a series with one frame, one thing in other colours, two shots of a scene.
+"""Look-alikes of things and of photographs: series, things in other colours, shots of a scene.
 
-Every function draws one picture of its kind from ``draw``, its own random generator, ``style``, the generator of its
-layout or thing, which it shares with its look-alikes, and, where it shows a photograph, that photograph's ``number``.
+Every function draws one picture of its kind from ``draw``, its own random generator, ``style``,
+the generator of its layout or thing, which it shares with its look-alikes, and, where it shows
+a photograph, that photograph's ``number``.
 """
 
 import colorsys
@@ -159,7 +160,7 @@ def _distinct_colours(style: random.Random, colouring: int, parts: int) -> list:
 
 
 def faces(draw: random.Random, style: random.Random) -> Image.Image:
-    """Drawn portraits as on identity cards: one ground and pose, other hair, eyes, mouth and clothes."""
+    """Drawn portraits as on identity cards: one pose, other hair, eyes, mouth and clothes."""
     width, height = style.choice([(420, 540), (700, 900)])
     unit = width / 20
     page = Image.new(
@@ -230,7 +231,7 @@ def faces(draw: random.Random, style: random.Random) -> Image.Image:
 
 
 def vases(draw: random.Random, style: random.Random) -> Image.Image:
-    """Turned vessels on white or grey, lit from one side with a shadow, each with its own pattern."""
+    """Vessels on white or grey, lit from one side with a shadow, each with its own pattern."""
     side = style.choice([450, 700, 1000])
     back = style.choice([(255, 255, 255), (228, 228, 230), (205, 200, 195)])
     page = Image.new("RGB", (side, side), back)
@@ -341,7 +342,7 @@ def coloured_goods(draw: random.Random, style: random.Random, colouring: int) ->
 
 
 def textures(draw: random.Random, style: random.Random) -> Image.Image:
-    """Clouds, land from above or tissue: noise of one spectrum in one palette, each another draw."""
+    """Clouds, land from above or tissue: noise of one spectrum and palette, drawn anew."""
     side = style.choice([400, 640, 900])
     heights = np.zeros((side, side), np.float32)
     steepness = style.uniform(0.5, 0.75)

@@ -2,9 +2,10 @@
 
     python benchmarks/lookalikes.py FOLDER [--csv OUT.csv] [--errors DIR]
 
-Each folder inside FOLDER that has pictures/ and truth.csv (file, group) is searched with the shipped defaults. Pairs
-are counted over groups: any two pictures of one found group are a found pair. ``--errors`` writes every false and every
-missed pair side by side. ``benchmarks/lookalike_kinds.py`` writes such folders.
+Each folder inside FOLDER that has pictures/ and truth.csv (file, group) is searched with the
+shipped defaults. Pairs are counted over groups: any two pictures of one found group are a found
+pair. ``--errors`` writes every false and every missed pair side by side.
+``benchmarks/lookalike_kinds.py`` writes such folders.
 """
 
 import argparse

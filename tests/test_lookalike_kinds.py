@@ -1,4 +1,4 @@
-"""The look-alikes that the default recipe is fitted to: drawn alike each time, and labelled as stated."""
+"""The look-alikes to fit a recipe to: drawn alike each time, and labelled as stated."""
 
 import hashlib
 from pathlib import Path
