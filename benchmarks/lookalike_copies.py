@@ -108,6 +108,7 @@ def photograph_files() -> list[Path]:
         files.append(root / path)
     for path in sorted((SHARED / "data" / "wallpapers").glob("*.jpg")):
         is_of_a_series = "Ubuntu-Mate" in path.name or "Stripes" in path.name
+        is_of_a_series = is_of_a_series or path.stem.endswith("_dark")
         has_detail = path.stat().st_size > 45_000
         if has_detail and not is_of_a_series:
             files.append(path)

@@ -28,6 +28,9 @@ from PIL import Image
 
 import simlab as sl
 
+MOST = 56
+"""So many different pictures of a kind there can be: two parts in two of eight colours."""
+
 COPIES = 3
 """Every so many pictures one has a copy."""
 
@@ -201,6 +204,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=30, help="different pictures of each kind")
     options = parser.parse_args()
+    if not 1 <= options.count <= MOST:
+        parser.error(f"--count must be from 1 to {MOST}, got {options.count}")
     unknown = sorted(set(options.kinds) - {*KINDS, "real_scenes"})
     if unknown:
         parser.error(

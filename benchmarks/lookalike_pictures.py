@@ -131,7 +131,7 @@ def icons(draw: random.Random, style: random.Random, colouring: int) -> Image.Im
     pen = ImageDraw.Draw(icon)
     unit = side / 10
     ground = (unit, unit, 9 * unit, 9 * unit)
-    shades = _distinct_colours(style, colouring, 3)
+    shades = _distinct_colours(colouring, 3)
     draw_ground = style.choice([pen.ellipse, pen.rectangle])
     draw_ground(ground, fill=shades[0])
     for _ in range(style.randint(3, 5)):
@@ -152,10 +152,10 @@ def icons(draw: random.Random, style: random.Random, colouring: int) -> Image.Im
     return icon
 
 
-def _distinct_colours(style: random.Random, colouring: int, parts: int) -> list:
-    """Return a colour for each part: no two of a thing's colourings are alike."""
+def _distinct_colours(colouring: int, parts: int) -> list:
+    """Return a colour for each part: no two of the first 56 colourings are alike."""
     ways = list(itertools.permutations(PAINTS, parts))
-    style.shuffle(ways)
+    random.Random(parts).shuffle(ways)
     return list(ways[colouring % len(ways)])
 
 
@@ -297,7 +297,7 @@ def coloured_goods(draw: random.Random, style: random.Random, colouring: int) ->
     thing = style.choice(["keyboard", "telephone", "shirt"])
     page = Image.new("RGB", (900, 650), style.choice(["white", "#e8e8ea", "#f3ede2"]))
     pen = ImageDraw.Draw(page)
-    body, part = _distinct_colours(style, colouring, 2)
+    body, part = _distinct_colours(colouring, 2)
     if thing == "keyboard":
         pen.rounded_rectangle((60, 170, 840, 500), 25, fill=body)
         for row in range(5):
