@@ -195,7 +195,7 @@ def test_what_is_passed_over_is_said_counted_and_kept(folder, tmp_path, capsys, 
     assert "cat.backup" not in set(found["reference"]) | set(found["query"])
     assert main(["find", str(tmp_path / "mixed"), "--any-name", "--out", str(out), *rest]) == 0
     found = pd.read_csv(out / "found.csv")
-    assert found["identical"].sum() == 1 and (found["frames"] == 1).all()
+    assert found["same_file"].sum() == 1 and (found["frames"] == 1).all()
 
 
 def test_features_writes_a_row_for_every_file(folder, tmp_path):

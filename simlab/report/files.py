@@ -44,6 +44,7 @@ TOLD = (
     "comparison.csv",
     "complementarity.csv",
     "label_audit.csv",
+    "lookalikes.csv",
     "metrics.csv",
     "prevalence.csv",
     "ranking.csv",

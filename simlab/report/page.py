@@ -68,6 +68,7 @@ def write_report(
     sections: Sequence[Section],
     run: Mapping[str, Any],
     facts: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Path:
     """Return the path, after the page was written there, whole or not at all.
 
@@ -75,11 +76,13 @@ def write_report(
         lead: paragraphs below the title.
         run: how it was made; "command" is shown as such, the rest as a table.
         facts: a few numbers for the top of the page, by what they count.
+        warnings: what looks wrong, and what to do, above all else.
     """
     html = _template().render(
         title=title,
         lead=lead,
         facts=facts or {},
+        warnings=warnings,
         sections=sections,
         command=run.get("command"),
         run=_run_text(run),

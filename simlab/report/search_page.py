@@ -24,6 +24,8 @@ from simlab.report.files import (
     write_run,
 )
 from simlab.report.page import Figure, Section, figure_of, write_report
+from simlab.search import group
+from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
 from simlab.tables import check_table, root_of
 
 # most that the page shows
@@ -31,7 +33,7 @@ _PAIRS = 12
 _GROUPS = 12
 _MEMBERS = 8
 _LINES = 60
-_COLUMNS = ["reference", "query", "identical", "probability", "agreed", "low_information", "frames"]
+_COLUMNS = ["reference", "query", "verdict", "probability", "agreed", "low_information", "frames"]
 _LIMITS = (
     "Only pairs whose hashes are near, or whose keypoints vote for each other, were compared by"
     " every method: a copy that shares neither is not here. Heavily covered pictures, mirrored"
@@ -45,13 +47,13 @@ class _Found(NamedTuple):
 
     pairs: pd.DataFrame
     groups: pd.DataFrame
+    lookalikes: pd.DataFrame
     root: Path
     facts: Mapping[str, Any]
 
-    @property
-    def copies(self) -> pd.DataFrame:
-        """The pairs that are not identical."""
-        return self.pairs[~self.pairs["identical"].astype(bool)]
+    def said_to_be(self, verdict: str) -> pd.DataFrame:
+        """The pairs with this verdict."""
+        return self.pairs[self.pairs["verdict"] == verdict]
 
     @property
     def grouped(self) -> pd.DataFrame:
@@ -69,11 +71,11 @@ def found(
 ) -> Path:
     """Return the path of report.html, after it was written to `out`.
 
-    Beside it: found.csv, groups.csv and run.json.
+    Beside it: found.csv, groups.csv, lookalikes.csv and run.json.
 
     Args:
         pairs: as from :func:`simlab.find_copies`. How many pictures there were, and which could
-            not be read, is told where its ``attrs`` still say so.
+            not be read, and what looks wrong, is told where its ``attrs`` still say so.
         groups: as from :func:`simlab.group`.
         root: folder that the pictures' paths are relative to; by default ``pairs.attrs["root"]``.
         run: how it was made; the root and versions are added.
@@ -86,14 +88,18 @@ def found(
     root = root_of(pairs, root)
     # a CSV knows no empty text
     pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
-    run = {**(run or {}), "root": relative_root(root, out), "versions": versions()}
+    lookalikes = group(pairs, of=LOOK_ALIKE)
+    warnings = list(pairs.attrs.get("warnings", []))
+    made_by = {"root": relative_root(root, out), "versions": versions(), "warnings": warnings}
+    run = {**(run or {}), **made_by}
     # what was found is kept, whatever fails from here on
     with whole(out, stale=["report.html"]) as folder:
         write_csv(pairs, folder / "found.csv")
         write_csv(groups, folder / "groups.csv")
+        write_csv(lookalikes, folder / "lookalikes.csv")
         write_run(run, folder)
     with whole(out) as folder:
-        made = _Found(pairs, groups, root, pairs.attrs)
+        made = _Found(pairs, groups, lookalikes, root, pairs.attrs)
         write_report(
             folder / "report.html",
             title="Copies among these pictures",
@@ -101,22 +107,26 @@ def found(
             facts=_numbers(made),
             sections=list(_sections(made)),
             run=run,
+            warnings=warnings,
         )
     return expanded(out) / "report.html"
 
 
 def _lead(pairs: pd.DataFrame) -> str:
+    none = "No two of these pictures are copies of each other, as far as this recipe can tell."
     if pairs.empty:
-        return "No two of these pictures are copies of each other, as far as this recipe can tell."
+        return none
     first = pairs.iloc[0]
     text = (
         "Each pair is listed with the probability that the two show the same picture, and the"
-        " methods that say so."
+        " methods that say so. Look-alikes, which share much and contradict each other, stand apart."
     )
+    if (pairs["verdict"] == LOOK_ALIKE).all():
+        text = f"{none} {text}"
     if first.get("prior"):
         text += f" It assumes that 1 pair in {1 / first['prior']:,.0f} is a copy."
     if "threshold" in pairs:
-        text += f" Pairs under {1 - first['threshold']:.2g} are left out."
+        text += f" Pairs under {1 - first['threshold']:.2g} are not called copies."
     return text
 
 
@@ -127,10 +137,12 @@ def _numbers(made: _Found) -> dict[str, str]:
         numbers["pictures"] = len(listed["file"])
     n_groups = made.grouped["group"].nunique()
     numbers |= {
-        "pairs of identical files": len(made.pairs) - len(made.copies),
-        "pairs of other copies": len(made.copies),
-        "groups": n_groups,
+        "pairs of identical pictures": len(made.said_to_be(IDENTICAL)),
+        "pairs of other copies": len(made.said_to_be(COPY)),
+        "groups of copies": n_groups,
         "pictures beside a better one": len(made.grouped) - n_groups,
+        "pairs of look-alikes": len(made.said_to_be(LOOK_ALIKE)),
+        "groups of look-alikes": made.lookalikes["group"].nunique(),
     }
     errors = made.facts.get("errors")
     if errors is not None:
@@ -139,8 +151,9 @@ def _numbers(made: _Found) -> dict[str, str]:
 
 
 def _sections(made: _Found) -> Iterator[Section]:
-    doubtful = made.copies.tail(_PAIRS // 2)
-    sure = made.copies.drop(doubtful.index)
+    copies = made.said_to_be(COPY)
+    doubtful = copies.tail(_PAIRS // 2)
+    sure = copies.drop(doubtful.index)
     if len(sure):
         text = (
             "Lines join keypoints that match and agree on one geometry. Where there are none, the"
@@ -155,6 +168,10 @@ def _sections(made: _Found) -> Iterator[Section]:
         yield Section("Why: the least certain", text, _why(made, doubtful))
     if len(made.grouped):
         yield Section("Groups", _about_groups(made.grouped), list(_galleries(made)))
+    lookalikes = made.said_to_be(LOOK_ALIKE)
+    if len(lookalikes):
+        shown = _varied(lookalikes).head(_PAIRS)
+        yield Section("Look-alikes", _about_look_alikes(made), _why(made, shown))
     if len(made.pairs):
         table = made.pairs[_COLUMNS].assign(agreed=made.pairs["agreed"].map(_short))
         note = "Found pairs, surest first; with every distance in found.csv"
@@ -191,6 +208,22 @@ def _about_groups(grouped: pd.DataFrame) -> str:
     return text
 
 
+def _about_look_alikes(made: _Found) -> str:
+    n_groups = made.lookalikes["group"].nunique()
+    text = (
+        "Much speaks for a copy in these pairs, and something contradicts it: two fills of one form,"
+        " two shots of a scene, a copy that was changed beyond recognition. They are no copies as"
+        f" far as this recipe can tell, and are not among the groups above; {counted(n_groups, 'group')}"
+        " of them in lookalikes.csv, with the copies of their pictures."
+    )
+    if made.lookalikes["partial"].any():
+        text += (
+            " The largest of these may be partial: of more than 50 pictures only those were compared"
+            " whose hashes are near or whose keypoints vote for each other."
+        )
+    return text
+
+
 def _why(made: _Found, pairs: pd.DataFrame) -> list[Figure]:
     return [_why_copy(made.root, row) for row in pairs.to_dict("records")]
 
@@ -207,7 +240,7 @@ def _why_copy(root: Path, row: Mapping[str, Any]) -> Figure:
     step = max(1, len(shown.matches) // _LINES)
     names = f"{row['reference']} and {row['query']}"
     chance = f"{row['probability']:.4f}" if row["probability"] < 0.9999 else "over 0.9999"
-    caption = f"{names}: probability {chance}; for it speak {_short(row['agreed'])}."
+    caption = f"{names}: probability {chance}; for a copy speak {_short(row['agreed'])}."
     if row["low_information"]:
         caption += " One of the two is low in information."
     if is_mirrored:

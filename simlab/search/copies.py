@@ -1,4 +1,5 @@
-"""The copies in a folder: which of its pictures are copies of each other, or of others handed over.
+"""The copies in a folder: which of its pictures are copies of each other, or of others handed over,
+and which look alike, yet contradict each other.
 
 A recipe is too slow for all pairs, so candidates come first: pairs whose hashes are near, and pairs
 whose keypoints vote for each other in one index of all keypoints, which finds the crops and
@@ -7,19 +8,31 @@ rotations that no hash sees. Only candidates are compared by every method of the
 
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import pandas as pd
 
-from simlab import specs
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import ImageError
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
+from simlab.search.doubts import warnings_of
 from simlab.search.gallery import Gallery, Query
-from simlab.search.judging import Recipe, judge_pairs, loaded, stated_prior, surest_first
+from simlab.search.grouping import CLOSED
+from simlab.search.judging import (
+    DIFFERENT,
+    LOOK_ALIKE,
+    Recipe,
+    Rule,
+    Strictness,
+    judge_pairs,
+    loaded,
+    stated_prior,
+    stated_threshold,
+    surest_first,
+)
 from simlab.search.library import Library
 from simlab.tables import connected_sources, root_of
 
@@ -27,7 +40,6 @@ _Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, An
 """The pairs that were compared, the pictures of either side, and what ``attrs`` are to say."""
 
 _ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
-_CLOSED = 50  # pictures linked to each other, up to which all their pairs are compared
 
 
 def find_copies(
@@ -35,14 +47,14 @@ def find_copies(
     recipe: Recipe = None,
     *,
     queries: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
-    threshold: float = 0.5,
+    threshold: float | Strictness = 0.5,
     prior: float | None = None,
     any_name: bool = False,
     cache: Cache | str | os.PathLike | None = None,
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Return the pairs of pictures that are copies of each other, surest first; no file is touched.
+    """Return the pairs of pictures that are copies, and those of look-alikes; no file is touched.
 
     Args:
         images: a folder, a list of paths, or a table with a ``path`` column.
@@ -50,7 +62,9 @@ def find_copies(
         queries: one file, a folder, a list or a table of files that are looked for among the
             images, instead of the images among each other. Each is compared with the 20 candidates
             that are best by each hash and by each kind of keypoint.
-        threshold: largest distance of a copy.
+        threshold: largest distance of a copy, or in words: "strict" is 0.1, "normal" 0.5, "lenient"
+            0.9. A pair that is more likely a copy than not, but no longer called one by a strict
+            search, is among its look-alikes.
         prior: share of copies among all pairs; by default 1 / (pictures - 1), one copy of each
             picture. The recipe's probabilities are shifted to it, and the column prior states it.
         any_name: whether pictures of a folder are known by their content too, whatever their names
@@ -60,7 +74,7 @@ def find_copies(
         n_jobs, progress: as in :func:`simlab.score_pairs`.
 
     Returns:
-        Columns reference, query; identical (the files are, byte for byte); distance
+        Surest first. Columns reference, query; verdict; same_file (equal byte for byte); distance
         (1 - probability) and probability; agreed (methods that speak for a copy, joined by ``;``);
         low_information (one of the two is flat or nearly so); frames (of the two files the larger
         number of frames or pages: only the first are compared, so that a probability stays at most
@@ -68,31 +82,38 @@ def find_copies(
         either side (such as pixels_reference); threshold and prior of the search. Beside these,
         ``attrs`` tells: root, n_candidates, errors (file → why it was left out), passed_over
         (ending → how many files of the folder were not looked at), pictures (file, pixels,
-        sharpness, frames, low_information of all, copies or not).
+        sharpness, frames, low_information of all, copies or not), warnings (what looks wrong, and
+        what to do; see :mod:`simlab.search.doubts`).
+
+        The verdict is "identical" (equal pixels), "copy" (distance within the threshold) or
+        "look-alike" (beyond it, but what speaks for a copy is enough, and something else
+        contradicts it; see :func:`simlab.search.judging.verdicts`).
 
     Raises:
         ValueError: no pictures, a bad recipe, or a number out of range.
     """
     ensemble = loaded(recipe)
-    specs.check_number("threshold", threshold, 0, 1, within=True)
+    largest = stated_threshold(threshold)
     stated_prior(prior, 0)  # refused before a picture is read
     table = as_table(images, any_name=any_name)
     options = {"n_jobs": n_jobs, "progress": progress}
     if queries is None:
         with opened(cache) as kept:
             library = Library(table, ensemble, kept, **options)
-            compared, sides, facts = _find_among(library, ensemble, threshold, prior)
+            compared, sides, facts = _find_among(library, ensemble, largest, prior)
     else:
         files = _query_files(queries)
         gallery = Gallery(table, ensemble, cache=cache, **options)
-        compared, sides, facts = _find_queries(gallery, files, prior)
-    copies = compared[compared["distance"] <= threshold]
+        compared, sides, facts = _find_queries(gallery, files, largest, prior)
+    found = compared[compared["verdict"] != DIFFERENT]
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
         details = pictures[["pixels", "sharpness"]].add_suffix(f"_{side}")
-        copies = copies.join(details, on=side)
-    copies = copies.assign(threshold=float(threshold), prior=float(facts["prior"]))
-    return surest_first(copies, {**facts, "threshold": threshold, "n_candidates": len(compared)})
+        found = found.join(details, on=side)
+    found = found.assign(threshold=largest, prior=float(facts["prior"]))
+    facts |= {"threshold": largest, "n_candidates": len(compared)}
+    facts["warnings"] = _warnings(found, facts)
+    return surest_first(found, facts)
 
 
 def _find_among(
@@ -101,32 +122,36 @@ def _find_among(
     """Look for copies among the pictures themselves."""
     stated = stated_prior(prior, len(library.files) - 1)
     candidates = library.candidates()
-    compared = judge_pairs(library, candidates, recipe, stated)
+    rule = Rule(recipe, stated, threshold)
+    compared = judge_pairs(library, candidates, rule)
     # whoever is linked by others must be compared: a chain a~b~c says nothing about a and c
-    copies = compared[compared["distance"] <= threshold]
-    missed = uncompared(copies, candidates, library.pictures.index)
+    found = compared[compared["verdict"] != DIFFERENT]
+    copies = found[found["verdict"] != LOOK_ALIKE]
+    missed = []
+    for linked in (copies, found):
+        missed.extend(uncompared(linked, [*candidates, *missed], library.pictures.index))
     if missed:
-        compared = pd.concat([compared, judge_pairs(library, missed, recipe, stated)])
+        compared = pd.concat([compared, judge_pairs(library, missed, rule)])
     sides = dict.fromkeys(("reference", "query"), library.pictures)
     return compared, sides, {**library.facts(), "prior": stated}
 
 
 def uncompared(
-    copies: pd.DataFrame, candidates: Iterable[tuple[str, str]], files: Iterable[str]
+    found: pd.DataFrame, candidates: Iterable[tuple[str, str]], files: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """Return the pairs of files that copies link but that were no candidates, where few are linked.
+    """Return the pairs of files that others link but that were no candidates, where few are linked.
 
     Args:
-        copies: pairs, in reference and query.
+        found: pairs that link, in reference and query.
         files: of all pictures; the order is theirs.
     """
     place = {file: number for number, file in enumerate(files)}
     known = set(candidates)
     missed = []
-    names = connected_sources(copies.assign(label=1))["source_reference"]
-    for _, linked in copies.groupby(names.to_numpy()):
+    names = connected_sources(found.assign(label=1))["source_reference"]
+    for _, linked in found.groupby(names.to_numpy()):
         group = sorted({*linked["reference"], *linked["query"]}, key=place.get)
-        if len(group) <= _CLOSED:
+        if len(group) <= CLOSED:
             pairs = itertools.combinations(group, 2)
             missed.extend(pair for pair in pairs if pair not in known)
     return missed
@@ -148,7 +173,9 @@ def _query_files(queries: Any) -> list[str]:
     return list(dict.fromkeys(map(os.path.abspath, paths)))
 
 
-def _find_queries(gallery: Gallery, files: list[str], prior: float | None) -> _Searched:
+def _find_queries(
+    gallery: Gallery, files: list[str], threshold: float, prior: float | None
+) -> _Searched:
     """Look for copies of files; one that cannot be read is listed, and stops nothing."""
     facts = gallery.library.facts()
     known = []
@@ -156,7 +183,7 @@ def _find_queries(gallery: Gallery, files: list[str], prior: float | None) -> _S
     for file in files:
         try:
             query = Query(file)
-            *_, answers = gallery.steps(query, top=_ANSWERS, prior=prior)
+            *_, answers = gallery.steps(query, top=_ANSWERS, threshold=threshold, prior=prior)
         except ImageError as error:
             facts["errors"][file] = str(error)
             continue
@@ -168,4 +195,15 @@ def _find_queries(gallery: Gallery, files: list[str], prior: float | None) -> _S
         first = files[0]
         raise ValueError(f"no query could be read; the first, {first!r}: {facts['errors'][first]}")
     sides = {"reference": gallery.library.pictures, "query": pd.concat(known)}
-    return pd.concat(found), sides, {**facts, "prior": found[0].attrs["prior"]}
+    facts |= {"prior": found[0].attrs["prior"], "n_queries": len(found)}
+    return pd.concat(found), sides, facts
+
+
+def _warnings(found: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+    """What looks wrong in the pairs that were found."""
+    n_pictures = len(facts["pictures"]["file"])
+    n_queries = facts.get("n_queries")
+    n_pairs = n_pictures * (n_pictures - 1) // 2
+    if n_queries is not None:
+        n_pairs = n_queries * n_pictures
+    return warnings_of(found, n_pictures=n_pictures, n_pairs=n_pairs, prior=facts["prior"])

@@ -20,14 +20,25 @@ from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
 from simlab.scoring.one_pair import PIXELS, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
-from simlab.search.judging import Recipe, judge_scores, loaded, stated_prior, surest_first
+from simlab.search.judging import (
+    LOOK_ALIKE,
+    Recipe,
+    Rule,
+    Strictness,
+    judge_scores,
+    loaded,
+    stated_prior,
+    stated_threshold,
+    surest_first,
+)
 from simlab.search.library import SIZE_AND_DETAIL, Library, picture_of, table_of
 
 CLEAR = 1e-3
 """A copy at this distance ends a query that asks for one copy only."""
 
 DOUBT = 0.99
-"""A hash's candidate at this distance by all hashes, and without votes, is not compared further."""
+"""A hash's candidate at this distance by all hashes, without votes, and that no hash calls alike
+is not compared further."""
 
 
 class Gallery:
@@ -59,29 +70,45 @@ class Gallery:
         self.errors = self.library.errors
         self._indexes = build_indexes(self.library.methods, self._packed.__getitem__)
 
-    def query(self, image, *, top: int = 5, prior: float | None = None) -> pd.DataFrame:
+    def query(
+        self,
+        image,
+        *,
+        top: int = 5,
+        threshold: float | Strictness = 0.5,
+        prior: float | None = None,
+    ) -> pd.DataFrame:
         """Return the pictures most likely to be copies of this one, surest first, however unlikely.
 
         Args:
             image: what :func:`simlab.read_image` takes.
             top: most pictures. 1 asks for one copy: the first that is clear (:data:`CLEAR`) ends
                 the search, which is then fast.
+            threshold: largest distance of a copy; in words as in :func:`find_copies`.
             prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
 
         Returns:
-            Column file; the others as in :func:`find_copies`. A distance is NaN where a picture was
-            found to be a copy, or out of the question, before that method was asked.
+            Column file; the others as in :func:`find_copies`, with the verdict "different" for
+            what is neither a copy nor a look-alike. A distance is NaN where a picture was found to
+            be a copy, or out of the question, before that method was asked.
 
         Raises:
             ImageError: the picture cannot be used.
         """
         specs.check_number("top", top, 1, whole=True)
-        for found in self.steps(image, top=top, prior=prior):
+        for found in self.steps(image, top=top, threshold=threshold, prior=prior):
             if top == 1 and (found["distance"] <= CLEAR).any():
                 break
         return found.head(top)
 
-    def steps(self, image, *, top: int = 5, prior: float | None = None) -> Iterator[pd.DataFrame]:
+    def steps(
+        self,
+        image,
+        *,
+        top: int = 5,
+        threshold: float | Strictness = 0.5,
+        prior: float | None = None,
+    ) -> Iterator[pd.DataFrame]:
         """Yield all candidates of a query as they stand after each of three steps.
 
         First they are proposed and judged by hashes; then the one with most votes of keypoints is
@@ -95,18 +122,19 @@ class Gallery:
         by_hash = [method for method in methods if method.compare_many]
         by_keypoints = [method for method in methods if not method.compare_many]
         stated = stated_prior(prior, len(self.library.files) + 1)
+        rule = Rule(self.recipe, stated, stated_threshold(threshold))
 
         near = dict.fromkeys([*self._equal(query), *self._proposed(query, by_hash, n_best)])
         rows = self._compared(query, near, by_hash)
-        judged = self._judged(query, rows, stated)
+        judged = self._judged(query, rows, rule)
         yield surest_first(judged, {"prior": stated})
 
         voted = self._proposed(query, by_keypoints, n_best)
-        doubtful = judged.index[judged["distance"] < DOUBT]
+        doubtful = judged.index[(judged["distance"] < DOUBT) | (judged["verdict"] == LOOK_ALIKE)]
         numbers = list(dict.fromkeys([*voted, *doubtful]))
         for part in (numbers[:1], numbers[1:]):
             rows |= self._compared(query, part, methods)
-            judged_anew = self._judged(query, rows, stated)
+            judged_anew = self._judged(query, rows, rule)
             yield surest_first(judged_anew, {"prior": stated})
 
     def _equal(self, query: "Query") -> list[int]:
@@ -137,7 +165,7 @@ class Gallery:
         return answers(self.library.methods if same else methods, picture, query)
 
     def _judged(
-        self, query: "Query", rows: Mapping[int, dict[str, Any]], prior: float
+        self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule
     ) -> pd.DataFrame:
         """A row for every file with the pixels of a compared picture; the index is its number."""
         methods = self.recipe.methods_
@@ -145,7 +173,7 @@ class Gallery:
         scores["file"] = [self.library.alike[number] for number in rows]
         scores = scores.explode("file").astype({"file": object} | dict.fromkeys(methods, float))
         references = self.library.pictures.loc[scores["file"]]
-        return judge_scores(scores, ["file"], references, query.known, self.recipe, prior)
+        return judge_scores(scores, ["file"], references, query.known, rule)
 
 
 class Query(LazyPicture):
@@ -167,5 +195,5 @@ class Query(LazyPicture):
     def known(self) -> pd.DataFrame:
         """What is known of it beside its features, in one row."""
         frames = self.image.info.get("frames", 1)
-        packed = self[SIZE_AND_DETAIL]
-        return table_of([picture_of(self.name, self.file_digest, frames, packed)])
+        sizes = self[SIZE_AND_DETAIL]
+        return table_of([picture_of(self.name, self.file_digest, self[PIXELS], frames, sizes)])

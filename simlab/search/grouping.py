@@ -1,6 +1,7 @@
 """Groups: found pairs clustered, how well groups agree with the truth, and the cut best by that.
 
-Only pairs that were found have a distance; any other two pictures are as unlike as can be: 1.
+Copies are grouped by their distance, and look-alikes apart from them, by whatever links them. Only
+pairs that were found have a distance; any other two pictures are as unlike as can be: 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,10 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from simlab import specs, tables
 
 Linkage = Literal["single", "complete", "average"]
+Of = Literal["copy", "look-alike"]
+
+CLOSED = 50
+"""Pictures that found pairs link, up to which a search compares all their pairs."""
 
 MAX_LINKED = 15_000
 """Most pictures, all linked by pairs, that complete or average linkage clusters, in 900 MB.
@@ -39,6 +44,7 @@ _BATCH = 300  # files that are clustered in one call
 def group(
     found: pd.DataFrame,
     *,
+    of: Of = "copy",
     linkage: Linkage = "single",
     threshold: float | None = None,
     pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
@@ -48,6 +54,10 @@ def group(
     Args:
         found: pairs with reference, query and distance (0 to 1), as :func:`simlab.find_copies`
             gives them.
+        of: "copy" groups identical pictures and copies only, whatever else the column verdict
+            names. "look-alike" gives the similar pictures that one wants to see together: all that
+            look-alikes link, and the copies of these, at any distance; each such group holds a pair
+            of look-alikes or more.
         linkage: groups are joined at the smallest ("single"), largest ("complete") or mean
             ("average") distance of their pictures. Single linkage joins a and c in a chain a~b~c
             though they are no copies of each other, as two crops of one picture may be; complete
@@ -61,7 +71,11 @@ def group(
 
     Returns:
         Columns file; group, from 0; size; representative, a file; distance, to the representative;
-        chained: whether two pictures of the group are farther apart than the threshold.
+        chained: whether two pictures of the group are farther apart than the threshold; of
+        look-alikes, whether two are no found pair. Of look-alikes there are two more: copy_of, the
+        representative of the file's copies, itself where it has none, so that the rows with file ==
+        copy_of show each picture once; and partial, whether the group is so large
+        (:data:`CLOSED`) that only candidates were compared, and pictures may be missing.
 
     Raises:
         ValueError: an unknown linkage, a threshold outside 0 to 1, a missing column, a row that is
@@ -74,10 +88,59 @@ def group(
     >>> group(pairs, linkage="complete")["group"].tolist()
     [0, 0, 1]
     """
+    if of not in get_args(Of):
+        raise ValueError(f"of must be one of {', '.join(get_args(Of))}, not {of!r}")
+    if of == "look-alike":
+        if linkage != "single" or threshold is not None:
+            raise ValueError(
+                "of='look-alike' joins whatever is linked: it takes linkage 'single' and no"
+                f" threshold, not {linkage!r} and {threshold!r}"
+            )
+        return _of_look_alikes(found, pictures)
     merges = linkage_table(found, linkage=linkage)
-    table = _pictures(found, pictures)
-    threshold = _stated_threshold(found) if threshold is None else threshold
+    copies = _copies(found)
+    table = _pictures(copies, pictures)
+    threshold = _stated_threshold(copies) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
+    return _described(table, copies, copies["distance"] <= threshold)
+
+
+def _copies(found: pd.DataFrame) -> pd.DataFrame:
+    """The pairs without look-alikes, where verdicts tell them."""
+    if "verdict" not in found:
+        return found
+    return found[found["verdict"] != "look-alike"]
+
+
+def _of_look_alikes(
+    found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
+) -> pd.DataFrame:
+    """The groups that look-alikes make, together with the copies of their pictures."""
+    _check_found(found)
+    tables.check_table(found, "found", "verdict")
+    found = found.reset_index(drop=True)
+    sources = tables.connected_sources(found.assign(label=1))["source_reference"]
+    pairs = found[sources.isin(sources[found["verdict"] == "look-alike"])]
+    group_of = dict(zip(pairs["reference"], sources[pairs.index]))
+    group_of |= dict(zip(pairs["query"], sources[pairs.index]))
+    table = _pictures(pairs, pictures)
+    # a file without a pair is a group of its own; groups are named by files
+    names = table["file"].map(group_of).fillna(table["file"])
+    table["group"] = pd.factorize(names)[0]
+    groups = _described(table, pairs, np.ones(len(pairs), dtype=bool))
+    copies = group(pairs)
+    representative = dict(zip(copies["file"], copies["representative"]))
+    groups["copy_of"] = groups["file"].map(representative).fillna(groups["file"])
+    groups["partial"] = groups["size"] > CLOSED
+    return groups
+
+
+def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) -> pd.DataFrame:
+    """The table of groups, from file, group, pixels and sharpness of each picture.
+
+    Args:
+        is_near: which of the found pairs hold a group together.
+    """
     table["size"] = table.groupby("group")["file"].transform("size")
     table = table.sort_values(
         ["size", "group", "pixels", "sharpness", "file"],
@@ -87,7 +150,7 @@ def group(
     table["group"] = pd.factorize(table["group"])[0]
     table["representative"] = table.groupby("group")["file"].transform("first")
     table["distance"] = _to_representative(found, table)
-    table["chained"] = _chained(found, table, threshold)
+    table["chained"] = _chained(found[is_near], table)
     return table[["file", "group", "size", "representative", "distance", "chained"]]
 
 
@@ -95,7 +158,7 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     """Return the merges as scipy's linkage matrix: left, right, distance, size.
 
     ``attrs["files"]`` names the leaves. Pictures without a pair are none; what no pair connects is
-    joined at distance 1.
+    joined at distance 1. Pairs whose verdict is "look-alike" are left out.
 
     Raises:
         ValueError: as :func:`group`.
@@ -103,8 +166,9 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     if linkage not in get_args(Linkage):
         raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
     _check_found(found)
-    files = sorted({*found["reference"], *found["query"]})
-    links = _links(found, files)
+    copies = _copies(found)
+    files = sorted({*copies["reference"], *copies["query"]})
+    links = _links(copies, files)
     n_files = len(files)
     if linkage == "single":
         joins = _spanning(links, n_files)
@@ -272,10 +336,9 @@ def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
     return [distance_of.get(pair, 1.0) for pair in shown]
 
 
-def _chained(found: pd.DataFrame, table: pd.DataFrame, threshold: float) -> pd.Series:
-    """Whether a file's group has fewer pairs within the threshold than pairs of files."""
+def _chained(near: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Whether a file's group has fewer near pairs than pairs of files."""
     group_of = table.set_index("file")["group"]
-    near = found[found["distance"] <= threshold]
     reference_group = near["reference"].map(group_of)
     query_group = near["query"].map(group_of)
     n_near = reference_group[reference_group == query_group].value_counts()
@@ -380,7 +443,7 @@ def choose_cut(
     if measure not in MEASURES:
         raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
     specs.check_number("steps", steps, 1, whole=True)
-    table = _pictures(found, pictures)
+    table = _pictures(_copies(found), pictures)
     rows = []
     for linkage in linkages:
         merges = linkage_table(found, linkage=linkage)

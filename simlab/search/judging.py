@@ -1,8 +1,12 @@
-"""What a recipe makes of compared pictures: distance, probability, and which methods agree."""
+"""What a recipe makes of compared pictures: verdict, distance, probability, which methods agree.
+
+The verdict is told by :func:`verdicts`, in one place, from the row alone.
+"""
 
 import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,6 +22,16 @@ Recipe: TypeAlias = Ensemble | str | os.PathLike | None
 CAUTION = 0.5
 """The most that a probability can be where a picture is low in information, or the first of several
 frames or pages: those behind it are not compared. Identical files are sure all the same."""
+
+Strictness: TypeAlias = Literal["strict", "normal", "lenient"]
+
+BE: dict[str, float] = {"strict": 0.1, "normal": 0.5, "lenient": 0.9}
+"""The largest distance of a copy, in words."""
+
+IDENTICAL = "identical"
+COPY = "copy"
+LOOK_ALIKE = "look-alike"
+DIFFERENT = "different"
 
 
 def loaded(recipe: Recipe) -> Ensemble:
@@ -43,21 +57,50 @@ def stated_prior(prior: float | None, n_others: int) -> float:
     return stated
 
 
-def judge_pairs(
-    library: Library, pairs: Sequence[tuple[str, str]], recipe: Ensemble, prior: float
-) -> pd.DataFrame:
+def stated_threshold(threshold: float | Strictness) -> float:
+    """Return the largest distance of a copy, which a word of :data:`BE` may name.
+
+    Raises:
+        ValueError: it is neither such a word nor a number from 0 to 1.
+    """
+    if isinstance(threshold, str):
+        if threshold in BE:
+            return BE[threshold]
+        raise ValueError(
+            f"threshold must be between 0 and 1, or {', '.join(BE)}, not {threshold!r}"
+        )
+    specs.check_number("threshold", threshold, 0, 1, within=True)
+    return float(threshold)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """By what pairs are judged, in a search.
+
+    Attributes:
+        recipe: what the distances are worth.
+        prior: share of copies, for which the probability is stated.
+        threshold: largest distance of a copy.
+    """
+
+    recipe: Ensemble
+    prior: float
+    threshold: float
+
+
+def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> pd.DataFrame:
     """Return the pairs of files with their distances, and what the recipe makes of them."""
     table = pd.DataFrame(pairs, columns=["reference", "query"]).astype(object)
     scores = score_pairs(
         table.assign(label=0),
-        list(recipe.methods_),
+        list(rule.recipe.methods_),
         root=library.store.root,
         cache=library.store.cache,
         **library.options,
     )
     references = library.pictures.loc[scores["reference"]]
     queries = library.pictures.loc[scores["query"]]
-    return judge_scores(scores, ["reference", "query"], references, queries, recipe, prior)
+    return judge_scores(scores, ["reference", "query"], references, queries, rule)
 
 
 def judge_scores(
@@ -65,8 +108,7 @@ def judge_scores(
     names: list[str],
     references: pd.DataFrame,
     queries: pd.DataFrame,
-    recipe: Ensemble,
-    prior: float,
+    rule: Rule,
 ) -> pd.DataFrame:
     """Return what the recipe makes of rows of scores: the table of a search, in their order.
 
@@ -75,30 +117,37 @@ def judge_scores(
         names: columns of files, which are kept.
         references, queries: what is known of the two pictures of each row; see
             :func:`~simlab.search.library.table_of`. One query may stand for all.
-        prior: share of copies, for which the probability is stated.
     """
-    methods = list(recipe.methods_)
+    methods = list(rule.recipe.methods_)
     if len(scores):
-        evidence = recipe.evidence(scores).to_numpy()
+        evidence = rule.recipe.evidence(scores).to_numpy()
     else:
         evidence = np.zeros((0, len(methods)))
-    log_odds = evidence.sum(axis=1) + logit(prior)
+    log_odds = evidence.sum(axis=1) + logit(rule.prior)
 
-    identical = references["content"].to_numpy() == queries["content"].to_numpy()
+    same_file = references["content"].to_numpy() == queries["content"].to_numpy()
+    equal_pixels = references["shown"].to_numpy() == queries["shown"].to_numpy()
     frames = np.maximum(references["frames"].to_numpy(), queries["frames"].to_numpy())
     low_information = (
         references["low_information"].to_numpy() | queries["low_information"].to_numpy()
     )
-    same = identical | (scores[methods].to_numpy(float) == 0).all(axis=1)
-    doubtful = (low_information | (frames > 1)) & ~identical
+    same = same_file | (scores[methods].to_numpy(float) == 0).all(axis=1)
+    doubtful = (low_information | (frames > 1)) & ~same_file
     highest = np.where(doubtful, CAUTION, 1.0)
     # not 1 - probability, which would round 1e-17 to 0
-    distance = np.where(same, 0.0, expit(-log_odds))
+    distance = np.maximum(np.where(same, 0.0, expit(-log_odds)), 1 - highest)
     probability = np.where(same, 1.0, expit(log_odds))
     columns = {name: scores[name].array for name in names}
     columns |= {
-        "identical": identical,
-        "distance": np.maximum(distance, 1 - highest),
+        "verdict": verdicts(
+            distance,
+            evidence,
+            rule,
+            identical=same_file | (equal_pixels & ~doubtful),
+            low_information=low_information,
+        ),
+        "same_file": same_file,
+        "distance": distance,
         "probability": np.minimum(probability, highest),
         "agreed": _joined(methods, (evidence > 0) | same[:, None]),
         "low_information": low_information,
@@ -108,6 +157,32 @@ def judge_scores(
     return pd.DataFrame(columns, index=scores.index)
 
 
+def verdicts(
+    distance: np.ndarray,
+    evidence: np.ndarray,
+    rule: Rule,
+    *,
+    identical: np.ndarray,
+    low_information: np.ndarray,
+) -> np.ndarray:
+    """Return what each pair is: identical, copy, look-alike or different, as text (n,).
+
+    A copy is within the threshold. A look-alike is not, and would more likely than not be a copy if
+    only what speaks for one counted: something else contradicts it. A picture low in information
+    looks like too many to be called alike.
+
+    Args:
+        distance: (n,).
+        evidence: of the methods, (n, d), in nats; 0 where one abstains. See
+            :meth:`simlab.Ensemble.evidence`.
+        identical: which pairs have equal pixels, and nothing beside them that was not compared.
+    """
+    speaks_for = np.maximum(evidence, 0).sum(axis=1) + logit(rule.prior)
+    is_alike = (speaks_for > 0) & ~low_information
+    conditions = [identical, distance <= rule.threshold, is_alike]
+    return np.select(conditions, [IDENTICAL, COPY, LOOK_ALIKE], DIFFERENT).astype(object)
+
+
 def _joined(methods: list[str], chosen: np.ndarray) -> list[str]:
     """For each row the names of the methods that are chosen in it, joined by ``;``."""
     names = np.array(methods, dtype=object)
@@ -115,12 +190,12 @@ def _joined(methods: list[str], chosen: np.ndarray) -> list[str]:
 
 
 def surest_first(found: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:
-    """Return the rows with identical files first, then by distance, then by names of files.
+    """Return the rows with identical pictures first, then by distance, then by names of files.
 
     Args:
         attrs: what the table says beside its columns.
     """
-    columns = [~found["identical"], found["distance"]]
+    columns = [~found["same_file"], found["verdict"] != IDENTICAL, found["distance"]]
     columns += [found[name] for name in ("reference", "query", "file") if name in found]
     keys = list(zip(*columns))
     order = sorted(range(len(keys)), key=keys.__getitem__)

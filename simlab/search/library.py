@@ -64,7 +64,8 @@ class Library:
             if error:
                 self.errors[file] = error
             else:
-                known.append(picture_of(file, self.store.contents[file], frames[at], sizes[at]))
+                content = self.store.contents[file]
+                known.append(picture_of(file, content, pixels[at], frames[at], sizes[at]))
                 alike[pixels[at]].append(file)
         self.pictures = table_of(known)
         self.alike = list(alike.values())
@@ -114,7 +115,7 @@ class Library:
 
     def facts(self) -> dict[str, Any]:
         """Return what a table of found pairs says beside its columns."""
-        pictures = self.pictures.drop(columns="content").reset_index()
+        pictures = self.pictures.drop(columns=["content", "shown"]).reset_index()
         return {
             "root": str(self.store.root),
             "errors": dict(self.errors),
@@ -129,6 +130,8 @@ class Picture(NamedTuple):
     file: str
     content: str
     """SHA-256 of its file; "" where there is none."""
+    shown: bytes
+    """The digest of its size and pixels."""
     pixels: int
     sharpness: float
     frames: int
@@ -137,12 +140,13 @@ class Picture(NamedTuple):
     """Whether it is flat or nearly so."""
 
 
-def picture_of(file: str, content: str, frames: int, packed: bytes) -> Picture:
+def picture_of(file: str, content: str, shown: bytes, frames: int, packed: bytes) -> Picture:
     """Return what is known of a picture, much of it from its packed :data:`SIZE_AND_DETAIL`."""
     if not packed:
-        return Picture(file, content, 0, 0.0, frames, low_information=True)
+        return Picture(file, content, shown, 0, 0.0, frames, low_information=True)
     width, height, sharpness, detail = unpack(packed)[0].tolist()
-    return Picture(file, content, int(width * height), sharpness, frames, detail < DETAIL)
+    pixels = int(width * height)
+    return Picture(file, content, shown, pixels, sharpness, frames, detail < DETAIL)
 
 
 def table_of(pictures: list[Picture]) -> pd.DataFrame:

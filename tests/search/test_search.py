@@ -130,15 +130,16 @@ def test_every_planted_copy_is_found_and_nothing_else(found):
 def test_identical_files_come_first_and_are_certain(found):
     first = found.iloc[0]
     assert {first["reference"], first["query"]} == {"brick.png", "copies/レンガ.png"}
-    assert first["identical"] and first["probability"] == 1 and first["distance"] == 0
-    assert not found["identical"].iloc[1:].any()
+    assert first["same_file"] and first["probability"] == 1 and first["distance"] == 0
+    assert not found["same_file"].iloc[1:].any()
 
 
 def test_columns_say_how_sure_and_who_agreed(found):
-    assert list(found)[:9] == [
+    assert list(found)[:10] == [
         "reference",
         "query",
-        "identical",
+        "verdict",
+        "same_file",
         "distance",
         "probability",
         "agreed",
@@ -146,7 +147,7 @@ def test_columns_say_how_sure_and_who_agreed(found):
         "frames",
         "no_evidence",
     ]
-    assert list(found)[9:] == [
+    assert list(found)[10:] == [
         "phash",
         "dhash",
         "akaze_inliers",
@@ -241,11 +242,11 @@ def test_files_of_several_frames_with_one_cover_are_marked_and_doubtful(tmp_path
     shutil.copy(tmp_path / f"film1.{form.lower()}", tmp_path / f"same.{form.lower()}")
     found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
     assert len(found) == 3 and (found["frames"] == 2).all()
-    assert found["identical"].tolist() == [True, False, False]
+    assert found["same_file"].tolist() == [True, False, False]
     assert found["probability"].tolist() == [1.0, judging.CAUTION, judging.CAUTION]
     gallery = sl.Gallery(tmp_path, fitted, n_jobs=1, progress=False)
     asked = gallery.query(tmp_path / f"film2.{form.lower()}", top=3)
-    assert asked["identical"].tolist() == [True, False, False]
+    assert asked["same_file"].tolist() == [True, False, False]
     assert asked["probability"].max() == 1 and asked["probability"][1] == judging.CAUTION
 
 
@@ -260,7 +261,7 @@ def test_pictures_of_any_name_are_searched_where_asked(tmp_path, fitted):
         ".txt": 1,
     }
     found = sl.find_copies(tmp_path, fitted, any_name=True, **options)
-    assert found["identical"].sum() == 1 and found["reference"][0] == "a.backup"
+    assert found["same_file"].sum() == 1 and found["reference"][0] == "a.backup"
     assert found.attrs["passed_over"] == {".txt": 1}
 
 
@@ -272,9 +273,9 @@ def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
     table = gallery.query(image, top=3)
     assert table["file"].iloc[0] == "deep_field.png" and table["probability"].iloc[0] > 0.5
     assert len(table) <= 3 and list(table)[-3:] == ["phash", "dhash", "akaze_inliers"]
-    assert not table["identical"].any()
+    assert not table["same_file"].any()
     same = gallery.query(folder / "brick.png").iloc[0]
-    assert same["file"] in ("brick.png", "copies/レンガ.png") and same["identical"]
+    assert same["file"] in ("brick.png", "copies/レンガ.png") and same["same_file"]
     assert gallery.errors.keys() == {"broken.jpg"}
 
 
@@ -314,7 +315,7 @@ def test_every_picture_that_equals_the_found_one_is_listed(folder, fitted, tmp_p
     sl.read_image(folder / "cat.png").save(tmp_path / "b.bmp")
     options = {"n_jobs": 1, "progress": False}
     found = sl.Gallery(tmp_path, fitted, **options).query(tmp_path / "b.bmp")
-    assert dict(zip(found["file"], found["identical"])) == {
+    assert dict(zip(found["file"], found["same_file"])) == {
         "a.png": False,
         "b.bmp": True,
         "c.png": False,
