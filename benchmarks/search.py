@@ -74,7 +74,7 @@ def quality(options: argparse.Namespace, folder: Path) -> None:
     """Recall by perturbation, what was found that was not planted, and how good the groups are."""
     planted = plant(options, folder)
     cache = options.cache or folder.with_name(f"{folder.name}.sqlite")
-    found = sl.find_copies(folder, options.recipe, cache=cache, n_jobs=options.jobs)
+    found = copies_of(sl.find_copies(folder, options.recipe, cache=cache, n_jobs=options.jobs))
     source = dict(zip(planted["file"], planted["source"]))
     sources = [[source.get(path, path) for path in found[side]] for side in ("reference", "query")]
     same = np.equal(*(np.array(side, dtype=object) for side in sources))
@@ -108,6 +108,11 @@ def quality(options: argparse.Namespace, folder: Path) -> None:
     print(pd.DataFrame(groups).T.round(3).to_string())
 
 
+def copies_of(found: pd.DataFrame) -> pd.DataFrame:
+    """The found pairs without look-alikes."""
+    return found[found["verdict"] != "look-alike"].reset_index(drop=True)
+
+
 def plant(options: argparse.Namespace, folder: Path) -> pd.DataFrame:
     """Copy the pictures to `folder` and add variants of some: source, file, perturbation."""
     table, rows = sl.datasets.as_table(options.folder), []
@@ -135,6 +140,7 @@ def by_size(options: argparse.Namespace, folder: Path) -> None:
         place = folder / f"{size:05}"
         enlarged = plant_at(size, Path(options.folder), paths, place)
         found = sl.find_copies(place, options.recipe, n_jobs=options.jobs, progress=False)
+        found = copies_of(found)
         found_at = _by_edit(found, len(paths), size, enlarged)
         rows.extend(found_at)
         shutil.rmtree(place)

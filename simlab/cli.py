@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 LINKAGES = ("single", "average", "complete")
 """How groups are joined; those of :data:`simlab.grouping.Linkage`, which is heavy to import."""
 
+BE = ("strict", "normal", "lenient")
+"""The largest distance of a copy in words; those of :data:`simlab.search.judging.BE`."""
 
-WRITTEN = ("found.csv", "groups.csv", "pairs.csv", "recipe.json", "run.json", "scores.csv")
+
+WRITTEN = (
+    "found.csv",
+    "groups.csv",
+    "lookalikes.csv",
+    "pairs.csv",
+    "recipe.json",
+    "run.json",
+    "scores.csv",
+)
 """What a verb may write into its folder, beside ``figures`` and what is told of these (see
 :data:`simlab.report.files.TOLD`): no input has such a name there."""
 
@@ -99,7 +110,7 @@ def tune(options: argparse.Namespace) -> None:
 
 
 def find(options: argparse.Namespace) -> None:
-    """List copies among pictures, or of `--query`: found.csv, groups.csv, a report in `--out`."""
+    """List copies and look-alikes among pictures, or of `--query`: tables, a report in `--out`."""
     if options.methods:
         raise ValueError(
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
@@ -114,17 +125,23 @@ def find(options: argparse.Namespace) -> None:
     run = _run(options, list(recipe.methods_), images)
     root = sl.report.files.relative_root(found.attrs["root"], out)
     # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
-    with sl.report.whole(out, stale=["groups.csv", "report.html"]) as folder:
+    told = ["groups.csv", "lookalikes.csv", "report.html"]
+    with sl.report.whole(out, stale=told) as folder:
         sl.report.write_csv(found, folder / "found.csv")
-        sl.report.files.write_run(run | {"root": root}, folder)
+        warnings = found.attrs["warnings"]
+        sl.report.files.write_run(run | {"root": root, "warnings": warnings}, folder)
+    for warning in warnings:
+        _say(f"warning: {warning}")
     try:
         groups = sl.group(found, linkage=options.linkage)
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
     report = sl.report.found(found, groups, out, run=run)
-    copies = counted(len(found), "pair")
+    n_lookalikes = int(found["verdict"].eq("look-alike").sum())
+    copies = counted(len(found) - n_lookalikes, "pair")
+    lookalikes = counted(n_lookalikes, "pair")
     unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
-    _say(f"{copies} of copies; {unreadable}; report: {report}")
+    _say(f"{copies} of copies, {lookalikes} of look-alikes; {unreadable}; report: {report}")
 
 
 def features(options: argparse.Namespace) -> None:
@@ -252,14 +269,25 @@ def _add_find(verbs) -> None:
         metavar="FILE",
         help="from simlab tune (default: the one that ships with simlab)",
     )
-    verb.add_argument(
-        "--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)"
-    )
+    _add_threshold(verb)
     verb.add_argument(
         "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
     )
     _add_any_name(verb)
     verb.set_defaults(sources=None)
+
+
+def _add_threshold(verb) -> None:
+    one_of = verb.add_mutually_exclusive_group()
+    one_of.add_argument(
+        "--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)"
+    )
+    one_of.add_argument(
+        "--be",
+        dest="threshold",
+        choices=BE,
+        help="the same in words: strict misses copies, lenient has false ones (normal)",
+    )
 
 
 def _add_features(verbs) -> None:

@@ -44,7 +44,6 @@ TOLD = (
     "comparison.csv",
     "complementarity.csv",
     "label_audit.csv",
-    "lookalikes.csv",
     "metrics.csv",
     "prevalence.csv",
     "ranking.csv",

@@ -118,8 +118,8 @@ def _lead(pairs: pd.DataFrame) -> str:
         return none
     first = pairs.iloc[0]
     text = (
-        "Each pair is listed with the probability that the two show the same picture, and the"
-        " methods that say so. Look-alikes, which share much and contradict each other, stand apart."
+        "Each pair is listed with the probability that the two are copies, and the methods that say"
+        " so. Look-alikes, which share much and contradict each other, stand apart."
     )
     if (pairs["verdict"] == LOOK_ALIKE).all():
         text = f"{none} {text}"
@@ -211,15 +211,15 @@ def _about_groups(grouped: pd.DataFrame) -> str:
 def _about_look_alikes(made: _Found) -> str:
     n_groups = made.lookalikes["group"].nunique()
     text = (
-        "Much speaks for a copy in these pairs, and something contradicts it: two fills of one form,"
-        " two shots of a scene, a copy that was changed beyond recognition. They are no copies as"
-        f" far as this recipe can tell, and are not among the groups above; {counted(n_groups, 'group')}"
-        " of them in lookalikes.csv, with the copies of their pictures."
+        "Much speaks for a copy in these pairs, and something contradicts it: two fills of a form,"
+        " two shots of a scene, now and then a copy that was changed very much. As far as this"
+        " recipe can tell they are no copies, and no group above is made by them."
+        f" lookalikes.csv has {counted(n_groups, 'group')} of them, with their pictures' copies."
     )
     if made.lookalikes["partial"].any():
         text += (
-            " The largest of these may be partial: of more than 50 pictures only those were compared"
-            " whose hashes are near or whose keypoints vote for each other."
+            " The largest may be partial: of more than 50 pictures only those were compared whose"
+            " hashes are near, or whose keypoints vote for each other."
         )
     return text
 

@@ -24,7 +24,7 @@ WHAT_TO_DO = (
 
 
 def warnings_of(found: pd.DataFrame, *, n_pictures: int, n_pairs: int, prior: float) -> list[str]:
-    """Return what looks wrong in found pairs, a line each; nothing as a rule.
+    """Return what looks wrong in found pairs and what to do, in one line; as a rule there is none.
 
     Pictures that are identical count as one, since nothing is wrong with ninety times one picture.
 
@@ -35,20 +35,19 @@ def warnings_of(found: pd.DataFrame, *, n_pictures: int, n_pairs: int, prior: fl
         prior: share of copies that the search expects among these.
     """
     copies = _of_different_contents(found)
-    warnings = []
+    reasons = []
     expected = max(1, round(n_pairs * prior))
     if len(copies) >= _FEW and len(copies) > _TIMES * expected:
-        warnings.append(
-            f"{len(copies):,} pairs of copies that are not identical, where about {expected:,} were"
-            f" expected; {WHAT_TO_DO}"
+        reasons.append(
+            f"{len(copies):,} pairs are copies and not identical, where about {expected:,} were"
+            " expected"
         )
     largest = _largest_group(copies)
     if largest >= _FEW and largest >= _LARGE * n_pictures:
-        warnings.append(
-            f"one group of copies holds {largest:,} different pictures of {n_pictures:,};"
-            f" {WHAT_TO_DO}"
-        )
-    return warnings
+        reasons.append(f"one group of copies holds {largest:,} of {n_pictures:,} pictures")
+    if not reasons:
+        return []
+    return [f"{', and '.join(reasons)}: {WHAT_TO_DO}"]
 
 
 def _of_different_contents(found: pd.DataFrame) -> pd.DataFrame:
