@@ -125,12 +125,12 @@ def _of_look_alikes(
     group_of |= dict(zip(pairs["query"], sources[pairs.index]))
     table = _pictures(pairs, pictures)
     # a file without a pair is a group of its own; groups are named by files
-    names = table["file"].map(group_of).fillna(table["file"])
-    table["group"] = pd.factorize(names)[0]
+    names = [group_of.get(file, file) for file in table["file"]]
+    table["group"] = pd.factorize(np.array(names, dtype=object))[0]
     groups = _described(table, pairs, np.ones(len(pairs), dtype=bool))
     copies = group(pairs)
     representative = dict(zip(copies["file"], copies["representative"]))
-    groups["copy_of"] = groups["file"].map(representative).fillna(groups["file"])
+    groups["copy_of"] = [representative.get(file, file) for file in groups["file"]]
     groups["partial"] = groups["size"] > CLOSED
     return groups
 

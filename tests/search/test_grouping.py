@@ -49,6 +49,52 @@ def test_a_closed_triangle_is_no_chain():
     assert groups.set_index("file")["distance"].to_dict() == {"a": 0, "b": 0.1, "c": 0.45}
 
 
+def judged(*rows):
+    """Pairs with verdicts: copies are near, look-alikes far."""
+    found = pd.DataFrame(rows, columns=["reference", "query", "verdict"])
+    return found.assign(distance=np.where(found["verdict"] == "look-alike", 0.999, 0.01))
+
+
+def test_groups_of_look_alikes_hold_the_copies_of_their_pictures_and_no_others():
+    found = judged(
+        ("a", "b", "copy"),
+        ("b", "c", "look-alike"),
+        ("d", "c", "identical"),
+        ("x", "y", "copy"),
+        ("p", "q", "look-alike"),
+    )
+    assert sets_of(sl.group(found)) == {frozenset("ab"), frozenset("cd"), frozenset("xy")}
+    groups = sl.group(found, of="look-alike")
+    assert sets_of(groups) == {frozenset("abcd"), frozenset("pq")}
+    assert dict(zip(groups["file"], groups["copy_of"])) == dict(zip("abcdpq", "aaccpq"))
+    assert groups["chained"].tolist() == [True] * 4 + [False] * 2
+    assert groups["distance"].tolist() == [0, 0.01, 1, 1, 0, 0.999]
+    # whatever the index is, and whatever else was found
+    again = pd.concat([found, found]).iloc[::-1]
+    assert sets_of(sl.group(again, of="look-alike")) == sets_of(groups)
+    assert sl.group(found.iloc[:0], of="look-alike").empty
+    cut = grouping.choose_cut(found, dict(zip("abcdxy", "111122")))
+    assert (cut["n_groups"] >= 3).all()  # no cut joins by a look-alike
+
+
+def test_a_large_group_of_look_alikes_says_that_it_may_be_partial():
+    names = [f"{number:02}" for number in range(grouping.CLOSED + 1)]
+    rows = [(first, second, "look-alike") for first, second in itertools.pairwise(names)]
+    assert sl.group(judged(*rows), of="look-alike")["partial"].all()
+    assert not sl.group(judged(*rows[1:]), of="look-alike")["partial"].any()
+
+
+def test_what_groups_of_look_alikes_cannot_be_is_refused():
+    for options, words in (
+        ({"of": "scene"}, "of must be one of copy, look-alike, not 'scene'"),
+        ({"of": "look-alike"}, "found must have the columns verdict; missing: verdict"),
+        ({"of": "look-alike", "linkage": "complete"}, "takes linkage 'single' and no threshold"),
+        ({"of": "look-alike", "threshold": 0.9}, "takes linkage 'single' and no threshold"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sl.group(CHAIN, **options)
+
+
 def test_threshold_cuts():
     assert sets_of(sl.group(CHAIN, threshold=0.1)) == {
         frozenset("ab"),
