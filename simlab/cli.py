@@ -398,6 +398,7 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
     _say_what_is_not_read(table)
     if options.sources is None:
         return table
+    check_number("--sources", options.sources, 1, whole=True)
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
 
 

@@ -157,7 +157,7 @@ def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
     >>> sample_sources(load_sample(), 2, seed=1).shape[0]
     2
     """
-    check_number("the number of sources", n, 1, whole=True)
+    check_number("n", n, 1, whole=True)
     table = as_table(images)
     chosen = rank_by_hash(table["source"].unique(), seed)[:n]
     return table[table["source"].isin(chosen)]

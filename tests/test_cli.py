@@ -246,7 +246,7 @@ WRONG = [
     ("study PICTURES --out o --negatives 1.5", "--negatives: invalid int value: '1.5'"),
     (
         "study PICTURES --out o --sources 0",
-        "the number of sources must be a whole number, 1 or more",
+        "--sources must be a whole number, 1 or more",
     ),
     ("verify o --pairs 0", "n_pairs must be a whole number, 1 or more"),
     ("find PICTURES --out o --threshold 2", "threshold must be between 0 and 1, not 2"),

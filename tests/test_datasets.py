@@ -201,9 +201,7 @@ def test_sampling_takes_whole_sources():
     table = datasets.as_table(pd.DataFrame({"path": list("abcdef"), "source": list("xxyyzz")}))
     assert datasets.sample_sources(table, 2)["source"].value_counts().tolist() == [2, 2]
     assert len(datasets.sample_sources(table, 99)) == 6
-    with pytest.raises(
-        ValueError, match="the number of sources must be a whole number, 1 or more, not 0"
-    ):
+    with pytest.raises(ValueError, match="n must be a whole number, 1 or more, not 0"):
         datasets.sample_sources(table, 0)
 
 
