@@ -17,7 +17,7 @@ from PIL import Image
 from simlab.images import SUFFIXES, list_images, survey
 from simlab.messages import progress_bar
 from simlab.paths import expanded
-from simlab.specs import check_number
+from simlab.specs import check_count
 from simlab.tables import rank_by_hash
 
 DATA = Path(__file__).resolve().parent.parent / "datasets"
@@ -157,7 +157,7 @@ def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
     >>> sample_sources(load_sample(), 2, seed=1).shape[0]
     2
     """
-    check_number("n", n, 1, whole=True)
+    check_count("n", n)
     table = as_table(images)
     chosen = rank_by_hash(table["source"].unique(), seed)[:n]
     return table[table["source"].isin(chosen)]
@@ -192,8 +192,8 @@ def fetch(
     """
     if name not in DOWNLOADS:
         raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
-    check_number("n_jobs", n_jobs, 1, whole=True)
-    check_number("retries", retries, 0, whole=True)
+    check_count("n_jobs", n_jobs)
+    check_count("retries", retries, 0)
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
     target = expanded(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
     base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"

@@ -121,6 +121,16 @@ def by_name(name: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise unless the argument `name` is a whole number of `least` or more."""
+    check_number(name, value, least, whole=True)
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise unless the argument `name` is a number between 0 and 1, neither of them."""
+    check_number(name, value, 0, 1, within=True)
+
+
 def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Return the function with its keyword-only arguments checked in every call as :func:`bind`
     does.

@@ -231,7 +231,7 @@ def split_by_source(
     Raises:
         ValueError: where `share` is not between 0 and 1 or a side has no source.
     """
-    specs.check_number("share", share, 0, 1, within=True)
+    specs.check_share("share", share)
     sources = rank_by_hash(_unique(pairs, _SOURCES), seed)
     first = set(sources[: round(share * len(sources))])
     if not first or len(first) == len(sources):
@@ -259,6 +259,20 @@ def check_columns(table: pd.DataFrame) -> None:
         ValueError: label, source_reference or source_query is missing, or a row names no source.
     """
     has_sources(check_table(table, "scores", ["label", *_SOURCES]))
+
+
+def without_errors(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose status is not "error", with whole labels.
+
+    Raises:
+        ValueError: a column is missing or holds what a score table may not, in whatever row.
+    """
+    check_columns(scores)
+    rows = scores.assign(label=labels(scores))
+    weights(scores)  # refuses what is no weight
+    if "status" not in rows:
+        return rows
+    return rows[rows["status"] != "error"]
 
 
 def is_fitted(name: object) -> bool:

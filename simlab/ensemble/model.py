@@ -58,9 +58,9 @@ class Ensemble:
         seed: int = 0,
     ):
         # two are held out at a time, and something must be left to train on
-        specs.check_number("folds", folds, 3, whole=True)
-        specs.check_number("n_resamples", n_resamples, 0, whole=True)
-        specs.check_number("seed", seed, 0, whole=True)
+        specs.check_count("folds", folds, 3)
+        specs.check_count("n_resamples", n_resamples, 0)
+        specs.check_count("seed", seed, 0)
         self.methods = methods
         self.folds = folds
         self.n_resamples = n_resamples
@@ -142,7 +142,7 @@ class Ensemble:
             ValueError: `prior` is not in (0, 1).
         """
         prior = self.prevalence_ if prior is None else prior
-        specs.check_number("prior", prior, 0, 1, within=True)
+        specs.check_share("prior", prior)
         odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(prior)
         return pd.Series(expit(odds), index=scores.index, name="probability")
 
@@ -185,9 +185,9 @@ class Ensemble:
         copies), low, high (its 95 % Wilson interval; pairs count no more than their sources), n
         (pairs).
         """
-        specs.check_number("bins", bins, 1, whole=True)
+        specs.check_count("bins", bins)
         prior = self.prevalence_ if prior is None else prior
-        specs.check_number("prior", prior, 0, 1, within=True)
+        specs.check_share("prior", prior)
         evidence = -logit(self.out_of_fold_[NAME].to_numpy()) - logit(self.prevalence_)
         probability = expit(evidence + logit(prior))
         return reading.reliability(probability, self._data.with_share_of_copies(prior), bins)

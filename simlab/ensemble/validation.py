@@ -73,12 +73,8 @@ def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
         ValueError: a column is missing or holds what a score table may not, a distance is NaN or
             infinite, or a class is missing.
     """
-    tables.check_columns(scores)
-    label = tables.labels(scores)
-    counted = tables.weights(scores) > 0
-    if "status" in scores:
-        counted &= scores["status"] != "error"
-    rows = scores[counted].assign(label=label[counted])
+    rows = tables.without_errors(scores)
+    rows = rows[tables.weights(rows) > 0]
     for name in methods:
         if not np.isfinite(rows[name].to_numpy(float)).all():
             raise ValueError(

@@ -164,7 +164,7 @@ def distance_histogram(
     2   5.5    7.5      0    0.0
     3   7.5    9.5      0    0.0
     """
-    specs.check_number("bins", bins, 1, whole=True)
+    specs.check_count("bins", bins)
     sample = read(scores, methods)
     parts = []
     for method in sample.methods:
@@ -218,7 +218,7 @@ def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
     1         miss   10.0
     2  false alarm    8.0
     """
-    specs.check_number("n", n, 1, whole=True)
+    specs.check_count("n", n)
     sample, method = read_one(scores, method)
     copies = sample.table[sample.label]
     others = sample.table[~sample.label]

@@ -35,7 +35,7 @@ def judge(
     >>> right.attrs["thresholds"]
     {'phash': 10.0, 'dhash': 3.0}
     """
-    specs.check_number("fpr", fpr, 0, 1, within=True)
+    specs.check_share("fpr", fpr)
     sample = read(scores, methods)
     thresholds = {}
     right = pd.DataFrame(index=sample.table.index)

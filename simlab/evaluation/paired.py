@@ -83,7 +83,7 @@ def compare(
     family = list(dict.fromkeys([*picked_from, a, b]))
     if n_comparisons is None:
         n_comparisons = _n_pairs(len(family))
-    specs.check_number("n_comparisons", n_comparisons, 1, whole=True)
+    specs.check_count("n_comparisons", n_comparisons)
     parsed = parse(metric)
     sample = read(scores, family)
     resampler = Resampler.draw(sample, n_resamples, seed)
@@ -241,7 +241,7 @@ def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFr
     >>> hard_negatives(scores, "dhash", n=1)["dhash"].tolist()
     [2.0, 12.0]
     """
-    specs.check_number("n", n, 1, whole=True)
+    specs.check_count("n", n)
     sample, method = read_one(scores, method)
     # By place, not by index: a table that was put together may name rows twice.
     others = np.flatnonzero(~sample.label)

@@ -40,8 +40,8 @@ class Resampler:
     @classmethod
     def draw(cls, sample: Sample, n_resamples: int, seed: int) -> "Resampler":
         """Return as many sources as there are, drawn with replacement, `n_resamples` times."""
-        specs.check_number("n_resamples", n_resamples, 0, whole=True)
-        specs.check_number("seed", seed, 0, whole=True)
+        specs.check_count("n_resamples", n_resamples, 0)
+        specs.check_count("seed", seed, 0)
         n_sources = sample.n_sources
         rng = np.random.default_rng(seed)
         weights = np.empty((n_sources, n_resamples), np.float32)

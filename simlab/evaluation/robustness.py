@@ -119,7 +119,7 @@ def complementarity(
     Raises:
         ValueError: an unknown method or an FPR outside (0, 1).
     """
-    specs.check_number("fpr", fpr, 0, 1, within=True)
+    specs.check_share("fpr", fpr)
     sample = read(scores, methods)
     resampler = Resampler.draw(sample, n_resamples, seed)
     recalls = recalls_at(sample, fpr)

@@ -30,15 +30,10 @@ def read(scores: pd.DataFrame, methods: str | Iterable[str] | None = None) -> "S
             source in every row.
     """
     methods = registry.columns(scores, methods)
-    tables.check_columns(scores)
-    label = tables.labels(scores)
-    good = scores[methods].notna().all(axis=1)
-    if "status" in scores:
-        good &= scores["status"] != "error"
-    counted = good & (tables.weights(scores) > 0)
-    table = scores[counted].assign(label=label[counted])
-    n_errors = int((~good).sum())
-    return Sample(table, methods, n_errors)
+    rows = tables.without_errors(scores)
+    good = rows[rows[methods].notna().all(axis=1)]
+    table = good[tables.weights(good) > 0]
+    return Sample(table, methods, n_errors=len(scores) - len(good))
 
 
 def read_one(scores: pd.DataFrame, method: str | Iterable[str]) -> tuple["Sample", str]:

@@ -55,14 +55,14 @@ def choose_threshold(
          target  threshold  tpr  fpr
     0  fpr<=0.1        6.0  1.0  0.0
     """
-    specs.check_number("n_splits", n_splits, 1, whole=True)
+    specs.check_count("n_splits", n_splits)
     sample = read(scores, method)
     resampler = Resampler.draw(sample, n_resamples, seed)
     (group,) = sample_groups(sample)
     if prevalence is None:
         prevalence = sample.share_of_copies
     else:
-        specs.check_number("prevalence", prevalence, 0, 1, within=True)
+        specs.check_share("prevalence", prevalence)
     target, limit = _target(max_fpr, min_precision, prevalence, group.smallest_fpr)
     rows = []
     for name in sample.methods:
@@ -81,9 +81,9 @@ def _target(
             f" given max_fpr={max_fpr!r}, min_precision={min_precision!r}"
         )
     if min_precision is None:
-        specs.check_number("max_fpr", max_fpr, 0, 1, within=True)
+        specs.check_share("max_fpr", max_fpr)
         return f"fpr<={max_fpr:g}", Limit(fpr_of, max_fpr, needs_fpr=max_fpr)
-    specs.check_number("min_precision", min_precision, 0, 1, within=True)
+    specs.check_share("min_precision", min_precision)
 
     def false_share(counts: Counts) -> np.ndarray:
         false = (1 - prevalence) * np.fmax(counts.fpr, smallest_fpr)
@@ -249,7 +249,7 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     1  0.001      0.474  0.286  0.667
     """
     for share in shares:
-        specs.check_number("shares", share, 0, 1, within=True)
+        specs.check_share("shares", share)
     table = chosen.merge(pd.DataFrame({"share": shares}), how="cross")
     odds = (1 - table["share"]) / table["share"]
     is_seen = table["fpr"] > 0
@@ -278,7 +278,7 @@ def collection_table(
         ValueError: a size that is none.
     """
     for size in n_pictures:
-        specs.check_number("n_pictures", size, 1, whole=True)
+        specs.check_count("n_pictures", size)
     table = chosen.merge(pd.DataFrame({"n_pictures": n_pictures}), how="cross")
     table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2
     table["false_alarms"] = table["fpr"] * table["n_pairs"]

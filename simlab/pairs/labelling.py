@@ -103,9 +103,9 @@ def choose(
     """
     if order not in ORDERS:
         raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
-    specs.check_number("n", n, 1, whole=True)
-    specs.check_number("strata", strata, 1, whole=True)
-    specs.check_number("seed", seed, 0, whole=True)
+    specs.check_count("n", n)
+    specs.check_count("strata", strata)
+    specs.check_count("seed", seed, 0)
     candidates = _candidates(pairs, by, order)
     stratum, names = _strata(candidates, by, order, strata)
     n_strata = len(np.unique(stratum))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simlab import perturb
 from simlab.datasets import as_table
-from simlab.specs import check_number
+from simlab.specs import check_count
 from simlab.tables import PAIR_COLUMNS, check_pairs
 
 DESIGNS = ("original-variant", "variant-variant", "original-original")
@@ -47,8 +47,8 @@ def make_pairs(
     """
     if design not in DESIGNS:
         raise ValueError(f"design must be one of {', '.join(DESIGNS)}, not {design!r}")
-    check_number("negatives", negatives, 0, whole=True)
-    check_number("seed", seed, 0, whole=True)
+    check_count("negatives", negatives, 0)
+    check_count("seed", seed, 0)
     table = as_table(images).sort_values("path", ignore_index=True)
     specs = perturb.resolve(perturbations)
     if negatives:

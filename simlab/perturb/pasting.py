@@ -70,10 +70,8 @@ def text(  # noqa: PLR0913
         of 20).
     """
     at = place(position, rng)
-    letters = _letters(rng, length)
     longest = math.ceil(FULL * (FONT_SIZE / size) ** 2)
-    written = letters if content is None else content
-    written = written[:longest]
+    written = _written(rng, length, content)[:longest]
     layer = image.copy()
     outline = stroke * image.width / PUBLISHED_WIDTH
     style = _style(written, max(1, size * image.width), font, outline)
@@ -138,8 +136,7 @@ def caption(
         height: of the bar, share of the picture's; the picture grows by it.
         content: the text; by default `length` random letters and digits.
     """
-    letters = _letters(rng, length)
-    written = letters if content is None else content
+    written = _written(rng, length, content)
     bar = max(1, round(height * image.height))
     canvas = Image.new("RGB", (image.width, image.height + bar), background)
     if position == "bottom":
@@ -266,7 +263,7 @@ def embed(
     if picture is None:
         other = _patches(image.size, draws)
     else:
-        other = _decoded(read_bytes(expanded(picture)), 255)
+        other = _decoded(read_bytes(expanded(picture)), picture, 255)
     other = ImageOps.fit(other, image.size, BICUBIC)
     return _pasted(other, part, corner(image.size, part.size, at))
 
@@ -366,9 +363,11 @@ def _size(content: str, style: dict) -> tuple[int, int]:
     return math.ceil(right - left), math.ceil(bottom - top)
 
 
-def _letters(rng: Rng, length: int) -> str:
+def _written(rng: Rng, length: int, content: str | None) -> str:
     # one draw a letter, in order: a longer text begins with the shorter one
-    return "".join(fonts.LETTERS[int(draw * len(fonts.LETTERS))] for draw in rng.random(length))
+    places = (rng.random(length) * len(fonts.LETTERS)).astype(int)
+    letters = "".join(fonts.LETTERS[place] for place in places)
+    return letters if content is None else content
 
 
 def _pasted(
@@ -381,9 +380,9 @@ def _pasted(
 
 
 @functools.lru_cache(maxsize=4)
-def _decoded(data: bytes, level: int) -> Picture:
-    # by content, not by path: the file may be replaced while a notebook is open
-    return read_image(data, background=(level,) * 3)
+def _decoded(data: bytes, path: str, level: int) -> Picture:
+    # by content too, not by path alone: the file may be replaced while a notebook is open
+    return read_image(data, background=(level,) * 3, name=path)
 
 
 def _cut_out(path: str) -> tuple[Picture, Picture]:
@@ -391,8 +390,8 @@ def _cut_out(path: str) -> tuple[Picture, Picture]:
     two grounds.
     """
     data = read_bytes(expanded(path))
-    on_white = _decoded(data, 255)
-    on_black = _decoded(data, 0)
+    on_white = _decoded(data, path, 255)
+    on_black = _decoded(data, path, 0)
     shining_through = ImageChops.difference(on_white, on_black).getchannel("G")
     return on_black, ImageOps.invert(shining_through)
 

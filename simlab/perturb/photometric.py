@@ -193,8 +193,12 @@ def noise(
     return Image.fromarray(noisy)
 
 
+def _octaves(factor: float) -> float:
+    return math.log2(factor)
+
+
 @register(
-    severity=lambda factor: math.log2(factor),
+    severity=_octaves,
     directions=("darker", "brighter"),
     sweep=Sweep("factor", 0.2, 3, 29),
 )
@@ -207,7 +211,7 @@ def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
 
 
 @register(
-    severity=lambda factor: math.log2(factor),
+    severity=_octaves,
     directions=("lower", "higher"),
     sweep=Sweep("factor", 0.2, 3, 29),
 )
@@ -220,7 +224,7 @@ def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
 
 
 @register(
-    severity=lambda factor: math.log2(factor),
+    severity=_octaves,
     directions=("paler", "stronger"),
     sweep=Sweep("factor", 0, 3, 31),
 )
@@ -233,7 +237,7 @@ def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
 
 
 @register(
-    severity=lambda factor: math.log2(factor),
+    severity=_octaves,
     directions=("softer", "sharper"),
     sweep=Sweep("factor", 0.2, 5, 25),
 )

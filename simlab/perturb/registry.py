@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from simlab import specs
-from simlab.images import content_digest, read_image
+from simlab.images import content_digest, read_bytes, read_image
 from simlab.specs import Rule as Rule
 from simlab.specs import between
 
@@ -262,6 +263,16 @@ def apply(image: Any, spec: str, seed: int = 0) -> Picture:
     """
     specs.check_number("seed", seed, -math.inf, whole=True)
     return parse(spec).apply(read_image(image), seed)
+
+
+def apply_to_file(path: str | os.PathLike, spec: str, seed: int = 0) -> Picture:
+    """Return a variant of the picture in a file, named as it is: a ``~`` is no home folder.
+
+    Raises:
+        ImageError: the file is no picture that can be read.
+        ValueError: as :func:`parse`.
+    """
+    return apply(read_image(read_bytes(path), name=path), spec, seed)
 
 
 def canonical(spec: str) -> str:

@@ -69,7 +69,7 @@ def _draw_cells(
     caption_inches: float,
 ) -> Axes:
     """Draw each cell's pictures side by side under its caption; a row fits its highest cell."""
-    specs.check_number("columns", columns, 1, whole=True)
+    specs.check_count("columns", columns)
     decoded = [tuple(map(read_image, cell)) for cell in cells]
     if len(decoded) != len(captions):
         raise ValueError(

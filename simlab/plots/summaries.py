@@ -27,7 +27,7 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
             :func:`simlab.evaluation.distance_histogram`.
         columns: panels in a row.
     """
-    specs.check_number("columns", columns, 1, whole=True)
+    specs.check_count("columns", columns)
     check_table(histogram, "histogram", "method, label, left, right, count, share")
     methods = histogram["method"].unique()
     ax = style.axes(ax, 8, 0.5 + 1.75 * style.n_rows(len(methods), columns))
@@ -176,7 +176,7 @@ def plot_severity(
             :func:`simlab.evaluation.break_points`: marked below the curves.
         columns: panels in a row.
     """
-    specs.check_number("columns", columns, 1, whole=True)
+    specs.check_count("columns", columns)
     check_table(metrics, "metrics", f"{_VALUES}, kind, severity")
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
     curves = _curves(rows)

@@ -42,8 +42,8 @@ def verify(
     Raises:
         ValueError: no study in the folder, a damaged one, or a method that is not registered here.
     """
-    specs.check_number("n_pairs", n_pairs, 1, whole=True)
-    specs.check_number("seed", seed, 0, whole=True)
+    specs.check_count("n_pairs", n_pairs)
+    specs.check_count("seed", seed, 0)
     folder = expanded(folder)
     run = _run(folder / "run.json")
     scores = read_scores(folder / "scores.csv")

@@ -1,7 +1,9 @@
 """What a report puts into its folder: whole files, safe tables, small pictures, versions."""
 
+import base64
 import contextlib
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -16,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from simlab import __version__, perturb
-from simlab.images import in_words, read_bytes, read_image
+from simlab.images import in_words
 from simlab.paths import expanded, file_to_write, folder_for_files
 from simlab.tables import noted_beside
 
@@ -52,6 +54,7 @@ TOLD = (
 )
 """What is told of scores: a run writes those of them in which it has something to say."""
 
+_PNG = b"\x89PNG"
 _PARTIAL = ".partial-"
 _LOCK = "lock"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
@@ -185,6 +188,19 @@ def _plain(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
+def data_uri(data: bytes) -> str:
+    """Return the bytes of a PNG or JPEG as a page holds them."""
+    kind = "png" if data.startswith(_PNG) else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
+    """Return a picture as a JPEG."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, **options)
+    return file.getvalue()
+
+
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on: packages, Python, and the kind of machine."""
     installed = {str(d.name).lower(): d.version for d in importlib.metadata.distributions()}
@@ -199,7 +215,7 @@ def versions() -> dict[str, str]:
 def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:
     """Return the variant of the picture at `path`, small; a grey one where it cannot be read."""
     try:
-        image = perturb.apply(read_image(read_bytes(path)), spec, seed=int(seed))
+        image = perturb.apply_to_file(path, spec, int(seed))
     except (ValueError, OSError):
         return Image.new("RGB", (240, 180), "#d0d0d0")
     image.thumbnail((side, side))

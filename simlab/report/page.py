@@ -24,7 +24,7 @@ from PIL import Image
 
 from simlab import __version__, plots
 from simlab.paths import expanded
-from simlab.report.files import whole, write_text
+from simlab.report.files import data_uri, jpeg, whole, write_text
 
 ROWS_SHOWN = 500
 """Rows of a table that the page shows; the rest is counted."""
@@ -135,22 +135,16 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
 def _source(png: bytes) -> str:
     """Return the address under which the page holds a picture: its bytes."""
     if len(png) < LARGE:
-        return f"data:image/png;base64,{_base64(png)}"
+        return data_uri(png)
     picture = Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB")
-    jpeg = io.BytesIO()
-    picture.save(jpeg, "JPEG", quality=85, subsampling=0)
-    return f"data:image/jpeg;base64,{_base64(jpeg.getvalue())}"
+    return data_uri(jpeg(picture, quality=85, subsampling=0))
 
 
 def _sha256(text: str) -> str:
-    return _base64(hashlib.sha256(text.encode()).digest())
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -14,7 +14,7 @@ tuner: an ensemble weighed by hand, and its threshold at work.
 
 from simlab.widgets.explorer import explore
 from simlab.widgets.failure_browser import Failures as failures
-from simlab.widgets.labeller import label
+from simlab.widgets.labeller import Label as label
 from simlab.widgets.tuner import Tune as tune
 
 __all__ = ["explore", "failures", "label", "tune"]

@@ -238,7 +238,7 @@ class Explorer(Panel):
 
     def _read(self, name: str) -> LazyPicture:
         data = self._files.get(name) or read_bytes(self._root / name)
-        image = read_image(data)
+        image = read_image(data, name=name)
         if max(image.size) <= MAX_SIDE:
             return LazyPicture(image, name)
         image.thumbnail((MAX_SIDE, MAX_SIDE))

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops
 
 from simlab import perturb, plots
-from simlab.images import read_bytes, read_image
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.plots import style
+from simlab.report.files import jpeg
 from simlab.tables import root_of
-from simlab.widgets.panel import WORKING, Latest, Panel, jpeg, plain
+from simlab.widgets.panel import WORKING, Latest, Panel, plain
 from simlab.widgets.quick_drawing import akaze_lines
 
 SIDES = {"reference": "perturbation_reference", "query": "perturbation"}
@@ -30,39 +30,8 @@ _SIDE = 720  # pixels of a picture that is sent
 _BUTTONS = ("same", "different", "skip", "undo")
 
 
-def label(
-    pairs: pd.DataFrame,
-    path: str | Path,
-    *,
-    root: str | Path | None = None,
-    annotator: str = "",
-    names: bool = True,
-) -> "Labeller":
-    """Return a widget that asks of one pair after the other whether both show the same picture.
-
-    Every answer is a row of the CSV at `path`, on disk before the next pair is shown, and
-    :func:`simlab.read_pairs` reads that file at any time. A file that is there is gone on with;
-    skipped pairs are kept in a second file beside it (``labels.skipped.csv``) and come back at the
-    end. Labels that the pairs have are not looked at.
-
-    Args:
-        pairs: with reference and query, in the order in which to ask, such as
-            :func:`simlab.labelling.choose` returns.
-        path: of the CSV, one for each person.
-        root: folder that the paths of the pairs are relative to; by default their
-            ``attrs["root"]``.
-        annotator: who labels.
-        names: whether the names of the files are shown.
-
-    Raises:
-        ValueError: one line: no pairs, a pair that is there twice, or a file that is damaged, of
-            another kind, of another person or about other pairs.
-    """
-    return Labeller(pairs, path, root=root, annotator=annotator, names=names)
-
-
 class Stage(anywidget.AnyWidget):
-    """What the page shows of a :class:`Labeller`: pictures, buttons, keys."""
+    """What the page shows of a :class:`Label`: pictures, buttons, keys."""
 
     _esm = Path(__file__).with_name("labeller.js")
     _css = Path(__file__).with_name("labeller.css")
@@ -82,13 +51,31 @@ class Shown(NamedTuple):
     """Why it cannot be shown, or ""."""
 
 
-class Labeller(Panel):
-    """The widget that :func:`label` returns; its methods do what its buttons do.
+class Label(Panel):
+    """A widget that asks of one pair after the other whether both show the same picture.
+
+    Every answer is a row of the CSV at `path`, on disk before the next pair is shown, and
+    :func:`simlab.read_pairs` reads that file at any time. A file that is there is gone on with;
+    skipped pairs are kept in a second file beside it (``labels.skipped.csv``) and come back at the
+    end. Labels that the pairs have are not looked at. The methods do what the buttons do.
+
+    Args:
+        pairs: with reference and query, in the order in which to ask, such as
+            :func:`simlab.labelling.choose` returns.
+        path: of the CSV, one for each person.
+        root: folder that the paths of the pairs are relative to; by default their
+            ``attrs["root"]``.
+        annotator: who labels.
+        names: whether the names of the files are shown.
 
     Attributes:
         view: one of :data:`VIEWS`.
         matched: whether the AKAZE matches of the two pictures are drawn; False again with each new
             pair.
+
+    Raises:
+        ValueError: one line: no pairs, a pair that is there twice, or a file that is damaged, of
+            another kind, of another person or about other pairs.
     """
 
     view = traitlets.Enum(VIEWS, VIEWS[0])
@@ -99,9 +86,9 @@ class Labeller(Panel):
         pairs: pd.DataFrame,
         path: str | Path,
         *,
-        root: str | Path | None,
-        annotator: str,
-        names: bool,
+        root: str | Path | None = None,
+        annotator: str = "",
+        names: bool = True,
     ):
         self._root = root_of(pairs, root)
         self._names = names
@@ -148,11 +135,13 @@ class Labeller(Panel):
         if self._key is None:
             raise ValueError(THE_END)
         row = self._rows[self._key]
-        file = self._skips if word == "skip" else self._labels
+        file = self._labels
         if word != "skip":
             self._refuse_unseen()
-        if word == "skip" and self._key in file.rows:
-            file.remove(row)  # once more to the end
+        else:
+            file = self._skips
+            if self._key in file.rows:
+                file.remove(row)  # once more to the end
         file.add(row, word)
         self._told.append((file, self._key))
         self._note = f"{word}: saved in {file.path.name}"
@@ -297,9 +286,7 @@ class Labeller(Panel):
 
     def _read(self, path: str, perturbation: str, seed: int) -> Shown:
         try:
-            image = perturb.apply(
-                read_image(read_bytes(self._root / path)), perturbation, seed=seed
-            )
+            image = perturb.apply_to_file(self._root / path, perturbation, seed)
         except (ValueError, OSError) as error:
             return Shown(Image.new("RGB", (240, 180), "#d0d0d0"), (0, 0), str(error))
         small = image.copy()

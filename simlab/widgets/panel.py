@@ -7,7 +7,6 @@ figure, for paper, GitHub and nbconvert.
 """
 
 import asyncio
-import base64
 import contextvars
 import functools
 import html
@@ -28,7 +27,6 @@ from simlab.report import files
 from simlab.scoring.workers import in_words
 
 WORKING = "working…"
-_PNG = b"\x89PNG"
 
 
 class StyleSheet(anywidget.AnyWidget):
@@ -139,14 +137,7 @@ def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int
 
     It is made when first asked for.
     """
-    return jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
-
-
-def jpeg(image: Image.Image) -> bytes:
-    """Return a picture as the bytes of a JPEG file."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=88)
-    return file.getvalue()
+    return files.jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
 
 
 def png(image: Image.Image) -> bytes:
@@ -154,12 +145,6 @@ def png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
     return file.getvalue()
-
-
-def data_uri(data: bytes) -> str:
-    """Return the bytes of a JPEG or PNG file as an address that holds them."""
-    kind = "png" if data.startswith(_PNG) else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 @functools.cache
@@ -175,7 +160,7 @@ def markup(name: str) -> Any:
         undefined=jinja2.StrictUndefined,
         finalize=_sendable,
     )
-    environment.filters["data"] = data_uri
+    environment.filters["data"] = files.data_uri
     return environment.get_template(name).module
 
 

@@ -92,5 +92,5 @@ def _checked(file: dict, buffers: list) -> bytes:
     if not buffers:
         raise ImageError(f"{file['bytes']:,} bytes are too many to be sent; open it from a folder")
     content = bytes(buffers[0])
-    read_image(content)
+    read_image(content, name=file["name"])
     return content

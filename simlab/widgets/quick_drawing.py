@@ -9,9 +9,10 @@ from PIL import Image
 
 from simlab.methods import keypoints
 from simlab.plots.pictures import bit_rows
+from simlab.report.files import jpeg
 from simlab.scoring.comparison import Matches
 from simlab.scoring.one_pair import LazyPicture
-from simlab.widgets.panel import jpeg, png
+from simlab.widgets.panel import png
 
 FLIPPED = (213, 94, 0)
 AGREEING = (230, 159, 0)

@@ -16,7 +16,6 @@ from matplotlib.gridspec import SubplotSpec
 from PIL import Image
 
 from simlab import perturb, plots
-from simlab.images import read_bytes, read_image
 from simlab.plots.summaries import spelled
 from simlab.widgets.panel import Latest, Panel, plain, thumbnail
 
@@ -182,10 +181,7 @@ def sides(pair: Pair, root: Path) -> list[Side]:
 
 def full_pictures(pair: Pair, root: Path) -> list[Image.Image]:
     """Return the two pictures as the methods saw them."""
-    return [
-        perturb.apply(read_image(read_bytes(side.path)), side.perturbation, seed=side.seed)
-        for side in sides(pair, root)
-    ]
+    return [perturb.apply_to_file(*side) for side in sides(pair, root)]
 
 
 def small_pictures(pair: Pair, root: Path) -> list[dict[str, Any]]:

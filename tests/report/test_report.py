@@ -243,6 +243,13 @@ def test_photographs_are_held_as_jpeg_and_drawings_as_png(tmp_path):
     assert {attributes["width"] for tag, attributes in page.tags if tag == "img"} == {"100"}
 
 
+def test_a_picture_known_by_its_name_alone_has_a_thumbnail(tmp_path):
+    """TGA has no mark of its own: the bytes alone are no picture."""
+    path = tmp_path / "red.tga"
+    Image.new("RGB", (40, 30), "red").save(path)
+    assert report.files.thumbnail(path).getpixel((5, 5)) == (255, 0, 0)
+
+
 def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
     def broken(*arguments, **options):
         raise OSError("no space left on device")

@@ -290,9 +290,9 @@ def test_labels_come_back_with_the_weights_that_fit(pairs, path):
 def test_ten_thousand_pictures_open_without_reading_them(tmp_path, path, monkeypatch):
     read = []
     monkeypatch.setattr(
-        sys.modules["simlab.widgets.labeller"],
-        "read_image",
-        lambda file: read.append(file) or textured(0),
+        sys.modules["simlab.perturb"],
+        "apply_to_file",
+        lambda path, *_: read.append(path) or textured(0),
     )
     table = pd.DataFrame(
         {
