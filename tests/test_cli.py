@@ -67,6 +67,7 @@ def test_study_writes_tables_figures_and_a_report_and_goes_on_past_a_broken_file
     assert "海.jpg" in report and "broken.jpg" in report
 
 
+@pytest.mark.sweep
 def test_a_second_study_gives_the_same_tables(folder, tmp_path):
     for out in ("a", "b"):
         cache = ["--cache", str(tmp_path / "c"), "--negatives", "20", "--perturbations", "crop"]

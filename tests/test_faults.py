@@ -62,12 +62,13 @@ def pictures(tmp_path_factory):
 @pytest.mark.parametrize(
     ("verb", "kind", "below", "step", "least"),
     [
-        ("features", "full", "", 1, 90),
+        pytest.param("features", "full", "", 1, 90, marks=pytest.mark.sweep),
+        ("features", "full", "", 13, 6),
         ("features", "broken", "", 7, 8),
         ("features", "kill", "", 7, 14),
-        ("study", "full", "/out", 97, 2),
+        pytest.param("study", "full", "/out", 97, 2, marks=pytest.mark.sweep),
         ("find", "full", "/out", 15, 2),
-        ("find", "kill", "/out", 15, 2),
+        pytest.param("find", "kill", "/out", 15, 2, marks=pytest.mark.sweep),
         ("label", "full", "", 1, 9),
         ("label", "broken", "", 1, 9),
         ("label", "kill", "", 1, 9),

@@ -92,7 +92,7 @@ def measured(table):
 
 
 @pytest.mark.parametrize(("order", "by"), [("distance", "phash"), ("uncertainty", "ensemble")])
-@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("share", [pytest.param(1.0, marks=pytest.mark.sweep), 0.5])
 def test_weighted_numbers_are_those_of_all_pairs_and_unweighted_ones_are_not(
     population, order, by, share
 ):
