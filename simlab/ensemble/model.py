@@ -107,17 +107,20 @@ class Ensemble:
         self.report_ = reading.report(self.metric_, self.comparison_, self.weights_, rows)
         return self
 
-    def evidence(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """Return what each method says for a copy (above 0) or against it, weighed, in nats.
+    def evidence(self, scores: pd.DataFrame, *, weighed: bool = True) -> pd.DataFrame:
+        """Return what each method says for a copy (above 0) or against it, in nats.
+
+        Args:
+            weighed: False for what each says by itself: methods that see the same are weighed down
+                beside each other.
 
         A method without evidence, or without a distance in a row that is no error, abstains: 0.
         Rows of errors are NaN.
         """
         registry.columns(scores, self.methods_)
         distances = validation.voting_distances(scores, self.methods_)
-        evidence = pd.DataFrame(
-            self.classifier_.evidence(distances), index=scores.index, columns=self.methods_
-        )
+        say = self.classifier_.evidence if weighed else self.classifier_.calibrated
+        evidence = pd.DataFrame(say(distances), index=scores.index, columns=self.methods_)
         if "status" not in scores:
             return evidence
         return evidence.mask(scores["status"] == "error")

@@ -86,8 +86,8 @@ def find_copies(
         what to do; see :mod:`simlab.search.doubts`).
 
         The verdict is "identical" (equal pixels), "copy" (distance within the threshold) or
-        "look-alike" (beyond it, but what speaks for a copy is enough, and something else
-        contradicts it; see :func:`simlab.search.judging.verdicts`).
+        "look-alike" (beyond it, though much speaks for a copy: something else contradicts it; see
+        :func:`simlab.search.judging.verdicts`).
 
     Raises:
         ValueError: no pictures, a bad recipe, or a number out of range.

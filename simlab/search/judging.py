@@ -28,6 +28,9 @@ Strictness: TypeAlias = Literal["strict", "normal", "lenient"]
 BE: dict[str, float] = {"strict": 0.1, "normal": 0.5, "lenient": 0.9}
 """The largest distance of a copy, in words."""
 
+MUCH = 3.0
+"""Nats (20 to 1) that are much for a copy: where it is no copy, pictures look alike."""
+
 IDENTICAL = "identical"
 COPY = "copy"
 LOOK_ALIKE = "look-alike"
@@ -121,8 +124,9 @@ def judge_scores(
     methods = list(rule.recipe.methods_)
     if len(scores):
         evidence = rule.recipe.evidence(scores).to_numpy()
+        by_itself = rule.recipe.evidence(scores, weighed=False).to_numpy()
     else:
-        evidence = np.zeros((0, len(methods)))
+        evidence = by_itself = np.zeros((0, len(methods)))
     log_odds = evidence.sum(axis=1) + logit(rule.prior)
 
     same_file = references["content"].to_numpy() == queries["content"].to_numpy()
@@ -141,8 +145,8 @@ def judge_scores(
     columns |= {
         "verdict": verdicts(
             distance,
-            evidence,
-            rule,
+            by_itself,
+            rule.threshold,
             identical=same_file | (equal_pixels & ~doubtful),
             low_information=low_information,
         ),
@@ -160,26 +164,31 @@ def judge_scores(
 def verdicts(
     distance: np.ndarray,
     evidence: np.ndarray,
-    rule: Rule,
+    threshold: float,
     *,
     identical: np.ndarray,
     low_information: np.ndarray,
 ) -> np.ndarray:
     """Return what each pair is: identical, copy, look-alike or different, as text (n,).
 
-    A copy is within the threshold. A look-alike is not, and would more likely than not be a copy if
-    only what speaks for one counted: something else contradicts it. A picture low in information
-    looks like too many to be called alike.
+    A copy is within the threshold. A look-alike is not, though much speaks for one (:data:`MUCH`),
+    as far as only that is counted: something else contradicts it. So is what a strict threshold
+    leaves out, but is more likely a copy than not. A picture low in information looks like too many
+    to be called alike.
+
+    The prior has no say in likeness, nor have the weights: a recipe that knows look-alikes trusts
+    what they share little, and what contradicts them much.
 
     Args:
         distance: (n,).
-        evidence: of the methods, (n, d), in nats; 0 where one abstains. See
+        evidence: of each method by itself, (n, d), in nats; 0 where one abstains. See
             :meth:`simlab.Ensemble.evidence`.
+        threshold: largest distance of a copy.
         identical: which pairs have equal pixels, and nothing beside them that was not compared.
     """
-    speaks_for = np.maximum(evidence, 0).sum(axis=1) + logit(rule.prior)
-    is_alike = (speaks_for > 0) & ~low_information
-    conditions = [identical, distance <= rule.threshold, is_alike]
+    speaks_for = np.maximum(evidence, 0).sum(axis=1)
+    is_alike = ((speaks_for > MUCH) | (distance <= BE["normal"])) & ~low_information
+    conditions = [identical, distance <= threshold, is_alike]
     return np.select(conditions, [IDENTICAL, COPY, LOOK_ALIKE], DIFFERENT).astype(object)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
-from scipy.special import logit
 
 import simlab as sl
 from simlab import cli
@@ -62,10 +61,10 @@ def recipe(method):
     """Fitted to copies, strangers and look-alikes: a hash that all but strangers please, and a
     method that look-alikes do not.
     """
-    rng, n = np.random.default_rng(0), 900
-    kind = np.arange(n) % 30  # 12 are copies, 1 look-alike, 17 strangers
-    copy, alike = kind < 12, kind == 12
-    number = np.arange(n) // 30
+    rng, n = np.random.default_rng(0), 1800
+    kind = np.arange(n) % 60  # 24 are copies, 1 look-alike, 35 strangers
+    copy, alike = kind < 24, kind == 24
+    number = np.arange(n) // 60
     sources = [f"s{at}" for at in number]
     others = [f"s{at if is_copy else (at + 7) % 30}" for at, is_copy in zip(number, copy)]
     table = pd.DataFrame(
@@ -79,7 +78,7 @@ def recipe(method):
             "status": "ok",
             "error": "",
             "no_evidence": "",
-            "phash": np.where(copy | alike, rng.integers(0, 6, n) * 2, rng.integers(9, 19, n) * 2),
+            "phash": np.where(copy | alike, rng.integers(0, 8, n) * 2, rng.integers(9, 19, n) * 2),
             "fills": np.where(copy, rng.uniform(0, 0.03, n), rng.uniform(0.02, 0.3, n)),
         }
     )
@@ -116,25 +115,26 @@ def by_pair(found):
 
 
 def test_a_verdict_follows_from_distance_and_evidence():
-    recipe = sl.Ensemble.load()
-    rule = judging.Rule(recipe, prior=0.01, threshold=0.5)
-    need = -logit(0.01)
+    much = judging.MUCH + 0.1
     rows = [
-        # distance, evidence, identical, low in information
-        (0.0, [9.0, 9.0], True, False, "identical"),
-        (0.5, [9.0, 9.0], False, True, "copy"),
-        (0.1, [need + 3, -0.8], False, False, "copy"),
-        (0.9, [need + 0.1, -2.3], False, False, "look-alike"),
-        (0.9, [need / 2 + 0.1, need / 2, -2.3], False, False, "look-alike"),
-        (0.9, [need - 0.1, 0.0], False, False, "different"),
-        (1.0, [need + 9, -99.0], False, True, "different"),
-        (np.nan, [np.nan, np.nan], False, False, "different"),
+        # distance, evidence, threshold, identical, low in information
+        (0.0, [9.0, 9.0], 0.5, True, False, "identical"),
+        (0.5, [9.0, 9.0], 0.5, False, True, "copy"),
+        (0.1, [0.5, -0.8], 0.5, False, False, "copy"),
+        (0.4, [0.5, -0.8], 0.1, False, False, "look-alike"),
+        (0.4, [0.5, -0.8], 0.1, False, True, "different"),
+        (0.9, [much, -9.0], 0.5, False, False, "look-alike"),
+        (0.9, [much / 2, much / 2], 0.5, False, False, "look-alike"),
+        (0.9, [much - 0.2, 0.0], 0.5, False, False, "different"),
+        (0.9, [much - 0.2, 0.0], 0.9, False, False, "copy"),
+        (1.0, [much, -99.0], 0.5, False, True, "different"),
+        (np.nan, [np.nan, np.nan], 0.5, False, False, "different"),
     ]
-    for distance, evidence, identical, low, expected in rows:
+    for distance, evidence, threshold, identical, low, expected in rows:
         said = judging.verdicts(
             np.array([distance]),
             np.array([evidence]),
-            rule,
+            threshold,
             identical=np.array([identical]),
             low_information=np.array([low]),
         )
@@ -162,8 +162,8 @@ def test_the_row_says_it_after_a_csv_too(found, recipe, tmp_path):
     read = pd.read_csv(tmp_path / "found.csv")
     said = judging.verdicts(
         read["distance"].to_numpy(),
-        recipe.evidence(read).to_numpy(),
-        judging.Rule(recipe, read["prior"][0], read["threshold"][0]),
+        recipe.evidence(read, weighed=False).to_numpy(),
+        read["threshold"][0],
         identical=(read["verdict"] == "identical").to_numpy(),
         low_information=read["low_information"].to_numpy(),
     )
