@@ -2,13 +2,14 @@
 
 Read in this order: :mod:`~simlab.methods.registry` (what a method is, and where your own plugs in),
 :mod:`~simlab.methods.hashes`, :mod:`~simlab.methods.keypoints` (:mod:`~simlab.methods.akaze` is one
-of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other), and
+of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other),
+:mod:`~simlab.methods.contradiction` (what they then have of their own), and
 :mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it stands:
 its module tells first how two features are compared.
 """
 
 # each module registers its methods: lists and messages name them in this order
-from simlab.methods import hashes, keypoints, alignment  # isort: skip
+from simlab.methods import hashes, keypoints, alignment, contradiction  # isort: skip
 from simlab.methods.registry import (
     DEFAULT,
     REGISTRY,
@@ -29,6 +30,7 @@ __all__ = [
     "Method",
     "alignment",
     "columns",
+    "contradiction",
     "extract_all",
     "get",
     "hashes",

@@ -6,6 +6,7 @@ that brightness, contrast and a text over a part of the picture count little. Tw
 then how a feature is made.
 """
 
+import functools
 from typing import Annotated, NamedTuple
 
 import cv2
@@ -20,6 +21,12 @@ from simlab.specs import between, checked
 
 SMALL = 160
 """Longer side of the small grey picture that is correlated after alignment."""
+
+VIEW = 384
+"""Longer side of the grey picture in which contradictions are looked for."""
+
+COLOUR = 96
+"""Longer side of the small colour picture."""
 
 LEAST_OVERLAP = 200
 """Pixels of the small pictures that must lie on each other; less is no evidence of a copy."""
@@ -82,6 +89,10 @@ class Looks(NamedTuple):
     """uint8 (height, width): at most :data:`SMALL` on the longer side."""
     scale: np.ndarray
     """float32 (1,): its longer side by the picture's."""
+    view: np.ndarray
+    """uint8 (height, width): the grey picture, at most :data:`VIEW` on the longer side."""
+    colour: np.ndarray
+    """uint8 (height, width, 3): the RGB picture, at most :data:`COLOUR` on the longer side."""
 
 
 @checked
@@ -106,24 +117,55 @@ def aligned_distance(
         tolerance: by how many pixels of the small grey picture a matched point may miss its place:
             2 of 160 are a share of .0125 of the longer side, whatever the size of the picture.
     """
+    found, _ = best_transform(a, b, ratio=ratio, tolerance=tolerance)
+    return round(1.0 - found, 6)
+
+
+def best_transform(
+    a: Looks, b: Looks, *, ratio: float, tolerance: float
+) -> tuple[float, np.ndarray]:
+    """Return how well two pictures correlate at best, 0 to 1, and how the second is laid.
+
+    The transform, float (3, 3), is from pixels of the small grey picture of `b` to those of `a`.
+    """
+    unknown = np.eye(3)
     first = _in_small(a)
     second = _in_small(b)
-    left, right = ratio_matches(first, second, ratio)
+    left, right = _matches(a.descriptors.tobytes(), b.descriptors.tobytes(), ratio)
     if len(left) < 4:
-        return 1.0
+        return 0.0, unknown
     source = second.points[right]
     target = first.points[left]
     affine, agree = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance
     )
-    likeness = 0.0
-    if affine is not None:
-        likeness = _likeness(a.grey, b.grey, np.vstack([affine, [0, 0, 1]]))
-    if likeness < GOOD_FIT and agree is not None and agree.sum() >= MANY_MATCHES:
+    if affine is None:
+        return 0.0, unknown
+    transform = np.vstack([affine, [0, 0, 1]])
+    best = likeness(a.grey, b.grey, transform)
+    if best < GOOD_FIT and agree is not None and agree.sum() >= MANY_MATCHES:
         homography, _ = cv2.findHomography(source, target, cv2.RANSAC, tolerance)
         if homography is not None:
-            likeness = max(likeness, _likeness(a.grey, b.grey, homography))
-    return round(1.0 - likeness, 6)
+            of_homography = likeness(a.grey, b.grey, homography)
+            if of_homography > best:
+                return of_homography, homography
+    return best, transform
+
+
+@functools.lru_cache(maxsize=2)
+def _matches(
+    descriptors_a: bytes, descriptors_b: bytes, ratio: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The matches of the descriptors of two pictures: one method asks, and then another does."""
+    first = _descriptors_only(descriptors_a)
+    second = _descriptors_only(descriptors_b)
+    return ratio_matches(first, second, ratio)
+
+
+def _descriptors_only(packed: bytes) -> Keypoints:
+    descriptors = np.frombuffer(packed, dtype=np.uint8).reshape(-1, keypoints.AKAZE_BYTES)
+    nowhere = np.zeros((len(descriptors), 2), np.float32)
+    return Keypoints(nowhere, descriptors, nowhere[:, 0], nowhere[:, 0])
 
 
 def _in_small(looks: Looks) -> Keypoints:
@@ -131,10 +173,10 @@ def _in_small(looks: Looks) -> Keypoints:
     return keypoints.scaled(Keypoints._make(looks[:4]), float(looks.scale[0]))
 
 
-def _likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float:
-    """Correlation, 0 to 1, where two small pictures overlap once the other is laid on the first.
+def likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float:
+    """Return the correlation, 0 to 1, of two small pictures once the other is laid on the first.
 
-    It is taken in the frame of the coarser: the finer is shrunk to it.
+    It is taken where they overlap, in the frame of the coarser: the finer is shrunk to it.
     """
     area = np.linalg.det(to_grey[:2, :2] / to_grey[2, 2])
     if not is_plausible(area):
@@ -157,8 +199,8 @@ def _overlap_correlation(coarse: np.ndarray, fine: np.ndarray, to_coarse: np.nda
         smooth.append(cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask)
     first, second = smooth
     lengths = np.sqrt((first**2).sum() * (second**2).sum() + 1e-9)
-    likeness = (first * second).sum() / lengths
-    return max(0.0, min(1.0, float(likeness)))
+    alike = (first * second).sum() / lengths
+    return max(0.0, min(1.0, float(alike)))
 
 
 @method(
@@ -213,7 +255,10 @@ def looks(
     grey = np.rint(_shrunk(working, size)).astype(np.uint8)
     # of the longer side: the shorter one of a narrow picture is rounded to a few pixels
     scale = np.array([max(size) / max(given.size)], dtype=np.float32)
-    return Looks(*keypoints.scaled(joined, 1 / working_scale), grey, scale)
+    view, _ = keypoints.at_most(read_grey(working), VIEW)
+    colour, _ = keypoints.at_most(working, COLOUR)
+    in_given = keypoints.scaled(joined, 1 / working_scale)
+    return Looks(*in_given, grey, scale, np.asarray(view), np.asarray(colour))
 
 
 def _shrunk(image, size: tuple[int, int]) -> np.ndarray:

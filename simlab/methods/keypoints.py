@@ -47,6 +47,9 @@ __all__ = [
 AKAZE_BITS = 486
 """Length of AKAZE's binary descriptors, and so the largest mean distance."""
 
+AKAZE_BYTES = 61
+"""In which they are held."""
+
 ORB_BITS = 256
 """The same of ORB's."""
 

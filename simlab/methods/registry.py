@@ -27,7 +27,7 @@ from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
 
-EXTRACTOR = 4
+EXTRACTOR = 5
 """Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
@@ -222,7 +222,7 @@ def register(  # noqa: PLR0913
         extract: picture (PIL RGB) → array of numbers or bits, or a tuple of arrays; None where
             there is no evidence.
         distance: two such features → float from 0 (the same) to `maximum`; rounding may step over
-            these.
+            these. NaN where the two together are no evidence.
         maximum: largest distance, given where one side has no evidence; or a function of the spec's
             arguments.
         unit: of the distance, for axes.

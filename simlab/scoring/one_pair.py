@@ -6,6 +6,7 @@ then are the features compared. Caches, workers and stacks of hashes stand behin
 it.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -116,7 +117,11 @@ def compare_features(method: Method, reference: bytes, queries: Sequence[bytes])
     usable = [query for query in queries if query]
     if not reference or not usable:
         return Answer(float(method.maximum), no_evidence=True)
-    return Answer(min(_apart(method, reference, query) for query in usable), no_evidence=False)
+    apart = [_apart(method, reference, query) for query in usable]
+    told = [distance for distance in apart if not math.isnan(distance)]
+    if not told:
+        return Answer(float(method.maximum), no_evidence=True)
+    return Answer(min(told), no_evidence=False)
 
 
 def _apart(method: Method, reference: bytes, query: bytes) -> float:
@@ -125,6 +130,8 @@ def _apart(method: Method, reference: bytes, query: bytes) -> float:
     left = method.restore(unpack(reference))
     right = method.restore(unpack(query))
     distance = method.compare(left, right)
+    if math.isnan(distance):
+        return math.nan  # the two together say nothing
     return float(registry.within(np.float64(distance), method.maximum, method.name))
 
 
