@@ -129,13 +129,9 @@ def best_transform(
     The transform, float (3, 3), is from pixels of the small grey picture of `b` to those of `a`.
     """
     unknown = np.eye(3)
-    first = _in_small(a)
-    second = _in_small(b)
-    left, right = _matches(a.descriptors.tobytes(), b.descriptors.tobytes(), ratio)
-    if len(left) < 4:
+    source, target = matched_points(a, b, ratio)
+    if len(source) < 4:
         return 0.0, unknown
-    source = second.points[right]
-    target = first.points[left]
     affine, agree = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance
     )
@@ -150,6 +146,12 @@ def best_transform(
             if of_homography > best:
                 return of_homography, homography
     return best, transform
+
+
+def matched_points(a: Looks, b: Looks, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the matched keypoints of `b` and of `a`, float32 (n, 2), in small grey pixels."""
+    left, right = _matches(a.descriptors.tobytes(), b.descriptors.tobytes(), ratio)
+    return _in_small(b).points[right], _in_small(a).points[left]
 
 
 @functools.lru_cache(maxsize=2)

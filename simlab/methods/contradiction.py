@@ -23,6 +23,12 @@ from simlab.specs import between, checked
 RELATED = 0.4
 """Pictures that correlate less, however they are laid, have no common frame: no evidence."""
 
+_ABOUT_AS_LIKELY = 0.1
+"""Frames whose correlation is this much less than the best one's are tried too."""
+
+_NONE = 0.003
+"""A share that is as good as none: no other frame is tried."""
+
 _EVEN = 1.2
 """Sigma in pixels of the smoothing that both pictures get, so that noise makes few edges."""
 
@@ -47,6 +53,9 @@ _AROUND = 3.0
 _LEAST_PIXELS = 500
 _LEAST_EDGES = 60
 _LEAST_AREA = 12  # of a place, in pixels: less is the rest of an edge
+
+_OPAQUE = 0.8
+"""Share of the edges within a thing that must be its own, for it to hide what is under it."""
 
 _HIDDEN = 1.5
 """A thing may hide so many times what is expected under it, and is yet one that was added."""
@@ -95,9 +104,25 @@ def contradiction_distance(
 
 
 def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions | None:
-    """Return what the pictures of two features contradict each other in; None if nothing says."""
-    frame = _common_frame(a, b, ratio)
-    if frame is None:
+    """Return what the pictures of two features contradict each other in; None if nothing says.
+
+    Of the frames that are about as likely as the best, that counts in which they contradict least.
+    """
+    least = None
+    for transform in _likely_transforms(a, b, ratio):
+        found = _contradictions_in(_common_frame(a, b, transform))
+        if found is None:
+            continue
+        if least is None or found.share < least.share:
+            least = found
+        if least.share <= _NONE:
+            break
+    return least
+
+
+def _contradictions_in(frame: "_Frame") -> Contradictions | None:
+    """What the pictures contradict each other in, in one frame; None where there is too little."""
+    if frame.both.sum() < _LEAST_PIXELS:
         return None
     edges = [_edges(frame.first), _edges(frame.second)]
     things = []
@@ -110,12 +135,12 @@ def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions
     first = _contradicted(things[0], things[1], frame.both)
     second = _contradicted(things[1], things[0], frame.both)
     share = min(first, second) + recoloured.sum() / frame.both.sum()
-    own = [thing.places & frame.both for thing in things]
+    own_places = [thing.places & frame.both for thing in things]
     to_pixels = list(_to_pixels(frame))
     if frame.swapped:
-        own.reverse()
+        own_places.reverse()
         to_pixels.reverse()
-    return Contradictions(min(1.0, float(share)), *own, recoloured, *to_pixels)
+    return Contradictions(min(1.0, float(share)), *own_places, recoloured, *to_pixels)
 
 
 class _Frame(NamedTuple):
@@ -133,47 +158,63 @@ class _Frame(NamedTuple):
     """Whether the first is the query."""
 
 
-def _common_frame(a: Looks, b: Looks, ratio: float) -> _Frame | None:
+def _common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> _Frame:
     """Both views in the frame of the coarser, laid on each other to the pixel."""
-    likeness, to_a = _best_transform(a, b, ratio)
-    if likeness < RELATED:
-        return None
-    to_a = _between_views(to_a, a, b)
     swapped = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2])) > 1
     coarse, fine = (b, a) if swapped else (a, b)
     to_coarse = np.linalg.inv(to_a) if swapped else to_a
     first = coarse.view.astype(np.float32)
     second, both = _laid(fine.view, to_coarse, first.shape)
-    correction = _correction(first, second, both)
-    if correction is not None:
+    for _ in range(_MOST_CORRECTIONS):
+        correction = _correction(first, second, both)
+        if correction is None:
+            break
         to_coarse = correction @ to_coarse
         second, both = _laid(fine.view, to_coarse, first.shape)
+        if _largest_move(correction, first.shape) < _STILL:
+            break
     inner = cv2.erode(both, np.ones((7, 7), np.uint8), borderValue=0) > 0
-    if inner.sum() < _LEAST_PIXELS:
-        return None
     return _Frame(first, second, inner, coarse, fine, to_coarse, swapped)
 
 
-def _best_transform(a: Looks, b: Looks, ratio: float) -> tuple[float, np.ndarray]:
-    """How well they correlate at best, and the transform between the small grey pictures.
+def _likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
+    """How the second view may lie on the first, likeliest first; none where they are not related.
 
     Beside what matching keypoints say, the whole of one may be the whole of the other, or its
     mirror image.
     """
-    found = alignment.best_transform(a, b, ratio=ratio, tolerance=2.0)
     whole = _resized(b.grey, a.grey)
     mirror = np.array([[-1.0, 0.0, b.grey.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     tried = [
-        found,
+        alignment.best_transform(a, b, ratio=ratio, tolerance=2.0),
+        *_of_fine_matches(a, b, ratio),
         (alignment.likeness(a.grey, b.grey, whole), whole),
         (alignment.likeness(a.grey, b.grey[:, ::-1], whole), whole @ mirror),
     ]
-    return max(tried, key=lambda likeness_and_transform: likeness_and_transform[0])
+    tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
+    least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
+    likely: list[np.ndarray] = []
+    for likeness, small in tried:
+        transform = _resized(a.grey, a.view) @ small @ _resized(b.view, b.grey)
+        corners = _corners(transform, b.view.shape)
+        is_new = all(
+            np.abs(corners - _corners(known, b.view.shape)).max() > _REACH / 2 for known in likely
+        )
+        if likeness >= least and is_new:
+            likely.append(transform)
+    return likely
 
 
-def _between_views(transform: np.ndarray, a: Looks, b: Looks) -> np.ndarray:
-    """A transform between the small grey pictures as one between the views."""
-    return _resized(a.grey, a.view) @ transform @ _resized(b.view, b.grey)
+def _of_fine_matches(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:
+    """The same of a turn, a shift and a scale alone, which few keypoints say more exactly."""
+    source, target = alignment.matched_points(a, b, ratio)
+    if len(source) < 4:
+        return []
+    similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
+    if similarity is None:
+        return []
+    transform = np.vstack([similarity, [0, 0, 1]])
+    return [(alignment.likeness(a.grey, b.grey, transform), transform)]
 
 
 def _resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -205,6 +246,8 @@ _REACH = 7  # pixels, by which they may have moved
 _MOST_PATCHES = 40
 _SURE = 0.6  # correlation of a patch that was found
 _ENOUGH = 5  # patches that agree
+_MOST_CORRECTIONS = 3
+_STILL = 0.5  # pixels: a correction that moves less is the last
 
 
 def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray | None:
@@ -221,11 +264,23 @@ def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.n
     affine, agree = cv2.estimateAffine2D(there, here, method=cv2.RANSAC, ransacReprojThreshold=1.0)
     if affine is None or agree.sum() < _ENOUGH:
         return None
-    height, width = first.shape
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
-    if np.abs(corners @ affine.T - corners[:, :2]).max() > 2 * _REACH:
+    correction = np.vstack([affine, [0, 0, 1]])
+    if _largest_move(correction, first.shape) > 2 * _REACH:
         return None
-    return np.vstack([affine, [0, 0, 1]])
+    return correction
+
+
+def _largest_move(transform: np.ndarray, shape: tuple[int, ...]) -> float:
+    """By how many pixels a transform moves the corners at most."""
+    return float(np.abs(_corners(transform, shape) - _corners(np.eye(3), shape)).max())
+
+
+def _corners(transform: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where the corners of a picture come to lie, float (4, 2)."""
+    height, width = shape
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    moved = corners @ transform.T
+    return moved[:, :2] / moved[:, 2:]
 
 
 def _patches(first: np.ndarray, both: np.ndarray) -> list[tuple[int, int]]:
@@ -292,7 +347,7 @@ class _Things(NamedTuple):
     missing: np.ndarray
     """bool: those of its edges that belong to a thing that the other lacks."""
     places: np.ndarray
-    """bool: the places of such things, filled."""
+    """bool: the places of such things."""
 
 
 def _things(own: _Edges, other: _Edges, both: np.ndarray) -> _Things | None:
@@ -311,7 +366,7 @@ def _things(own: _Edges, other: _Edges, both: np.ndarray) -> _Things | None:
     gone_around = cv2.GaussianBlur(gone, (0, 0), _AROUND)
     edges_around = cv2.GaussianBlur(edges, (0, 0), _AROUND)
     missing = is_edge & (gone_around > _MISSING * edges_around)
-    return _Things(edges, missing, _filled(missing))
+    return _Things(edges, missing, _places(edges, missing))
 
 
 _DIRECTIONS = 8
@@ -335,8 +390,12 @@ def _found_again(own: _Edges, other: _Edges) -> np.ndarray:
 _JOINING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))
 
 
-def _filled(missing: np.ndarray) -> np.ndarray:
-    """Places as whole things: near parts joined, and what they enclose filled."""
+def _places(edges: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """The places of things: their near parts joined, and filled where they hide what is within.
+
+    A thing hides what is within when hardly any edge in there is the other's too: a sticker does,
+    a bottle of another colour does not.
+    """
     rim = 8
     padded = cv2.copyMakeBorder(
         missing.astype(np.uint8), rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0
@@ -344,9 +403,14 @@ def _filled(missing: np.ndarray) -> np.ndarray:
     joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _JOINING)[rim:-rim, rim:-rim]
     outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     large = [outline for outline in outlines if cv2.contourArea(outline) >= _LEAST_AREA]
-    places = np.zeros_like(joined)
-    cv2.drawContours(places, large, -1, 1, cv2.FILLED)
-    return places > 0
+    numbers = np.zeros(missing.shape, np.int32)
+    for number, outline in enumerate(large, 1):
+        cv2.drawContours(numbers, [outline], -1, number, cv2.FILLED)
+    within = np.bincount(numbers.ravel(), edges.ravel(), len(large) + 1)
+    own = np.bincount(numbers.ravel(), (edges * missing).ravel(), len(large) + 1)
+    hides = own >= _OPAQUE * within
+    hides[0] = False
+    return hides[numbers] | ((joined > 0) & (numbers > 0))
 
 
 def _contradicted(own: _Things, other: _Things, both: np.ndarray) -> float:
@@ -381,11 +445,17 @@ def _recoloured(frame: _Frame, things: np.ndarray) -> np.ndarray:
     laid = cv2.warpPerspective(_lab(second), to_small, (width, height))
     usable = (frame.both & ~things).astype(np.uint8)
     usable = cv2.resize(usable, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    usable &= _clipped(first) == _clipped(cv2.warpPerspective(second, to_small, (width, height)))
     places = np.zeros((height, width), dtype=np.uint8)
     if usable.sum() >= _LEAST_EDGES:
         places[usable] = _is_other_colour(_lab(first)[usable], laid[usable])
     size = frame.first.shape[::-1]
     return cv2.resize(places, size, interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _clipped(rgb: np.ndarray) -> np.ndarray:
+    """Where a channel is at its end: there a colour may have been lost."""
+    return rgb.max(axis=2) >= 250
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
