@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
@@ -203,6 +204,7 @@ def plot_matches(
     matches: np.ndarray,
     *,
     inliers: np.ndarray | None = None,
+    places: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw two pictures side by side with a thin line for every match.
@@ -211,6 +213,8 @@ def plot_matches(
         points_a: (n, 2), x and y in pixels; `points_b` alike.
         matches: (m, 2), which point of each.
         inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale.
+        places: where they contradict each other, as from
+            :func:`simlab.methods.contradiction.places`; these are outlined.
     """
     first = read_image(image_a)
     second = read_image(image_b)
@@ -230,5 +234,26 @@ def plot_matches(
     for chosen, colour in ((~agree, "white"), (agree, style.MARK)):
         drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
         ax.add_collection(drawn, autolim=False)
+    if places is not None:
+        _outline(ax, places, {"reference": place_a, "query": place_b})
     style.title(ax, f"{counted(len(lines), 'match', 'matches')}{agreeing}")
     return ax
+
+
+def _outline(ax: Axes, places: pd.DataFrame, drawn_at: dict[str, _Place]) -> None:
+    """Draw a frame around each place, in both pictures: a full line where something is."""
+    for row in places.to_dict("records"):
+        for side, drawn in drawn_at.items():
+            box = [row[f"{edge}_{side}"] for edge in ("left", "top", "right", "bottom")]
+            (left, top), (right, bottom) = drawn.of(np.reshape(box, (2, 2)))
+            is_there = row["kind"] in ("both", "colour", side)
+            frame = Rectangle(
+                (left, top),
+                right - left,
+                bottom - top,
+                fill=False,
+                edgecolor="#D55E00",
+                linewidth=1.4 if is_there else 0.9,
+                linestyle="solid" if is_there else "dotted",
+            )
+            ax.add_patch(frame)
