@@ -1,0 +1,148 @@
+"""Contradiction: what copies have none of, what look-alikes have, and where it is."""
+
+import math
+
+import numpy as np
+import pytest
+from corpus import textured
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+import simlab as sl
+from simlab import perturb
+from simlab.methods import alignment, contradiction
+
+SIZE = {"width": 480, "height": 320}
+COPY, LOOK_ALIKE = 0.006, 0.015  # at most, at least
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return textured(0, **SIZE)
+
+
+def form(*answers: str) -> Image.Image:
+    """A printed form, filled in."""
+    page = Image.new("RGB", (620, 870), "white")
+    pen = ImageDraw.Draw(page)
+    pen.text(
+        (40, 30), "Declaration of what was lent", font=ImageFont.load_default(28), fill="black"
+    )
+    for row, answer in enumerate(answers):
+        top = 120 + 140 * row
+        pen.text((40, top), f"Item number {row + 1}", font=ImageFont.load_default(18), fill="black")
+        pen.rectangle((40, top + 30, 580, top + 90), outline="black", width=2)
+        pen.text((60, top + 38), answer, font=ImageFont.load_default(36), fill=(60, 60, 90))
+    return page
+
+
+FILLED = form("ladder, three metres", "two buckets", "", "drill and bits", "brushes")
+OTHERWISE = form("tent", "sleeping bag, mat", "stove", "", "four folding chairs")
+
+
+def apart(reference, query) -> float:
+    looks = alignment.looks(reference), alignment.looks(query)
+    there = contradiction.contradiction_distance(*looks)
+    back = contradiction.contradiction_distance(*looks[::-1])
+    assert abs(there - back) < 0.02 or max(there, back) > LOOK_ALIKE
+    return there
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "crop(area=0.5)",
+        "rotate(degrees=5)",
+        "shear(degrees=10)",
+        "recompress(quality=10)",
+        "noise(variance=0.01)",
+        "blur(sigma=2)",
+        "resize(scale=0.3)",
+        "brightness(factor=0.5)",
+        "gray",
+        "border",
+        "text(length=20)",
+        "caption",
+        "mirror",
+    ],
+)
+def test_an_edited_copy_contradicts_nothing(picture, spec):
+    assert apart(picture, perturb.apply(picture, spec, seed=1)) <= COPY
+
+
+def test_two_fills_of_one_form_contradict_each_other_and_a_scan_of_one_does_not():
+    scan = perturb.apply(FILLED, "rotate(degrees=0.7)+noise(variance=0.001)+recompress(quality=60)")
+    assert apart(FILLED, scan) <= COPY
+    assert apart(FILLED, OTHERWISE) >= LOOK_ALIKE
+    assert apart(scan, OTHERWISE) >= LOOK_ALIKE
+
+
+def test_what_only_one_of_them_has_is_no_contradiction():
+    empty = form("", "", "", "", "")
+    half = form("ladder, three metres", "two buckets", "", "", "")
+    for less, more in ((empty, half), (half, FILLED), (empty, FILLED)):
+        assert apart(less, more) <= COPY
+
+
+def test_two_captions_contradict_each_other_and_one_does_not(picture):
+    one, other = picture.copy(), picture.copy()
+    for shown, text in ((one, "NEVER AGAIN ON MONDAY"), (other, "WHO ATE MY LUNCH")):
+        pen = ImageDraw.Draw(shown)
+        font = ImageFont.load_default(34)
+        pen.text((30, 255), text, font=font, fill="white", stroke_width=3, stroke_fill="black")
+    assert apart(picture, one) <= COPY
+    assert apart(one, other) >= LOOK_ALIKE
+
+
+def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
+    def goods(colour):
+        photo = Image.new("RGB", (400, 400), "white")
+        pen = ImageDraw.Draw(photo)
+        pen.rounded_rectangle((60, 40, 340, 360), 30, fill=(90, 90, 200))
+        pen.ellipse((120, 120, 280, 280), fill=colour, outline="black", width=6)
+        pen.text((150, 180), "No. 7", font=ImageFont.load_default(40), fill="black")
+        pen.text((120, 310), "made with care", font=ImageFont.load_default(20), fill="white")
+        return photo
+
+    # as bright as each other: no edge tells them apart
+    red, green = goods((215, 60, 60)), goods((40, 135, 40))
+    assert apart(red, green) >= LOOK_ALIKE
+    assert apart(red, perturb.apply(red, "saturation(factor=0.5)")) <= COPY
+    assert apart(red, ImageOps.grayscale(red)) <= COPY, "where one has no colour nothing is said"
+    assert contradiction.places(red, green)["kind"].tolist() == ["colour"]
+
+
+def test_pictures_that_are_not_related_are_no_evidence(picture):
+    other = textured(1, **SIZE)
+    assert math.isnan(
+        contradiction.contradiction_distance(alignment.looks(picture), alignment.looks(other))
+    )
+    row = sl.distances(picture, other, "contradiction").iloc[0]
+    assert row["contradiction"] == 1 and row["no_evidence"] == "contradiction"
+    assert contradiction.places(picture, other) is None
+    assert "how one lies" in contradiction.sentence(None)
+
+
+def test_places_are_where_something_was_written_whatever_the_size():
+    written = FILLED.resize((1240, 1740))
+    pen = ImageDraw.Draw(written)
+    pen.text((140, 1580), "RETURNED", font=ImageFont.load_default(90), fill="black")
+    places = contradiction.places(FILLED, written)
+    assert places["kind"].tolist() == ["query"]
+    only = places.iloc[0]
+    box = only[["left_query", "top_query", "right_query", "bottom_query"]].tolist()
+    inked = (140, 1600, 140 + pen.textlength("RETURNED", font=ImageFont.load_default(90)), 1660)
+    assert np.abs(np.subtract(box, inked)).max() < 40
+    in_reference = only[["left_reference", "top_reference"]].to_numpy(float)
+    np.testing.assert_allclose(in_reference, np.array(box[:2]) / 2, atol=4)
+    assert contradiction.sentence(places) == "In 1 place only the second has something."
+    assert contradiction.sentence(contradiction.places(FILLED, FILLED)) == (
+        "They agree wherever they overlap."
+    )
+
+
+def test_places_are_outlined_in_both_pictures():
+    places = contradiction.places(FILLED, OTHERWISE)
+    nothing = np.zeros((0, 2))
+    ax = sl.plots.plot_matches(FILLED, nothing, OTHERWISE, nothing, nothing, places=places)
+    assert len(ax.patches) == 2 * len(places) > 6
+    assert {"reference", "query"} <= set(places["kind"])
