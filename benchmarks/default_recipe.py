@@ -1,13 +1,14 @@
 """Fit the recipe that ships with simlab: to attacked pictures, and to folders of look-alikes.
 
     python benchmarks/lookalike_kinds.py LOOKALIKES
-    python benchmarks/default_recipe.py PICTURES LOOKALIKES --work SCRATCH [--save simlab/recipe.json]
+    python benchmarks/default_recipe.py PICTURES LOOKALIKES --work SCRATCH --save RECIPE.json
 
-PICTURES are attacked and searched among each other, as in ``yardstick.py``; no two may show the same thing. LOOKALIKES
-holds folders with ``pictures/`` and ``truth.csv``. All pairs that are copies count; of the others of a kind a sample.
+PICTURES are attacked and searched among each other, as in ``yardstick.py``; no two may show the
+same thing. LOOKALIKES holds folders with ``pictures/`` and ``truth.csv``. All pairs that are copies
+count; of the others of a kind a sample.
 
-Printed are, kind by kind, what a recipe fitted without that kind makes of it, beside every single method and what is
-lost without each part. SCRATCH keeps what is finished.
+Printed are, kind by kind, what a recipe fitted without that kind makes of it, beside every single
+method, and what is lost without each part. SCRATCH keeps what is finished.
 """
 
 import argparse

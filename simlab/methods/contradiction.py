@@ -3,10 +3,10 @@
 Copies agree wherever they overlap, apart from what only one of them has in a place; look-alikes
 each have something of their own in the same frame: two fills of one form, two shots of one scene.
 
-Read :func:`contradictions` first. One picture is laid on the other to the pixel; then it is asked
-of the edges of each whether the other has them too. Edges that are missing together, in one place,
-are something that this picture has and the other lacks. An edit adds such places on one side; look-
-alikes have them on both.
+Read :func:`contradictions` first. One picture is laid on the other (:mod:`~simlab.methods.frames`);
+then it is asked of the edges of each whether the other has them too. Edges that are missing
+together, in one place, are something that this picture has and the other lacks. An edit adds such
+places on one side; look-alikes have them on both.
 """
 
 import math
@@ -14,19 +14,12 @@ from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
 
-from simlab.messages import counted
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
+from simlab.methods.frames import Frame, common_frame, likely_transforms, resized, to_pixels
 from simlab.methods.registry import register
 from simlab.specs import between, checked
-
-RELATED = 0.4
-"""Pictures that correlate less, however they are laid, have no common frame: no evidence."""
-
-_ABOUT_AS_LIKELY = 0.1
-"""Frames whose correlation is this much less than the best one's are tried too."""
 
 _NONE = 0.003
 """A share that is as good as none: no other frame is tried."""
@@ -95,7 +88,8 @@ def contradiction_distance(
 ) -> float:
     """Return how much two pictures contradict each other, 0 to 1; NaN where nothing says.
 
-    Nothing says where they have no common frame (see :data:`RELATED`), or hardly any edges in it.
+    Nothing says where they have no common frame (:data:`simlab.methods.frames.RELATED`), or
+    hardly any edges in it.
 
     Not symmetric, as :func:`simlab.methods.alignment.aligned_distance` is not.
     """
@@ -111,8 +105,8 @@ def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions
     Of the frames that are about as likely as the best, that counts in which they contradict least.
     """
     least = None
-    for transform in _likely_transforms(a, b, ratio):
-        found = _contradictions_in(_common_frame(a, b, transform))
+    for transform in likely_transforms(a, b, ratio):
+        found = _contradictions_in(common_frame(a, b, transform))
         if found is None:
             continue
         if least is None or found.share < least.share:
@@ -122,7 +116,7 @@ def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions
     return least
 
 
-def _contradictions_in(frame: "_Frame") -> Contradictions | None:
+def _contradictions_in(frame: Frame) -> Contradictions | None:
     """What the pictures contradict each other in, in one frame; None where there is too little."""
     if frame.both.sum() < _LEAST_PIXELS:
         return None
@@ -138,276 +132,11 @@ def _contradictions_in(frame: "_Frame") -> Contradictions | None:
     second = _contradicted(things[1], things[0], frame.both)
     share = min(first, second) + recoloured.sum() / frame.both.sum()
     own_places = [thing.places & frame.both for thing in things]
-    to_pixels = list(_to_pixels(frame))
+    pixels = list(to_pixels(frame))
     if frame.swapped:
         own_places.reverse()
-        to_pixels.reverse()
-    return Contradictions(min(1.0, float(share)), *own_places, recoloured, *to_pixels)
-
-
-PLACE_KINDS = ("both", "reference", "query", "colour")
-"""What a place is: each picture has something of its own there, or one has; or the colours differ.
-"""
-
-
-def places(image_a, image_b) -> pd.DataFrame | None:
-    """Return where two pictures contradict each other, largest place first; None if nothing says.
-
-    Args:
-        image_a, image_b: the reference and the query: what :func:`simlab.read_image` takes.
-
-    Returns:
-        A row a place: kind (one of :data:`PLACE_KINDS`), and its box in the pixels of either:
-        left_reference, top_reference, right_reference, bottom_reference, left_query and so on.
-    """
-    found = contradictions(alignment.looks(image_a), alignment.looks(image_b))
-    if found is None:
-        return None
-    return places_of(found)
-
-
-def places_of(found: Contradictions) -> pd.DataFrame:
-    """Return the same of what :func:`contradictions` returns."""
-    anywhere = found.own_reference | found.own_query | found.recoloured
-    joined = cv2.dilate(anywhere.astype(np.uint8), np.ones((3, 3), np.uint8))
-    _, numbers, boxes, _ = cv2.connectedComponentsWithStats(joined)
-    areas = boxes[:, cv2.CC_STAT_AREA]
-    largest_first = np.argsort(-areas[1:], kind="stable") + 1
-    rows = []
-    for number in largest_first[areas[largest_first] >= _LEAST_AREA]:
-        here = numbers == number
-        left, top, width, height, _ = boxes[number]
-        corners = np.array([[left, top], [left + width, top], [left, top + height]])
-        corners = np.vstack([corners, [[left + width, top + height]]])
-        row = {"kind": _kind_of_place(found, here)}
-        for side, to_pixels in (("reference", found.to_reference), ("query", found.to_query)):
-            moved = np.column_stack([corners, np.ones(4)]) @ to_pixels.T
-            moved = moved[:, :2] / moved[:, 2:]
-            row[f"left_{side}"], row[f"top_{side}"] = moved.min(axis=0).round(1)
-            row[f"right_{side}"], row[f"bottom_{side}"] = moved.max(axis=0).round(1)
-        rows.append(row)
-    return pd.DataFrame(rows, columns=_PLACE_COLUMNS)
-
-
-_PLACE_COLUMNS = ["kind"]
-for _side in ("reference", "query"):
-    _PLACE_COLUMNS += [f"{edge}_{_side}" for edge in ("left", "top", "right", "bottom")]
-
-
-def _kind_of_place(found: Contradictions, here: np.ndarray) -> str:
-    """Whether one of them has most of what is there, or each has something."""
-    of_reference = int(found.own_reference[here].sum())
-    of_query = int(found.own_query[here].sum())
-    if not of_reference and not of_query:
-        return "colour"
-    if of_reference < of_query / 4:
-        return "query"
-    if of_query < of_reference / 4:
-        return "reference"
-    return "both"
-
-
-def sentence(places: pd.DataFrame | None) -> str:
-    """Return in words what :func:`places` found."""
-    if places is None:
-        return "Nothing says how one lies on the other."
-    if places.empty:
-        return "They agree wherever they overlap."
-    counts = places["kind"].value_counts()
-    told = {
-        "both": "each has something of its own",
-        "reference": "only the first has something",
-        "query": "only the second has something",
-        "colour": "the colours differ",
-    }
-    parts = [
-        f"in {counted(counts[kind], 'place')} {words}"
-        for kind, words in told.items()
-        if kind in counts
-    ]
-    text = ", ".join(parts)
-    return text[0].upper() + text[1:] + "."
-
-
-class _Frame(NamedTuple):
-    """Two views, the second laid on the first, which is the coarser."""
-
-    first: np.ndarray
-    second: np.ndarray
-    both: np.ndarray
-    """bool: where both show something."""
-    coarse: Looks
-    fine: Looks
-    to_first: np.ndarray
-    """float (3, 3): from pixels of the second view, as it was, to those of the first."""
-    swapped: bool
-    """Whether the first is the query."""
-
-
-def _common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> _Frame:
-    """Both views in the frame of the coarser, laid on each other to the pixel."""
-    swapped = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2])) > 1
-    coarse, fine = (b, a) if swapped else (a, b)
-    to_coarse = np.linalg.inv(to_a) if swapped else to_a
-    first = coarse.view.astype(np.float32)
-    second, both = _laid(fine.view, to_coarse, first.shape)
-    for _ in range(_MOST_CORRECTIONS):
-        correction = _correction(first, second, both)
-        if correction is None:
-            break
-        to_coarse = correction @ to_coarse
-        second, both = _laid(fine.view, to_coarse, first.shape)
-        if _largest_move(correction, first.shape) < _STILL:
-            break
-    inner = cv2.erode(both, np.ones((7, 7), np.uint8), borderValue=0) > 0
-    return _Frame(first, second, inner, coarse, fine, to_coarse, swapped)
-
-
-def _likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
-    """How the second view may lie on the first, likeliest first; none where they are not related.
-
-    Beside what matching keypoints say, the whole of one may be the whole of the other, or its
-    mirror image.
-    """
-    whole = _resized(b.grey, a.grey)
-    mirror = np.array([[-1.0, 0.0, b.grey.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    tried = [
-        alignment.best_transform(a, b, ratio=ratio, tolerance=2.0),
-        *_of_fine_matches(a, b, ratio),
-        (alignment.likeness(a.grey, b.grey, whole), whole),
-        (alignment.likeness(a.grey, b.grey[:, ::-1], whole), whole @ mirror),
-    ]
-    tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
-    least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
-    likely: list[np.ndarray] = []
-    for likeness, small in tried:
-        transform = _resized(a.grey, a.view) @ small @ _resized(b.view, b.grey)
-        corners = _corners(transform, b.view.shape)
-        is_new = all(
-            np.abs(corners - _corners(known, b.view.shape)).max() > _REACH / 2 for known in likely
-        )
-        if likeness >= least and is_new:
-            likely.append(transform)
-    return likely
-
-
-def _of_fine_matches(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:
-    """The same of a turn, a shift and a scale alone, which few keypoints say more exactly."""
-    source, target = alignment.matched_points(a, b, ratio)
-    if len(source) < 4:
-        return []
-    similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
-    if similarity is None:
-        return []
-    transform = np.vstack([similarity, [0, 0, 1]])
-    return [(alignment.likeness(a.grey, b.grey, transform), transform)]
-
-
-def _resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """From pixels of a picture to those of the same at another size; centres are half a pixel in."""
-    across = wanted.shape[1] / given.shape[1]
-    down = wanted.shape[0] / given.shape[0]
-    return np.array(
-        [[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], dtype=float
-    )
-
-
-def _laid(
-    view: np.ndarray, transform: np.ndarray, shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """A view as it lies in another frame, and where it does (uint8)."""
-    fine = view.astype(np.float32)
-    shrunk = math.sqrt(abs(np.linalg.det(transform[:2, :2] / transform[2, 2])))
-    if shrunk < 0.9:
-        fine = cv2.GaussianBlur(fine, (0, 0), 0.5 / shrunk)
-    size = shape[::-1]
-    laid = cv2.warpPerspective(fine, transform, size, borderMode=cv2.BORDER_REPLICATE)
-    whole = np.ones(view.shape, np.uint8)
-    there = cv2.warpPerspective(whole, transform, size, flags=cv2.INTER_NEAREST)
-    return laid, there
-
-
-_PATCH = 32  # pixels, of the patches that are looked for
-_REACH = 7  # pixels, by which they may have moved
-_MOST_PATCHES = 40
-_SURE = 0.6  # correlation of a patch that was found
-_ENOUGH = 5  # patches that agree
-_MOST_CORRECTIONS = 3
-_STILL = 0.5  # pixels: a correction that moves less is the last
-
-
-def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray | None:
-    """The affine transform that moves the second to the first by the last pixels, if any is found.
-
-    Patches of the first are looked for in the second nearby, by correlation.
-    """
-    moved = [_moved(first, second, x, y) for x, y in _patches(first, both)]
-    pairs = [pair for pair in moved if pair is not None]
-    if len(pairs) <= _ENOUGH:
-        return None
-    here = np.array([pair[0] for pair in pairs], dtype=np.float32)
-    there = np.array([pair[1] for pair in pairs], dtype=np.float32)
-    affine, agree = cv2.estimateAffine2D(there, here, method=cv2.RANSAC, ransacReprojThreshold=1.0)
-    if affine is None or agree.sum() < _ENOUGH:
-        return None
-    correction = np.vstack([affine, [0, 0, 1]])
-    if _largest_move(correction, first.shape) > 2 * _REACH:
-        return None
-    return correction
-
-
-def _largest_move(transform: np.ndarray, shape: tuple[int, ...]) -> float:
-    """By how many pixels a transform moves the corners at most."""
-    return float(np.abs(_corners(transform, shape) - _corners(np.eye(3), shape)).max())
-
-
-def _corners(transform: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where the corners of a picture come to lie, float (4, 2)."""
-    height, width = shape
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
-    moved = corners @ transform.T
-    return moved[:, :2] / moved[:, 2:]
-
-
-def _patches(first: np.ndarray, both: np.ndarray) -> list[tuple[int, int]]:
-    """Left upper corners of patches with contrast, those with most of it first."""
-    height, width = first.shape
-    half = _PATCH // 2
-    patches = []
-    covered = cv2.erode(both, np.ones((_PATCH, _PATCH), np.uint8), borderValue=0)
-    mean = cv2.blur(first, (_PATCH, _PATCH))
-    variance = cv2.blur(first * first, (_PATCH, _PATCH)) - mean * mean
-    for y in range(_REACH, height - _PATCH - _REACH, half):
-        for x in range(_REACH, width - _PATCH - _REACH, half):
-            contrast = variance[y + half, x + half]
-            if contrast > 25 and covered[y + half, x + half]:
-                patches.append((-contrast, x, y))
-    return [(x, y) for _, x, y in sorted(patches)[:_MOST_PATCHES]]
-
-
-def _moved(first: np.ndarray, second: np.ndarray, x: int, y: int):
-    """The centre of a patch of the first, and where in the second it is, to parts of a pixel."""
-    patch = first[y : y + _PATCH, x : x + _PATCH]
-    around = second[y - _REACH : y + _PATCH + _REACH, x - _REACH : x + _PATCH + _REACH]
-    found = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (across, down) = cv2.minMaxLoc(found)
-    on_the_rim = across in (0, 2 * _REACH) or down in (0, 2 * _REACH)
-    if best < _SURE or on_the_rim:
-        return None
-    left, right = found[down, across - 1], found[down, across + 1]
-    above, below = found[down - 1, across], found[down + 1, across]
-    here = (x + _PATCH / 2, y + _PATCH / 2)
-    there = (
-        here[0] + across - _REACH + _peak(left, best, right),
-        here[1] + down - _REACH + _peak(above, best, below),
-    )
-    return here, there
-
-
-def _peak(before: float, best: float, after: float) -> float:
-    """Where between -.5 and .5 the parabola through three values has its peak."""
-    bend = before - 2 * best + after
-    return 0.5 * (before - after) / (bend - 1e-9)
+        pixels.reverse()
+    return Contradictions(min(1.0, float(share)), *own_places, recoloured, *pixels)
 
 
 class _Edges(NamedTuple):
@@ -518,16 +247,14 @@ def _contradicted(own: _Things, other: _Things, both: np.ndarray) -> float:
     return in_the_open + max(0.0, under_things - hidden)
 
 
-def _recoloured(frame: _Frame, things: np.ndarray) -> np.ndarray:
+def _recoloured(frame: Frame, things: np.ndarray) -> np.ndarray:
     """Where both have a colour, and not the same, after a change of colour of the whole.
 
     Things that only one of them has do not count.
     """
     first, second = frame.coarse.colour, frame.fine.colour
     height, width = first.shape[:2]
-    to_small = (
-        _resized(frame.coarse.view, first) @ frame.to_first @ _resized(second, frame.fine.view)
-    )
+    to_small = resized(frame.coarse.view, first) @ frame.to_first @ resized(second, frame.fine.view)
     laid = cv2.warpPerspective(_lab(second), to_small, (width, height))
     usable = (frame.both & ~things).astype(np.uint8)
     usable = cv2.resize(usable, (width, height), interpolation=cv2.INTER_NEAREST) > 0
@@ -572,19 +299,6 @@ def _is_other_colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     has_colour = np.hypot(a, b) > _COLOURED
     has_colour &= np.hypot(first[:, 1], first[:, 2]) > _COLOURED
     return has_colour & (distance > _OTHER_COLOUR)
-
-
-def _to_pixels(frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
-    """From the frame to the pixels of the first and of the second picture, as they were given."""
-    to_second = np.linalg.inv(frame.to_first)
-    first = _resized_to_given(frame.coarse)
-    return first, _resized_to_given(frame.fine) @ to_second
-
-
-def _resized_to_given(looks: Looks) -> np.ndarray:
-    """From pixels of the view to those of the picture that was given."""
-    factor = max(looks.grey.shape) / float(looks.scale[0]) / max(looks.view.shape)
-    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])
 
 
 register(

@@ -214,7 +214,7 @@ def plot_matches(
         matches: (m, 2), which point of each.
         inliers: (m,) bool, which matches agree on one geometry; the others are drawn pale.
         places: where they contradict each other, as from
-            :func:`simlab.methods.contradiction.places`; these are outlined.
+            :func:`simlab.methods.places.places_between`; these are outlined.
     """
     first = read_image(image_a)
     second = read_image(image_b)

@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 
 from simlab import plots
 from simlab.messages import counted
-from simlab.methods import alignment, contradiction, keypoints
+from simlab.methods import alignment, keypoints
+from simlab.methods.places import places_between, sentence
 from simlab.paths import expanded
 from simlab.report.files import (
     passed_over,
@@ -248,8 +249,8 @@ def _why_copy(root: Path, row: Mapping[str, Any]) -> Figure:
     if step > 1:
         caption += f" Of {len(shown.matches):,} matches, 1 in {step} is drawn."
     matches = shown.matches[::step]
-    places = contradiction.places(reference, shown.picture)
-    caption += f" {contradiction.sentence(places)}"
+    places = places_between(reference, shown.picture)
+    caption += f" {sentence(places)}"
     ax = plots.plot_matches(
         reference, found.points, shown.picture, shown.points, matches, places=places
     )

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import simlab as sl
 from simlab import perturb
 from simlab.methods import alignment, contradiction
+from simlab.methods.places import places_between, sentence
 
 SIZE = {"width": 480, "height": 320}
 COPY, LOOK_ALIKE = 0.006, 0.015  # at most, at least
@@ -108,7 +109,7 @@ def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
     assert apart(red, green) >= LOOK_ALIKE
     assert apart(red, perturb.apply(red, "saturation(factor=0.5)")) <= COPY
     assert apart(red, ImageOps.grayscale(red)) <= COPY, "where one has no colour nothing is said"
-    assert contradiction.places(red, green)["kind"].tolist() == ["colour"]
+    assert places_between(red, green)["kind"].tolist() == ["colour"]
 
 
 def test_pictures_that_are_not_related_are_no_evidence(picture):
@@ -118,15 +119,15 @@ def test_pictures_that_are_not_related_are_no_evidence(picture):
     )
     row = sl.distances(picture, other, "contradiction").iloc[0]
     assert row["contradiction"] == 1 and row["no_evidence"] == "contradiction"
-    assert contradiction.places(picture, other) is None
-    assert "how one lies" in contradiction.sentence(None)
+    assert places_between(picture, other) is None
+    assert "how one lies" in sentence(None)
 
 
 def test_places_are_where_something_was_written_whatever_the_size():
     written = FILLED.resize((1240, 1740))
     pen = ImageDraw.Draw(written)
     pen.text((140, 1580), "RETURNED", font=ImageFont.load_default(90), fill="black")
-    places = contradiction.places(FILLED, written)
+    places = places_between(FILLED, written)
     assert places["kind"].tolist() == ["query"]
     only = places.iloc[0]
     box = only[["left_query", "top_query", "right_query", "bottom_query"]].tolist()
@@ -134,14 +135,12 @@ def test_places_are_where_something_was_written_whatever_the_size():
     assert np.abs(np.subtract(box, inked)).max() < 40
     in_reference = only[["left_reference", "top_reference"]].to_numpy(float)
     np.testing.assert_allclose(in_reference, np.array(box[:2]) / 2, atol=4)
-    assert contradiction.sentence(places) == "In 1 place only the second has something."
-    assert contradiction.sentence(contradiction.places(FILLED, FILLED)) == (
-        "They agree wherever they overlap."
-    )
+    assert sentence(places) == "In 1 place only the second has something."
+    assert sentence(places_between(FILLED, FILLED)) == ("They agree wherever they overlap.")
 
 
 def test_places_are_outlined_in_both_pictures():
-    places = contradiction.places(FILLED, OTHERWISE)
+    places = places_between(FILLED, OTHERWISE)
     nothing = np.zeros((0, 2))
     ax = sl.plots.plot_matches(FILLED, nothing, OTHERWISE, nothing, nothing, places=places)
     assert len(ax.patches) == 2 * len(places) > 6

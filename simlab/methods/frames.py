@@ -1,0 +1,221 @@
+"""One picture laid on another, to the pixel: the frame in which two pictures are compared.
+
+Read :func:`likely_transforms` (how one may lie on the other) and :func:`common_frame` first. The
+transforms of matched keypoints are exact to a few pixels; patches that are looked for nearby bring
+the rest.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from simlab.methods import alignment
+from simlab.methods.alignment import Looks
+
+RELATED = 0.4
+"""Pictures that correlate less, however they are laid, have no common frame."""
+
+_ABOUT_AS_LIKELY = 0.1
+"""Frames whose correlation is this much less than the best one's are tried too."""
+
+_PATCH = 32  # pixels, of the patches that are looked for
+_REACH = 7  # pixels, by which they may have moved
+_MOST_PATCHES = 40
+_SURE = 0.6  # correlation of a patch that was found
+_ENOUGH = 5  # patches that agree
+_MOST_CORRECTIONS = 3
+_STILL = 0.5  # pixels: a correction that moves less is the last
+
+
+class Frame(NamedTuple):
+    """Two views, the second laid on the first, which is the coarser."""
+
+    first: np.ndarray
+    second: np.ndarray
+    both: np.ndarray
+    """bool: where both show something."""
+    coarse: Looks
+    fine: Looks
+    to_first: np.ndarray
+    """float (3, 3): from pixels of the second view, as it was, to those of the first."""
+    swapped: bool
+    """Whether the first is the query."""
+
+
+def likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
+    """Return how the second view may lie on the first, likeliest first; none if not related.
+
+    Beside what matching keypoints say, the whole of one may be the whole of the other, or its
+    mirror image.
+    """
+    whole = resized(b.grey, a.grey)
+    mirror = np.array([[-1.0, 0.0, b.grey.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    tried = [
+        alignment.best_transform(a, b, ratio=ratio, tolerance=2.0),
+        *_of_fine_matches(a, b, ratio),
+        (alignment.likeness(a.grey, b.grey, whole), whole),
+        (alignment.likeness(a.grey, b.grey[:, ::-1], whole), whole @ mirror),
+    ]
+    tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
+    least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
+    likely: list[np.ndarray] = []
+    for likeness, small in tried:
+        transform = resized(a.grey, a.view) @ small @ resized(b.view, b.grey)
+        corners = _corners(transform, b.view.shape)
+        is_new = all(
+            np.abs(corners - _corners(known, b.view.shape)).max() > _REACH / 2 for known in likely
+        )
+        if likeness >= least and is_new:
+            likely.append(transform)
+    return likely
+
+
+def _of_fine_matches(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:
+    """The same of a turn, a shift and a scale alone, which few keypoints say more exactly."""
+    source, target = alignment.matched_points(a, b, ratio)
+    if len(source) < 4:
+        return []
+    similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
+    if similarity is None:
+        return []
+    transform = np.vstack([similarity, [0, 0, 1]])
+    return [(alignment.likeness(a.grey, b.grey, transform), transform)]
+
+
+def common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> Frame:
+    """Return both views in the frame of the coarser, laid on each other to the pixel.
+
+    Args:
+        to_a: about how the second view lies on the first.
+    """
+    swapped = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2])) > 1
+    coarse, fine = (b, a) if swapped else (a, b)
+    to_coarse = np.linalg.inv(to_a) if swapped else to_a
+    first = coarse.view.astype(np.float32)
+    second, both = _laid(fine.view, to_coarse, first.shape)
+    for _ in range(_MOST_CORRECTIONS):
+        correction = _correction(first, second, both)
+        if correction is None:
+            break
+        to_coarse = correction @ to_coarse
+        second, both = _laid(fine.view, to_coarse, first.shape)
+        if _largest_move(correction, first.shape) < _STILL:
+            break
+    inner = cv2.erode(both, np.ones((7, 7), np.uint8), borderValue=0) > 0
+    return Frame(first, second, inner, coarse, fine, to_coarse, swapped)
+
+
+def resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return what takes pixels of a picture to those of the same at another size.
+
+    The centres of pixels are half a pixel in.
+    """
+    across = wanted.shape[1] / given.shape[1]
+    down = wanted.shape[0] / given.shape[0]
+    return np.array(
+        [[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], dtype=float
+    )
+
+
+def _laid(
+    view: np.ndarray, transform: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A view as it lies in another frame, and where it does (uint8)."""
+    fine = view.astype(np.float32)
+    shrunk = math.sqrt(abs(np.linalg.det(transform[:2, :2] / transform[2, 2])))
+    if shrunk < 0.9:
+        fine = cv2.GaussianBlur(fine, (0, 0), 0.5 / shrunk)
+    size = shape[::-1]
+    laid = cv2.warpPerspective(fine, transform, size, borderMode=cv2.BORDER_REPLICATE)
+    whole = np.ones(view.shape, np.uint8)
+    there = cv2.warpPerspective(whole, transform, size, flags=cv2.INTER_NEAREST)
+    return laid, there
+
+
+def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray | None:
+    """The affine transform that moves the second to the first by the last pixels, if any is found.
+
+    Patches of the first are looked for in the second nearby, by correlation.
+    """
+    moved = [_moved(first, second, x, y) for x, y in _patches(first, both)]
+    pairs = [pair for pair in moved if pair is not None]
+    if len(pairs) <= _ENOUGH:
+        return None
+    here = np.array([pair[0] for pair in pairs], dtype=np.float32)
+    there = np.array([pair[1] for pair in pairs], dtype=np.float32)
+    affine, agree = cv2.estimateAffine2D(there, here, method=cv2.RANSAC, ransacReprojThreshold=1.0)
+    if affine is None or agree.sum() < _ENOUGH:
+        return None
+    correction = np.vstack([affine, [0, 0, 1]])
+    if _largest_move(correction, first.shape) > 2 * _REACH:
+        return None
+    return correction
+
+
+def _largest_move(transform: np.ndarray, shape: tuple[int, ...]) -> float:
+    """By how many pixels a transform moves the corners at most."""
+    return float(np.abs(_corners(transform, shape) - _corners(np.eye(3), shape)).max())
+
+
+def _corners(transform: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where the corners of a picture come to lie, float (4, 2)."""
+    height, width = shape
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    moved = corners @ transform.T
+    return moved[:, :2] / moved[:, 2:]
+
+
+def _patches(first: np.ndarray, both: np.ndarray) -> list[tuple[int, int]]:
+    """Left upper corners of patches with contrast, those with most of it first."""
+    height, width = first.shape
+    half = _PATCH // 2
+    patches = []
+    covered = cv2.erode(both, np.ones((_PATCH, _PATCH), np.uint8), borderValue=0)
+    mean = cv2.blur(first, (_PATCH, _PATCH))
+    variance = cv2.blur(first * first, (_PATCH, _PATCH)) - mean * mean
+    for y in range(_REACH, height - _PATCH - _REACH, half):
+        for x in range(_REACH, width - _PATCH - _REACH, half):
+            contrast = variance[y + half, x + half]
+            if contrast > 25 and covered[y + half, x + half]:
+                patches.append((-contrast, x, y))
+    return [(x, y) for _, x, y in sorted(patches)[:_MOST_PATCHES]]
+
+
+def _moved(first: np.ndarray, second: np.ndarray, x: int, y: int):
+    """The centre of a patch of the first, and where in the second it is, to parts of a pixel."""
+    patch = first[y : y + _PATCH, x : x + _PATCH]
+    around = second[y - _REACH : y + _PATCH + _REACH, x - _REACH : x + _PATCH + _REACH]
+    found = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (across, down) = cv2.minMaxLoc(found)
+    on_the_rim = across in (0, 2 * _REACH) or down in (0, 2 * _REACH)
+    if best < _SURE or on_the_rim:
+        return None
+    left, right = found[down, across - 1], found[down, across + 1]
+    above, below = found[down - 1, across], found[down + 1, across]
+    here = (x + _PATCH / 2, y + _PATCH / 2)
+    there = (
+        here[0] + across - _REACH + _peak(left, best, right),
+        here[1] + down - _REACH + _peak(above, best, below),
+    )
+    return here, there
+
+
+def _peak(before: float, best: float, after: float) -> float:
+    """Where between -.5 and .5 the parabola through three values has its peak."""
+    bend = before - 2 * best + after
+    return 0.5 * (before - after) / (bend - 1e-9)
+
+
+def to_pixels(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Return what takes the frame to pixels of the first, and of the second, as they were given."""
+    to_second = np.linalg.inv(frame.to_first)
+    first = _resized_to_given(frame.coarse)
+    return first, _resized_to_given(frame.fine) @ to_second
+
+
+def _resized_to_given(looks: Looks) -> np.ndarray:
+    """From pixels of the view to those of the picture that was given."""
+    factor = max(looks.grey.shape) / float(looks.scale[0]) / max(looks.view.shape)
+    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])
