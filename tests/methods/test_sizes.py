@@ -24,7 +24,9 @@ KEYPOINTS = ("akaze", "orb", "sift", "akaze_inliers", "orb_inliers", "sift_inlie
 one.
 """
 
-SEES_SMALL = ("sift", "sift_inliers", "aligned")
+LAID = ("aligned", "contradiction")
+
+SEES_SMALL = ("sift", "sift_inliers", *LAID)
 """Of the keypoint methods those that have enough keypoints at 160 pixels; none has at 64."""
 
 
@@ -32,10 +34,10 @@ def band(method, size):
     """By how much of its maximum a distance may differ from that at the usual size; None where
     nothing is promised.
     """
-    if method in (*KEYPOINTS, "aligned"):
+    if method in (*KEYPOINTS, *LAID):
         if size < 160 or (size < USUAL and method not in SEES_SMALL):
             return None
-        return 0.06 if method == "aligned" else 0.15
+        return 0.06 if method in LAID else 0.15
     return {64: 0.25, 160: 0.125}.get(size, 0.05)
 
 
