@@ -25,7 +25,10 @@ _REACH = 7  # pixels, by which they may have moved
 _MOST_PATCHES = 40
 _SURE = 0.6  # correlation of a patch that was found
 _ENOUGH = 5  # patches that agree
+_MANY = 12  # patches for a homography
+_NEARLY_ALL = 0.9  # share of the patches that an affine transform must fit
 _MOST_CORRECTIONS = 3
+_EVEN = 3.0  # pixels: what is coarser is no fine detail
 _STILL = 0.5  # pixels: a correction that moves less is the last
 
 
@@ -73,15 +76,18 @@ def likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
 
 
 def _of_fine_matches(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:
-    """The same of a turn, a shift and a scale alone, which few keypoints say more exactly."""
+    """The same of matches that are held to one pixel: turn, shift and scale alone; from aside."""
     source, target = alignment.matched_points(a, b, ratio)
-    if len(source) < 4:
-        return []
-    similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
-    if similarity is None:
-        return []
-    transform = np.vstack([similarity, [0, 0, 1]])
-    return [(alignment.likeness(a.grey, b.grey, transform), transform)]
+    found = []
+    if len(source) >= 4:
+        similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
+        if similarity is not None:
+            found.append(np.vstack([similarity, [0, 0, 1]]))
+    if len(source) >= _MANY:
+        homography, _ = cv2.findHomography(source, target, cv2.RANSAC, 1.0)
+        if homography is not None:
+            found.append(homography)
+    return [(alignment.likeness(a.grey, b.grey, transform), transform) for transform in found]
 
 
 def common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> Frame:
@@ -95,12 +101,17 @@ def common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> Frame:
     to_coarse = np.linalg.inv(to_a) if swapped else to_a
     first = coarse.view.astype(np.float32)
     second, both = _laid(fine.view, to_coarse, first.shape)
+    agreement = _agreement(first, second, both)
     for _ in range(_MOST_CORRECTIONS):
         correction = _correction(first, second, both)
         if correction is None:
             break
+        moved, overlap = _laid(fine.view, correction @ to_coarse, first.shape)
+        better = _agreement(first, moved, overlap)
+        if better <= agreement:
+            break
         to_coarse = correction @ to_coarse
-        second, both = _laid(fine.view, to_coarse, first.shape)
+        second, both, agreement = moved, overlap, better
         if _largest_move(correction, first.shape) < _STILL:
             break
     inner = cv2.erode(both, np.ones((7, 7), np.uint8), borderValue=0) > 0
@@ -134,8 +145,19 @@ def _laid(
     return laid, there
 
 
+def _agreement(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> float:
+    """Correlation of the fine detail of two pictures, where both show something."""
+    details = []
+    for grey in (first, second):
+        detail = grey - cv2.GaussianBlur(grey, (0, 0), _EVEN)
+        details.append(detail[both > 0])
+    one, other = details
+    lengths = math.sqrt(float(one @ one) * float(other @ other)) + 1e-9
+    return float(one @ other) / lengths
+
+
 def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray | None:
-    """The affine transform that moves the second to the first by the last pixels, if any is found.
+    """The transform that moves the second to the first by the last pixels, if any is found.
 
     Patches of the first are looked for in the second nearby, by correlation.
     """
@@ -149,6 +171,12 @@ def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.n
     if affine is None or agree.sum() < _ENOUGH:
         return None
     correction = np.vstack([affine, [0, 0, 1]])
+    if agree.sum() < _NEARLY_ALL * len(pairs) and len(pairs) >= _MANY:
+        # seen from aside: no affine transform fits all of it
+        homography, agree_too = cv2.findHomography(there, here, cv2.RANSAC, 1.0)
+        fits_more = homography is not None and agree_too.sum() > agree.sum()
+        if fits_more and _largest_move(homography, first.shape) <= 2 * _REACH:
+            return homography
     if _largest_move(correction, first.shape) > 2 * _REACH:
         return None
     return correction
