@@ -23,7 +23,7 @@ import simlab as sl
 from simlab.tables import rank_by_hash
 
 RECIPE = ["phash(mirror=True)", "correlation(mirror=True)", "aligned", "contradiction"]
-OTHERS_OF_A_KIND = 400
+OTHERS_OF_A_KIND = 200
 FALSE_ALARMS = (0.01, 0.001)
 
 

@@ -50,7 +50,11 @@ _LEAST_EDGES = 60
 _LEAST_AREA = 12  # of a place, in pixels: less is the rest of an edge
 
 _OPAQUE = 0.8
-"""Share of the edges within a thing that must be its own, for it to hide what is under it."""
+"""Share of the edges within a thing that must be gone, for it to be opaque."""
+
+_LEAST_OPAQUE = 0.005
+_MOST_OPAQUE = 0.4
+"""Shares of the picture that an opaque thing has."""
 
 _HIDDEN = 1.5
 """A thing may hide so many times what is expected under it, and is yet one that was added."""
@@ -181,7 +185,7 @@ def _things(own: _Edges, other: _Edges, both: np.ndarray) -> _Things | None:
     gone_around = cv2.GaussianBlur(gone, (0, 0), _AROUND)
     edges_around = cv2.GaussianBlur(edges, (0, 0), _AROUND)
     missing = is_edge & (gone_around > _MISSING * edges_around)
-    return _Things(edges, missing, _places(edges, missing))
+    return _Things(edges, missing, _places(missing))
 
 
 _DIRECTIONS = 8
@@ -205,46 +209,66 @@ def _found_again(own: _Edges, other: _Edges) -> np.ndarray:
 _JOINING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))
 
 
-def _places(edges: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """The places of things: their near parts joined, and filled where they hide what is within.
-
-    A thing hides what is within when hardly any edge in there is the other's too: a sticker does,
-    a bottle of another colour does not.
-    """
+def _places(missing: np.ndarray) -> np.ndarray:
+    """The places of things: near parts joined; small rests of edges are none."""
     rim = 8
     padded = cv2.copyMakeBorder(
         missing.astype(np.uint8), rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0
     )
     joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _JOINING)[rim:-rim, rim:-rim]
-    outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    large = [outline for outline in outlines if cv2.contourArea(outline) >= _LEAST_AREA]
-    numbers = np.zeros(missing.shape, np.int32)
-    for number, outline in enumerate(large, 1):
-        cv2.drawContours(numbers, [outline], -1, number, cv2.FILLED)
-    within = np.bincount(numbers.ravel(), edges.ravel(), len(large) + 1)
-    own = np.bincount(numbers.ravel(), (edges * missing).ravel(), len(large) + 1)
-    hides = own >= _OPAQUE * within
-    hides[0] = False
-    return hides[numbers] | ((joined > 0) & (numbers > 0))
+    _, numbers, boxes, _ = cv2.connectedComponentsWithStats(joined)
+    is_large = boxes[:, cv2.CC_STAT_AREA] >= _LEAST_AREA
+    is_large[0] = False
+    return is_large[numbers]
 
 
 def _contradicted(own: _Things, other: _Things, both: np.ndarray) -> float:
     """Share of a picture's edges that the other contradicts.
 
-    What the other's things hide does not count, as long as it is no more than lies around them.
+    What the other's things hide does not count: under an opaque one, all of it; under another, as
+    much as lies around.
     """
     total = float(own.edges.sum())
+    opaque = _opaque(own, other, both)
     gone = own.edges * own.missing
-    in_the_open = float(gone[~other.places].sum()) / total
-    under_things = float(gone[other.places].sum()) / total
-    if not under_things:
-        return in_the_open
-    free = both & ~own.places & ~other.places
-    known = cv2.GaussianBlur(free.astype(np.float32), (0, 0), 8) + 1e-3
-    around = cv2.GaussianBlur(own.edges * free, (0, 0), 8) / known
-    expected = float(around[other.places & both].sum()) / total
-    hidden = min(_MOST_HIDDEN, _HIDDEN * expected)
-    return in_the_open + max(0.0, under_things - hidden)
+    under_opaque = float(gone[opaque].sum()) / total
+    in_the_open = float(gone[~other.places & ~opaque].sum()) / total
+    under_things = float(gone[other.places & ~opaque].sum()) / total
+    hidden = 0.0
+    if under_things:
+        free = both & ~own.places & ~other.places
+        known = cv2.GaussianBlur(free.astype(np.float32), (0, 0), 8) + 1e-3
+        around = cv2.GaussianBlur(own.edges * free, (0, 0), 8) / known
+        expected = float(around[other.places & both].sum()) / total
+        hidden = min(_MOST_HIDDEN, _HIDDEN * expected)
+    under_opaque = max(0.0, under_opaque - _MOST_HIDDEN)
+    return in_the_open + under_opaque + max(0.0, under_things - hidden)
+
+
+def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+    """Where something opaque of the other lies, such as a bar or a sticker: bool (height, width).
+
+    It is enclosed by the other's things, or by these and the border; nothing of this picture is
+    left in it; and its rim is not where this picture has a thing as well, as a label is that was
+    printed otherwise.
+    """
+    enclosed = (both & ~other.places).astype(np.uint8)
+    n_regions, numbers, boxes, _ = cv2.connectedComponentsWithStats(enclosed, connectivity=4)
+    edges = np.bincount(numbers.ravel(), own.edges.ravel(), n_regions)
+    gone = np.bincount(numbers.ravel(), (own.edges * own.missing).ravel(), n_regions)
+    share = boxes[:, cv2.CC_STAT_AREA] / both.sum()
+    is_candidate = (gone >= _OPAQUE * edges) & (edges > 0)
+    is_candidate &= (share > _LEAST_OPAQUE) & (share < _MOST_OPAQUE)
+    is_candidate[0] = False
+    found = np.zeros(both.shape, dtype=bool)
+    near_own = cv2.dilate(own.missing.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    for number in np.flatnonzero(is_candidate):
+        region = numbers == number
+        wider = cv2.dilate(region.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+        rim = wider & other.missing
+        if rim.any() and near_own[rim].mean() < 0.5:
+            found |= wider & (region | other.places)
+    return found
 
 
 def _recoloured(frame: Frame, things: np.ndarray) -> np.ndarray:
