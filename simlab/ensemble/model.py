@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from simlab import specs, tables
 from simlab.ensemble import reading, recipe, validation
+from simlab.ensemble.guard import LOOK_ALIKES, fit_guard
 from simlab.methods import registry
 
 NAME = tables.FITTED
@@ -33,7 +34,8 @@ class Ensemble:
         seed: of folds and resamples.
 
     Attributes:
-        methods_: the methods, in order.
+        methods_: the methods, in order; a guard comes last.
+        guard_: the method that holds look-alikes back, or None; see :meth:`guarded`.
         weights_: table: method, weight, share (of all weights), low, high (95 % interval of the
             share; sources resampled, calibrations kept).
         out_of_fold_: the rows fitted to, with the column "ensemble": out-of-fold distance.
@@ -84,6 +86,7 @@ class Ensemble:
                 is no error, or the sources are too few for the folds.
         """
         self.methods_ = registry.columns(scores, self.methods, fitted=False)
+        self.guard_ = None
         table = validation.usable(scores, self.methods_)
         rows = validation.folded_rows(table, self.methods_, folds=self.folds, seed=self.seed)
         self._data = rows
@@ -107,20 +110,70 @@ class Ensemble:
         self.report_ = reading.report(self.metric_, self.comparison_, self.weights_, rows)
         return self
 
-    def evidence(self, scores: pd.DataFrame, *, weighed: bool = True) -> pd.DataFrame:
+    def guarded(
+        self, method: str, scores: pd.DataFrame, *, per_copy: float = LOOK_ALIKES
+    ) -> "Ensemble":
+        """Return this ensemble with a guard against look-alikes, a method of its own.
+
+        However much the other methods say for a copy, it is one only as far as the guard's method
+        tells it from a look-alike (:mod:`simlab.ensemble.guard`). What comes back can be applied
+        and saved.
+
+        Args:
+            method: such as "contradiction"; none of those that are weighed.
+            scores: copies and look-alikes, with the method's distance.
+            per_copy: look-alikes that are expected for every copy, among pairs of which the method
+                can say anything.
+
+        Raises:
+            ValueError: the method is weighed already, has no column, or a class is missing.
+        """
+        specs.check_number("per_copy", per_copy, 0)
+        if method in self.voting_:
+            raise ValueError(f"method {method!r} is weighed already; a guard is another")
+        names = registry.columns(scores, [method], fitted=False)
+        table = validation.usable(scores, names)
+        distance = validation.voting_distances(table, names)[:, 0]
+        label = table["label"].to_numpy() == 1
+        weight = tables.weights(table).to_numpy()
+        fitted = fit_guard(names[0], distance, label, weight, per_copy=per_copy)
+        content = self._content()
+        content["guard"] = recipe.from_guard(fitted)
+        return Ensemble()._restore(content)
+
+    @property
+    def voting_(self) -> list[str]:
+        """The methods that are weighed: all but a guard."""
+        return self.methods_[: len(self.classifier_.coef_)]
+
+    def evidence(
+        self, scores: pd.DataFrame, *, weighed: bool = True, prior: float | None = None
+    ) -> pd.DataFrame:
         """Return what each method says for a copy (above 0) or against it, in nats.
 
         Args:
             weighed: False for what each says by itself: methods that see the same are weighed down
                 beside each other.
+            prior: share of copies, on which it depends what a guard holds back (0 or less); None
+                for the training prevalence.
 
         A method without evidence, or without a distance in a row that is no error, abstains: 0.
         Rows of errors are NaN.
         """
         registry.columns(scores, self.methods_)
         distances = validation.voting_distances(scores, self.methods_)
+        n_voting = len(self.voting_)
         say = self.classifier_.evidence if weighed else self.classifier_.calibrated
-        evidence = pd.DataFrame(say(distances), index=scores.index, columns=self.methods_)
+        said = say(distances[:, :n_voting])
+        if self.guard_ is not None:
+            of_guard = distances[:, n_voting]
+            if weighed:
+                log_odds = said.sum(axis=1) + logit(self.prevalence_ if prior is None else prior)
+                guard_says = self.guard_.held_back(of_guard, log_odds)
+            else:
+                guard_says = self.guard_.calibration(of_guard)
+            said = np.column_stack([said, guard_says])
+        evidence = pd.DataFrame(said, index=scores.index, columns=self.methods_)
         if "status" not in scores:
             return evidence
         return evidence.mask(scores["status"] == "error")
@@ -146,7 +199,8 @@ class Ensemble:
         """
         prior = self.prevalence_ if prior is None else prior
         specs.check_share("prior", prior)
-        odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(prior)
+        evidence = self.evidence(scores, prior=prior)
+        odds = evidence.sum(axis=1, skipna=False) + logit(prior)
         return pd.Series(expit(odds), index=scores.index, name="probability")
 
     def reweighed(self, weights: Mapping[str, float], scores: pd.DataFrame) -> "Ensemble":
@@ -158,7 +212,7 @@ class Ensemble:
         Raises:
             ValueError: an unknown method, or a weight that is negative or not finite.
         """
-        by_method = dict(zip(self.methods_, self.weights_["weight"]))
+        by_method = dict(zip(self.voting_, self.weights_["weight"]))
         for method, weight in specs.by_name("weights", weights).items():
             specs.lookup(method, by_method, "method")
             specs.check_number(f"the weight of {method!r}", weight, 0)
@@ -229,7 +283,9 @@ class Ensemble:
         recipe.write(path, self._content())
 
     def _content(self) -> dict[str, Any]:
-        numbers = recipe.from_classifier(self.classifier_, self.methods_)
+        numbers = recipe.from_classifier(self.classifier_, self.voting_)
+        if self.guard_ is not None:
+            numbers["guard"] = recipe.from_guard(self.guard_)
         shares = self.weights_[["share", "low", "high"]].astype(object)
         return {
             "versions": registry.versions(),
@@ -256,13 +312,15 @@ class Ensemble:
 
     def _restore(self, content: dict[str, Any]) -> "Ensemble":
         self.classifier_ = recipe.to_classifier(content)
-        self.methods_ = [str(column["method"]) for column in content["columns"]]
+        voting = [str(column["method"]) for column in content["columns"]]
+        self.guard_ = recipe.to_guard(content["guard"]) if content.get("guard") else None
+        self.methods_ = voting if self.guard_ is None else [*voting, self.guard_.method]
         self.methods = self.methods_
         self.prevalence_ = self.classifier_.prevalence_
         self.thresholds_ = dict(content["thresholds"])
         self.training_ = content["training"]
         self.report_ = content["report"]
-        weights = {"method": self.methods_, "weight": self.classifier_.coef_, **content["shares"]}
+        weights = {"method": voting, "weight": self.classifier_.coef_, **content["shares"]}
         self.weights_ = pd.DataFrame(weights).astype({"share": float, "low": float, "high": float})
         if content["versions"] != registry.versions():
             warnings.warn(

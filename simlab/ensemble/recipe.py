@@ -10,10 +10,14 @@ import numpy as np
 
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.classifier import CopyClassifier
+from simlab.ensemble.guard import Guard
 from simlab.paths import check_replaced, file_to_write, read_json, replace_file
 
-FORMAT = 1
-"""Raised when a recipe comes to mean something else; others are refused."""
+FORMAT = 2
+"""Raised when a recipe comes to mean something else."""
+
+READABLE = (1, FORMAT)
+"""Those of format 1 have no guard; others are refused."""
 
 _BEGINNING = b'{\n "simlab_recipe":'
 
@@ -46,7 +50,7 @@ def read(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "simlab_recipe" not in content:
         raise ValueError(f"{str(path)!r} is not a recipe of simlab")
     given = content["simlab_recipe"]
-    if given != FORMAT:
+    if given not in READABLE:
         raise ValueError(
             f"{str(path)!r} is a recipe of format {given!r}; this simlab reads {FORMAT}"
         )
@@ -104,6 +108,31 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
             " all finite"
         )
     return model
+
+
+def from_guard(guard: Guard) -> dict[str, Any]:
+    """Return the fitted numbers of a guard."""
+    return {
+        "method": guard.method,
+        "knots": guard.calibration.knots.tolist(),
+        "slopes": guard.calibration.slopes.tolist(),
+        "offset": guard.calibration.offset,
+        "per_copy": guard.per_copy,
+    }
+
+
+def to_guard(content: dict[str, Any]) -> Guard:
+    """Return the guard that these numbers describe.
+
+    Raises:
+        ValueError: a number is missing, not finite, or would make a larger distance mean more
+            alike.
+    """
+    calibration = _calibration(content)
+    per_copy = float(content["per_copy"])
+    if not _is_falling(calibration) or not 0 < per_copy < math.inf:
+        raise ValueError("a guard's slopes must be 0 or more, its look-alikes per copy over 0")
+    return Guard(str(content["method"]), calibration, per_copy)
 
 
 def _calibration(column: dict[str, Any]) -> Calibration:

@@ -123,7 +123,7 @@ def judge_scores(
     """
     methods = list(rule.recipe.methods_)
     if len(scores):
-        evidence = rule.recipe.evidence(scores).to_numpy()
+        evidence = rule.recipe.evidence(scores, prior=rule.prior).to_numpy()
         by_itself = rule.recipe.evidence(scores, weighed=False).to_numpy()
     else:
         evidence = by_itself = np.zeros((0, len(methods)))

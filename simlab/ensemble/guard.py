@@ -1,0 +1,59 @@
+"""Against look-alikes: one method that can hold a copy back, however much speaks for it.
+
+Methods that see the same layout agree on two fills of one form for the same reason. Added up, they
+drown the one method that sees the difference. So there are two ways not to be a copy, and both must
+be improbable: to be unrelated, which the weighed sum speaks against, and to be a look-alike, which
+the guard's method alone speaks against.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simlab.ensemble.calibration import Calibration, fit_calibration
+
+LOOK_ALIKES = 30.0
+"""Look-alikes for every copy that are expected among pictures that can be laid on each other."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The method that tells copies from look-alikes, and what its distance is worth.
+
+    Attributes:
+        method: its column of a score table.
+        calibration: from its distance to evidence, in nats, for a copy against a look-alike.
+        per_copy: look-alikes that are expected for every copy.
+    """
+
+    method: str
+    calibration: Calibration
+    per_copy: float
+
+    def held_back(self, distance: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
+        """Return what look-alikes take from log odds of a copy, 0 or less, in nats (n,).
+
+        With odds a : 1 of a copy against an unrelated pair and b : 1 against a look-alike, those
+        against both are 1 : 1/a + 1/b. A NaN distance abstains: 0.
+        """
+        against_look_alike = self.calibration(distance) - np.log(self.per_copy)
+        both = -np.logaddexp(-log_odds, -against_look_alike)
+        return np.where(np.isnan(distance), 0.0, both - log_odds)
+
+
+def fit_guard(
+    method: str,
+    distance: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray,
+    *,
+    per_copy: float = LOOK_ALIKES,
+) -> Guard:
+    """Return the guard that copies and look-alikes teach; both count alike.
+
+    Args:
+        distance: of the method, NaN where it has no evidence (n,).
+        label: bool (n,), copies.
+        weight: (n,) > 0.
+    """
+    return Guard(method, fit_calibration(distance, label, weight), per_copy)
