@@ -92,24 +92,32 @@ def contradiction_distance(
 ) -> float:
     """Return how much two pictures contradict each other, 0 to 1; NaN where nothing says.
 
-    Nothing says where they have no common frame (:data:`simlab.methods.frames.RELATED`), or
-    hardly any edges in it.
+    1 where nothing of one fits the other (:data:`simlab.methods.frames.RELATED`). Nothing says
+    where there are hardly any edges.
 
     Not symmetric, as :func:`simlab.methods.alignment.aligned_distance` is not.
     """
-    found = contradictions(a, b, ratio=ratio)
+    transforms = likely_transforms(a, b, ratio)
+    if not transforms:
+        return 1.0
+    found = _least(a, b, transforms)
     if found is None:
         return math.nan
     return round(found.share, 6)
 
 
 def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions | None:
-    """Return what the pictures of two features contradict each other in; None if nothing says.
+    """Return what the pictures of two features contradict each other in.
 
-    Of the frames that are about as likely as the best, that counts in which they contradict least.
+    None if nothing of one fits the other, or nothing says.
     """
+    return _least(a, b, likely_transforms(a, b, ratio))
+
+
+def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions | None:
+    """What they contradict each other in, in that frame in which they do least."""
     least = None
-    for transform in likely_transforms(a, b, ratio):
+    for transform in transforms:
         found = _contradictions_in(common_frame(a, b, transform))
         if found is None:
             continue

@@ -112,15 +112,23 @@ def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
     assert places_between(red, green)["kind"].tolist() == ["colour"]
 
 
-def test_pictures_that_are_not_related_are_no_evidence(picture):
+def test_pictures_of_which_nothing_fits_are_the_farthest(picture):
     other = textured(1, **SIZE)
-    assert math.isnan(
-        contradiction.contradiction_distance(alignment.looks(picture), alignment.looks(other))
-    )
     row = sl.distances(picture, other, "contradiction").iloc[0]
-    assert row["contradiction"] == 1 and row["no_evidence"] == "contradiction"
+    assert row["contradiction"] == 1 and row["no_evidence"] == ""
     assert places_between(picture, other) is None
     assert "how one lies" in sentence(None)
+
+
+def test_pictures_with_hardly_any_edges_are_no_evidence(picture):
+    """Keypoints there are, of the faintest: nothing can be missing."""
+    ramp = Image.linear_gradient("L").resize((480, 320)).convert("RGB")
+    ImageDraw.Draw(ramp).rectangle((200, 100, 201, 101), fill="white")
+    looks = alignment.looks(ramp), alignment.looks(perturb.apply(ramp, "recompress(quality=60)"))
+    assert len(looks[0].points)
+    assert math.isnan(contradiction.contradiction_distance(*looks))
+    row = sl.distances(ramp, perturb.apply(ramp, "gamma(exponent=1.5)"), "contradiction").iloc[0]
+    assert row["contradiction"] == 1 and row["no_evidence"] == "contradiction"
 
 
 def test_places_are_where_something_was_written_whatever_the_size():
