@@ -3,12 +3,12 @@
     python benchmarks/lookalike_kinds.py LOOKALIKES
     python benchmarks/default_recipe.py PICTURES LOOKALIKES --work SCRATCH --save RECIPE.json
 
-PICTURES are attacked and searched among each other, as in ``yardstick.py``; no two may show the
-same thing. LOOKALIKES holds folders with ``pictures/`` and ``truth.csv``. All pairs that are copies
-count; of the others of a kind a sample.
+PICTURES are attacked and searched among each other, as in ``yardstick.py``: to these the weights
+are fitted. LOOKALIKES holds folders with ``pictures/`` and ``truth.csv``: to these the guard is,
+and to the copies of the former. All pairs that are copies count; of the others of a kind a sample.
 
-Printed are, kind by kind, what a recipe fitted without that kind makes of it, beside every single
-method, and what is lost without each part. SCRATCH keeps what is finished.
+Printed are, kind by kind, what a recipe whose guard never saw that kind makes of it, without a
+guard, and by single methods. SCRATCH keeps what is finished.
 """
 
 import argparse
@@ -20,30 +20,37 @@ import pandas as pd
 import yardstick
 
 import simlab as sl
+from simlab.scoring.audit import audit_sources
 from simlab.tables import rank_by_hash
 
-RECIPE = ["phash(mirror=True)", "correlation(mirror=True)", "aligned", "contradiction"]
+WEIGHED = ["phash(mirror=True)", "correlation(mirror=True)", "aligned"]
+GUARD = "contradiction"
 OTHERS_OF_A_KIND = 200
-FALSE_ALARMS = (0.01, 0.001)
+THE_SAME = 0.003
+"""Different pictures that contradict each other less are one picture under two names."""
 
 
 def main():
     options = _options()
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
-    scores = pd.concat(
-        [
-            _scored(work, "pictures", lambda: _attacked(options.pictures, work)),
-            _scored(work, "lookalikes", lambda: _lookalikes(Path(options.lookalikes))),
-        ],
-        ignore_index=True,
-    )
-    print(kind_by_kind(scores).round(3).to_string(), flush=True)
-    ensemble = sl.Ensemble(RECIPE).fit(scores)
-    print(ensemble.report_)
-    print(ensemble.ablation().round(4).to_string(index=False))
+    pictures = _scored(work, "pictures", lambda: _attacked(options.pictures, work))
+    lookalikes = _scored(work, "lookalikes", lambda: _lookalikes(Path(options.lookalikes)))
+    pictures = without_doubles(pictures, work)
+
+    weighed = sl.Ensemble(WEIGHED).fit(pictures)
+    print(weighed.report_, flush=True)
+    copies = pictures[pictures["label"] == 1]
+    print(kind_by_kind(weighed, copies, lookalikes).round(3).to_string(), flush=True)
+    guarded = weighed.guarded(GUARD, pd.concat([copies, lookalikes], ignore_index=True))
+    for n_pictures in (200, 2000, 20000):
+        found = [
+            (ensemble.probability(copies, prior=1 / n_pictures) > 0.5).mean()
+            for ensemble in (weighed, guarded)
+        ]
+        print(f"copies found among {n_pictures:,} pictures: {found[0]:.3f}, guarded {found[1]:.3f}")
     if options.save:
-        ensemble.save(options.save)
+        guarded.save(options.save)
 
 
 def _scored(work, name, make):
@@ -52,9 +59,9 @@ def _scored(work, name, make):
     if not path.is_file():
         pairs, root = make()
         search = {"root": root, "cache": work / "train.sqlite", "progress": False}
-        scores = sl.score_pairs(pairs, [*yardstick.SINGLE, *RECIPE], **search)
-        scores.to_csv(path, index=False)
-    return pd.read_csv(path, keep_default_na=False)
+        methods = [*yardstick.SINGLE, *WEIGHED, GUARD]
+        sl.score_pairs(pairs, methods, **search).to_csv(path, index=False)
+    return sl.tables.read_scores(path)
 
 
 def _attacked(folder, work):
@@ -86,29 +93,54 @@ def _lookalikes(folder):
     return pairs.assign(label=label, weight=1.0, perturbation="", seed=0), folder
 
 
-def kind_by_kind(scores):
-    """For every kind the AUC and the TPR of a recipe that never saw it, and of single methods."""
+def without_doubles(scores, work):
+    """The pairs without sources that another source shows too, as hashes or contradiction say."""
+    near = audit_sources(work / "train", cache=work / "train.sqlite", progress=False)
+    pairs = set(zip(near["reference"], near["query"]))
+    silent = scores["no_evidence"].str.contains(GUARD)
+    same = scores[(scores["label"] == 0) & ~silent & (scores[GUARD] <= THE_SAME)]
+    pairs |= set(zip(same["source_reference"], same["source_query"]))
+    dropped = set()
+    while left := [pair for pair in pairs if not dropped.intersection(pair)]:
+        names = pd.Series(list(itertools.chain(*left))).value_counts()
+        dropped.add(max(names.index[names == names.max()]))
+    print(f"{len(dropped)} sources are shown by others as well: {', '.join(sorted(dropped))}")
+    sides = scores[["source_reference", "source_query"]]
+    return scores[~sides.isin(dropped).any(axis=1)].reset_index(drop=True)
+
+
+def kind_by_kind(weighed, copies, lookalikes):
+    """What is found of each kind among as many pictures as it has, in shares and counts."""
     rows = []
-    for kind in scores["kind"].unique():
-        held_out = scores["kind"] == kind
-        trained = sl.Ensemble(RECIPE, n_resamples=0).fit(scores[~held_out])
-        there = scores[held_out].assign(ensemble=trained.distance(scores[held_out]))
-        rows.append({"kind": kind, **_tpr(there, ["ensemble", *yardstick.SINGLE, "contradiction"])})
+    for kind, there in lookalikes.groupby("kind"):
+        others = pd.concat([copies, lookalikes.drop(there.index)], ignore_index=True)
+        guarded = weighed.guarded(GUARD, others)
+        files = pd.unique(there[["reference", "query"]].to_numpy().ravel())
+        row = {"kind": kind, "copies": int(there["label"].sum())}
+        for name, ensemble in (("guarded", guarded), ("weighed", weighed)):
+            probability = ensemble.probability(there, prior=1 / (len(files) - 1))
+            row |= _found(name, there["label"] == 1, probability > 0.5, len(files))
+        row |= {method: _tpr(there, method) for method in [*yardstick.SINGLE, GUARD]}
+        rows.append(row)
     return pd.DataFrame(rows).set_index("kind")
 
 
-def _tpr(scores, methods):
-    label = scores["label"] == 1
-    row = {"copies": int(label.sum()), "others": int((~label).sum())}
-    weight = scores.loc[~label, "weight"].to_numpy(float)
-    for method in methods:
-        near = scores.loc[label, method].to_numpy(float)
-        others = scores.loc[~label, method].to_numpy(float)
-        order = np.argsort(others)
-        rate = np.cumsum(weight[order]) / weight.sum()
-        threshold = others[order][min(np.searchsorted(rate, 0.01), len(order) - 1)]
-        row[method] = float((near < threshold).mean())
-    return row
+def _found(name, is_copy, is_found, n_files):
+    """Recall, and precision as if all pairs of the folder had been scored."""
+    n_others = n_files * (n_files - 1) / 2 - is_copy.sum()
+    false = (is_found & ~is_copy).sum() * n_others / max(1, (~is_copy).sum())
+    right = (is_found & is_copy).sum()
+    return {
+        f"{name} recall": right / is_copy.sum(),
+        f"{name} precision": right / (right + false) if right else 0.0,
+    }
+
+
+def _tpr(scores, method):
+    """Share of the copies nearer than all but 1 % of the others."""
+    near = scores.loc[scores["label"] == 1, method]
+    far = np.sort(scores.loc[scores["label"] == 0, method])
+    return float((near < far[int(0.01 * len(far))]).mean())
 
 
 def _options():
