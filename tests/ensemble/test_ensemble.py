@@ -327,7 +327,7 @@ def test_saved_and_loaded_it_is_the_same(fitted, scores, tmp_path):
         (lambda text: "[]", "is not a recipe of simlab"),
         (
             lambda text: text.replace('"simlab_recipe": 2', '"simlab_recipe": 3'),
-            "of format 2; this simlab reads 1",
+            "of format 3; this simlab reads 2",
         ),
         (lambda text: text.replace('"weight": ', '"weight": 1', 1), "is damaged or was edited"),
     ],

@@ -55,9 +55,9 @@ def test_look_alikes_are_held_back_and_copies_are_not(fitted):
     for ensemble in (weighed, guarded):
         found = ensemble.probability(new, prior=0.02) > 0.5
         shares.append(found.groupby(new["kind"]).mean())
-    assert shares[0]["look-alike"] > 0.5, "what sees the layout alone takes them for copies"
+    assert shares[0]["look-alike"] > 0.4, "what sees the layout alone takes them for copies"
     assert shares[1]["look-alike"] < 0.05
-    assert shares[1]["copy"] > 0.7 * shares[0]["copy"]
+    assert shares[1]["copy"] > 0.5 * shares[0]["copy"]
     assert shares[1]["unrelated"] <= shares[0]["unrelated"]
 
 
@@ -76,7 +76,7 @@ def test_it_takes_only_and_the_prior_counts_as_ever(fitted):
 
 
 def test_odds_are_those_against_both_ways_not_to_be_a_copy():
-    """A copy 3 to 1 against unrelated pairs and 6 to 1 against look-alikes is 2 to 1 against both."""
+    """3 to 1 against unrelated pairs and 6 to 1 against look-alikes is 2 to 1 against both."""
     guard = Guard("contradiction", Calibration(np.zeros(1), np.ones(1), np.log(12)), per_copy=2)
     held_back = guard.held_back(np.array([0.0, np.nan]), np.log([3.0, 3.0]))
     np.testing.assert_allclose(held_back, [np.log(2 / 3), 0])
@@ -90,7 +90,8 @@ def test_a_recipe_keeps_its_guard_and_an_old_one_has_none(fitted, tmp_path):
     assert again.weights_["method"].tolist() == again.voting_ == weighed.methods_
     pd.testing.assert_series_equal(again.distance(new), guarded.distance(new))
     lighter = again.reweighed({"aligned": 0}, new)
-    assert lighter.guard_ == again.guard_ or lighter.guard_.method == again.guard_.method
+    assert lighter.guard_.method == "contradiction"
+    assert (lighter.evidence(new)["contradiction"] <= 1e-12).all()
 
     weighed.save(tmp_path / "old.json")
     content = json.loads((tmp_path / "old.json").read_text())
