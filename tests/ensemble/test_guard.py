@@ -45,7 +45,8 @@ def fitted():
     weighed = sl.Ensemble("correlation, aligned", n_resamples=0).fit(
         known[known["kind"] != "look-alike"]
     )
-    guarded = weighed.guarded("contradiction", known[known["kind"] != "unrelated"])
+    taught = known[known["kind"] != "unrelated"]
+    guarded = weighed.guarded("contradiction", taught, per_copy=2)
     return weighed, guarded, table(seed=1)
 
 
@@ -53,7 +54,7 @@ def test_look_alikes_are_held_back_and_copies_are_not(fitted):
     weighed, guarded, new = fitted
     shares = []
     for ensemble in (weighed, guarded):
-        found = ensemble.probability(new, prior=0.02) > 0.5
+        found = ensemble.probability(new, prior=0.5) > 0.5
         shares.append(found.groupby(new["kind"]).mean())
     assert shares[0]["look-alike"] > 0.4, "what sees the layout alone takes them for copies"
     assert shares[1]["look-alike"] < 0.05
