@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simlab import specs
@@ -21,6 +22,8 @@ from simlab.scoring.cache import Cache, opened
 from simlab.scoring.one_pair import PIXELS, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
+    COPY,
+    IDENTICAL,
     LOOK_ALIKE,
     Recipe,
     Rule,
@@ -82,8 +85,8 @@ class Gallery:
 
         Args:
             image: what :func:`simlab.read_image` takes.
-            top: most pictures. 1 asks for one copy: the first that is clear (:data:`CLEAR`) ends
-                the search, which is then fast.
+            top: most pictures. 1 asks for one copy: the first that is clear (:data:`CLEAR`; with a
+                guard, the first that it lets pass) ends the search, which is then faster.
             threshold: largest distance of a copy; in words as in :func:`find_copies`.
             prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
 
@@ -97,9 +100,19 @@ class Gallery:
         """
         specs.check_number("top", top, 1, whole=True)
         for found in self.steps(image, top=top, threshold=threshold, prior=prior):
-            if top == 1 and (found["distance"] <= CLEAR).any():
+            if top == 1 and self._is_clear(found):
                 break
         return found.head(top)
+
+    def _is_clear(self, found: pd.DataFrame) -> bool:
+        """Whether a copy needs no further step: a guard must have been asked."""
+        if found.empty:
+            return False
+        surest = found.iloc[0]
+        guard = self.recipe.guard_
+        if guard is None or surest["verdict"] == IDENTICAL:
+            return bool(surest["distance"] <= CLEAR)
+        return bool(surest["verdict"] == COPY and not np.isnan(surest[guard.method]))
 
     def steps(
         self,

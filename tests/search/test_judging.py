@@ -311,3 +311,23 @@ SCORES = pd.DataFrame(
         "fills": [0.0, 0.3],
     }
 )
+
+
+def test_the_shipped_recipe_tells_forms_apart_in_a_search_and_in_a_gallery(tmp_path):
+    """What sees the layout alone calls all of them copies."""
+    for number in range(5):
+        form(number).save(tmp_path / f"form{number}.png")
+    scan = sl.perturb.apply(form(0), "rotate(degrees=0.6)+noise(variance=0.0005)")
+    scan.save(tmp_path / "scan.jpg", quality=70)
+    options = {"cache": tmp_path / "cache.sqlite", "n_jobs": 1, "progress": False}
+    found = sl.find_copies(tmp_path, **options)
+    copies = found.loc[found["verdict"] == judging.COPY, ["reference", "query"]]
+    assert copies.to_numpy().tolist() == [["form0.png", "scan.jpg"]]
+    assert (found["verdict"] == judging.LOOK_ALIKE).sum() >= 10
+
+    gallery = sl.Gallery(tmp_path, **options)
+    again = sl.perturb.apply(form(3), "recompress(quality=50)+resize(scale=0.7)")
+    nearest = gallery.query(again, top=1).iloc[0]
+    assert (nearest["file"], nearest["verdict"]) == ("form3.png", judging.COPY)
+    other = gallery.query(form(9), top=1).iloc[0]
+    assert other["verdict"] != judging.COPY, "the guard is asked before a query ends"
