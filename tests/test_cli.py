@@ -299,7 +299,7 @@ WRONG = [
     ("find PICTURES --out o --recipe EMPTY", "cannot read the recipe"),
     ("find PICTURES --out o --recipe FILE", "the recipe 'FILE' is damaged, or none"),
     ("find PICTURES --out o --recipe NONE.json", "is not a recipe of simlab"),
-    ("find PICTURES --out o --recipe NEWER.json", "is a recipe of format 99; this simlab reads 1"),
+    ("find PICTURES --out o --recipe NEWER.json", "is a recipe of format 99; this simlab reads 2"),
     ("find PICTURES --out o --recipe EDITED.json", "is damaged or was edited"),
     # labels
     ("tune none.csv --out o --cache o/c", "cannot read 'none.csv'"),

@@ -89,8 +89,8 @@ class Contradictions(NamedTuple):
 @checked
 def contradiction_distance(
     a: Looks, b: Looks, *, ratio: Annotated[float, between(0.01, 1)] = 0.85
-) -> float:
-    """Return how much two pictures contradict each other, 0 to 1; NaN where nothing says.
+) -> float | None:
+    """Return how much two pictures contradict each other, 0 to 1; None where nothing says.
 
     1 where nothing of one fits the other (:data:`simlab.methods.frames.RELATED`). Nothing says
     where there are hardly any edges.
@@ -102,7 +102,7 @@ def contradiction_distance(
         return 1.0
     found = _least(a, b, transforms)
     if found is None:
-        return math.nan
+        return None
     return round(found.share, 6)
 
 

@@ -222,7 +222,7 @@ def register(  # noqa: PLR0913
         extract: picture (PIL RGB) → array of numbers or bits, or a tuple of arrays; None where
             there is no evidence.
         distance: two such features → float from 0 (the same) to `maximum`; rounding may step over
-            these. NaN where the two together are no evidence.
+            these. None where the two together are no evidence.
         maximum: largest distance, given where one side has no evidence; or a function of the spec's
             arguments.
         unit: of the distance, for axes.

@@ -130,7 +130,7 @@ def _apart(method: Method, reference: bytes, query: bytes) -> float:
     left = method.restore(unpack(reference))
     right = method.restore(unpack(query))
     distance = method.compare(left, right)
-    if math.isnan(distance):
+    if distance is None:
         return math.nan  # the two together say nothing
     return float(registry.within(np.float64(distance), method.maximum, method.name))
 

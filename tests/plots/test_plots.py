@@ -427,7 +427,7 @@ def test_keypoints_and_matches(ax):
     matches = np.array([[0, 1], [2, 2]])
     pair = picture(50, 40), points, picture(80, 80), points
     plots.plot_matches(*pair, matches, inliers=[True, False], ax=other)
-    assert "2 matches, 1 agree" in drawn(other)
+    assert "2 matches, 1 on one" in drawn(other)
     drawn(plots.plot_matches(*pair, np.empty((0, 2))))
     drawn(plots.plot_keypoints(picture(50, 40), np.empty((0, 2))))
     plt.close("all")

@@ -578,7 +578,6 @@ def test_a_method_that_fails_on_a_picture_costs_its_rows(pairs, scores, registri
         ("-1", "gave the distance -1"),
         ("256", r"must lie in 0 to 255 \(its stated maximum\)"),
         ("'far'", "ValueError"),
-        ("None", "Error"),
     ],
 )
 def test_a_distance_that_fails_costs_its_pair(answer, words, folder, tmp_path, registries):
@@ -600,6 +599,13 @@ def test_a_distance_that_fails_costs_its_pair(answer, words, folder, tmp_path, r
     ].notna().all(axis=None)
     methods.register("own", feature, distance=distance, maximum=255, replace=True)
     assert score(rows, "own", root=folder, cache=tmp_path / "c.sqlite")["status"].eq("ok").all()
+
+
+def test_a_distance_of_none_is_no_evidence_of_the_two(folder, registries):
+    feature = defined(MEAN)["feature"]
+    methods.register("own", feature, distance=lambda a, b: None, maximum=255)
+    found = score(pair(("0.png", "1.png")), "own", root=folder).iloc[0]
+    assert (found["status"], found["own"], found["no_evidence"]) == ("ok", 255, "own")
 
 
 def test_a_distance_of_many_that_fails_falls_back_to_pairs(folder, registries):
