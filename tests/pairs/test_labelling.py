@@ -409,7 +409,7 @@ def test_a_folder_or_no_folder_is_one_clear_line(tmp_path, root):
     with pytest.raises(ValueError, match="is a folder; name a file in it"):
         (tmp_path / "x").mkdir()
         LabelFile(tmp_path / "x")
-    with pytest.raises(ValueError, match=r"^labels.csv: No such file or directory$"):
+    with pytest.raises(ValueError, match="no such folder"):
         labelled(tmp_path / "absent" / "labels.csv", [1], root)
 
 

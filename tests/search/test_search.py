@@ -14,6 +14,7 @@ from PIL import Image
 
 import simlab as sl
 from simlab import cli
+from simlab.ensemble import recipe as recipes
 from simlab.methods.packing import pack
 from simlab.search import gallery as galleries
 from simlab.search import indexes, judging, library
@@ -360,7 +361,12 @@ def test_without_a_recipe_the_default_finds_copies_of_every_kind(folder, tmp_pat
 
 
 def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypatch):
-    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    """Without a guard: a guard is always asked, and it needs keypoints."""
+    content = recipes.read(recipes.DEFAULT)
+    del content["guard"]
+    unguarded = sl.Ensemble()._restore(content)
+    gallery = sl.Gallery(folder, unguarded, cache=cache, n_jobs=1, progress=False)
+    guarded = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
     image = sl.read_image(folder / "julia.png")
     near, turned = (
         sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)")
@@ -368,6 +374,9 @@ def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypat
     every = gallery.query(near, top=indexes.BEST).iloc[0]
     assert every["file"] == "julia.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
     assert gallery.query(turned, top=1)["file"].tolist() == ["julia.png"]
+
+    asked = guarded.query(near, top=1)
+    assert asked["file"].tolist() == ["julia.png"] and asked["contradiction"].notna().all()
 
     def refuse(*_, **__):
         raise AssertionError("keypoints were asked for")
