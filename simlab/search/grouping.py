@@ -66,11 +66,13 @@ def group(
             the column threshold states, else 0.5.
         pictures: file, pixels (how many) and sharpness, to list pictures without a pair too: each
             is a group of its own. Without it the pictures are those of the pairs, as the columns of
-            a search describe them. A group's representative is its largest picture, and of these
-            the sharpest.
+            a search describe them.
 
     Returns:
-        Columns file; group, from 0; size; representative, a file; distance, to the representative;
+        Columns file; group, from 0; size; keep, true for one file of each group: the one that the
+        pairs' column keep names against most of the others, and against which it names the fewest,
+        then the largest, then the sharpest; reason, in words; undecided, whether nothing says which
+        of a file and the one to keep is better; representative, the file to keep; distance, to it;
         chained: whether two pictures of the group are farther apart than the threshold; of
         look-alikes, whether two are no found pair. Of look-alikes there are two more: copy_of, the
         representative of the file's copies, itself where it has none, so that the rows with file ==
@@ -142,16 +144,57 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
         is_near: which of the found pairs hold a group together.
     """
     table["size"] = table.groupby("group")["file"].transform("size")
+    near = _with_choice(found)[is_near]
+    worse = near["reference"].where(near["keep"] == near["query"], near["query"])
+    n_worse_than = worse[near["keep"] != ""].value_counts()
+    table["worse"] = table["file"].map(n_worse_than).fillna(0)
+    table["better"] = table["file"].map(near["keep"].value_counts()).fillna(0)
     table = table.sort_values(
-        ["size", "group", "pixels", "sharpness", "file"],
-        ascending=[False, True, False, False, True],
+        ["size", "group", "worse", "better", "pixels", "sharpness", "file"],
+        ascending=[False, True, True, False, False, False, True],
         ignore_index=True,
     )
     table["group"] = pd.factorize(table["group"])[0]
     table["representative"] = table.groupby("group")["file"].transform("first")
     table["distance"] = _to_representative(found, table)
-    table["chained"] = _chained(found[is_near], table)
-    return table[["file", "group", "size", "representative", "distance", "chained"]]
+    table["keep"] = table["file"] == table["representative"]
+    table = _reasoned(table, near)
+    table["chained"] = _chained(near, table)
+    return table[_COLUMNS]
+
+
+_COLUMNS = ["file", "group", "size", "keep", "reason", "undecided"]
+_COLUMNS += ["representative", "distance", "chained"]
+
+
+def _with_choice(found: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with keep and keep_reason, empty where no search wrote them."""
+    choice = found.reindex(columns=["keep", "keep_reason"]).astype(object).fillna("")
+    return found.assign(keep=choice["keep"], keep_reason=choice["keep_reason"])
+
+
+def _reasoned(table: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
+    """The table with reason, and undecided, by what was said of each file and the one to keep."""
+    pairs = map(frozenset, zip(near["reference"], near["query"]))
+    said = dict(zip(pairs, zip(near["keep"], near["keep_reason"])))
+    reasons = []
+    undecided = []
+    for file, best, size in zip(table["file"], table["representative"], table["size"]):
+        kept, reason = said.get(frozenset((file, best)), ("", _NOT_COMPARED))
+        if file == best:
+            kept, reason = best, _BEST if size > 1 else ""
+        undecided.append(kept != best)
+        reasons.append(reason if kept == best else reason or _NOTHING_SAYS)
+    table = table.assign(reason=reasons, undecided=undecided)
+    # the one to keep is as sure as the surest choice against another
+    doubts = table.groupby("group")["undecided"].transform("sum")
+    is_doubtful = table["keep"] & (table["size"] > 1) & (doubts == table["size"] - 1)
+    return table.assign(undecided=table["undecided"] | is_doubtful)
+
+
+_BEST = "the others, as far as is said, could be made from it"
+_NOT_COMPARED = "no pair of copies with the one to keep"
+_NOTHING_SAYS = "nothing says which of the two came first"
 
 
 def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.DataFrame:
