@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _stoppable():
             _check_numbers(options)
+            if getattr(options, "methods_file", None):
+                sl.methods.from_file(options.methods_file)
             options.verb(options)
     except KeyboardInterrupt:
         _say("\nstopped; what is finished is in the cache, the same command goes on from there")
@@ -351,6 +353,11 @@ def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     verb = _verb(verbs, function, summary)
     verb.add_argument(
         "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
+    )
+    verb.add_argument(
+        "--methods-file",
+        metavar="TOML",
+        help="networks (ONNX files) that are methods, too: see docs/methods.md",
     )
     verb.add_argument(
         "--cache", type=Path, metavar="FILE", help="where features are kept between runs"

@@ -4,13 +4,14 @@ Read in this order: :mod:`~simlab.methods.registry` (what a method is, and where
 :mod:`~simlab.methods.hashes`, :mod:`~simlab.methods.keypoints` (:mod:`~simlab.methods.akaze` is one
 of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other),
 :mod:`~simlab.methods.frames` (to the pixel), :mod:`~simlab.methods.contradiction` (what each then
-has of its own), :mod:`~simlab.methods.places` (and where), and :mod:`~simlab.methods.packing` (a
-feature as bytes). Each method registers itself where it stands: its module tells first how two
-features are compared.
+has of its own), :mod:`~simlab.methods.places` (and where), :mod:`~simlab.methods.networks` (vectors
+of networks that you bring), and :mod:`~simlab.methods.packing` (a feature as bytes). Each method
+registers itself where it stands: its module tells first how two features are compared.
 """
 
 # each module registers its methods: lists and messages name them in this order
 from simlab.methods import hashes, keypoints, alignment, contradiction  # isort: skip
+from simlab.methods.networks import from_file, from_onnx
 from simlab.methods.registry import (
     DEFAULT,
     REGISTRY,
@@ -33,6 +34,8 @@ __all__ = [
     "columns",
     "contradiction",
     "extract_all",
+    "from_file",
+    "from_onnx",
     "get",
     "hashes",
     "keypoints",

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import keyword
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
 
@@ -47,6 +47,7 @@ class Feature:
     """What is extracted from one picture: a function with its arguments, its key a text of both.
 
     With `mirrored`, from the mirror image of the picture; with `grey`, from the grey picture.
+    `together` is the function for many pictures at once, where there is one.
     """
 
     key: str
@@ -54,17 +55,32 @@ class Feature:
     arguments: dict[str, Any] = field(compare=False)
     grey: bool = field(default=False, compare=False)
     mirrored: bool = field(default=False, compare=False)
+    together: Callable[..., Any] | None = field(default=None, compare=False)
 
     def extract(self, image: Image.Image) -> bytes:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""
         given = ImageOps.mirror(image) if self.mirrored else image
         extract = specs.unchecked(self.function)  # they were checked when the spec was read
-        value = extract(given, **self.arguments)
-        if value is None:
-            return b""
-        if isinstance(value, tuple) and not len(value[0]):
-            return b""
-        return pack(value)
+        return _packed(extract(given, **self.arguments))
+
+    def extract_many(self, images: Sequence[Image.Image]) -> list[bytes]:
+        """Return the packed features of RGB pictures by `together`; ``b""`` for a flat one.
+
+        Raises:
+            ValueError: it did not return one feature for each picture.
+        """
+        shown = [image for image in images if not is_flat(image)]
+        given = [to_grey(image) if self.grey else image for image in shown]
+        if self.mirrored:
+            given = [ImageOps.mirror(image) for image in given]
+        values = list(self.together(given, **self.arguments)) if given else []
+        if len(values) != len(given):
+            raise ValueError(
+                f"extract_many gave {len(values)} features for {len(given)} pictures; it must give"
+                " one for each, in their order"
+            )
+        packed = iter([_packed(value) for value in values])
+        return [b"" if is_flat(image) else next(packed) for image in images]
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,7 @@ class Definition:
     symmetric: bool
     resources: Callable
     feature_kind: FeatureKind | None
+    extract_many: Callable | None
 
     def method(self, call: specs.Call) -> Method:
         """Return the method that a call describes.
@@ -152,7 +169,7 @@ class Definition:
         drawn_on = specs.call_named(self.resources, of_extract)
         code = specs.code_digest(self.extract)
         key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
-        feature = Feature(key, self.extract, of_extract, self.grey)
+        feature = Feature(key, self.extract, of_extract, self.grey, together=self.extract_many)
         mirrored = None
         if of_mirror["mirror"]:
             mirrored = dataclasses.replace(feature, key="mirror of " + key, mirrored=True)
@@ -211,6 +228,7 @@ def register(  # noqa: PLR0913
     symmetric: bool = True,
     resources: Callable[..., str] = lambda: "",
     feature_kind: FeatureKind | None = None,
+    extract_many: Callable[..., Sequence[Any]] | None = None,
     replace: bool = False,
 ) -> None:
     """Add a method: from then on its spec works in studies, evaluation, ensembles and searches.
@@ -239,6 +257,9 @@ def register(  # noqa: PLR0913
             raise ValueError if one is missing.
         feature_kind: what the feature is: ``"bits"``, ``"vector"`` or ``"keypoints"``; None to see
             it by a feature.
+        extract_many: (list of pictures, the arguments of `extract`) → a feature for each: one
+            process, which holds a network or a graphics card, then makes the features of all
+            pictures, a batch at a time. What it gives must not depend on the batch.
         replace: allow a name that is taken. A function defined again in a notebook always replaces
             itself.
 
@@ -272,6 +293,7 @@ def register(  # noqa: PLR0913
         symmetric,
         resources,
         feature_kind,
+        extract_many,
     )
 
 
@@ -322,6 +344,15 @@ def versions() -> str:
     modules = {"pillow": PIL, "opencv": cv2, "imagehash": imagehash, "numpy": np, "scipy": scipy}
     words = [f"{name}={module.__version__}" for name, module in modules.items()]
     return " ".join([f"extractor={EXTRACTOR}", *words])
+
+
+def _packed(value: Any) -> bytes:
+    """A feature as bytes; none where a function says None, or finds no keypoint."""
+    if value is None:
+        return b""
+    if isinstance(value, tuple) and not len(value[0]):
+        return b""
+    return pack(value)
 
 
 def _check_name(name: str, extract: Callable, replace: bool) -> None:

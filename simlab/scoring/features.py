@@ -11,7 +11,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,10 @@ def count_frames(image: Image.Image) -> np.ndarray:
     """Return how many frames or pages the file of a picture has, int64 (1,)."""
     return np.array([image.info.get("frames", 1)])
 
+
+BATCH = 16
+BATCH_PIXELS = 60_000_000
+"""Pictures, and pixels, that a method which takes many is given at a time."""
 
 FRAMES = Feature("frames", count_frames, {})
 """Frames of an animation or pages of a document, of which the picture is the first."""
@@ -153,13 +157,22 @@ class Store:
         return self._chains[perturbation]
 
     def _extract(self, missing: list[Side]) -> None:
-        n_variants = len({variant for variant, _ in missing})
-        done = run(_extract_source, self._tasks(missing), n_jobs=self.n_jobs)
-        bar = progress_bar("features", n_variants, "picture", shown=self.progress)
-        with bar, contextlib.closing(done):
-            for path, made in done:
-                self._keep(path, made)
-                bar.update(len(made) if isinstance(made, list) else 1)
+        in_workers = [side for side in missing if not side[1].together]
+        in_batches = [side for side in missing if side[1].together]
+        n_pictures = 0
+        for sides in (in_workers, in_batches):
+            n_pictures += len({variant for variant, _ in sides})
+        with progress_bar("features", n_pictures, "picture", shown=self.progress) as bar:
+            if in_workers:
+                done = run(_extract_source, self._tasks(in_workers), n_jobs=self.n_jobs)
+                with contextlib.closing(done):
+                    self._keep_all(done, bar)
+            self._keep_all(_extract_in_batches(self._tasks(in_batches)), bar)
+
+    def _keep_all(self, done: "Iterable[tuple[str, list[_Made] | str]]", bar: Any) -> None:
+        for path, made in done:
+            self._keep(path, made)
+            bar.update(len(made) if isinstance(made, list) else 1)
 
     def _tasks(self, sides: Iterable[Side]) -> Iterator[tuple[str, tuple]]:
         """For each source its path and what a worker needs: the file's bytes, and what to make.
@@ -215,24 +228,38 @@ class _Made(NamedTuple):
     error: str
 
 
+class _Waiting(NamedTuple):
+    """A picture in a batch, and what is to be extracted from it."""
+
+    path: str
+    job: _Job
+    picture: Image.Image
+
+
 class _Unread(str):
     """Why a file cannot be read again: it vanished or changed; others of its content may not."""
 
 
 def _extract_source(data: bytes | _Unread, content: str, jobs: list[_Job]) -> list[_Made] | str:
     """Features of the variants of one source, or the reason why it cannot be read."""
+    image = _decoded(data, content, jobs[0].variant.path)
+    if isinstance(image, str):
+        return image
+    digest = perturb.content_digest(image)
+    return [_extract_variant(image, digest, job) for job in jobs]
+
+
+def _decoded(data: bytes | _Unread, content: str, path: str) -> Image.Image | str:
     if isinstance(data, _Unread):
         return data
     if hashlib.sha256(data).hexdigest() != content:
         return _Unread("the file changed while it was being read")
     try:
-        image = read_image(data, name=jobs[0].variant.path)
-        digest = perturb.content_digest(image)
+        return read_image(data, name=path)
     except ImageError as error:
         return str(error)
     except MemoryError as error:
         return in_words(error)
-    return [_extract_variant(image, digest, job) for job in jobs]
 
 
 def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
@@ -252,6 +279,53 @@ def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
     except Exception as error:
         return _Made(job.variant, {}, in_words(error))
     return _Made(job.variant, {feature: packed[feature.key] for feature in job.features}, "")
+
+
+def _extract_in_batches(
+    tasks: Iterable[tuple[str, tuple]],
+) -> Iterator[tuple[str, list[_Made] | str]]:
+    """What :func:`_extract_source` gives, made in this process, of many pictures at a time."""
+    batch: list[_Waiting] = []
+    for path, (data, content, jobs) in tasks:
+        source = _decoded(data, content, path)
+        if isinstance(source, str):
+            yield path, source
+            continue
+        digest = perturb.content_digest(source)
+        for job in jobs:
+            try:
+                picture = job.chain.apply(source, job.variant.seed, digest)
+            except Exception as error:  # as in a worker: one row, not the run
+                yield path, [_Made(job.variant, {}, in_words(error))]
+                continue
+            batch.append(_Waiting(path, job, picture))
+            if _is_full(batch):
+                yield from _extract_batch(batch)
+                batch = []
+    yield from _extract_batch(batch)
+
+
+def _is_full(batch: "list[_Waiting]") -> bool:
+    n_pixels = sum(one.picture.width * one.picture.height for one in batch)
+    return len(batch) == BATCH or n_pixels > BATCH_PIXELS
+
+
+def _extract_batch(batch: "list[_Waiting]") -> Iterator[tuple[str, list[_Made]]]:
+    features = dict.fromkeys(feature for one in batch for feature in one.job.features)
+    for feature in features:
+        wanting = [one for one in batch if feature in one.job.features]
+        try:
+            values = feature.extract_many([one.picture for one in wanting])
+        except Exception as error:
+            if len(wanting) > 1:  # each by itself, so that only the culprit fails
+                for one in wanting:
+                    job = one.job._replace(features=[feature])
+                    yield from _extract_batch([one._replace(job=job)])
+                continue
+            yield wanting[0].path, [_Made(wanting[0].job.variant, {}, in_words(error))]
+            continue
+        for one, value in zip(wanting, values):
+            yield one.path, [_Made(one.job.variant, {feature: value}, "")]
 
 
 def describe(

@@ -1,6 +1,6 @@
 """Candidates: one index for each kind of feature, in which pictures find what may be their copies.
 
-Hashes are candidates by how few bits part them, correlation vectors by their product, and keypoints
+Hashes are candidates by how few bits part them, vectors by the angle between them, and keypoints
 vote for each other in one index of all keypoints, which finds the crops and rotations no hash sees.
 """
 
@@ -65,7 +65,7 @@ def build_indexes(
     if has_evidence and not indexes:
         names = ", ".join(method.name for method in methods)
         raise ValueError(
-            "recipe must have a hash, correlation, AKAZE or ORB, by which candidates are found;"
+            "recipe must have a hash, a vector, AKAZE or ORB, by which candidates are found;"
             f" it has {names}"
         )
     return indexes
@@ -79,9 +79,10 @@ def _index_of(method: Method, packed: Sequence[bytes]) -> "Index | None":
     kind = method.kind_of(sample)
     if kind == "bits":
         return HashIndex(packed)
-    # only of these is it known that they have length 1, so that a large product means near
-    if kind == "vector" and method.feature.function is alignment.correlation:
-        return CorrelationIndex(packed)
+    if kind == "vector":
+        # what is near by another vector depends on the network: the nearest are candidates
+        has_scale = method.feature.function is alignment.correlation
+        return VectorIndex(packed, has_scale=has_scale)
     if kind == "keypoints" and unpack(sample)[1].dtype == np.uint8:
         return KeypointIndex(packed)
     return None
@@ -103,13 +104,19 @@ class HashIndex:
         return _foremost(numbers[query], self.numbers[picture], -distances, n)
 
 
-class CorrelationIndex:
-    """The correlation vectors of many pictures, among which the most alike to others are found."""
+class VectorIndex:
+    """The vectors of many pictures, among which those that point the most alike way are found.
 
-    def __init__(self, packed: Sequence[bytes]):
+    Args:
+        has_scale: whether 1 - cosine is the method's distance, so that `near` counts; else the
+            nearest are candidates, however near.
+    """
+
+    def __init__(self, packed: Sequence[bytes], *, has_scale: bool = True):
         self.numbers, vectors = _stacked(packed)
+        self.has_scale = has_scale
         self.index = faiss.IndexFlatIP(vectors.shape[1])
-        self.index.add(vectors.astype(np.float32))
+        self.index.add(_of_length_1(vectors))
 
     def candidates(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> Candidates:
         """Return the nearest pictures, at most n for each query, within a share of the maximum."""
@@ -117,9 +124,10 @@ class CorrelationIndex:
         if not len(numbers):
             return Candidates(numbers, numbers)
         n_asked = min(n, len(self.numbers))
-        correlations, found = self.index.search(vectors.astype(np.float32), n_asked)
-        # the distance 1 - correlation is at most 2
-        query, rank = np.nonzero(correlations >= 1 - 2 * near)
+        cosines, found = self.index.search(_of_length_1(vectors), n_asked)
+        # the distance 1 - cosine is at most 2
+        least = 1 - 2 * near if self.has_scale else -np.inf
+        query, rank = np.nonzero(cosines >= least)
         return Candidates(numbers[query], self.numbers[found[query, rank]])
 
 
@@ -162,7 +170,7 @@ class KeypointIndex:
         return _foremost(query, picture, votes[voted], n)
 
 
-Index: TypeAlias = HashIndex | CorrelationIndex | KeypointIndex
+Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex
 
 
 def near_pairs(
@@ -210,6 +218,12 @@ def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     numbers = [number for number, value in enumerate(packed) if value]
     rows = np.array([unpack(packed[number])[0] for number in numbers])
     return np.array(numbers, dtype=np.int64), rows
+
+
+def _of_length_1(vectors: np.ndarray) -> np.ndarray:
+    vectors = vectors.astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-9)
 
 
 def _descriptors(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:

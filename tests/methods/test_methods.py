@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from corpus import flat, textured
 from joblib.externals.loky import get_reusable_executor
+from onnx_by_hand import mean_network
 from PIL import Image, ImageOps
 
 import simlab as sl
@@ -607,33 +608,6 @@ def documented(name, folder):
         next(block for block in blocks if f"def {name}(" in block), encoding="utf-8"
     )
     return importlib.import_module(name)
-
-
-def protobuf(*fields):
-    """Bytes of a protobuf message: (number, whole number | bytes | text), values under 128 and
-    short texts only.
-    """
-    parts = [
-        bytes([number << 3, value])
-        if isinstance(value, int)
-        else bytes([number << 3 | 2, len(value)]) + value
-        for number, value in ((n, v.encode() if isinstance(v, str) else v) for n, v in fields)
-    ]
-    return b"".join(parts)
-
-
-def mean_network(side):
-    """An ONNX network that returns the mean of each channel."""
-
-    def info(name, *shape):
-        dimensions = protobuf(*((1, protobuf((1, length))) for length in shape))
-        return protobuf((1, name), (2, protobuf((1, protobuf((1, 1), (2, dimensions))))))
-
-    node = protobuf((1, "x"), (2, "y"), (4, "GlobalAveragePool"))
-    graph = protobuf(
-        (1, node), (2, "g"), (11, info("x", 1, 3, side, side)), (12, info("y", 1, 3, 1, 1))
-    )
-    return protobuf((1, 6), (7, graph), (8, protobuf((1, ""), (2, 11))))
 
 
 def test_documented_hog(registry, tmp_path, monkeypatch):

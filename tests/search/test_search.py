@@ -457,7 +457,7 @@ def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
         sl.find_copies(folder, sl.Ensemble("phash"))
     with pytest.raises(ValueError, match="cannot read the recipe"):
         sl.find_copies(folder, tmp_path / "none.json")
-    with pytest.raises(ValueError, match="a hash, correlation, AKAZE or ORB"):
+    with pytest.raises(ValueError, match="a hash, a vector, AKAZE or ORB"):
         sl.find_copies(
             [folder / "cat.png", folder / "julia.png"], recipe(["sift"]), n_jobs=1, progress=False
         )
