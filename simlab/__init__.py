@@ -5,7 +5,8 @@ another that is a copy of it (:mod:`simlab.perturb`); pictures become labelled p
 (:mod:`simlab.pairs`); pairs and methods (:mod:`simlab.methods`) become distances
 (:mod:`simlab.scoring`); distances become numbers with intervals (:mod:`simlab.evaluation`); several
 distances become one (:mod:`simlab.ensemble`); a folder becomes groups of copies
-(:mod:`simlab.search`); and all of it is seen in figures, reports and widgets.
+(:mod:`simlab.search`), and these a plan (:mod:`simlab.moving`); and all of it is seen in figures,
+reports and widgets.
 
 Names are loaded when first used, so that ``import simlab`` stays quick.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab import evaluation as evaluation
     from simlab import images as images
     from simlab import methods as methods
+    from simlab import moving as moving
     from simlab import pairs as pairs
     from simlab import perturb as perturb
     from simlab import plots as plots
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.methods import akaze as akaze
     from simlab.methods import hashes as hashes
     from simlab.methods import keypoints as keypoints
+    from simlab.moving import make_plan as make_plan
     from simlab.pairs import labelling as labelling
     from simlab.pairs import make_pairs as make_pairs
     from simlab.pairs.labels import read_pairs as read_pairs
@@ -71,6 +74,7 @@ _MODULES = {
     "keypoints": "simlab.methods.keypoints",
     "labelling": "simlab.pairs.labelling",
     "methods": "simlab.methods",
+    "moving": "simlab.moving",
     "pairs": "simlab.pairs",
     "perturb": "simlab.perturb",
     "plots": "simlab.plots",
@@ -98,6 +102,7 @@ _NAMES = {
     "find_copies": "simlab.search",
     "Gallery": "simlab.search",
     "group": "simlab.search",
+    "make_plan": "simlab.moving",
 }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import simlab as sl
 from simlab.messages import counted
-from simlab.paths import check_replaced, expanded, folder_to_write
+from simlab.paths import check_replaced, expanded, folder_to_write, folders_named, lies_in
 from simlab.specs import check_number
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ WRITTEN = (
     "groups.csv",
     "lookalikes.csv",
     "pairs.csv",
+    "plan.csv",
     "recipe.json",
     "run.json",
     "scores.csv",
@@ -121,13 +122,13 @@ def find(options: argparse.Namespace) -> None:
     _check_kept(out, [options.recipe, *(options.query or [])])
     recipe = sl.Ensemble.load(options.recipe)
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
-    images = _images(options)
+    images = _with_references(_images(options), options)
     _check_pictures(out, images)
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
     root = sl.report.files.relative_root(found.attrs["root"], out)
     # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
-    told = ["groups.csv", "lookalikes.csv", "report.html"]
+    told = ["groups.csv", "lookalikes.csv", "plan.csv", "report.html"]
     with sl.report.whole(out, stale=told) as folder:
         sl.report.write_csv(found, folder / "found.csv")
         warnings = found.attrs["warnings"]
@@ -135,10 +136,10 @@ def find(options: argparse.Namespace) -> None:
     for warning in warnings:
         _say(f"warning: {warning}")
     try:
-        groups = sl.group(found, linkage=options.linkage)
+        groups = sl.group(found, linkage=options.linkage, reference=options.reference)
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
-    report = sl.report.found(found, groups, out, run=run)
+    report = sl.report.found(found, groups, out, run=run, reference=options.reference)
     n_lookalikes = int(found["verdict"].eq("look-alike").sum())
     copies = counted(len(found) - n_lookalikes, "pair")
     lookalikes = counted(n_lookalikes, "pair")
@@ -266,6 +267,13 @@ def _add_find(verbs) -> None:
     )
     _add_out(verb)
     verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
+    verb.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="its pictures are searched too, and kept: never proposed to be dropped (repeatable)",
+    )
     verb.add_argument(
         "--recipe",
         metavar="FILE",
@@ -407,6 +415,22 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
         return table
     check_number("--sources", options.sources, 1, whole=True)
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
+
+
+def _with_references(table: "pd.DataFrame", options: argparse.Namespace) -> "pd.DataFrame":
+    """The pictures, and those of the folders of `--reference` that are not among them."""
+    root = Path(table.attrs["root"])
+    paths = [root / path for path in table["path"]]
+    folders = folders_named(options.reference)
+    for folder in folders:
+        if not lies_in(folder, [root]):
+            others = sl.list_images(folder, any_name=options.any_name)
+            paths.extend(folder / path for path in others)
+    if len(paths) == len(table):
+        return table
+    both = sl.datasets.as_table(list(dict.fromkeys(map(os.path.realpath, paths))))
+    both.attrs["passed_over"] = table.attrs.get("passed_over", {})
+    return both
 
 
 def _say_what_is_not_read(table: "pd.DataFrame") -> None:

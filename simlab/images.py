@@ -276,6 +276,53 @@ def in_words(passed_over: Mapping[str, int]) -> str:
     return ", ".join(words)
 
 
+def unseen(path: str | os.PathLike) -> str:
+    """Return what a picture's file holds beside the RGB that is compared, in words; "" for nothing.
+
+    Raises:
+        ImageError: it can no longer be read.
+    """
+    data = read_bytes(expanded(path))
+    formats = FORMATS
+    if is_tga(path):
+        formats = [*FORMATS, "TGA"]
+    elif _is_heif(data):
+        formats = _heif_formats()
+    try:
+        with _own_limits(MAX_PIXELS):
+            image = Image.open(io.BytesIO(data), formats=formats)
+            n_frames = getattr(image, "n_frames", 1) if image.format in _SEVERAL else 1
+            if n_frames > 1:
+                return f"{n_frames:,} frames or pages"
+            if _is_deep(image, data):
+                return "more than 8 bits a channel"
+            return "transparency" if _is_transparent(image) else ""
+    except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
+        raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
+
+
+def _is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether a picture, which is not decoded yet, has more than 8 bits a channel."""
+    if image.format == "JPEG2000":
+        return data[data.find(b"\xff\x4f\xff\x51") + 42] & 0x7F > 7  # bits - 1, in its marker SIZ
+    if image.format == "AVIF":
+        return bool(data[data.find(b"av1C") + 6] & 0x40)
+    if image.format == "HEIF":
+        return data[data.find(b"hvcC") + 21] & 7 > 0  # bits - 8
+    arguments = image.tile[0].args if image.tile else ()
+    if image.format == "PPM" and isinstance(arguments, tuple) and arguments[-1] > 255:
+        return True  # the largest value
+    return image.mode.startswith(("I", "F")) or ";16" in str(arguments)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether any pixel is: screenshots have an alpha that hides nothing."""
+    if image.mode not in _TRANSPARENT and "transparency" not in image.info:
+        return False
+    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return lowest < 255
+
+
 def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes
     back as it is.
@@ -596,6 +643,10 @@ def _is_heif(data: bytes) -> bool:
 
 
 def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+    return _open(data, _heif_formats(), background, max_pixels)
+
+
+def _heif_formats() -> list[str]:
     try:
         import pillow_heif
     except ModuleNotFoundError as error:
@@ -603,7 +654,7 @@ def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int)
             "a HEIC/HEIF picture: install the extra that reads it with  pip install 'simlab[heif]'"
         ) from error
     pillow_heif.register_heif_opener()
-    return _open(data, ["HEIF"], background, max_pixels)
+    return ["HEIF"]
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -8,9 +8,12 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+Folders: TypeAlias = str | os.PathLike | Iterable[str | os.PathLike]
+"""One folder, or several."""
 
 
 def expanded(path: str | os.PathLike) -> Path:
@@ -59,6 +62,27 @@ def folder_to_write(folder: str | os.PathLike) -> Path:
     if not os.access(there, os.W_OK):
         raise ValueError(f"the folder {str(there)!r} is not writable")
     return folder
+
+
+def folders_named(folders: Folders) -> list[Path]:
+    """Return one folder or several as a list.
+
+    Raises:
+        ValueError: there is no such folder; one that is mistyped protects nothing.
+    """
+    given = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+    named = [expanded(folder) for folder in given]
+    for folder in named:
+        if not folder.is_dir():
+            raise ValueError(f"no such folder: {str(folder)!r}")
+    return named
+
+
+def lies_in(folder: Path, folders: Iterable[Path]) -> bool:
+    """Return whether a folder is one of others, or lies in one, by whatever names and links."""
+    real = Path(os.path.realpath(folder))
+    there = [place for place in (real, *real.parents) if place.exists()]
+    return any(place.samefile(other) for place in there for other in folders)
 
 
 def read_json(path: str | os.PathLike, what: str) -> Any:

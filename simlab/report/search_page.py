@@ -14,7 +14,8 @@ from simlab import plots
 from simlab.messages import counted
 from simlab.methods import alignment, keypoints
 from simlab.methods.places import places_between, sentence
-from simlab.paths import expanded
+from simlab.moving import make_plan
+from simlab.paths import Folders, expanded
 from simlab.report.files import (
     passed_over,
     relative_root,
@@ -69,10 +70,12 @@ def found(
     *,
     root: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
+    reference: Folders = (),
 ) -> Path:
     """Return the path of report.html, after it was written to `out`.
 
-    Beside it: found.csv, groups.csv, lookalikes.csv and run.json.
+    Beside it: found.csv, groups.csv, lookalikes.csv, plan.csv (where the pairs say what files were
+    judged) and run.json.
 
     Args:
         pairs: as from :func:`simlab.find_copies`. How many pictures there were, and which could
@@ -80,6 +83,7 @@ def found(
         groups: as from :func:`simlab.group`.
         root: folder that the pictures' paths are relative to; by default ``pairs.attrs["root"]``.
         run: how it was made; the root and versions are added.
+        reference: folder or folders whose pictures the plan keeps; see :func:`simlab.make_plan`.
 
     Raises:
         ValueError: a table lacks a column, or no picture of the pairs is there.
@@ -98,6 +102,10 @@ def found(
         write_csv(pairs, folder / "found.csv")
         write_csv(groups, folder / "groups.csv")
         write_csv(lookalikes, folder / "lookalikes.csv")
+        if "sha256_query" in pairs:
+            plan = make_plan(pairs, groups, reference=reference, root=root)
+            plan["root"] = plan["root"].map(lambda folder: relative_root(folder, out))
+            write_csv(plan, folder / "plan.csv")
         write_run(run, folder)
     with whole(out) as folder:
         made = _Found(pairs, groups, lookalikes, root, pairs.attrs)

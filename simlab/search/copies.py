@@ -78,12 +78,12 @@ def find_copies(
         (1 - probability) and probability; agreed (methods that speak for a copy, joined by ``;``);
         low_information (one of the two is flat or nearly so); frames (of the two files the larger
         number of frames or pages: only the first are compared, so that a probability stays at most
-        0.5 where there are more); no_evidence; one distance per method; pixels and sharpness of
-        either side (such as pixels_reference); threshold and prior of the search. Beside these,
-        ``attrs`` tells: root, n_candidates, errors (file → why it was left out), passed_over
-        (ending → how many files of the folder were not looked at), pictures (file, pixels,
-        sharpness, frames, low_information of all, copies or not), warnings (what looks wrong, and
-        what to do; see :mod:`simlab.search.doubts`).
+        0.5 where there are more); no_evidence; one distance per method; pixels, sharpness and
+        sha256 (of the file) of either side (such as pixels_reference); threshold and prior of the
+        search. Beside these, ``attrs`` tells: root, n_candidates, errors (file → why it was left
+        out), passed_over (ending → how many files of the folder were not looked at), pictures
+        (file, pixels, sharpness, frames, low_information of all, copies or not), warnings (what
+        looks wrong, and what to do; see :mod:`simlab.search.doubts`).
 
         The verdict is "identical" (equal pixels), "copy" (distance within the threshold) or
         "look-alike" (beyond it, though much speaks for a copy: something else contradicts it; see
@@ -108,7 +108,8 @@ def find_copies(
     found = compared[compared["verdict"] != DIFFERENT]
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
-        details = pictures[["pixels", "sharpness"]].add_suffix(f"_{side}")
+        details = pictures[["pixels", "sharpness", "content"]]
+        details = details.rename(columns={"content": "sha256"}).add_suffix(f"_{side}")
         found = found.join(details, on=side)
     found = found.assign(threshold=largest, prior=float(facts["prior"]))
     facts |= {"threshold": largest, "n_candidates": len(compared)}

@@ -4,6 +4,7 @@ Copies are grouped by their distance, and look-alikes apart from them, by whatev
 pairs that were found have a distance; any other two pictures are as unlike as can be: 1.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from simlab import specs, tables
+from simlab.paths import Folders, folders_named, lies_in
 
 Linkage = Literal["single", "complete", "average"]
 Of = Literal["copy", "look-alike"]
@@ -48,6 +50,7 @@ def group(
     linkage: Linkage = "single",
     threshold: float | None = None,
     pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+    reference: Folders = (),
 ) -> pd.DataFrame:
     """Return one row per picture with its group: the largest first, its representative at its head.
 
@@ -67,6 +70,7 @@ def group(
         pictures: file, pixels (how many) and sharpness, to list pictures without a pair too: each
             is a group of its own. Without it the pictures are those of the pairs, as the columns of
             a search describe them.
+        reference: folder or folders whose pictures are kept before all others.
 
     Returns:
         Columns file; group, from 0; size; keep, true for one file of each group: the one that the
@@ -98,12 +102,13 @@ def group(
                 "of='look-alike' joins whatever is linked: it takes linkage 'single' and no"
                 f" threshold, not {linkage!r} and {threshold!r}"
             )
-        return _of_look_alikes(found, pictures)
+        return _of_look_alikes(found, pictures, reference)
     merges = linkage_table(found, linkage=linkage)
     copies = _copies(found)
     table = _pictures(copies, pictures)
     threshold = _stated_threshold(copies) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
+    table["protected"] = are_protected(table["file"], found, reference)
     return _described(table, copies, copies["distance"] <= threshold)
 
 
@@ -115,7 +120,9 @@ def _copies(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_look_alikes(
-    found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
+    found: pd.DataFrame,
+    pictures: pd.DataFrame | Mapping[str, Sequence] | None,
+    reference: Folders,
 ) -> pd.DataFrame:
     """The groups that look-alikes make, together with the copies of their pictures."""
     _check_found(found)
@@ -129,16 +136,27 @@ def _of_look_alikes(
     # a file without a pair is a group of its own; groups are named by files
     names = [group_of.get(file, file) for file in table["file"]]
     table["group"] = pd.factorize(np.array(names, dtype=object))[0]
+    table["protected"] = are_protected(table["file"], found, reference)
     groups = _described(table, pairs, np.ones(len(pairs), dtype=bool))
-    copies = group(pairs)
+    copies = group(pairs, reference=reference)
     representative = dict(zip(copies["file"], copies["representative"]))
     groups["copy_of"] = [representative.get(file, file) for file in groups["file"]]
     groups["partial"] = groups["size"] > CLOSED
     return groups
 
 
+def are_protected(files: Iterable[str], found: pd.DataFrame, reference: Folders) -> list[bool]:
+    """Return of each file whether it lies in a folder whose pictures are kept before all others."""
+    folders = folders_named(reference)
+    if not folders:
+        return [False for _ in files]
+    root = tables.root_of(found)
+    holds = functools.cache(functools.partial(lies_in, folders=folders))
+    return [holds((root / file).parent) for file in files]
+
+
 def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) -> pd.DataFrame:
-    """The table of groups, from file, group, pixels and sharpness of each picture.
+    """The table of groups, from file, group, pixels, sharpness, and protected, of each picture.
 
     Args:
         is_near: which of the found pairs hold a group together.
@@ -150,8 +168,8 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
     table["worse"] = table["file"].map(n_worse_than).fillna(0)
     table["better"] = table["file"].map(near["keep"].value_counts()).fillna(0)
     table = table.sort_values(
-        ["size", "group", "worse", "better", "pixels", "sharpness", "file"],
-        ascending=[False, True, True, False, False, False, True],
+        ["size", "group", "protected", "worse", "better", "pixels", "sharpness", "file"],
+        ascending=[False, True, False, True, False, False, False, True],
         ignore_index=True,
     )
     table["group"] = pd.factorize(table["group"])[0]

@@ -154,8 +154,10 @@ def test_columns_say_how_sure_and_who_agreed(found):
         "akaze_inliers",
         "pixels_reference",
         "sharpness_reference",
+        "sha256_reference",
         "pixels_query",
         "sharpness_query",
+        "sha256_query",
         "threshold",
         "prior",
     ]
@@ -469,7 +471,14 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     common = ["--recipe", str(tmp_path / "recipe.json"), "--cache", str(cache), "--jobs", "1"]
     assert cli.main(["find", str(folder), "--out", str(tmp_path / "out"), *common]) == 0
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made == {"found.csv", "groups.csv", "lookalikes.csv", "report.html", "run.json"}
+    assert made == {
+        "found.csv",
+        "groups.csv",
+        "lookalikes.csv",
+        "plan.csv",
+        "report.html",
+        "run.json",
+    }
     groups = pd.read_csv(tmp_path / "out" / "groups.csv")
     assert len(groups) == 14 and (groups["size"] == 2).all()  # those that have a copy
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
