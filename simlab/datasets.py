@@ -20,8 +20,13 @@ from simlab.paths import expanded
 from simlab.specs import check_count
 from simlab.tables import rank_by_hash
 
-DATA = Path(__file__).resolve().parent.parent / "datasets"
-"""Where the data sheet lies: beside the package in the clone, not inside it."""
+_PACKAGE = Path(__file__).resolve().parent
+
+CLONE = _PACKAGE.parent / "datasets"
+"""Where the sample lies in a clone: beside the package."""
+
+DATA = CLONE if (CLONE / "sample.csv").is_file() else _PACKAGE / "data"
+"""Where it lies here; a wheel has it inside the package."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,14 @@ def load_sample() -> pd.DataFrame:
     *not* copies), description, licence, origin, sha256, width, height.
 
     Raises:
-        ValueError: the sample is absent, because the package is not used from a clone.
+        ValueError: the sample is absent, because the package is not whole.
 
     >>> load_sample().category.value_counts()["photograph"]
     np.int64(6)
     """
     sheet = DATA / "sample.csv"
     if not sheet.is_file():
-        raise ValueError(
-            f"no sample at {str(sheet)!r}: install simlab from its clone (pip install -e .)"
-        )
+        raise ValueError(f"no sample at {str(sheet)!r}: install simlab again (pip install .)")
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
 
 
@@ -181,7 +184,7 @@ def fetch(
     Args:
         name: a key of :data:`DOWNLOADS`.
         folder: the pictures go into its sub-folder `name`; by default the environment variable
-            SIMLAB_DATA, else datasets/downloads in the clone.
+            SIMLAB_DATA, else datasets/downloads in a clone, or the user's cache folder.
         base_url: a mirror of the same files.
         n_jobs: files downloaded at a time.
         retries: further attempts for a file that fails.
@@ -195,7 +198,7 @@ def fetch(
     check_count("n_jobs", n_jobs)
     check_count("retries", retries, 0)
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)
-    target = expanded(folder or os.environ.get("SIMLAB_DATA") or DATA / "downloads") / name
+    target = expanded(folder or os.environ.get("SIMLAB_DATA") or _downloads()) / name
     base_url = (base_url or DOWNLOADS[name].base_url).rstrip("/") + "/"
     _check_kept(registry, target)
     try:
@@ -207,6 +210,15 @@ def fetch(
             "files there by hand"
         ) from error
     return as_table(registry[["path", "sha256"]], root=target)
+
+
+def _downloads() -> Path:
+    """Where downloads go: a package that is installed is no place for pictures."""
+    if DATA != _PACKAGE / "data":
+        return DATA / "downloads"
+    import pooch
+
+    return Path(pooch.os_cache("simlab")) / "downloads"
 
 
 def _from_path(path: str, any_name: bool) -> pd.DataFrame:

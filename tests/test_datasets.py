@@ -4,7 +4,9 @@ checked.
 
 import hashlib
 import itertools
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -105,9 +107,41 @@ def _as_locked(*packages):
 
 def test_an_absent_sample_is_said_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "DATA", tmp_path)
-    with pytest.raises(ValueError, match=r"no sample at .*pip install -e") as caught:
+    with pytest.raises(ValueError, match=r"no sample at .*pip install \.") as caught:
         datasets.load_sample()
     assert "\n" not in str(caught.value)
+
+
+def test_a_wheel_brings_the_sample_along(tmp_path):
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name in ("simlab", "datasets"):
+        shutil.copytree(REPO / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(REPO / name, clone)
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    built = subprocess.run([*wheel, "."], cwd=clone, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (file,) = clone.glob("*.whl")
+    shutil.unpack_archive(file, tmp_path / "installed", format="zip")
+    shutil.rmtree(clone)
+    program = """
+import simlab as sl
+sample = sl.datasets.load_sample()
+picture = sl.read_image(f"{sample.attrs['root']}/{sample['path'].iloc[-1]}")
+print(sl.__file__, len(sample), picture.size, sl.datasets._downloads(), sep="|")
+"""
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    package, n_pictures, size, downloads = run.stdout.strip().split("|")
+    assert Path(package).is_relative_to(tmp_path / "installed")
+    assert int(n_pictures) == 36
+    assert size.startswith("(")
+    assert not Path(downloads).is_relative_to(tmp_path)
 
 
 # tables
