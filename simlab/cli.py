@@ -119,13 +119,23 @@ def find(options: argparse.Namespace) -> None:
             "--methods: a search uses those of its recipe; simlab tune makes one of other methods"
         )
     out = folder_to_write(options.out)
-    _check_kept(out, [options.recipe, *(options.query or [])])
+    queries = options.query or []
+    _check_kept(out, [options.recipe, options.labels, *queries])
     recipe = sl.Ensemble.load(options.recipe)
-    search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
+    _part_sides(options)
     images = _with_references(_images(options), options)
     _check_pictures(out, images)
+    for folder in filter(os.path.isdir, [options.between or "", *queries]):
+        _check_pictures(out, sl.datasets.as_table(folder, any_name=options.any_name))
+    search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
+    search |= {"between": options.between, "labels": options.labels, "any_name": options.any_name}
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
+    if labels := found.attrs.get("labels"):
+        run["labels"] = labels
+        copies = counted(labels["copy"], "copy", "copies")
+        elsewhere = f"{labels['elsewhere']:,} name no two pictures of this search"
+        _say(f"labels: {copies}, {labels['different']:,} different; {elsewhere}")
     root = sl.report.files.relative_root(found.attrs["root"], out)
     # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
     told = ["groups.csv", "lookalikes.csv", "plan.csv", "report.html"]
@@ -145,6 +155,17 @@ def find(options: argparse.Namespace) -> None:
     lookalikes = counted(n_lookalikes, "pair")
     unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
     _say(f"{copies} of copies, {lookalikes} of look-alikes; {unreadable}; report: {report}")
+
+
+def _part_sides(options: argparse.Namespace) -> None:
+    """Let `images` name one folder, and `between` the other where there are two."""
+    n_wanted = 2 if options.between else 1
+    if len(options.images) != n_wanted:
+        raise ValueError(
+            f"IMAGES must be one folder, or two with --between; given {len(options.images)}"
+        )
+    options.images, *others = options.images
+    options.between = others[0] if others else None
 
 
 def features(options: argparse.Namespace) -> None:
@@ -263,10 +284,24 @@ def _add_find(verbs) -> None:
     summary = "list copies in a folder, or of a picture: tables of pairs and groups, a report"
     verb = _scoring_verb(verbs, find, summary)
     verb.add_argument(
-        "images", metavar="IMAGES", help="folder of pictures; nothing in it is changed"
+        "images",
+        nargs="+",
+        metavar="IMAGES",
+        help="folder of pictures, or two with --between; nothing in it is changed",
     )
     _add_out(verb)
-    verb.add_argument("--query", nargs="+", metavar="PICTURE", help="look for these among IMAGES")
+    verb.add_argument(
+        "--between", action="store_true", help="only pairs of a picture of each of two folders"
+    )
+    verb.add_argument(
+        "--query", nargs="+", metavar="PICTURE", help="look for these, or a folder's, among IMAGES"
+    )
+    verb.add_argument(
+        "--labels",
+        metavar="LABELS.csv",
+        help="pairs that a person judged (reference, query, label): a copy always is one, different"
+        " pictures are never proposed again",
+    )
     verb.add_argument(
         "--reference",
         action="append",

@@ -6,6 +6,7 @@ original the picture shows: pictures of one source are copies of each other).
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,6 +139,34 @@ def as_table(
     table = table[["path", "source", *others]]
     table.attrs["root"] = str(expanded(table.attrs.get("root", ".") if root is None else root))
     return table
+
+
+def two_sides(images, others, *, any_name: bool = False) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Return the pictures of two collections as one table, and the paths of those of the second.
+
+    A file that is in both is of the second, as where that is a sub-folder of the first.
+
+    Args:
+        images, others, any_name: as in :func:`as_table`; other columns are left out.
+
+    Raises:
+        ValueError: one is no collection, or all files of the first are in the second too.
+    """
+    tables = [as_table(side, any_name=any_name) for side in (images, others)]
+    passed_over: Counter[str] = Counter()
+    files = []
+    for table in tables:
+        root = os.path.abspath(table.attrs["root"])
+        files.append([os.path.normpath(os.path.join(root, path)) for path in table["path"]])
+        passed_over.update(table.attrs.get("passed_over", {}))
+    first, second = files
+    of_second = set(second)
+    only_first = [file for file in first if file not in of_second]
+    if not only_first:
+        raise ValueError("the two sides must be different pictures; all of the first are in both")
+    table = as_table([*only_first, *second])
+    table.attrs["passed_over"] = dict(sorted(passed_over.items()))
+    return table, frozenset(table["path"][len(only_first) :])
 
 
 def path_text(path: str | os.PathLike) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -303,12 +304,20 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         words = str(error).strip()  # pandas' own end in a line break
         raise ValueError(f"cannot read the score table {str(path)!r}: {words}") from error
     check_table(scores, f"the score table {str(path)!r}", SCORE_COLUMNS)
-    for name in texts:  # the apostrophe that keeps spreadsheets from taking a name for a formula
-        scores[name] = scores[name].str.replace(r"^'(?='*[=+\-@\t\r\n])", "", regex=True)
+    for name in texts:
+        scores[name] = scores[name].map(without_apostrophe)
     for name in decimals:
         scores[name] = written[name].astype(float)
     scores.attrs.update(noted_beside(path))
     return scores
+
+
+def without_apostrophe(text: str) -> str:
+    """Return a text as it was before simlab wrote it into a CSV.
+
+    The apostrophe keeps spreadsheets from taking a name for a formula.
+    """
+    return re.sub(r"^'(?='*[=+\-@\t\r\n])", "", text)
 
 
 def noted_beside(path: str | Path) -> dict[str, Any]:

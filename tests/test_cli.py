@@ -278,9 +278,17 @@ WRONG = [
         "find PICTURES --out o --query none.png",
         "queries must name one picture or more; there is none: 'none.png'",
     ),
+    ("find PICTURES --out o --query EMPTY", "no pictures in 'EMPTY'"),
+    ("find PICTURES EMPTY --out o", "IMAGES must be one folder, or two with --between; given 2"),
     (
-        "find PICTURES --out o --query EMPTY",
-        "queries must name one picture or more; there is none: 'EMPTY'",
+        "find PICTURES --out o --between",
+        "IMAGES must be one folder, or two with --between; given 1",
+    ),
+    ("find PICTURES EMPTY --out o --between", "no pictures in 'EMPTY'"),
+    ("find PICTURES PICTURES --out o --between", "the two sides must be different pictures"),
+    (
+        "find PICTURES OTHERS --out o --between --query PICTURES/a.png",
+        "either queries or between may be given, not both",
     ),
     # where it goes
     ("study PICTURES --out FILE", "cannot make the folder 'FILE': 'FILE' is a file"),
@@ -311,6 +319,8 @@ WRONG = [
     ("evaluate LABELS.csv --out o --root EMPTY", "line 2: no file 'PICTURES/a.png' in 'EMPTY'"),
     ("evaluate LABELS.csv --out o --encoding klingon", "'klingon' is no encoding of text"),
     (["evaluate", "LABELS.csv", "--out", "o", "--root", ""], "a path must not be empty"),
+    ("find PICTURES --out o --labels none.csv", "cannot read 'none.csv'"),
+    ("find PICTURES --out o --labels BAD.csv", "line 2: label 'maybe' is not one of 1, 1.0, true"),
     ("verify o", "cannot read the study of 'o/run.json'"),
     ("verify FILE", "cannot read the study of 'FILE/run.json'"),
 ]
@@ -320,12 +330,13 @@ WRONG = [
 def wrong_place(tmp_path_factory):
     """A folder with one of each thing that is taken for another."""
     place = tmp_path_factory.mktemp("place")
-    for name in ("EMPTY", "TEXTS", "PICTURES"):
+    for name in ("EMPTY", "TEXTS", "PICTURES", "OTHERS"):
         (place / name).mkdir()
     (place / "FILE").write_text("a file")
     (place / "TEXTS" / "notes.txt").write_text("a text")
     for name in ("a.png", "b.png"):
         textured(ord(name[0]), 40, 40).save(place / "PICTURES" / name)
+    textured(0, 40, 40).save(place / "OTHERS" / "c.png")
     head = "reference,query,label\n"
     (place / "LABELS.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,0\n")
     (place / "BAD.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,maybe\n")

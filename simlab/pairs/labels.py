@@ -42,10 +42,7 @@ def read_pairs(
             no rows at all.
     """
     path = expanded(path)
-    if root is None:
-        noted = noted_beside(path) if path.name in WRITTEN else {}
-        root = noted.get("root", path.parent)
-    root = expanded(root)
+    root = _root_beside(path) if root is None else expanded(root)
     rows, lines = _read_rows(path, encoding or "utf-8-sig")
     table = _converted(pd.DataFrame(rows), lines, root)
     if not has_sources(table):
@@ -54,6 +51,30 @@ def read_pairs(
     _check_repeats(table, lines)
     table.attrs["root"] = str(root)
     return table
+
+
+def read_labels(path: str | os.PathLike, *, encoding: str | None = None) -> pd.DataFrame:
+    """Return the labels of a CSV file as texts and numbers, without a look at any picture.
+
+    The columns are those of the file, with reference, query and label among them; names stand as
+    they are written, and may be of pictures that are gone. ``attrs["root"]`` is the folder that
+    :func:`read_pairs` would take them to be relative to.
+
+    Raises:
+        ValueError: with the line number: no such file or column, or an unknown label.
+    """
+    path = expanded(path)
+    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    table = pd.DataFrame(rows)
+    table["label"] = _column(table["label"], lines, _label)
+    table.attrs["root"] = str(_root_beside(path))
+    return table
+
+
+def _root_beside(path: Path) -> Path:
+    """The folder that the names in a table are relative to, where no other is given."""
+    noted = noted_beside(path) if path.name in WRITTEN else {}
+    return Path(noted.get("root", path.parent))
 
 
 def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:

@@ -9,11 +9,12 @@ rotations that no hash sees. Only candidates are compared by every method of the
 import itertools
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from simlab.datasets import as_table
+from simlab.datasets import as_table, two_sides
 from simlab.ensemble import Ensemble
 from simlab.images import ImageError
 from simlab.paths import expanded
@@ -34,6 +35,7 @@ from simlab.search.judging import (
     surest_first,
 )
 from simlab.search.library import Library
+from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
 from simlab.tables import connected_sources, root_of
 
 _Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, Any]]
@@ -42,11 +44,13 @@ _Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, An
 _ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
 
 
-def find_copies(
+def find_copies(  # noqa: PLR0913
     images,
     recipe: Recipe = None,
     *,
     queries: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    between=None,
+    labels: Labels = None,
     threshold: float | Strictness = 0.5,
     prior: float | None = None,
     any_name: bool = False,
@@ -60,8 +64,17 @@ def find_copies(
         images: a folder, a list of paths, or a table with a ``path`` column.
         recipe: a fitted ensemble or the path of one; None for the one that ships with the package.
         queries: one file, a folder, a list or a table of files that are looked for among the
-            images, instead of the images among each other. Each is compared with the 20 candidates
-            that are best by each hash and by each kind of keypoint.
+            images, instead of the images among each other; a folder stands for the pictures in it.
+            Each is compared with the 20 candidates that are best by each hash and by each kind of
+            keypoint.
+        between: other pictures, given as `images` are. Only pairs of one of the images, as the
+            reference, and one of these, as the query, are looked for; a file that is on both sides
+            is a query. Names are relative to the deepest folder that holds both sides.
+        labels: what people said of pairs, the path of a CSV (see
+            :func:`simlab.pairs.labels.read_labels`) or a table: reference, query, and label 1
+            (copy) or 0 (different). Names are relative to the folder that is searched, or to that
+            of the CSV. A pair that is called different is left out; one called a copy is always
+            found, at distance 0 and with label 1. Others are counted in ``attrs["labels"]``.
         threshold: largest distance of a copy, or in words: "strict" is 0.1, "normal" 0.5, "lenient"
             0.9. A pair that is more likely a copy than not, but no longer called one by a strict
             search, is among its look-alikes.
@@ -80,10 +93,12 @@ def find_copies(
         number of frames or pages: only the first are compared, so that a probability stays at most
         0.5 where there are more); no_evidence; one distance per method; pixels, sharpness and
         sha256 (of the file) of either side (such as pixels_reference); threshold and prior of the
-        search. Beside these, ``attrs`` tells: root, n_candidates, errors (file → why it was left
-        out), passed_over (ending → how many files of the folder were not looked at), pictures
-        (file, pixels, sharpness, frames, low_information of all, copies or not), warnings (what
-        looks wrong, and what to do; see :mod:`simlab.search.doubts`).
+        search; with labels also label, and apart (grouped by this pair, two pictures that are
+        called different would come together). Beside these, ``attrs`` tells: root, n_candidates,
+        errors (file → why it was left out), passed_over (ending → how many files of the folder were
+        not looked at), pictures (file, pixels, sharpness, frames, low_information of all, copies or
+        not), warnings (what looks wrong, and what to do; see :mod:`simlab.search.doubts`), queries
+        (the files on the side of `between`).
 
         The verdict is "identical" (equal pixels), "copy" (distance within the threshold) or
         "look-alike" (beyond it, though much speaks for a copy: something else contradicts it; see
@@ -95,16 +110,27 @@ def find_copies(
     ensemble = loaded(recipe)
     largest = stated_threshold(threshold)
     stated_prior(prior, 0)  # refused before a picture is read
-    table = as_table(images, any_name=any_name)
+    said_to_be = read_said(labels)
+    if between is None:
+        table = as_table(images, any_name=any_name)
+        across = frozenset()
+    elif queries is None:
+        table, across = two_sides(images, between, any_name=any_name)
+    else:
+        raise ValueError("either queries or between may be given, not both")
     options = {"n_jobs": n_jobs, "progress": progress}
     if queries is None:
         with opened(cache) as kept:
             library = Library(table, ensemble, kept, **options)
-            compared, sides, facts = _find_among(library, ensemble, largest, prior)
+            said = said_of(said_to_be, library.pictures.index, library.store.root)
+            search = _Search(library, said, across)
+            compared, sides, facts = _find_among(search, ensemble, largest, prior)
     else:
         files = _query_files(queries)
         gallery = Gallery(table, ensemble, cache=cache, **options)
-        compared, sides, facts = _find_queries(gallery, files, largest, prior)
+        known = gallery.library
+        said = said_of(said_to_be, known.pictures.index, known.store.root, files)
+        compared, sides, facts = _find_queries(gallery, files, said, largest, prior)
     found = compared[compared["verdict"] != DIFFERENT]
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
@@ -113,28 +139,77 @@ def find_copies(
         found = found.join(details, on=side)
     found = found.assign(threshold=largest, prior=float(facts["prior"]))
     facts |= {"threshold": largest, "n_candidates": len(compared)}
+    if labels is None:
+        found = found.drop(columns="label")
+    else:
+        found = found.assign(apart=kept_apart(found, said.different))
+        facts["labels"] = said.facts()
     facts["warnings"] = _warnings(found, facts)
     return surest_first(found, facts)
 
 
+class _Search(NamedTuple):
+    """Where copies are looked for, and what is known of them beforehand.
+
+    Attributes:
+        across: the queries, where only pairs of one with another picture count; empty otherwise.
+    """
+
+    library: Library
+    said: Said
+    across: frozenset[str]
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """The pairs worth comparing."""
+        if self.across:
+            pairs = self.library.candidates_between(self.across)
+        else:
+            pairs = self.library.candidates()
+        return self._on_both_sides(self.said.candidates(pairs))
+
+    def missed(
+        self, linked: pd.DataFrame, known: Iterable[tuple[str, str]]
+    ) -> list[tuple[str, str]]:
+        """The pairs worth comparing because others link them."""
+        pairs = uncompared(linked, [*known, *self.said.different], self.library.pictures.index)
+        return self._on_both_sides(pairs)
+
+    def _on_both_sides(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        if not self.across:
+            return pairs
+        return [pair for pair in pairs if pair[0] not in self.across and pair[1] in self.across]
+
+    def n_references(self) -> int:
+        """How many different pictures one of them may be a copy of."""
+        if self.across:
+            is_query = self.library.pictures.index.isin(self.across)
+            return self.library.pictures["shown"][~is_query].nunique()
+        return len(self.library.files) - 1
+
+
 def _find_among(
-    library: Library, recipe: Ensemble, threshold: float, prior: float | None
+    search: _Search, recipe: Ensemble, threshold: float, prior: float | None
 ) -> _Searched:
     """Look for copies among the pictures themselves."""
-    stated = stated_prior(prior, len(library.files) - 1)
-    candidates = library.candidates()
+    library = search.library
+    stated = stated_prior(prior, search.n_references())
+    candidates = search.candidates()
     rule = Rule(recipe, stated, threshold)
-    compared = judge_pairs(library, candidates, rule)
+    compared = search.said.judged(judge_pairs(library, candidates, rule))
     # whoever is linked by others must be compared: a chain a~b~c says nothing about a and c
     found = compared[compared["verdict"] != DIFFERENT]
     copies = found[found["verdict"] != LOOK_ALIKE]
     missed = []
     for linked in (copies, found):
-        missed.extend(uncompared(linked, [*candidates, *missed], library.pictures.index))
+        missed.extend(search.missed(linked, [*candidates, *missed]))
     if missed:
-        compared = pd.concat([compared, judge_pairs(library, missed, rule)])
+        more = search.said.judged(judge_pairs(library, missed, rule))
+        compared = pd.concat([compared, more])
     sides = dict.fromkeys(("reference", "query"), library.pictures)
-    return compared, sides, {**library.facts(), "prior": stated}
+    facts = {**library.facts(), "prior": stated}
+    if search.across:
+        facts["queries"] = sorted(search.across)
+    return compared, sides, facts
 
 
 def uncompared(
@@ -160,22 +235,29 @@ def uncompared(
 
 def _query_files(queries: Any) -> list[str]:
     """The files that are looked for, by their whole paths, each once."""
-    if isinstance(queries, str | os.PathLike) and not os.path.isdir(expanded(queries)):
+    if isinstance(queries, str | os.PathLike):
         queries = [queries]
     if isinstance(queries, list | tuple):
-        paths = [expanded(query) for query in queries]
+        paths = []
+        for query in map(expanded, queries):
+            paths.extend(_pictures_in(query) if os.path.isdir(query) else [query])
     else:
-        table = as_table(queries)
-        root = root_of(table, columns=["path"])
-        paths = [root / path for path in table["path"]]
+        paths = _pictures_in(queries)
     if not any(map(os.path.isfile, paths)):  # before the long work, which would find none either
         first = " ".join(map(str, paths[:1]))
         raise ValueError(f"queries must name one picture or more; there is none: {first!r}")
     return list(dict.fromkeys(map(os.path.abspath, paths)))
 
 
+def _pictures_in(images: Any) -> list[Path]:
+    """The files of a folder or a table."""
+    table = as_table(images)
+    root = root_of(table, columns=["path"])
+    return [root / path for path in table["path"]]
+
+
 def _find_queries(
-    gallery: Gallery, files: list[str], threshold: float, prior: float | None
+    gallery: Gallery, files: list[str], said: Said, threshold: float, prior: float | None
 ) -> _Searched:
     """Look for copies of files; one that cannot be read is listed, and stops nothing."""
     facts = gallery.library.facts()
@@ -184,27 +266,32 @@ def _find_queries(
     for file in files:
         try:
             query = Query(file)
-            *_, answers = gallery.steps(query, top=_ANSWERS, threshold=threshold, prior=prior)
+            also = [reference for reference, other in said.copies if other == file]
+            search = {"top": _ANSWERS, "threshold": threshold, "prior": prior, "also": also}
+            *_, answers = gallery.steps(query, **search)
         except ImageError as error:
             facts["errors"][file] = str(error)
             continue
+        stated = answers.attrs["prior"]
         known.append(query.known)
         answers = answers.rename(columns={"file": "reference"})
         answers.insert(1, "query", file)
-        found.append(answers)
+        found.append(said.judged(answers))
     if not found:
         first = files[0]
         raise ValueError(f"no query could be read; the first, {first!r}: {facts['errors'][first]}")
     sides = {"reference": gallery.library.pictures, "query": pd.concat(known)}
-    facts |= {"prior": found[0].attrs["prior"], "n_queries": len(found)}
+    facts |= {"prior": stated, "n_queries": len(found)}
     return pd.concat(found), sides, facts
 
 
 def _warnings(found: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """What looks wrong in the pairs that were found."""
     n_pictures = len(facts["pictures"]["file"])
-    n_queries = facts.get("n_queries")
     n_pairs = n_pictures * (n_pictures - 1) // 2
-    if n_queries is not None:
-        n_pairs = n_queries * n_pictures
+    if "queries" in facts:
+        n_queries = len(facts["queries"])
+        n_pairs = n_queries * (n_pictures - n_queries)
+    elif "n_queries" in facts:
+        n_pairs = facts["n_queries"] * n_pictures
     return warnings_of(found, n_pictures=n_pictures, n_pairs=n_pairs, prior=facts["prior"])

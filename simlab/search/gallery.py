@@ -7,7 +7,7 @@ a doubt.
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -121,12 +121,13 @@ class Gallery:
         top: int = 5,
         threshold: float | Strictness = 0.5,
         prior: float | None = None,
+        also: Collection[str] = (),
     ) -> Iterator[pd.DataFrame]:
         """Yield all candidates of a query as they stand after each of three steps.
 
         First they are proposed and judged by hashes; then the one with most votes of keypoints is
         compared by all methods; then the others are. Arguments and columns as in :meth:`query`;
-        `image` may be a :class:`Query` too.
+        `image` may be a :class:`Query` too, and `also` are files that are compared in any case.
         """
         specs.check_number("top", top, 1, whole=True)
         query = image if isinstance(image, Query) else Query(image)
@@ -144,7 +145,10 @@ class Gallery:
 
         voted = self._proposed(query, by_keypoints, n_best)
         doubtful = judged.index[(judged["distance"] < DOUBT) | (judged["verdict"] == LOOK_ALIKE)]
-        numbers = list(dict.fromkeys([*voted, *doubtful]))
+        wanted = [
+            at for at, files in enumerate(self.library.alike) if not set(files).isdisjoint(also)
+        ]
+        numbers = list(dict.fromkeys([*voted, *doubtful, *wanted]))
         for part in (numbers[:1], numbers[1:]):
             rows |= self._compared(query, part, methods)
             judged_anew = self._judged(query, rows, rule)

@@ -56,7 +56,7 @@ def group(
 
     Args:
         found: pairs with reference, query and distance (0 to 1), as :func:`simlab.find_copies`
-            gives them.
+            gives them. A pair that is marked apart joins nothing.
         of: "copy" groups identical pictures and copies only, whatever else the column verdict
             names. "look-alike" gives the similar pictures that one wants to see together: all that
             look-alikes link, and the copies of these, at any distance; each such group holds a pair
@@ -113,7 +113,9 @@ def group(
 
 
 def _copies(found: pd.DataFrame) -> pd.DataFrame:
-    """The pairs without look-alikes, where verdicts tell them."""
+    """The pairs that join pictures: no look-alikes, where verdicts tell them, and none apart."""
+    if "apart" in found:
+        found = found[~found["apart"].astype(bool)]
     if "verdict" not in found:
         return found
     return found[found["verdict"] != "look-alike"]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -85,33 +85,72 @@ class Library:
         pairs = []
         for first, *others in self.alike:
             pairs.extend((first, other) for other in others)
-        for first, second in self._numbers_of_candidates():
+        for first, second in self._kept("", self._propose):
             pairs.append((self.files[first], self.files[second]))
         return pairs
 
-    def _numbers_of_candidates(self) -> np.ndarray:
-        """What :meth:`_propose` finds, or found in an earlier search for the same pictures."""
+    def candidates_between(self, queries: Collection[str]) -> list[tuple[str, str]]:
+        """Return the pairs worth comparing of a file that is none of the queries, and one that is.
+
+        No others are looked for. Every file with the pixels of a candidate has a pair.
+        """
+        references_of = []
+        queries_of = []
+        for files in self.alike:
+            references_of.append([file for file in files if file not in queries])
+            queries_of.append([file for file in files if file in queries])
+        is_reference = np.array([bool(files) for files in references_of])
+        is_query = np.array([bool(files) for files in queries_of])
+
+        def across() -> np.ndarray:
+            forth = self._proposed(is_reference, is_query)
+            back = self._proposed(is_query, is_reference)
+            pairs = np.unique(np.concatenate([forth[:, ::-1], back]), axis=0)
+            return pairs[pairs[:, 0] != pairs[:, 1]]
+
+        sides = f"{is_reference.tolist()} {is_query.tolist()}"
+        both = np.flatnonzero(is_reference & is_query)
+        numbers = [*zip(both, both), *self._kept(sides, across)]
+        pairs = []
+        for first, second in numbers:
+            references = references_of[first]
+            asking = queries_of[second]
+            pairs.extend((references[0], query) for query in asking)
+            pairs.extend((reference, asking[0]) for reference in references[1:])
+        return pairs
+
+    def _kept(self, sides: str, propose: Callable[[], np.ndarray]) -> np.ndarray:
+        """What is proposed, or was in an earlier search for the same pictures on the same sides."""
         features = needed(self.methods, query=True)
         pairs = itertools.product(self.files, features)
         keys = [self.store.key(Variant(file), feature).hex() for file, feature in pairs]
         settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES))
-        name = key("candidates", faiss.__version__, settings, *keys)
+        name = key("candidates", faiss.__version__, settings + sides, *keys)
         kept = self.store.cache.get([name])
         if not kept:
-            kept = {name: pack(self._propose())}
+            kept = {name: pack(propose())}
             self.store.cache.put(kept)
         return unpack(kept[name])[0]
 
     def _propose(self) -> np.ndarray:
         """Pairs of numbers, int64 (m, 2), ascending, the smaller number first."""
+        every = np.ones(len(self.files), dtype=bool)
+        pairs = np.unique(np.sort(self._proposed(every, every), axis=1), axis=0)
+        return pairs[pairs[:, 0] < pairs[:, 1]]
+
+    def _proposed(self, is_asked: np.ndarray, is_asking: np.ndarray) -> np.ndarray:
+        """The numbers of a picture that asks and one that answers, int64 (m, 2)."""
+
+        def packed(feature: Feature, chosen: np.ndarray) -> list[bytes]:
+            return [value if is_one else b"" for value, is_one in zip(self.packed(feature), chosen)]
+
         found = [np.zeros((0, 2), dtype=np.int64)]
-        for method, index in build_indexes(self.methods, self.packed):
+        for method, index in build_indexes(self.methods, lambda feature: packed(feature, is_asked)):
             for feature in method.features(query=True):
                 # each picture is a candidate of its own
-                candidates = index.candidates(self.packed(feature), n=BEST + 1, near=NEAR)
+                candidates = index.candidates(packed(feature, is_asking), n=BEST + 1, near=NEAR)
                 found.append(np.column_stack(candidates))
-        pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-        return pairs[pairs[:, 0] < pairs[:, 1]]
+        return np.concatenate(found)
 
     def facts(self) -> dict[str, Any]:
         """Return what a table of found pairs says beside its columns."""

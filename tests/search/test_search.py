@@ -2,6 +2,7 @@
 input does.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import get_args
@@ -16,9 +17,10 @@ import simlab as sl
 from simlab import cli
 from simlab.ensemble import recipe as recipes
 from simlab.methods.packing import pack
+from simlab.search import copies, indexes, judging, library
 from simlab.search import gallery as galleries
-from simlab.search import indexes, judging, library
 from simlab.search.copies import uncompared
+from simlab.search.said import kept_apart
 
 NAMES = [
     "astronaut",
@@ -539,3 +541,136 @@ def test_few_pictures(tmp_path, folder, fitted):
     assert found.empty and list(found)[:2] == ["reference", "query"]
     assert sl.group(found).empty
     assert sl.group(found, pictures=found.attrs["pictures"])["file"].tolist() == ["only.png"]
+
+
+@pytest.fixture(scope="module")
+def two_folders(tmp_path_factory, folder):
+    """The pictures of the search with their copies on the other side, and a file twice on each."""
+    root = tmp_path_factory.mktemp("sides")
+    for name in ("old", "new"):
+        (root / name).mkdir()
+    for name in NAMES:
+        shutil.copy(folder / f"{name}.png", root / "old")
+    shutil.copy(folder / "julia.png", root / "old" / "julia again.png")
+    for path in (folder / "copies").iterdir():
+        shutil.copy(path, root / "new")
+    shutil.copy(root / "new" / "cat.jpg", root / "new" / "cat again.jpg")
+    shutil.copy(folder / "julia.png", root / "new")
+    return root
+
+
+def test_between_two_folders_only_pairs_across_are_compared(
+    two_folders, fitted, cache, monkeypatch
+):
+    compared = []
+    judge = copies.judge_pairs
+
+    def watched(library, pairs, rule):
+        compared.extend(pairs)
+        return judge(library, pairs, rule)
+
+    monkeypatch.setattr(copies, "judge_pairs", watched)
+    sides = (two_folders / "old", two_folders / "new")
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    across = sl.find_copies(sides[0], fitted, between=sides[1], **options)
+    assert compared
+    assert all(a.startswith("old/") and b.startswith("new/") for a, b in compared)
+    together = sl.find_copies(two_folders, fitted, **options)
+    expected = {pair for pair in pairs_of(together) if len({name[:3] for name in pair}) == 2}
+    assert pairs_of(across) == expected
+    assert frozenset(("old/cat.png", "new/cat again.jpg")) in expected
+    assert frozenset(("old/julia again.png", "new/julia.png")) in expected
+    assert set(across["prior"]) == {1 / 10}  # ten different pictures are on the first side
+    assert set(across.attrs["queries"]) == {f"new/{path.name}" for path in sides[1].iterdir()}
+
+    monkeypatch.setattr(library, "build_indexes", None)  # the second search is in the cache
+    again = sl.find_copies(sides[0], fitted, between=sides[1], **options)
+    pd.testing.assert_frame_equal(across, again)
+
+
+def test_a_folder_within_the_other_is_a_side_of_its_own(two_folders, fitted, cache):
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    found = sl.find_copies(two_folders, fitted, between=two_folders / "new", **options)
+    assert set(found["reference"].str[:4]) == {"old/"} and set(found["query"].str[:4]) == {"new/"}
+    with pytest.raises(ValueError, match="two sides must be different pictures"):
+        sl.find_copies(two_folders / "new", fitted, between=two_folders, **options)
+    with pytest.raises(ValueError, match="either queries or between"):
+        sl.find_copies(two_folders, fitted, between=two_folders, queries=two_folders, **options)
+
+
+def said(*rows):
+    return pd.DataFrame(rows, columns=["reference", "query", "label"])
+
+
+def test_labels_are_respected(folder, fitted, cache, found, tmp_path):
+    strangers = ("julia.png", "retina.png")
+    rows = [
+        ("copies/cat.jpg", "cat.png", "different"),
+        ("copies/レンガ.png", "brick.png", "different"),
+        (*strangers, "copy"),
+        (str(folder / "city.png"), "copies/city.jpg", "copy"),
+        ("gone.png", "cat.png", "copy"),
+        ("cat.png", "cat.png", "copy"),
+        ("../../etc/passwd", "cat.png", "different"),
+    ]
+    path = tmp_path / "labels.csv"
+    said(*rows).to_csv(path, index=False)
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    told = sl.find_copies(folder, fitted, labels=path, **options)
+    none = {frozenset(("cat.png", "copies/cat.jpg")), frozenset(("brick.png", "copies/レンガ.png"))}
+    assert pairs_of(told) == (pairs_of(found) - none) | {frozenset(strangers)}
+    assert told.attrs["labels"] == {"copy": 2, "different": 2, "elsewhere": 3}
+    sure = told[told["label"] == 1]
+    assert pairs_of(sure) == {frozenset(strangers), frozenset(("city.png", "copies/city.jpg"))}
+    assert (sure["verdict"] == "copy").all() and (sure["distance"] == 0).all()
+    assert told["label"].isna().sum() == len(told) - 2 and not told["apart"].any()
+    assert frozenset(strangers) in {
+        frozenset(files) for _, files in sl.group(told).groupby("group")["file"]
+    }
+    with pytest.raises(ValueError, match="a copy and different; keep one label"):
+        table = said(("cat.png", "city.png", 1), ("city.png", "./cat.png", 0))
+        sl.find_copies(folder, fitted, labels=table, **options)
+
+
+def test_labels_count_for_queries_too(folder, fitted, cache, tmp_path):
+    query = folder / "copies" / "cat.jpg"
+    labels = said(("cat.png", str(query), 0), ("julia.png", "copies/cat.jpg", 1))
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    found = sl.find_copies(folder, fitted, queries=[folder / "copies"], **options)
+    told = sl.find_copies(folder, fitted, queries=folder / "copies", labels=labels, **options)
+    of_cat = told[told["query"] == str(query)]
+    assert list(of_cat[of_cat["label"] == 1]["reference"]) == ["julia.png"]
+    before = found[found["query"] == str(query)]
+    assert set(before["reference"]) - set(of_cat["reference"]) == {"cat.png"}
+
+
+def test_command_between_folders_with_labels(
+    two_folders, fitted, cache, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sl.report, "found", lambda *_, **__: "report.html")  # it takes long
+    fitted.save(tmp_path / "recipe.json")
+    said(("old/cat.png", "new/cat.jpg", 0), ("a", "b", 1)).to_csv(tmp_path / "l.csv", index=False)
+    typed = ["find", str(two_folders / "old"), str(two_folders / "new"), "--between", "--jobs", "1"]
+    typed += ["--labels", str(tmp_path / "l.csv"), "--recipe", str(tmp_path / "recipe.json")]
+    assert cli.main([*typed, "--cache", str(cache), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        "labels: 0 copies, 1 different; 1 name no two pictures of this search"
+        in capsys.readouterr().err
+    )
+    found = pd.read_csv(tmp_path / "out" / "found.csv")
+    assert found["reference"].str.startswith("old/").all() and len(found) == 9
+    assert "new/cat.jpg" not in set(found["query"])
+    run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert run["labels"] == {"copy": 0, "different": 1, "elsewhere": 1}
+    assert run["arguments"]["between"] == str(two_folders / "new")
+
+
+def test_no_chain_brings_together_what_is_called_different():
+    names = [("a", "b", 0.1), ("b", "c", 0.2), ("c", "d", 0.3), ("d", "e", 0.0), ("a", "x", 0.9)]
+    found = pd.DataFrame(names, columns=["reference", "query", "distance"])
+    found["verdict"] = ["copy"] * 4 + ["look-alike"]
+    found["apart"] = kept_apart(found, {("a", "c"), ("e", "b"), ("x", "a")})
+    assert found["apart"].tolist() == [False, True, False, False, False]
+    for linkage in ("single", "complete", "average"):
+        groups = sl.group(found, linkage=linkage).groupby("group")["file"].agg(set)
+        assert all(not {"a", "c"} <= files and not {"b", "e"} <= files for files in groups)
