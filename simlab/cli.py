@@ -6,18 +6,19 @@ Heavy modules are imported inside the verbs, so that ``simlab --help`` answers a
 import argparse
 import contextlib
 import importlib.util
+import inspect
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import simlab as sl
+from simlab import specs
 from simlab.messages import counted
 from simlab.paths import check_replaced, expanded, folder_to_write, folders_named, lies_in
-from simlab.specs import check_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,33 @@ WRITTEN = (
 """What a verb may write into its folder, beside ``figures`` and what is told of these (see
 :data:`simlab.report.files.TOLD`): no input has such a name there."""
 
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "study": (
+        "simlab study --out study",
+        'simlab study ~/Pictures --out study --methods "phash, dhash, akaze" --sources 200',
+    ),
+    "evaluate": (
+        "simlab evaluate labels.csv --out measured",
+        'simlab evaluate labels.csv --root ~/Pictures --methods "phash, akaze" --out measured',
+    ),
+    "tune": (
+        "simlab tune labels.csv --out tuned",
+        'simlab tune labels.csv --methods "phash, correlation, aligned" --out tuned',
+    ),
+    "find": (
+        "simlab find ~/Pictures --out found",
+        "simlab find ~/Pictures --query one.jpg two.jpg --be strict --out found",
+    ),
+    "features": (
+        "simlab features ~/Pictures --out features.csv",
+        'simlab features ~/Pictures --methods "phash(hash_size=16), akaze" --out features.csv',
+    ),
+    "verify": ("simlab verify study", "simlab verify tuned --seed 1"),
+    "methods": ("simlab methods", "simlab methods --methods-file networks.toml"),
+    "perturbations": ("simlab perturbations", "simlab perturbations | grep crop"),
+}
+"""Of each verb two uses, which its help ends with."""
+
 FEATURES_BEGIN = b"file,status,error"
 """How the table of ``simlab features`` begins; only such a file is replaced by another."""
 
@@ -63,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\nstopped; what is finished is in the cache, the same command goes on from there")
         return 130
+    except BrokenPipeError:  # who reads our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         _say(f"simlab: {_printable(str(error))}")
         return 1
@@ -185,6 +215,37 @@ def features(options: argparse.Namespace) -> None:
     _say(f"{counted(len(table), 'picture')}, {n_unreadable:,} unreadable: {target}")
 
 
+def methods(options: argparse.Namespace) -> None:
+    """Print a line per method: how it is written, its distances, and what its feature is."""
+    for name, definition in sl.methods.REGISTRY.items():
+        try:
+            method = sl.methods.get(name)
+        except ValueError as error:  # its package is not installed
+            print(f"{name}  {error}")
+            continue
+        # of methods that share a feature only the first is told by it
+        told = definition.extract
+        if definition.feature != name:
+            told = definition.distance
+        largest = f"0 to {method.maximum:g} {method.unit}".strip()
+        print(f"{method.key}  {largest}: {_summary(told)}")
+
+
+def perturbations(options: argparse.Namespace) -> None:
+    """Print a line per perturbation: how it is written, and what it does; then the presets."""
+    for name, known in sl.perturb.REGISTRY.items():
+        spec = specs.complete(name, specs.defaults_of(known.function))
+        print(f"{spec}  {_summary(known.function)}")
+    for preset, members in sl.perturb.PRESETS.items():
+        print(f"{preset}  a preset of {counted(len(members), 'perturbation')}")
+
+
+def _summary(function: Callable) -> str:
+    """What a function returns, in the words of its docstring's first line."""
+    first, *_ = (inspect.getdoc(function) or "of your own").splitlines()
+    return first.removeprefix("Return ")
+
+
 def verify(options: argparse.Namespace) -> None:
     """Score a sample of a study again, and list what has drifted; the status is 1 if any has."""
     drift = sl.report.verify(
@@ -234,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_find(verbs)
     _add_features(verbs)
     _add_verify(verbs)
+    _add_lists(verbs)
     return parser
 
 
@@ -379,6 +441,12 @@ def _add_sources(verb) -> None:
     )
 
 
+def _add_lists(verbs) -> None:
+    verb = _verb(verbs, methods, "list the methods, with their arguments and largest distances")
+    _add_methods_file(verb)
+    _verb(verbs, perturbations, "list the perturbations, with their arguments, and the presets")
+
+
 def _add_verify(verbs) -> None:
     summary = "score a sample of a study again; exit status 1 if anything has drifted"
     verb = _verb(verbs, verify, summary)
@@ -397,11 +465,7 @@ def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     verb.add_argument(
         "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
     )
-    verb.add_argument(
-        "--methods-file",
-        metavar="TOML",
-        help="networks (ONNX files) that are methods, too: see docs/methods.md",
-    )
+    _add_methods_file(verb)
     verb.add_argument(
         "--cache", type=Path, metavar="FILE", help="where features are kept between runs"
     )
@@ -409,9 +473,24 @@ def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     return verb
 
 
+def _add_methods_file(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--methods-file",
+        metavar="TOML",
+        help="networks (ONNX files) that are methods, too: see docs/methods.md",
+    )
+
+
 def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     description = f"{summary[0].upper()}{summary[1:]}."
-    verb = verbs.add_parser(function.__name__, help=summary, description=description)
+    name = function.__name__
+    verb = verbs.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog="\n  ".join(["examples:", *EXAMPLES.get(name, ())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verb.set_defaults(verb=function)
     return verb
 
@@ -448,7 +527,7 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
     _say_what_is_not_read(table)
     if options.sources is None:
         return table
-    check_number("--sources", options.sources, 1, whole=True)
+    specs.check_number("--sources", options.sources, 1, whole=True)
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
 
 
@@ -516,9 +595,9 @@ def _identity(file: Path) -> tuple[int, int]:
 
 def _check_numbers(options: argparse.Namespace) -> None:
     """Refuse what is out of range before anything is made, whether or not the verb would use it."""
-    if options.jobs == 0:
+    if getattr(options, "jobs", 1) == 0:
         raise ValueError("--jobs must be 1 or more, or -1 for one per core, not 0")
-    check_number("--seed", options.seed, 0, whole=True)
+    specs.check_number("--seed", getattr(options, "seed", 0), 0, whole=True)
 
 
 @contextlib.contextmanager

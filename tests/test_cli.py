@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -400,3 +401,31 @@ def test_help_loads_nothing_heavy():
     ).stdout
     loaded = printed.rsplit("[", 1)[1].replace("'", "").split(", ")
     assert not {"numpy", "pandas", "cv2", "matplotlib", "sklearn"} & set(loaded)
+
+
+def test_each_verb_ends_its_help_with_two_uses(capsys):
+    for name, examples in cli.EXAMPLES.items():
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([name, "--help"])
+        told = capsys.readouterr().out.splitlines()
+        assert told[-len(examples) :] == [f"  {example}" for example in examples]
+        assert len(examples) == 2
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--help"])
+    listed = re.findall(r"(?m)^    (\w+)", capsys.readouterr().out.split("VERB\n")[-1])
+    assert set(listed) == set(cli.EXAMPLES)
+
+
+def test_methods_and_perturbations_are_listed_a_line_each(capsys):
+    assert cli.main(["methods"]) == 0
+    methods = capsys.readouterr().out.splitlines()
+    assert [re.match(r"\w+", line)[0] for line in methods] == list(sl.methods.REGISTRY)
+    assert next(line for line in methods if line.startswith("phash(")).startswith(
+        f"{sl.methods.get('phash').key}  0 to 64 bits: "
+    )
+    assert cli.main(["perturbations"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    names = [re.match(r"\w+", line)[0] for line in listed]
+    assert names == [*sl.perturb.REGISTRY, *sl.perturb.PRESETS]
+    for line in listed[: len(sl.perturb.REGISTRY)]:
+        sl.perturb.parse(line.split("  ")[0])  # as it is written, it can be typed
