@@ -19,7 +19,7 @@ install = $(BIN)/python -m pip install --quiet
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study lab test test-all lint format check notebooks figures bench audit lock clean
+.PHONY: help setup study find lab test test-all lint format check notebooks figures bench audit lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 20
@@ -37,6 +37,10 @@ setup: $(READY)  ## only set up .venv
 
 study: $(READY)  ## the main job on the built-in sample: out/study/report.html
 	$(BIN)/simlab study --out out/study $(ARGS)
+
+find: $(READY)  ## the copies in a folder, make find FOLDER=~/Pictures: out/found/report.html
+	@test -n "$(FOLDER)" || { echo "Say which folder: make find FOLDER=~/Pictures"; exit 2; }
+	$(BIN)/simlab find "$(FOLDER)" --out out/found $(ARGS)
 
 lab: $(READY)  ## JupyterLab on a list of the notebooks (on localhost, with its token)
 	JUPYTER_CONFIG_PATH=$(LAB_CONFIG) $(BIN)/jupyter-lab --ip=localhost --ServerApp.root_dir=notebooks --LabApp.default_url=$(LAB_START) $(ARGS)
