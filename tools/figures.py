@@ -30,7 +30,8 @@ CAPTIONS = {
         "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs."
     ),
     "README.ja.md": (
-        "見つかったコピーの割合(誤検出は100ペアに1ペア)。コピー {} ペア(画像 {} 枚)、別の画像 {} ペア。"
+        "見つかったコピーの割合(誤検出は100ペアに1ペア)。"
+        "コピー {} ペア(画像 {} 枚)、別の画像 {} ペア。"
     ),
 }
 WIDGETS = {
