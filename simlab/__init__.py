@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.moving import make_plan as make_plan
     from simlab.pairs import labelling as labelling
     from simlab.pairs import make_pairs as make_pairs
+    from simlab.pairs.labels import read_distances as read_distances
     from simlab.pairs.labels import read_pairs as read_pairs
     from simlab.scoring import audit as audit
     from simlab.scoring import cache as cache
@@ -89,6 +90,7 @@ _NAMES = {
     "read_image": "simlab.images",
     "list_images": "simlab.images",
     "ImageError": "simlab.images",
+    "read_distances": "simlab.pairs.labels",
     "read_pairs": "simlab.pairs.labels",
     "make_pairs": "simlab.pairs",
     "audit_sources": "simlab.scoring.audit",

@@ -124,8 +124,27 @@ def study(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Measure methods on labelled pairs: metrics, thresholds, figures and a report in `--out`."""
-    out, scores, run = _score_labels(options)
-    _say(f"report: {sl.report.study(scores, out, run=run, title='Which method tells your copies')}")
+    page = {"title": "Which method tells your copies"}
+    if options.distances or options.similarities:
+        out, scores, run = _read_scores(options)
+        said = sl.report.sentences.what_was_read(scores, options.similarities)
+        _say(said)
+        page["first"] = [sl.report.Section("What was read", said)]
+        page |= {"methods": run["arguments"]["methods"], "pictures": False}
+    else:
+        out, scores, run = _score_labels(options)
+    _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
+
+
+def _read_scores(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
+    """What another tool measured; the pictures stay where they are."""
+    if options.methods or options.root:
+        raise ValueError("--distances and --similarities read no pictures: no --methods or --root")
+    out = folder_to_write(options.out)
+    _check_kept(out, [options.labels])
+    given = {"similarities": options.similarities, "encoding": options.encoding}
+    scores = sl.read_distances(options.labels, options.distances, **given)
+    return out, scores, _run(options, [*options.distances, *options.similarities])
 
 
 def tune(options: argparse.Namespace) -> None:
@@ -334,6 +353,20 @@ def _add_evaluate(verbs) -> None:
     summary = "measure methods on labelled pairs: metrics, thresholds, a report"
     verb = _scoring_verb(verbs, evaluate, summary)
     _add_labels(verb)
+    verb.add_argument(
+        "--distances",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="columns of LABELS.csv that any tool wrote, smaller for copies; no picture is read",
+    )
+    verb.add_argument(
+        "--similarities",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="such columns, larger for copies",
+    )
 
 
 def _add_tune(verbs) -> None:

@@ -120,6 +120,28 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
         assert [f">{heading}<" in page for page in pages] == [False, True]
 
 
+def test_evaluate_measures_what_another_tool_wrote_without_a_picture(tmp_path, capsys):
+    numbers = range(24)
+    rows = [(f"{n}.jpg", f"{n} copy.jpg", 1, n % 9, 0.9) for n in numbers]
+    for apart in (1, 5, 7, 11, 13):
+        others = [(n, (n + apart) % 24) for n in numbers]
+        rows += [(f"{n}.jpg", f"{k} copy.jpg", 0, 8 + k, n / 30) for n, k in others]
+    table = pd.DataFrame(rows, columns=["reference", "query", "label", "bits", "Cosine"])
+    table.to_csv(tmp_path / "theirs.csv", index=False)
+    out = tmp_path / "out"
+    typed = ["evaluate", str(tmp_path / "theirs.csv"), "--out", str(out), "--distances", "bits"]
+    assert main([*typed, "--similarities", "Cosine"]) == 0
+    said = capsys.readouterr().err
+    assert "24 sources are told from names" in said and "Cosine grows with likeness" in said
+    metrics = pd.read_csv(out / "metrics.csv")
+    assert set(metrics["method"]) == {"bits", "Cosine"} and set(metrics["n_sources"]) == {24}
+    thresholds = pd.read_csv(out / "thresholds.csv").set_index("method")["threshold"]
+    assert thresholds["bits"].iloc[0] == 7.0 and thresholds["Cosine"].iloc[0] == -0.9
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "no picture was looked at" in page and "0 copy.jpg" in page
+    assert "root" not in json.loads((out / "run.json").read_text(encoding="utf-8"))
+
+
 def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     labels.rename("pairs.csv")
@@ -138,6 +160,7 @@ def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, cap
         ["evaluate", "link.csv"],
         ["evaluate", "scores.csv"],
         ["evaluate", "others.csv"],
+        ["evaluate", "pairs.csv", "--distances", "label"],
         ["study", "figures"],
         ["study", "."],
         ["find", "copies", "--recipe", "run.json"],
@@ -321,6 +344,12 @@ WRONG = [
     ("evaluate LABELS.csv --out o --encoding klingon", "'klingon' is no encoding of text"),
     (["evaluate", "LABELS.csv", "--out", "o", "--root", ""], "a path must not be empty"),
     ("find PICTURES --out o --labels none.csv", "cannot read 'none.csv'"),
+    ("evaluate none.csv --out o --distances d", "cannot read 'none.csv'"),
+    ("evaluate LABELS.csv --out o --distances d", "distances must be among the columns (bits)"),
+    ("evaluate LABELS.csv --out o --similarities label", "must be among the columns (bits)"),
+    ("evaluate LABELS.csv --out o --distances", "--distances: expected at least one argument"),
+    ("evaluate LABELS.csv --out o --distances bits --methods phash", "no --methods or --root"),
+    ("evaluate BAD.csv --out o --distances bits", "line 2: a distance must be a number, or empty"),
     ("find PICTURES --out o --labels BAD.csv", "line 2: label 'maybe' is not one of 1, 1.0, true"),
     ("verify o", "cannot read the study of 'o/run.json'"),
     ("verify FILE", "cannot read the study of 'FILE/run.json'"),
@@ -338,10 +367,10 @@ def wrong_place(tmp_path_factory):
     for name in ("a.png", "b.png"):
         textured(ord(name[0]), 40, 40).save(place / "PICTURES" / name)
     textured(0, 40, 40).save(place / "OTHERS" / "c.png")
-    head = "reference,query,label\n"
-    (place / "LABELS.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,0\n")
-    (place / "BAD.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,maybe\n")
-    (place / "LOST.csv").write_text(f"{head}gone.png,PICTURES/b.png,0\n")
+    head = "reference,query,label,bits\n"
+    (place / "LABELS.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,0,3\n")
+    (place / "BAD.csv").write_text(f"{head}PICTURES/a.png,PICTURES/b.png,maybe,few\n")
+    (place / "LOST.csv").write_text(f"{head}gone.png,PICTURES/b.png,0,3\n")
     sl.Ensemble.load().save(place / "EDITED.json")
     recipe = json.loads((place / "EDITED.json").read_text())
     (place / "NONE.json").write_text("[1]")

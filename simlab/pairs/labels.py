@@ -6,14 +6,23 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from simlab import specs
 from simlab.paths import expanded
-from simlab.tables import WRITTEN, check_pairs, has_sources, noted_beside, with_sources
+from simlab.tables import (
+    SCORE_COLUMNS,
+    WRITTEN,
+    check_pairs,
+    has_sources,
+    noted_beside,
+    with_sources,
+)
 
 LABELS = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "same", "copy", "duplicate", "positive"), 1),
@@ -44,7 +53,16 @@ def read_pairs(
     path = expanded(path)
     root = _root_beside(path) if root is None else expanded(root)
     rows, lines = _read_rows(path, encoding or "utf-8-sig")
-    table = _converted(pd.DataFrame(rows), lines, root)
+    # many pairs name the same file
+    checked_path = functools.cache(functools.partial(check_path, root=root))
+    converters = {
+        "label": _label,
+        "reference": checked_path,
+        "query": checked_path,
+        "seed": _seed,
+        "weight": _weight,
+    }
+    table = _converted(pd.DataFrame(rows), lines, converters)
     if not has_sources(table):
         table = with_sources(table, root)
     table = check_pairs(table)
@@ -65,10 +83,73 @@ def read_labels(path: str | os.PathLike, *, encoding: str | None = None) -> pd.D
     """
     path = expanded(path)
     rows, lines = _read_rows(path, encoding or "utf-8-sig")
-    table = pd.DataFrame(rows)
-    table["label"] = _column(table["label"], lines, _label)
+    table = _converted(pd.DataFrame(rows), lines, {"label": _label})
     table.attrs["root"] = str(_root_beside(path))
     return table
+
+
+def read_distances(
+    path: str | os.PathLike,
+    distances: str | Iterable[str] = (),
+    *,
+    similarities: str | Iterable[str] = (),
+    encoding: str | None = None,
+) -> pd.DataFrame:
+    """Return a score table of labels and distances that any tool made; no picture is looked at.
+
+    The file has a header with at least reference, query and label, which are read as by
+    :func:`read_pairs`, but need not name files. Where there are no source columns, names tell the
+    sources: pairs that are labelled copies are of one; ``attrs["sources"]`` says "columns" or
+    "names". A row without one of the numbers has the
+    status "error", and is left out by evaluation and counted.
+
+    Args:
+        distances: columns whose numbers grow as two pictures are less alike: one, several with
+            commas, or a list.
+        similarities: those whose numbers grow with likeness. Their sign is turned, so that a
+            threshold of -0.9 means a similarity of 0.9 or more.
+        encoding: of the file; UTF-8 (with or without BOM) by default.
+
+    Raises:
+        ValueError: no column is named, or with the line number: a missing column, a cell that is no
+            number, an unknown label, a repeated or contradictory pair.
+    """
+    path = expanded(path)
+    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    table = pd.DataFrame(rows)
+    wanted = {}
+    for given, what in ((distances, "distances"), (similarities, "similarities")):
+        if given:
+            wanted |= dict.fromkeys(specs.names(given, what, list(table)), what)
+    for name, what in wanted.items():
+        written = name.strip().lower()
+        if written not in table or written in SCORE_COLUMNS:
+            others = ", ".join(column for column in table if column not in SCORE_COLUMNS)
+            raise ValueError(f"{what} must be among the columns ({others}), not {name!r}")
+        table = table.rename(columns={written: name})
+        numbers = np.array(_column(table[name], lines, _distance))
+        table[name] = -numbers if what == "similarities" else numbers
+    if not wanted:
+        raise ValueError("distances or similarities must name a column or more; there is none")
+    numbers = {"label": _label, "seed": _seed, "weight": _weight}
+    sources = "columns" if has_sources(table) else "names"
+    table = check_pairs(_converted(table, lines, numbers))
+    _check_repeats(table, lines)
+    is_missing = table[list(wanted)].isna().any(axis=1)
+    status = np.where(is_missing, "error", "ok")
+    error = np.where(is_missing, "a distance is missing", "")
+    scores = table.assign(status=status, error=error, no_evidence="")
+    scores.attrs["sources"] = sources
+    return scores
+
+
+def _distance(text: str) -> float:
+    if text.strip().lower() in ("", "nan"):
+        return math.nan
+    try:
+        return _weight(text)
+    except ValueError as error:
+        raise ValueError(f"a distance must be a number, or empty, not {text!r}") from error
 
 
 def _root_beside(path: Path) -> Path:
@@ -133,17 +214,10 @@ def _check_header(names: list[str], path: Path) -> None:
         )
 
 
-def _converted(table: pd.DataFrame, lines: list[int], root: Path) -> pd.DataFrame:
-    """The table with its texts as labels, checked paths and numbers."""
-    # many pairs name the same file
-    checked_path = functools.cache(functools.partial(check_path, root=root))
-    converters = {
-        "label": _label,
-        "reference": checked_path,
-        "query": checked_path,
-        "seed": _seed,
-        "weight": _weight,
-    }
+def _converted(
+    table: pd.DataFrame, lines: list[int], converters: Mapping[str, Callable[[str], Any]]
+) -> pd.DataFrame:
+    """The table with the texts of some columns converted, where these are there."""
     for name, convert in converters.items():
         if name in table:
             table[name] = _column(table[name], lines, convert)

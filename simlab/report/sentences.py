@@ -163,3 +163,23 @@ def audit(found: pd.DataFrame | None) -> str:
         " they stand among the non-copies by mistake, and one such pair may cost a method most of"
         " its score at low false positive rates: look at them before you trust those."
     )
+
+
+def what_was_read(scores: pd.DataFrame, similarities: Iterable[str] = ()) -> str:
+    """Return what a reader should know of scores that :func:`simlab.read_distances` read."""
+    n_sources = scores[["source_reference", "source_query"]].stack().nunique()
+    text = "Labels and distances are those of a file; no picture was looked at."
+    if scores.attrs.get("sources") == "columns":
+        text += f" Its columns name {counted(n_sources, 'source')}."
+    else:
+        text += (
+            f" It names no sources: {counted(n_sources, 'source')} are told from names, where pairs"
+            " labelled copies are of one. If files of one source have no such pair, intervals are"
+            " too narrow: name the sources in columns source_reference and source_query."
+        )
+    for name in similarities:
+        text += (
+            f" {name} grows with likeness: here its sign is turned, so that a threshold of -0.9"
+            " means a likeness of 0.9 or more."
+        )
+    return text

@@ -35,6 +35,7 @@ def study(  # noqa: PLR0913
     example: str | None = None,
     seed: int = 0,
     first: Sequence[Section] = (),
+    pictures: bool = True,
 ) -> Path:
     """Return the path of report.html, after everything about a score table was written to `out`.
 
@@ -54,16 +55,20 @@ def study(  # noqa: PLR0913
         example: the picture in the gallery of perturbations; the first one by default.
         seed: of the resamples behind the ranking and the comparisons.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
+        pictures: False where there are none: the page names pairs and shows no picture.
 
     Raises:
         ValueError: no method, or a column of a score table is missing.
     """
     names = registry.columns(scores, methods)
     check_table(scores, "scores", "reference, query, perturbation, status, error, no_evidence")
-    root = root_of(scores) if root is None else expanded(root)
-    run = {
-        **(run or {}),
-        "root": relative_root(root, out),
+    run = dict(run or {})
+    if pictures:
+        root = root_of(scores) if root is None else expanded(root)
+        run["root"] = relative_root(root, out)
+    else:
+        root = None
+    run |= {
         "methods": names,
         "n_pairs": len(scores),
         "versions": versions(),

@@ -23,14 +23,14 @@ _CORRECTED = "[95 % intervals, corrected for the number of comparisons]"
 
 
 class Study(NamedTuple):
-    """What the page is told from."""
+    """What the page is told from; without a root there are no pictures to show."""
 
     scores: pd.DataFrame
     methods: list[str]
     metrics: pd.DataFrame
     ranked: pd.DataFrame
     thresholds: pd.DataFrame
-    root: Path
+    root: Path | None
     folder: Path
     seed: int = 0
 
@@ -266,7 +266,7 @@ def _in_words(thresholds: pd.DataFrame) -> pd.DataFrame:
 def pictures(made: Study, example: str | None) -> Iterator[Section]:
     """Yield what was done to the pictures, and the pairs that are hardest for the best method."""
     changed = made.scores.query("status == 'ok' and label == 1 and perturbation != ''")
-    if len(changed):
+    if len(changed) and made.root:
         queries = changed["query"]
         chosen = example if example in set(queries) else queries.iloc[0]
         rows = changed[queries == chosen].drop_duplicates("perturbation")
@@ -278,7 +278,14 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
             f"{method} comes first here, so what it gets wrong is hard to avoid: the copies that it"
             " finds farthest apart, and the non-copies that it finds nearest."
         )
-        yield Section(f"The hardest pairs for {method}", text, _hardest(made, method))
+        rows = evaluation.hardest(made.scores, method, _HARDEST)
+        figures = []
+        tables = []
+        if made.root:
+            figures = _hardest(made, method, rows)
+        else:
+            tables.append((rows[["error_kind", "reference", "query", method]], "Hardest first."))
+        yield Section(f"The hardest pairs for {method}", text, figures, tables)
 
 
 def _gallery(made: Study, chosen: str, rows: pd.DataFrame) -> Figure:
@@ -297,10 +304,9 @@ def _gallery(made: Study, chosen: str, rows: pd.DataFrame) -> Figure:
     )
 
 
-def _hardest(made: Study, method: str) -> list[Figure]:
+def _hardest(made: Study, method: str, hardest: pd.DataFrame) -> list[Figure]:
     captions = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
     figures = []
-    hardest = evaluation.hardest(made.scores, method, _HARDEST)
     for error_kind, rows in hardest.groupby("error_kind", sort=False):
         texts = [f"distance {distance:.4g}" for distance in rows[method]]
         ax = _plot_pairs(made.root, rows, _notes(made, rows, texts))
@@ -340,19 +346,18 @@ def doubts(made: Study) -> Iterator[Section]:
     found = made.keep("label_audit", evaluation.label_audit(made.scores, made.methods))
     if found.empty:
         return
-    shown = found.head(_HARDEST)
-    figure = made.draw(
-        "label_audit",
-        _plot_pairs(made.root, shown, _notes(made, shown, shown["finding"])),
-        "Labels in doubt",
-        "The labels that are contradicted most.",
-    )
+    figures = []
+    if made.root:
+        shown = found.head(_HARDEST)
+        ax = _plot_pairs(made.root, shown, _notes(made, shown, shown["finding"]))
+        caption = "The labels that are contradicted most."
+        figures.append(made.draw("label_audit", ax, "Labels in doubt", caption))
     columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
     note = (
         "Pairs whose label every method contradicts, strongest first; over 0.5 a distance is on the"
         " wrong side."
     )
-    yield Section("Labels to look at", sentences.doubted(found), [figure], [(found[columns], note)])
+    yield Section("Labels to look at", sentences.doubted(found), figures, [(found[columns], note)])
 
 
 def limits(

@@ -5,7 +5,8 @@ import os
 import pandas as pd
 import pytest
 
-from simlab.pairs.labels import LABELS, read_pairs
+import simlab as sl
+from simlab.pairs.labels import LABELS, read_labels, read_pairs
 from simlab.tables import check_pairs
 
 HEADER = "reference,query,label\n"
@@ -265,3 +266,57 @@ def test_what_was_written_can_be_read(root, tmp_path):
     pd.testing.assert_frame_equal(
         read_pairs(tmp_path / "pairs.csv", root=root), pairs, check_exact=True
     )
+
+
+def theirs(tmp_path, *rows, head="reference,query,label,Bits,cos"):
+    path = tmp_path / "theirs.csv"
+    path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def test_distances_of_any_tool_become_scores_without_a_picture(tmp_path):
+    rows = ["a.jpg,a2.jpg,same,3,0.9", "a2.jpg,a3.jpg,1,4,.8", "a.jpg,b.jpg,0,,0.1", "c,d,0,20,-1"]
+    path = theirs(tmp_path, *rows)
+    scores = sl.read_distances(path, "Bits", similarities=["cos"])
+    assert scores["Bits"].tolist()[:2] == [3, 4] and scores["cos"].tolist() == [-0.9, -0.8, -0.1, 1]
+    assert scores["status"].tolist() == ["ok", "ok", "error", "ok"]
+    assert scores["label"].tolist() == [1, 1, 0, 0]
+    sides = scores[["source_reference", "source_query"]].to_numpy().tolist()
+    assert sides == [["a.jpg"] * 2, ["a.jpg"] * 2, ["a.jpg", "b.jpg"], ["c", "d"]]
+    assert scores.attrs["sources"] == "names"
+    metrics = sl.evaluate(scores, "Bits, cos", n_resamples=0, metrics="roc_auc")
+    assert metrics["value"].tolist() == [1.0, 1.0] and metrics.attrs["n_errors"] == 1
+
+
+def test_distances_may_name_their_sources(tmp_path):
+    head = "reference;query;label;weight;source_reference;source_query;bits"
+    path = theirs(tmp_path, "a;b;1;2.5;x;x;3", "a;c;0;1;x;y;30", head=head)
+    scores = sl.read_distances(path, "bits")
+    assert scores.attrs["sources"] == "columns"
+    assert scores["source_query"].tolist() == ["x", "y"] and scores["weight"].tolist() == [2.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "named", "words"),
+    [
+        (["a,b,1,3,.9"], {}, "must name a column or more; there is none"),
+        (["a,b,1,3,.9"], {"distances": "bits, sscd"}, r"\(bits, cos\), not 'sscd'"),
+        (["a,b,1,3,.9"], {"similarities": "label"}, r"similarities must be among .*, not 'label'"),
+        (["a,b,1,few,.9"], {"distances": "bits"}, "line 2: a distance must be .*, not 'few'"),
+        (["a,b,1,inf,.9"], {"distances": "bits"}, "line 2: a distance must be .*, not 'inf'"),
+        (["a,b,1,3,.9", "b,a,0,3,.9"], {"distances": "bits"}, "line 3: .* has the other label"),
+        (["a,b,1,3,.9", "a,a,0,3,.9"], {"distances": "bits"}, "line 3: 'a' is paired with itself"),
+        (["a,b,2,3,.9"], {"distances": "bits"}, "line 2: label '2' is not one of"),
+    ],
+)
+def test_what_is_no_table_of_distances_is_refused_by_its_line(tmp_path, rows, named, words):
+    with pytest.raises(ValueError, match=words):
+        sl.read_distances(theirs(tmp_path, *rows), **named)
+
+
+def test_labels_are_read_without_a_look_at_pictures(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("reference,query,label\ngone.png,../x.png,Different\n", encoding="utf-8")
+    table = read_labels(path)
+    assert table.to_numpy().tolist() == [["gone.png", "../x.png", 0]]
+    assert table.attrs["root"] == str(tmp_path)
