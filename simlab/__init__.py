@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.scoring.audit import audit_sources as audit_sources
     from simlab.search import Gallery as Gallery
     from simlab.search import find_copies as find_copies
+    from simlab.search import find_leaks as find_leaks
     from simlab.search import group as group
     from simlab.search import grouping as grouping
 
@@ -102,6 +103,7 @@ _NAMES = {
     "choose_threshold": "simlab.evaluation",
     "Ensemble": "simlab.ensemble",
     "find_copies": "simlab.search",
+    "find_leaks": "simlab.search",
     "Gallery": "simlab.search",
     "group": "simlab.search",
     "make_plan": "simlab.moving",

@@ -33,12 +33,15 @@ BE = ("strict", "normal", "lenient")
 WRITTEN = (
     "found.csv",
     "groups.csv",
+    "leaks.csv",
     "lookalikes.csv",
     "pairs.csv",
     "plan.csv",
     "recipe.json",
     "run.json",
     "scores.csv",
+    "shares.csv",
+    "test_pictures.csv",
 )
 """What a verb may write into its folder, beside ``figures`` and what is told of these (see
 :data:`simlab.report.files.TOLD`): no input has such a name there."""
@@ -59,6 +62,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "find": (
         "simlab find ~/Pictures --out found",
         "simlab find ~/Pictures --query one.jpg two.jpg --be strict --out found",
+    ),
+    "leaks": (
+        "simlab leaks data/train data/test --out leaks",
+        "simlab leaks data/train data/test --labels judged.csv --be strict --out leaks",
     ),
     "features": (
         "simlab features ~/Pictures --out features.csv",
@@ -217,6 +224,25 @@ def _part_sides(options: argparse.Namespace) -> None:
     options.between = others[0] if others else None
 
 
+def leaks(options: argparse.Namespace) -> None:
+    """List the test pictures that are copies of training pictures, and their share, in `--out`."""
+    out = folder_to_write(options.out)
+    _check_kept(out, [options.recipe, options.labels])
+    recipe = sl.Ensemble.load(options.recipe)
+    sides = []
+    for folder in (options.train, options.test):
+        options.images = folder
+        side = _images(options)
+        _check_pictures(out, side)
+        sides.append(side)
+    search = {"labels": options.labels, "threshold": options.threshold, "n_jobs": options.jobs}
+    found = sl.find_leaks(*sides, recipe, cache=options.cache, **search)
+    del options.images  # the last of the two; run.json names both
+    run = _run(options, list(recipe.methods_)) | {"labels": found.pairs.attrs.get("labels")}
+    report = sl.report.leaks(found, out, run=run)
+    _say(f"{sl.report.leaks_page.lead(found)} report: {report}")
+
+
 def features(options: argparse.Namespace) -> None:
     """Write one row per picture: status, error and each method's feature."""
     target = expanded(options.out)
@@ -312,6 +338,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(verbs)
     _add_tune(verbs)
     _add_find(verbs)
+    _add_leaks(verbs)
     _add_features(verbs)
     _add_verify(verbs)
     _add_lists(verbs)
@@ -392,12 +419,6 @@ def _add_find(verbs) -> None:
         "--query", nargs="+", metavar="PICTURE", help="look for these, or a folder's, among IMAGES"
     )
     verb.add_argument(
-        "--labels",
-        metavar="LABELS.csv",
-        help="pairs that a person judged (reference, query, label): a copy always is one, different"
-        " pictures are never proposed again",
-    )
-    verb.add_argument(
         "--reference",
         action="append",
         default=[],
@@ -405,19 +426,34 @@ def _add_find(verbs) -> None:
         help="its pictures are searched too, and kept: never proposed to be dropped (repeatable)",
     )
     verb.add_argument(
+        "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
+    )
+    _add_search(verb)
+
+
+def _add_leaks(verbs) -> None:
+    summary = "list test pictures that are copies of training pictures, and their share"
+    verb = _verb(verbs, leaks, summary)
+    verb.add_argument("train", metavar="TRAIN", help="folder of training pictures")
+    verb.add_argument("test", metavar="TEST", help="folder of test pictures")
+    _add_out(verb)
+    _add_cache(verb)
+    _add_seed_and_jobs(verb)
+    _add_search(verb)
+
+
+def _add_search(verb) -> None:
+    verb.add_argument(
+        "--labels",
+        metavar="LABELS.csv",
+        help="pairs that a person judged (reference, query, label): a copy always is one, different"
+        " pictures are never proposed again",
+    )
+    verb.add_argument(
         "--recipe",
         metavar="FILE",
         help="from simlab tune (default: the one that ships with simlab)",
     )
-    _add_threshold(verb)
-    verb.add_argument(
-        "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
-    )
-    _add_any_name(verb)
-    verb.set_defaults(sources=None)
-
-
-def _add_threshold(verb) -> None:
     one_of = verb.add_mutually_exclusive_group()
     one_of.add_argument(
         "--threshold", type=float, default=0.5, metavar="D", help="largest distance of a copy (0.5)"
@@ -428,6 +464,8 @@ def _add_threshold(verb) -> None:
         choices=BE,
         help="the same in words: strict misses copies, lenient has false ones (normal)",
     )
+    _add_any_name(verb)
+    verb.set_defaults(sources=None)
 
 
 def _add_features(verbs) -> None:
@@ -499,11 +537,15 @@ def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
         "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
     )
     _add_methods_file(verb)
+    _add_cache(verb)
+    _add_seed_and_jobs(verb)
+    return verb
+
+
+def _add_cache(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--cache", type=Path, metavar="FILE", help="where features are kept between runs"
     )
-    _add_seed_and_jobs(verb)
-    return verb
 
 
 def _add_methods_file(verb: argparse.ArgumentParser) -> None:

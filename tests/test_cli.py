@@ -314,6 +314,11 @@ WRONG = [
         "find PICTURES OTHERS --out o --between --query PICTURES/a.png",
         "either queries or between may be given, not both",
     ),
+    ("leaks PICTURES --out o", "arguments are required: TEST"),
+    ("leaks PICTURES EMPTY --out o", "no pictures in 'EMPTY'"),
+    ("leaks PICTURES PICTURES --out o", "the two sides must be different pictures"),
+    ("leaks PICTURES OTHERS --out o --methods phash", "unrecognized arguments: --methods"),
+    ("leaks PICTURES OTHERS --out o --labels BAD.csv", "line 2: label 'maybe'"),
     # where it goes
     ("study PICTURES --out FILE", "cannot make the folder 'FILE': 'FILE' is a file"),
     ("study PICTURES --out FILE/o", "cannot make the folder 'FILE/o'"),

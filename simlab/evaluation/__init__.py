@@ -18,6 +18,7 @@ from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_
 from simlab.evaluation.estimates import evaluate
 from simlab.evaluation.exhaustive import exhaustive_histogram
 from simlab.evaluation.failures import judge, rivals
+from simlab.evaluation.intervals import share_interval
 from simlab.evaluation.metrics import METRICS
 from simlab.evaluation.paired import compare, compare_designs, decided, hard_negatives, rank
 from simlab.evaluation.robustness import (
@@ -57,5 +58,6 @@ __all__ = [
     "rank",
     "rivals",
     "roc_curve",
+    "share_interval",
     "smallest_fpr",
 ]

@@ -6,9 +6,11 @@ resamples); Brown, Cai and DasGupta (2001), "Interval estimation for a binomial 
 doi:10.1214/ss/1009213286 (Jeffreys's interval).
 """
 
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import special, stats
 
 from simlab.evaluation.resampling import Counts, Resampler, last, within
@@ -248,6 +250,40 @@ def wilson(value: np.ndarray, n: np.ndarray, z: np.ndarray) -> tuple[np.ndarray,
     low = np.clip((centre - half_width) / scale, 0, value)
     high = np.clip((centre + half_width) / scale, value, 1)
     return low, high
+
+
+def share_interval(is_one: Iterable[bool], group: Iterable[Hashable]) -> tuple[float, ...]:
+    """Return a share, and the ends of its 95 % interval; what is of one group stands together.
+
+    Wilson's interval. It is of as many trials as fit the variance between groups, and at most as
+    many as there were if all groups were as large as those that have it, so that the others need
+    not be known. No end is tighter than as many groups without one error, or one success, leave it.
+    NaN of nothing.
+
+    Args:
+        is_one: what has it, (n,).
+        group: that each belongs to, (n,).
+
+    >>> [round(end, 3) for end in share_interval([1, 1, 0, 0, 0, 0], list("abcdef"))]
+    [0.333, 0.087, 0.725]
+    >>> [round(end, 3) for end in share_interval([1, 1, 0, 0, 0, 0], list("aabcde"))]
+    [0.333, 0.06, 0.797]
+    """
+    one = np.asarray(is_one, float)
+    codes, names = pd.factorize(np.asarray(group, object))
+    n_groups = len(names)
+    if not n_groups:
+        return np.nan, np.nan, np.nan
+    share = one.mean()
+    trials = float(n_groups)
+    if 0 < share < 1:
+        by_group = np.bincount(codes, one - share)
+        variance = (by_group**2).sum() / len(one) ** 2 * n_groups / max(n_groups - 1, 1)
+        size = np.bincount(codes)[codes]
+        trials = min(share * (1 - share) / variance, len(one) / size[one > 0].mean())
+    low, high = wilson(share, trials, Z)
+    unseen = reach(n_groups)
+    return float(share), float(min(low, 1 - unseen)), float(max(high, unseen))
 
 
 def reach(n: float) -> float:

@@ -309,7 +309,7 @@ def _hardest(made: Study, method: str, hardest: pd.DataFrame) -> list[Figure]:
     figures = []
     for error_kind, rows in hardest.groupby("error_kind", sort=False):
         texts = [f"distance {distance:.4g}" for distance in rows[method]]
-        ax = _plot_pairs(made.root, rows, _notes(made, rows, texts))
+        ax = plot_pairs(made.root, rows, _notes(made, rows, texts))
         name = f"hardest_{error_kind.replace(' ', '_')}"
         figures.append(made.draw(name, ax, error_kind, captions[error_kind]))
     return figures
@@ -324,7 +324,7 @@ def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
     return [f"{spelled(spec, specs)}, {text}" for spec, text in pairs]
 
 
-def _plot_pairs(root: Path, rows: pd.DataFrame, notes: Iterable[str]) -> Axes:
+def plot_pairs(root: Path, rows: pd.DataFrame, notes: Iterable[str]) -> Axes:
     """Draw the pairs of a table; where nothing is said of it a picture is drawn as it is."""
     shown = []
     captions = []
@@ -349,7 +349,7 @@ def doubts(made: Study) -> Iterator[Section]:
     figures = []
     if made.root:
         shown = found.head(_HARDEST)
-        ax = _plot_pairs(made.root, shown, _notes(made, shown, shown["finding"]))
+        ax = plot_pairs(made.root, shown, _notes(made, shown, shown["finding"]))
         caption = "The labels that are contradicted most."
         figures.append(made.draw("label_audit", ax, "Labels in doubt", caption))
     columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
@@ -382,7 +382,7 @@ def limits(
             tables.append((table, caption))
     figures = []
     if audit is not None and len(audit):
-        ax = _plot_pairs(made.root, audit.head(_HARDEST), itertools.repeat(""))
+        ax = plot_pairs(made.root, audit.head(_HARDEST), itertools.repeat(""))
         caption = "Sources that look alike, nearest first."
         figures.append(made.draw("audit", ax, "Sources that look alike.", caption))
     return Section("What these numbers leave out", text, figures, tables)

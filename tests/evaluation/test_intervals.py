@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import coverage
 from simlab import evaluation
-from simlab.evaluation.intervals import wilson
+from simlab.evaluation.intervals import reach, share_interval, wilson
 from simlab.evaluation.metrics import average_precision, roc_auc
 from simlab.evaluation.resampling import Resampler, bin_edges, calibrate
 from simlab.evaluation.sample import read, sample_groups
@@ -283,3 +283,27 @@ def test_the_docs_show_what_was_measured_and_it_keeps_the_promise():
     assert measured["coverage"].min() >= 0.92
     usual = measured[(measured["apart"] == 3) & (measured["sources"] >= 200)]
     assert usual["width / oracle"].max() <= 1.5
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_interval_of_a_share_covers_it_where_groups_stand_together(size):
+    rng = np.random.default_rng(0)
+    n_groups = 100
+    covered = []
+    for _ in range(400):
+        sizes = rng.poisson(size - 1, n_groups) + 1
+        group = np.repeat(np.arange(n_groups), sizes)
+        is_one = np.repeat(rng.random(n_groups) < 0.1, sizes)
+        # of the others nobody looked which stand together
+        seen = np.where(is_one, group, n_groups + np.arange(len(group)))
+        _, low, high = share_interval(is_one, seen)
+        covered.append(low <= 0.1 <= high)
+    assert np.mean(covered) > 0.92
+
+
+def test_more_error_never_makes_the_interval_of_a_share_narrower():
+    none = share_interval([0] * 40, range(40))
+    assert none[:2] == (0, 0) and none[2] == pytest.approx(reach(40))
+    assert share_interval([1] + [0] * 39, range(40))[2] > none[2]
+    assert share_interval([1] * 40, [0] * 40)[1] == pytest.approx(1 - reach(1))
+    assert np.isnan(share_interval([], [])).all()

@@ -16,10 +16,13 @@ from PIL import Image
 import simlab as sl
 from simlab import cli
 from simlab.ensemble import recipe as recipes
+from simlab.evaluation.intervals import reach
 from simlab.methods.packing import pack
+from simlab.report.files import TOLD
 from simlab.search import copies, indexes, judging, library
 from simlab.search import gallery as galleries
 from simlab.search.copies import uncompared
+from simlab.search.leaks import edit_of
 from simlab.search.said import kept_apart
 
 NAMES = [
@@ -663,6 +666,83 @@ def test_command_between_folders_with_labels(
     run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
     assert run["labels"] == {"copy": 0, "different": 1, "elsewhere": 1}
     assert run["arguments"]["between"] == str(two_folders / "new")
+
+
+@pytest.fixture(scope="module")
+def leaked(two_folders, fitted, cache):
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    return sl.find_leaks(two_folders / "old", two_folders / "new", fitted, **options)
+
+
+def test_leaks_are_told_by_test_picture(leaked, two_folders):
+    assert list(leaked.pairs)[:3] == ["test_file", "train_file", "verdict"]
+    assert set(leaked.pairs["train_file"].str[:4]) == {"old/"} and len(leaked.pairs) == 10
+    pictures = leaked.pictures.set_index("test_file")
+    assert set(pictures.index) == {f"new/{path.name}" for path in (two_folders / "new").iterdir()}
+    assert pictures.loc["new/cat.jpg", "train_file"] == "old/cat.png"
+    assert pictures.loc["new/cat.jpg", "group"] == pictures.loc["new/cat again.jpg", "group"]
+    assert pictures.loc["new/julia.png", ["verdict", "edit"]].tolist() == ["identical", "same file"]
+    shares = leaked.shares.set_index("kind")
+    assert shares.loc["leaked", ["n", "n_test", "n_groups", "share"]].tolist() == [9, 9, 8, 1.0]
+    assert shares.loc["identical", "n"] == 2 and shares.loc["edit: same file", "n"] == 2
+    assert shares.loc["leaked", "low"] == pytest.approx(1 - reach(8))
+    doubt = 1 - pictures["probability"]
+    assert shares.loc["leaked", "false_alarms"] == pytest.approx(doubt.sum())
+    assert shares.loc["look-alike", "n"] == 0 and np.isnan(shares.loc["look-alike", "false_alarms"])
+
+
+def test_where_nothing_has_leaked_the_share_is_still_bounded(two_folders, fitted, cache, tmp_path):
+    (tmp_path / "damaged.png").write_bytes(b"no picture")
+    shutil.copy(two_folders / "old" / "coffee.png", tmp_path)
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    train = [two_folders / "old" / f"{name}.png" for name in ("cat", "city", "julia")]
+    clean = sl.find_leaks(train, tmp_path, fitted, **options)
+    verdicts = dict(zip(clean.pictures["test_file"].str[-10:], clean.pictures["verdict"]))
+    assert verdicts == {"coffee.png": "none", "amaged.png": "unreadable"}
+    row = clean.shares.iloc[0]
+    assert row[["n", "n_test", "share", "low"]].tolist() == [0, 1, 0, 0]
+    assert row["high"] == pytest.approx(reach(1)) and row["false_alarms"] == 0
+    page = sl.report.leaks(clean, tmp_path / "out").read_text(encoding="utf-8")
+    assert "Nothing is to be removed" in page
+
+
+@pytest.mark.parametrize(
+    ("row", "edit"),
+    [
+        ({"same_file": True}, "same file"),
+        ({"verdict": "identical"}, "same pixels"),
+        ({}, "cannot be told"),
+        ({"transform": ""}, "cannot be told"),
+        ({"transform": "-1 0 9 0 1 0 0 0 1"}, "mirrored"),
+        ({"transform": "0 -1 9 1 0 0 0 0 1"}, "turned"),
+        (
+            {"transform": "2 0 5 0 2 5 0 0 1", "contains": "reference"},
+            "a part of the training picture",
+        ),
+        (
+            {"transform": "1 0 0 0 1 0 0 0 1", "contains": "both"},
+            "the whole, saved again or retouched",
+        ),
+    ],
+)
+def test_the_edit_is_told_from_where_the_one_lies_in_the_other(row, edit):
+    assert edit_of({"same_file": False, "verdict": "copy", "contains": "both"} | row) == edit
+
+
+def test_command_leaks(two_folders, fitted, cache, tmp_path, capsys):
+    fitted.save(tmp_path / "recipe.json")
+    typed = ["leaks", str(two_folders / "old"), str(two_folders / "new"), "--jobs", "1"]
+    typed += ["--recipe", str(tmp_path / "recipe.json"), "--cache", str(cache)]
+    assert cli.main([*typed, "--out", str(tmp_path / "out")]) == 0
+    assert "9 of 9 test pictures are copies" in capsys.readouterr().err
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"leaks.csv", "test_pictures.csv", "shares.csv", "run.json", "report.html"}
+    assert made <= {*cli.WRITTEN, *TOLD}
+    pairs = pd.read_csv(tmp_path / "out" / "leaks.csv")
+    root = tmp_path / "out" / json.loads((tmp_path / "out" / "run.json").read_text())["root"]
+    assert all((root / name).exists() for name in [*pairs["test_file"], *pairs["train_file"]])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What to do now" in page and "Remove the 9 training pictures" in page
 
 
 def test_no_chain_brings_together_what_is_called_different():
