@@ -7,6 +7,7 @@ then how a feature is made.
 """
 
 import functools
+import math
 from typing import Annotated, NamedTuple
 
 import cv2
@@ -16,7 +17,8 @@ from PIL import Image
 from simlab.images import read_grey, read_image
 from simlab.methods import keypoints
 from simlab.methods.keypoints import Keypoints, MaxSide, is_plausible, ratio_matches
-from simlab.methods.registry import method
+from simlab.methods.orientations import MIRROR, turned
+from simlab.methods.registry import Orientations, method
 from simlab.specs import between, checked
 
 SMALL = 160
@@ -59,12 +61,19 @@ def uncorrelated_pairs(stack: np.ndarray, left: np.ndarray, right: np.ndarray) -
     return np.maximum(found.round(6), 0.0)
 
 
+def turned_vector(vector: np.ndarray, orientation: int) -> np.ndarray:
+    """Return the vector of :func:`correlation` of the picture in another orientation."""
+    side = math.isqrt(len(vector))
+    return turned(vector.reshape(side, side), orientation).ravel()
+
+
 @method(
     distance=uncorrelated,
     maximum=2.0,
     grey=True,
     compare_many=uncorrelated_pairs,
     feature_kind="vector",
+    turn=turned_vector,
 )
 @checked
 def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> np.ndarray:
@@ -102,6 +111,7 @@ def aligned_distance(
     *,
     ratio: Annotated[float, between(0.01, 1)] = 0.85,
     tolerance: Annotated[float, between(0.1, 1000)] = 2.0,
+    orientations: Orientations = 1,
 ) -> float:
     """Return 1 - correlation of two pictures once one is laid on the other; 1 if nothing says how.
 
@@ -116,8 +126,12 @@ def aligned_distance(
         ratio: as in :func:`simlab.keypoints.inlier_distance`.
         tolerance: by how many pixels of the small grey picture a matched point may miss its place:
             2 of 160 are a share of .0125 of the longer side, whatever the size of the picture.
+        orientations: 8 to look at the mirror image of `b` too, where `b` does not fit well.
     """
     found, _ = best_transform(a, b, ratio=ratio, tolerance=tolerance)
+    if orientations > 1 and found < GOOD_FIT:
+        of_mirror, _ = best_transform(a, mirrored(b), ratio=ratio, tolerance=tolerance)
+        found = max(found, of_mirror)
     return round(1.0 - found, 6)
 
 
@@ -148,13 +162,32 @@ def best_transform(
     return best, transform
 
 
+def mirrored(looks: Looks) -> Looks:
+    """Return about the same as of the mirror image of the picture, made in a millisecond."""
+    small_width = looks.grey.shape[1]
+    right = small_width / float(looks.scale[0]) - 1
+    points = looks.points * np.float32([-1, 1]) + np.float32([right, 0])
+    packed = _mirrored_bits(looks.descriptors.tobytes())
+    descriptors = np.frombuffer(packed, dtype=np.uint8).reshape(looks.descriptors.shape)
+    pictures = {}
+    for name in ("grey", "view", "colour"):
+        pictures[name] = np.ascontiguousarray(turned(getattr(looks, name), MIRROR))
+    return looks._replace(points=points, descriptors=descriptors, **pictures)
+
+
+@functools.lru_cache(maxsize=2)
+def _mirrored_bits(packed: bytes) -> bytes:
+    """The descriptors in the mirror image: one method asks, and then another does."""
+    return keypoints.mirrored_bits(_descriptors_only(packed).descriptors).tobytes()
+
+
 def matched_points(a: Looks, b: Looks, ratio: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the matched keypoints of `b` and of `a`, float32 (n, 2), in small grey pixels."""
     left, right = _matches(a.descriptors.tobytes(), b.descriptors.tobytes(), ratio)
     return _in_small(b).points[right], _in_small(a).points[left]
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _matches(
     descriptors_a: bytes, descriptors_b: bytes, ratio: float
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
 from simlab.methods.frames import Frame, common_frame, likely_transforms, resized, to_pixels
-from simlab.methods.registry import register
+from simlab.methods.registry import Orientations, register
 from simlab.specs import between, checked
 
 _NONE = 0.003
@@ -88,7 +88,11 @@ class Contradictions(NamedTuple):
 
 @checked
 def contradiction_distance(
-    a: Looks, b: Looks, *, ratio: Annotated[float, between(0.01, 1)] = 0.85
+    a: Looks,
+    b: Looks,
+    *,
+    ratio: Annotated[float, between(0.01, 1)] = 0.85,
+    orientations: Orientations = 1,
 ) -> float | None:
     """Return how much two pictures contradict each other, 0 to 1; None where nothing says.
 
@@ -96,8 +100,11 @@ def contradiction_distance(
     where there are hardly any edges.
 
     Not symmetric, as :func:`simlab.methods.alignment.aligned_distance` is not.
+
+    Args:
+        orientations: as :func:`simlab.methods.frames.likely_transforms` takes it.
     """
-    transforms = likely_transforms(a, b, ratio)
+    transforms = likely_transforms(a, b, ratio, orientations=orientations)
     if not transforms:
         return 1.0
     found = _least(a, b, transforms)
@@ -106,12 +113,14 @@ def contradiction_distance(
     return round(found.share, 6)
 
 
-def contradictions(a: Looks, b: Looks, *, ratio: float = 0.85) -> Contradictions | None:
+def contradictions(
+    a: Looks, b: Looks, *, ratio: float = 0.85, orientations: int = 8
+) -> Contradictions | None:
     """Return what the pictures of two features contradict each other in.
 
     None if nothing of one fits the other, or nothing says.
     """
-    return _least(a, b, likely_transforms(a, b, ratio))
+    return _least(a, b, likely_transforms(a, b, ratio, orientations=orientations))
 
 
 def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions | None:

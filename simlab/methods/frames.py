@@ -12,13 +12,17 @@ import cv2
 import numpy as np
 
 from simlab.methods import alignment
-from simlab.methods.alignment import Looks
+from simlab.methods.alignment import GOOD_FIT, Looks
+from simlab.methods.orientations import MIRROR, TURNED, to_turned, turned
 
 RELATED = 0.4
 """Pictures that correlate less, however they are laid, have no common frame."""
 
 _ABOUT_AS_LIKELY = 0.1
 """Frames whose correlation is this much less than the best one's are tried too."""
+
+_HOPELESS = 0.25
+"""Where the small greys correlate less, finer transforms are not tried."""
 
 _PATCH = 32  # pixels, of the patches that are looked for
 _REACH = 7  # pixels, by which they may have moved
@@ -47,20 +51,26 @@ class Frame(NamedTuple):
     """Whether the first is the query."""
 
 
-def likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
+def likely_transforms(
+    a: Looks, b: Looks, ratio: float, *, orientations: int = 1
+) -> list[np.ndarray]:
     """Return how the second view may lie on the first, likeliest first; none if not related.
 
     Beside what matching keypoints say, the whole of one may be the whole of the other, or its
     mirror image.
+
+    Args:
+        orientations: 8 to try, where nothing fits well, the keypoints of the mirror image as well,
+            and the whole in every orientation.
     """
-    whole = resized(b.grey, a.grey)
-    mirror = np.array([[-1.0, 0.0, b.grey.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     tried = [
         alignment.best_transform(a, b, ratio=ratio, tolerance=2.0),
         *_of_fine_matches(a, b, ratio),
-        (alignment.likeness(a.grey, b.grey, whole), whole),
-        (alignment.likeness(a.grey, b.grey[:, ::-1], whole), whole @ mirror),
+        _of_whole(a, b, 0),
+        _of_whole(a, b, MIRROR),
     ]
+    if orientations > 1 and max(likeness for likeness, _ in tried) < GOOD_FIT:
+        tried.extend(_of_turned(a, b, ratio))
     tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
     least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
     likely: list[np.ndarray] = []
@@ -73,6 +83,33 @@ def likely_transforms(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
         if likeness >= least and is_new:
             likely.append(transform)
     return likely
+
+
+def _of_turned(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:
+    """How alike both are, and the transforms of the small greys, where one is turned or mirrored.
+
+    What is out of the question is not worked out.
+    """
+    tried = []
+    one, other = (alignment.correlation(looks.grey).astype(np.float32) for looks in (a, b))
+    for orientation in TURNED:
+        if one @ alignment.turned_vector(other, orientation) > _HOPELESS:
+            tried.append(_of_whole(a, b, orientation))
+    mirrored = alignment.mirrored(b)
+    of_mirrored = [alignment.best_transform(a, mirrored, ratio=ratio, tolerance=2.0)]
+    if of_mirrored[0][0] > _HOPELESS:
+        of_mirrored += _of_fine_matches(a, mirrored, ratio)
+    to_mirrored = to_turned(MIRROR, b.grey.shape)
+    tried.extend((likeness, small @ to_mirrored) for likeness, small in of_mirrored)
+    return tried
+
+
+def _of_whole(a: Looks, b: Looks, orientation: int) -> tuple[float, np.ndarray]:
+    """The same, where the whole of one, in an orientation, is laid on the whole of the other."""
+    other = turned(b.grey, orientation)
+    whole = resized(other, a.grey)
+    found = alignment.likeness(a.grey, other, whole)
+    return found, whole @ to_turned(orientation, b.grey.shape)
 
 
 def _of_fine_matches(a: Looks, b: Looks, ratio: float) -> list[tuple[float, np.ndarray]]:

@@ -143,10 +143,15 @@ def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 _hash_method = functools.partial(
     method, distance=hamming, unit="bits", compare_many=hamming_pairs, feature_kind="bits"
 )
-_square_hash = _hash_method(maximum=lambda hash_size: hash_size**2, grey=True)
+_square_hash = functools.partial(_hash_method, maximum=lambda hash_size: hash_size**2, grey=True)
 
 
-@_square_hash
+def _of_cosines(hash_size: int, highfreq_factor: int) -> tuple[int, int]:
+    side = hash_size * highfreq_factor
+    return side, side
+
+
+@_square_hash(small=_of_cosines)
 @checked
 def phash(
     image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(1, 16)] = 4
@@ -166,7 +171,7 @@ def phash(
     return (low > np.median(low)).ravel()
 
 
-@_square_hash
+@_square_hash(small=lambda hash_size: (hash_size + 1, hash_size))
 @checked
 def dhash(image, *, hash_size: HashSize = 8) -> np.ndarray:
     """Return hash_size² bits: whether a pixel of a small grey copy is brighter than its left one.
@@ -177,7 +182,7 @@ def dhash(image, *, hash_size: HashSize = 8) -> np.ndarray:
     return (pixels[:, 1:] > pixels[:, :-1]).ravel()
 
 
-@_square_hash
+@_square_hash(small=lambda hash_size: (hash_size, hash_size))
 @checked
 def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
     """Return hash_size² bits: the pixels of a small grey copy that are brighter than their mean.
@@ -191,7 +196,7 @@ def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
     return (pixels > np.mean(pixels)).ravel()
 
 
-@_square_hash
+@_square_hash(small=_of_cosines)
 @checked
 def phash_simple(
     image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(2, 16)] = 4
@@ -208,7 +213,7 @@ def phash_simple(
     return (low > low.mean()).ravel()
 
 
-@_square_hash
+@_square_hash(small=lambda hash_size: (hash_size, hash_size + 1))
 @checked
 def dhash_vertical(image, *, hash_size: HashSize = 8) -> np.ndarray:
     """Return hash_size² bits: whether a pixel of a small grey copy is brighter than the one above.

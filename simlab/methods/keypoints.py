@@ -7,6 +7,8 @@ First stands how two sets become matches, and these a distance: the mean of thei
 agree on one geometric transform. Then the detectors, each registered where it stands.
 """
 
+import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Annotated, Literal, NamedTuple
@@ -36,6 +38,7 @@ __all__ = [
     "inliers",
     "match",
     "mean_distance",
+    "mirrored_bits",
     "orb",
     "ratio_matches",
     "scaled",
@@ -270,7 +273,50 @@ def _fit(source: np.ndarray, target: np.ndarray, model: str, reach: float):
     return cv2.findHomography(source, target, cv2.RANSAC, reach)
 
 
-def _two_methods(maximum: float, unit: str) -> Callable[[Extract], Extract]:
+def mirrored_bits(descriptors: np.ndarray) -> np.ndarray:
+    """Return AKAZE's descriptors (n, 61), as they are in the mirror image: but for 40 bits of 486.
+
+    What differs is that OpenCV's samples of 2 and of 4 cells are half a sample off the centre.
+    """
+    where, turned_over = _bits_in_mirror()
+    bits = np.unpackbits(descriptors, axis=1, bitorder="little")
+    return np.packbits(bits[:, where] ^ turned_over, axis=1, bitorder="little")
+
+
+@functools.cache
+def _bits_in_mirror() -> tuple[np.ndarray, np.ndarray]:
+    """Which bit each bit becomes, and whether it is turned over (uint8).
+
+    A bit says which of two cells around a keypoint, of 2 x 2, 3 x 3 and 4 x 4, has more of a level,
+    then of its slope across the keypoint's direction, then along it. A mirror image exchanges the
+    cells on both sides of that direction, and the sign of the slope across.
+    """
+    where = []
+    turned_over = []
+    for n in (2, 3, 4):
+        pairs = list(itertools.combinations(range(n * n), 2))
+        place = {pair: number for number, pair in enumerate(pairs)}
+        cells = np.arange(n * n).reshape(n, n)[:, ::-1].ravel().tolist()
+        for is_slope_across in (False, True, False):
+            start = len(where)
+            for first, second in pairs:
+                ordered = sorted((cells[first], cells[second]))
+                where.append(start + place[tuple(ordered)])
+                turned_over.append(is_slope_across != (cells[first] > cells[second]))
+    # the last bits of the last byte are none
+    unused = range(len(where), 8 * AKAZE_BYTES)
+    return np.array([*where, *unused]), np.array(turned_over + [False] * len(unused), np.uint8)
+
+
+def _mirrored(found: Keypoints, _orientation: int) -> Keypoints:
+    """AKAZE's keypoints in the mirror image; where it lies does not matter."""
+    return found._replace(
+        points=found.points * np.array([-1, 1], np.float32),
+        descriptors=mirrored_bits(found.descriptors),
+    )
+
+
+def _two_methods(maximum: float, unit: str, **more) -> Callable[[Extract], Extract]:
     """A decorator that registers a detector's keypoints twice.
 
     By the mean distance of their matches, and by those that agree on one transform.
@@ -278,7 +324,7 @@ def _two_methods(maximum: float, unit: str) -> Callable[[Extract], Extract]:
 
     def decorate(extract: Extract) -> Extract:
         name = extract.__name__
-        options = {"restore": Keypoints._make, "feature": name, "feature_kind": "keypoints"}
+        options = {"restore": Keypoints._make, "feature": name, "feature_kind": "keypoints"} | more
         register(name, extract, distance=mean_distance, maximum=maximum, unit=unit, **options)
         register(
             f"{name}_inliers",
@@ -293,7 +339,7 @@ def _two_methods(maximum: float, unit: str) -> Callable[[Extract], Extract]:
     return decorate
 
 
-@_two_methods(AKAZE_BITS, "bits")
+@_two_methods(AKAZE_BITS, "bits", turn=_mirrored)
 @checked
 def akaze(
     image,

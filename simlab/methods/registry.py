@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 import PIL
 import scipy
-from PIL import Image, ImageOps
+from PIL import Image
 
 from simlab import specs
 from simlab.images import is_flat, to_grey
+from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
 from simlab.methods.packing import pack, unpack
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
@@ -39,29 +40,65 @@ FeatureKind = Literal["bits", "vector", "keypoints"]
 Bool (n,); floating point (n,); or a named tuple that begins with `points` and `descriptors`.
 """
 
+Orientations = Literal[1, 8]
+"""In how many orientations the query counts: as it is; or mirrored and turned by quarters, too."""
+
 _KINDS: dict[str, FeatureKind] = {"b": "bits", "f": "vector"}  # by kind of dtype
+
+
+class Seen:
+    """A picture as features see it: what several of them need is made once."""
+
+    def __init__(self, image: Image.Image):
+        self.image = image
+        self._small: dict[tuple[int, int], Image.Image] = {}
+        self._values: dict[str, Any] = {}
+
+    @functools.cached_property
+    def grey(self) -> Image.Image:
+        """The picture as 8-bit grey."""
+        return to_grey(self.image)
+
+    def small(self, size: tuple[int, int]) -> Image.Image:
+        """Return a small grey copy, scaled as hashes scale."""
+        if size not in self._small:
+            self._small[size] = self.grey.resize(size, Image.Resampling.LANCZOS)
+        return self._small[size]
+
+    def value(self, feature: "Feature") -> Any:
+        """Return what a feature is of this picture."""
+        if feature.key not in self._values:
+            self._values[feature.key] = feature.value(self)
+        return self._values[feature.key]
 
 
 @dataclass(frozen=True)
 class Feature:
     """What is extracted from one picture: a function with its arguments, its key a text of both.
 
-    With `mirrored`, from the mirror image of the picture; with `grey`, from the grey picture.
-    `together` is the function for many pictures at once, where there is one.
+    Attributes:
+        grey: whether from the grey picture.
+        together: the function for many pictures at once, where there is one.
+        orientation: in which the picture is looked at; see :mod:`simlab.methods.orientations`.
+        small: the size of the grey copy that is all that is looked at, where it is known.
+        plain: the feature of the picture as it is, where that of the turned one follows from it.
+        turn: (value of `plain`, orientation) → value.
     """
 
     key: str
     function: Callable[..., Any] = field(compare=False)
     arguments: dict[str, Any] = field(compare=False)
     grey: bool = field(default=False, compare=False)
-    mirrored: bool = field(default=False, compare=False)
     together: Callable[..., Any] | None = field(default=None, compare=False)
+    orientation: int = field(default=0, compare=False)
+    small: tuple[int, int] | None = field(default=None, compare=False)
+    plain: "Feature | None" = field(default=None, compare=False)
+    turn: Callable[[Any, int], Any] | None = field(default=None, compare=False)
 
-    def extract(self, image: Image.Image) -> bytes:
+    def extract(self, image: Image.Image | Seen) -> bytes:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""
-        given = ImageOps.mirror(image) if self.mirrored else image
-        extract = specs.unchecked(self.function)  # they were checked when the spec was read
-        return _packed(extract(given, **self.arguments))
+        seen = image if isinstance(image, Seen) else Seen(image)
+        return _packed(seen.value(self))
 
     def extract_many(self, images: Sequence[Image.Image]) -> list[bytes]:
         """Return the packed features of RGB pictures by `together`; ``b""`` for a flat one.
@@ -70,9 +107,7 @@ class Feature:
             ValueError: it did not return one feature for each picture.
         """
         shown = [image for image in images if not is_flat(image)]
-        given = [to_grey(image) if self.grey else image for image in shown]
-        if self.mirrored:
-            given = [ImageOps.mirror(image) for image in given]
+        given = [self._looked_at(Seen(image)) for image in shown]
         values = list(self.together(given, **self.arguments)) if given else []
         if len(values) != len(given):
             raise ValueError(
@@ -81,6 +116,25 @@ class Feature:
             )
         packed = iter([_packed(value) for value in values])
         return [b"" if is_flat(image) else next(packed) for image in images]
+
+    def value(self, seen: Seen) -> Any:
+        """Return the feature of a picture; None for no evidence."""
+        if self.plain is None or self.turn is None:
+            extract = specs.unchecked(self.function)  # they were checked when the spec was read
+            return extract(self._looked_at(seen), **self.arguments)
+        value = seen.value(self.plain)
+        if value is None:
+            return None
+        return self.turn(value, self.orientation)
+
+    def _looked_at(self, seen: Seen) -> Image.Image:
+        if self.small is not None:
+            picture = seen.small(turned_size(self.small, self.orientation))
+        elif self.grey:
+            picture = seen.grey
+        else:
+            picture = seen.image
+        return turned_picture(picture, self.orientation)
 
 
 @dataclass(frozen=True)
@@ -91,8 +145,10 @@ class Method:
         name: its canonical spec, and its column in a score table.
         key: the spec with every argument written out.
         feature: what is extracted from both pictures.
-        mirrored: the same from the query's mirror image, where the method takes the smaller of two
-            distances.
+        turned: the same from the query in other orientations, where the method takes the smallest
+            of several distances.
+        orientations: of the query that count: 1, 2 (mirrored, too) or 8. Where they do and nothing
+            is turned, the distance itself tries them.
         maximum: the distance where one side has no evidence; no distance is larger.
         unit: of the distance.
         compare: two features → distance.
@@ -106,7 +162,8 @@ class Method:
     name: str
     key: str
     feature: Feature
-    mirrored: Feature | None
+    turned: tuple[Feature, ...]
+    orientations: int
     maximum: float
     unit: str
     compare: Callable[[Any, Any], float]
@@ -117,8 +174,8 @@ class Method:
 
     def features(self, *, query: bool) -> tuple[Feature, ...]:
         """Return what must be extracted from a picture on the reference or on the query side."""
-        if query and self.mirrored:
-            return (self.feature, self.mirrored)
+        if query:
+            return (self.feature, *self.turned)
         return (self.feature,)
 
     def kind_of(self, feature: bytes) -> FeatureKind | None:
@@ -152,6 +209,8 @@ class Definition:
     resources: Callable
     feature_kind: FeatureKind | None
     extract_many: Callable | None
+    small: Callable[..., tuple[int, int]] | None
+    turn: Callable[[Any, int], Any] | None
 
     def method(self, call: specs.Call) -> Method:
         """Return the method that a call describes.
@@ -159,20 +218,18 @@ class Definition:
         Raises:
             ValueError: naming the argument that does not fit and those that are allowed.
         """
-        functions = (self.extract, self.distance, _mirror)
+        functions = (self.extract, self.distance, _seen_in)
         allowed = []
         for function in functions:
             allowed += specs.defaults_of(function)
         bound = [specs.bind(call, function, allowed, "method") for function in functions]
-        of_extract, of_distance, of_mirror = bound
-        arguments = of_extract | of_distance | of_mirror
+        of_extract, of_distance, of_seen_in = bound
+        arguments = of_extract | of_distance | of_seen_in
         drawn_on = specs.call_named(self.resources, of_extract)
         code = specs.code_digest(self.extract)
         key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
         feature = Feature(key, self.extract, of_extract, self.grey, together=self.extract_many)
-        mirrored = None
-        if of_mirror["mirror"]:
-            mirrored = dataclasses.replace(feature, key="mirror of " + key, mirrored=True)
+        turned = self._turned(feature, of_seen_in, by_distance="orientations" in of_distance)
         name = specs.canonical(self.name, arguments, *functions)
         maximum = self.maximum
         if callable(maximum):
@@ -184,15 +241,36 @@ class Definition:
             name=name,
             key=specs.complete(self.name, arguments) + specs.code_digest(self.distance),
             feature=feature,
-            mirrored=mirrored,
+            turned=turned,
+            orientations=max(of_seen_in["orientations"], 1 + of_seen_in["mirror"]),
             maximum=maximum,
             unit=self.unit,
             compare=functools.partial(self.distance, **of_distance),
             compare_many=compare_many,
             restore=self.restore,
-            symmetric=self.symmetric and mirrored is None,
+            symmetric=self.symmetric and not turned,
             feature_kind=self.feature_kind,
         )
+
+    def _turned(
+        self, feature: Feature, seen_in: dict[str, Any], *, by_distance: bool
+    ) -> tuple[Feature, ...]:
+        """The feature in the other orientations that count, unless the distance tries them."""
+        if seen_in["orientations"] == 1 or by_distance:
+            if not seen_in["mirror"]:
+                return ()
+            key = f"mirror of {feature.key}"
+            return (dataclasses.replace(feature, key=key, orientation=MIRROR),)
+        small = None
+        if self.small is not None:
+            small = specs.call_named(self.small, feature.arguments)
+        others = {"small": small, "turn": self.turn, "plain": feature}
+        turned = []
+        # turns are nothing to keypoints
+        for orientation in (MIRROR,) if self.feature_kind == "keypoints" else TURNED:
+            key = f"orientation {orientation} of {feature.key}"
+            turned.append(dataclasses.replace(feature, key=key, orientation=orientation, **others))
+        return tuple(turned)
 
 
 REGISTRY: dict[str, Definition] = {}
@@ -229,6 +307,8 @@ def register(  # noqa: PLR0913
     resources: Callable[..., str] = lambda: "",
     feature_kind: FeatureKind | None = None,
     extract_many: Callable[..., Sequence[Any]] | None = None,
+    small: Callable[..., tuple[int, int]] | None = None,
+    turn: Callable[[Any, int], Any] | None = None,
     replace: bool = False,
 ) -> None:
     """Add a method: from then on its spec works in studies, evaluation, ensembles and searches.
@@ -260,6 +340,10 @@ def register(  # noqa: PLR0913
         extract_many: (list of pictures, the arguments of `extract`) → a feature for each: one
             process, which holds a network or a graphics card, then makes the features of all
             pictures, a batch at a time. What it gives must not depend on the batch.
+        small: size (width, height) of the grey copy, scaled by Pillow's LANCZOS, that is all that
+            `extract` looks at, from the spec's arguments: hashes of turned pictures are made of it.
+        turn: (feature, orientation) → the feature of the picture in that orientation
+            (:mod:`simlab.methods.orientations`); by default it is extracted anew.
         replace: allow a name that is taken. A function defined again in a notebook always replaces
             itself.
 
@@ -278,7 +362,7 @@ def register(  # noqa: PLR0913
     if feature_kind not in (None, *get_args(FeatureKind)):
         allowed = ", ".join(map(repr, get_args(FeatureKind)))
         raise ValueError(f"feature_kind must be {allowed} or None; given {feature_kind!r}")
-    for function in (extract, distance, _mirror):
+    for function in (extract, distance, _seen_in):
         specs.defaults_of(function)  # reads its signature, once
     REGISTRY[name] = Definition(
         name,
@@ -294,6 +378,8 @@ def register(  # noqa: PLR0913
         resources,
         feature_kind,
         extract_many,
+        small,
+        turn,
     )
 
 
@@ -331,11 +417,8 @@ def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, by
     # most pictures are seen not to be flat by a few of their pixels
     if is_flat(image.resize((32, 32), Image.Resampling.NEAREST)) and is_flat(image):
         return {feature.key: b"" for feature in wanted}
-    grey = to_grey(image)
-    found = {}
-    for feature in wanted:
-        found[feature.key] = feature.extract(grey if feature.grey else image)
-    return found
+    seen = Seen(image)
+    return {feature.key: feature.extract(seen) for feature in wanted}
 
 
 @functools.cache
@@ -369,8 +452,8 @@ def _check_name(name: str, extract: Callable, replace: bool) -> None:
         raise ValueError(f"the method {name!r} exists; choose another name or say replace=True")
 
 
-def _mirror(*, mirror: bool = False) -> None:
-    """Holds the argument that every method has."""
+def _seen_in(*, mirror: bool = False, orientations: Orientations = 1) -> None:
+    """Holds the arguments that every method has."""
 
 
 def _only(arrays: tuple) -> Any:

@@ -78,7 +78,7 @@ def audit_sources(
 
 def _check_hashes(methods: Iterable[Method]) -> None:
     for method in methods:
-        if method.unit != "bits" or method.compare_many is None or method.mirrored:
+        if method.unit != "bits" or method.compare_many is None or method.turned:
             raise ValueError(
                 f"an audit looks with hashes, of pictures as they are; {method.name!r} is none"
             )

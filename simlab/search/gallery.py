@@ -164,8 +164,8 @@ class Gallery:
         proposed = []
         for method, index in self._indexes:
             if method in methods:
-                for feature in method.features(query=True):
-                    proposed.extend(index.candidates([query[feature]], n=n).picture.tolist())
+                queries = [[query[feature]] for feature in method.features(query=True)]
+                proposed.extend(index.candidates(queries, n=n).picture.tolist())
         return proposed
 
     def _compared(

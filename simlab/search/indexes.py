@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import faiss
 import numpy as np
 
-from simlab.methods import alignment, hashes
+from simlab.methods import alignment, hashes, keypoints
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Feature, Method
 
@@ -51,8 +51,8 @@ def build_indexes(
     Raises:
         ValueError: no method has a feature by which candidates are found.
     """
-    # the one with a mirrored feature comes last, and so stands for all that share its plain one
-    plain_first = sorted(methods, key=lambda method: method.mirrored is not None)
+    # the one that looks in most orientations comes last, and stands for all that share its feature
+    plain_first = sorted(methods, key=lambda method: method.orientations)
     method_of = {method.feature: method for method in plain_first}
     indexes = []
     has_evidence = False
@@ -84,27 +84,57 @@ def _index_of(method: Method, packed: Sequence[bytes]) -> "Index | None":
         has_scale = method.feature.function is alignment.correlation
         return VectorIndex(packed, has_scale=has_scale)
     if kind == "keypoints" and unpack(sample)[1].dtype == np.uint8:
-        return KeypointIndex(packed)
+        # the distance turns the query itself: here nothing else does
+        mirrored = method.orientations > 1 and not method.turned
+        return KeypointIndex(packed, mirrored=mirrored)
     return None
 
 
-class HashIndex:
+class _Found(NamedTuple):
+    """Candidates of one orientation, and how good each is: the more the better, float (m,)."""
+
+    query: np.ndarray
+    picture: np.ndarray
+    score: np.ndarray
+
+
+class _Index:
+    """Features of many pictures, among which candidates for others are found."""
+
+    def candidates(
+        self, queries: Sequence[Sequence[bytes]], *, n: int, near: float = 1.0
+    ) -> Candidates:
+        """Return the best pictures, at most n for each query, within a share of the maximum.
+
+        Args:
+            queries: the features of the queries, and the same in each other orientation; in the
+                best of them a picture counts.
+        """
+        found = [self._found(in_orientation, n, near) for in_orientation in queries]
+        together = _Found._make([np.concatenate(columns) for columns in zip(*found)])
+        return _foremost(together, n)
+
+    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
+        """At least the n best of each query."""
+        raise NotImplementedError
+
+
+class HashIndex(_Index):
     """The hashes of many pictures, among which the nearest to others are found."""
 
     def __init__(self, packed: Sequence[bytes]):
         self.numbers, self.bits = _stacked(packed)
 
-    def candidates(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> Candidates:
-        """Return the nearest pictures, at most n for each query, within a share of the bits."""
+    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         numbers, bits = _stacked(queries)
         if not len(numbers):
-            return Candidates(numbers, numbers)
+            return _Found(numbers, numbers, numbers)
         radius = int(near * bits.shape[1])
         picture, query, distances = near_pairs(self.bits, bits, radius=radius)
-        return _foremost(numbers[query], self.numbers[picture], -distances, n)
+        return _Found(numbers[query], self.numbers[picture], -distances)
 
 
-class VectorIndex:
+class VectorIndex(_Index):
     """The vectors of many pictures, among which those that point the most alike way are found.
 
     Args:
@@ -118,47 +148,49 @@ class VectorIndex:
         self.index = faiss.IndexFlatIP(vectors.shape[1])
         self.index.add(_of_length_1(vectors))
 
-    def candidates(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> Candidates:
-        """Return the nearest pictures, at most n for each query, within a share of the maximum."""
+    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         numbers, vectors = _stacked(queries)
         if not len(numbers):
-            return Candidates(numbers, numbers)
+            return _Found(numbers, numbers, numbers)
         n_asked = min(n, len(self.numbers))
         cosines, found = self.index.search(_of_length_1(vectors), n_asked)
         # the distance 1 - cosine is at most 2
         least = 1 - 2 * near if self.has_scale else -np.inf
         query, rank = np.nonzero(cosines >= least)
-        return Candidates(numbers[query], self.numbers[found[query, rank]])
+        picture = self.numbers[found[query, rank]]
+        return _Found(numbers[query], picture, cosines[query, rank])
 
 
-class KeypointIndex:
+class KeypointIndex(_Index):
     """The keypoints of many pictures in one index, in which those of others look for neighbours.
 
     A keypoint votes for a picture by how much nearer a neighbour there is than its tenth nearest of
     all, squared: after S. McCann, D. Lowe, "Local naive Bayes nearest neighbor for image
-    classification", CVPR 2012.
+    classification", CVPR 2012. Any vote is near.
+
+    Args:
+        mirrored: whether AKAZE's keypoints vote as they are in the mirror image, too.
     """
 
-    def __init__(self, packed: Sequence[bytes]):
+    def __init__(self, packed: Sequence[bytes], *, mirrored: bool = False):
         self.owner, codes = _descriptors(packed)
-        self.index = _keypoint_index(codes)
+        self.index = _keypoint_index(_in_words(codes))
         self.n_pictures = len(packed)
+        self.mirrored = mirrored
 
-    def candidates(self, queries: Sequence[bytes], *, n: int, near: float = 1.0) -> Candidates:
-        """Return the pictures with most votes, at most n for each query; any vote is `near`."""
-        query_numbers = []
-        picture_numbers = []
+    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
+        parts = []
         for start in range(0, len(queries), _BALLOT):
-            voters, winners = self._vote(queries[start : start + _BALLOT], n)
-            query_numbers.append(voters + start)
-            picture_numbers.append(winners)
-        return Candidates(np.concatenate(query_numbers), np.concatenate(picture_numbers))
+            voter, codes = _descriptors(queries[start : start + _BALLOT])
+            parts.append(self._vote(start + voter, codes))
+            if self.mirrored and codes.shape[1] == keypoints.AKAZE_BYTES:
+                parts.append(self._vote(start + voter, keypoints.mirrored_bits(codes)))
+        return _Found._make([np.concatenate(columns) for columns in zip(*parts)])
 
-    def _vote(self, queries: Sequence[bytes], n: int) -> Candidates:
-        voter, codes = _descriptors(queries)
+    def _vote(self, voter: np.ndarray, codes: np.ndarray) -> _Found:
         if not len(voter):
-            return Candidates(voter, voter)
-        distances, nearest = self.index.search(codes, NEIGHBOURS)
+            return _Found(voter, voter, voter)
+        distances, nearest = self.index.search(_in_words(codes), NEIGHBOURS)
         margin = distances.max(axis=1, keepdims=True) - distances
         # where faiss found fewer neighbours it names keypoint -1: no vote for its owner
         margin = np.where(nearest < 0, 0, margin).astype(float)
@@ -167,7 +199,7 @@ class KeypointIndex:
         votes = np.bincount(pair_of_ballot.ravel(), margin.ravel() ** 2)
         voted = votes > 0
         query, picture = np.divmod(pairs[voted], self.n_pictures)
-        return _foremost(query, picture, votes[voted], n)
+        return _Found(query, picture, votes[voted])
 
 
 Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex
@@ -204,13 +236,19 @@ def near_pairs(
     return rows[order], query[order], distances[order]
 
 
-def _foremost(query: np.ndarray, picture: np.ndarray, score: np.ndarray, n: int) -> Candidates:
-    """Of each query the n pictures with the largest scores."""
-    order = np.lexsort((picture, -score, query))
-    ordered = query[order]
+def _foremost(found: _Found, n: int) -> Candidates:
+    """Of each query the n pictures with the largest scores, each picture once."""
+    by_pair = np.lexsort((-found.score, found.picture, found.query))
+    query = found.query[by_pair]
+    picture = found.picture[by_pair]
+    is_best = np.ones(len(query), dtype=bool)
+    is_best[1:] = (query[1:] != query[:-1]) | (picture[1:] != picture[:-1])
+    best = by_pair[is_best]
+    order = best[np.lexsort((found.picture[best], -found.score[best], found.query[best]))]
+    ordered = found.query[order]
     rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
     kept = order[rank < n]
-    return Candidates(query[kept], picture[kept])
+    return Candidates(found.query[kept], found.picture[kept])
 
 
 def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
@@ -227,13 +265,17 @@ def _of_length_1(vectors: np.ndarray) -> np.ndarray:
 
 
 def _descriptors(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the pictures that descriptors are of, and these, as whole 64-bit words."""
+    """The numbers of the pictures that descriptors are of, and these."""
     numbers = [number for number, value in enumerate(packed) if value]
     parts = [unpack(packed[number])[1] for number in numbers]
     codes = np.concatenate(parts) if parts else np.zeros((0, 8), dtype=np.uint8)
     owner = np.repeat(np.array(numbers, dtype=np.int64), [len(part) for part in parts])
-    n_missing = -codes.shape[1] % 8
-    return owner, np.pad(codes, ((0, 0), (0, n_missing)))
+    return owner, codes
+
+
+def _in_words(codes: np.ndarray) -> np.ndarray:
+    """Descriptors as whole 64-bit words."""
+    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
 
 
 def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:

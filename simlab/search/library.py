@@ -125,7 +125,8 @@ class Library:
         pairs = itertools.product(self.files, features)
         keys = [self.store.key(Variant(file), feature).hex() for file, feature in pairs]
         settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES))
-        name = key("candidates", faiss.__version__, settings + sides, *keys)
+        orientations = str([method.orientations for method in self.methods])
+        name = key("candidates", faiss.__version__, settings + sides + orientations, *keys)
         kept = self.store.cache.get([name])
         if not kept:
             kept = {name: pack(propose())}
@@ -146,10 +147,11 @@ class Library:
 
         found = [np.zeros((0, 2), dtype=np.int64)]
         for method, index in build_indexes(self.methods, lambda feature: packed(feature, is_asked)):
-            for feature in method.features(query=True):
-                # each picture is a candidate of its own
-                candidates = index.candidates(packed(feature, is_asking), n=BEST + 1, near=NEAR)
-                found.append(np.column_stack(candidates))
+            features = method.features(query=True)
+            queries = [packed(feature, is_asking) for feature in features]
+            # each picture is a candidate of its own
+            candidates = index.candidates(queries, n=BEST + 1, near=NEAR)
+            found.append(np.column_stack(candidates))
         return np.concatenate(found)
 
     def facts(self) -> dict[str, Any]:

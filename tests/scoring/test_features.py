@@ -204,7 +204,7 @@ def test_the_key_is_the_content_not_the_name(folder):
                 (Variant("1.png"), PHASH),
                 (Variant("0.png"), AKAZE),
                 (Variant("0.png"), methods.get("phash(hash_size=16)").feature),
-                (Variant("0.png"), methods.get("phash(mirror=True)").mirrored),
+                (Variant("0.png"), methods.get("phash(mirror=True)").turned[0]),
                 (Variant("0.png", "crop"), PHASH),
                 (Variant("0.png", "crop", 1), PHASH),
                 (Variant("0.png", "crop(area=0.4)"), PHASH),

@@ -447,7 +447,7 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
     for limit in (0, 1_000_000):
         monkeypatch.setattr(indexes, "FLAT", limit)
         query, picture = indexes.KeypointIndex([b"", *packed(sets)]).candidates(
-            [*packed(noisy), b""], n=1
+            [[*packed(noisy), b""]], n=1
         )
         assert query.tolist() == list(range(40)) and (picture == query + 1).all()
 
