@@ -110,7 +110,7 @@ def test_the_nearest_vectors_are_candidates_however_far_apart():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(30, 64)).astype(np.float32)  # of any length, at right angles or so
     packed = [registry.pack(vector) for vector in vectors]
-    found = VectorIndex(packed, has_scale=False).candidates(packed, n=3, near=0.16)
+    found = VectorIndex(packed, has_scale=False).candidates([packed], n=3, near=0.16)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = np.argsort(-(unit @ unit.T), axis=1)[:, :3]
     assert found.picture.reshape(30, 3).tolist() == expected.tolist()
@@ -127,7 +127,7 @@ def test_a_vector_of_ones_own_has_an_index_too():
     packed = [method.feature.extract(textured(seed)) for seed in range(3)]
     ((of_method, index),) = build_indexes([method], lambda feature: packed)
     assert of_method is method
-    assert index.candidates(packed, n=1).picture.tolist() == [0, 1, 2]
+    assert index.candidates([packed], n=1).picture.tolist() == [0, 1, 2]
 
 
 def test_features_come_from_this_process_and_are_the_same_for_any_number_of_workers(
