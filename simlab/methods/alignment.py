@@ -128,38 +128,70 @@ def aligned_distance(
             2 of 160 are a share of .0125 of the longer side, whatever the size of the picture.
         orientations: 8 to look at the mirror image of `b` too, where `b` does not fit well.
     """
-    found, _ = best_transform(a, b, ratio=ratio, tolerance=tolerance)
+    found = best_alignment(a, b, ratio=ratio, tolerance=tolerance).likeness
     if orientations > 1 and found < GOOD_FIT:
-        of_mirror, _ = best_transform(a, mirrored(b), ratio=ratio, tolerance=tolerance)
-        found = max(found, of_mirror)
+        of_mirror = best_alignment(a, mirrored(b), ratio=ratio, tolerance=tolerance)
+        found = max(found, of_mirror.likeness)
     return round(1.0 - found, 6)
 
 
-def best_transform(
-    a: Looks, b: Looks, *, ratio: float, tolerance: float
-) -> tuple[float, np.ndarray]:
-    """Return how well two pictures correlate at best, 0 to 1, and how the second is laid.
+class Alignment(NamedTuple):
+    """How a picture is laid on another by matching keypoints, in pixels of the small greys."""
 
-    The transform, float (3, 3), is from pixels of the small grey picture of `b` to those of `a`.
+    likeness: float
+    """0 to 1: how well they correlate then."""
+    transform: np.ndarray
+    """float (3, 3): from pixels of the second to those of the first."""
+    source: np.ndarray
+    """float32 (n, 2): the matched keypoints of the second."""
+    target: np.ndarray
+    """float32 (n, 2): those of the first."""
+
+
+def best_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2.0) -> Alignment:
+    """Return how the second is laid on the first, and how well two pictures correlate at best.
+
+    What two methods ask of a pair is worked out once.
     """
-    unknown = np.eye(3)
-    source, target = matched_points(a, b, ratio)
+    return _best_alignment(_Kept(a), _Kept(b), ratio, tolerance)
+
+
+class _Kept:
+    """Looks by which an answer can be kept: equal where their bytes are."""
+
+    def __init__(self, looks: Looks):
+        self.looks = looks
+        self.key = b"".join(column.tobytes() for column in looks[:6])
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept) and self.key == other.key
+
+
+@functools.lru_cache(maxsize=4)
+def _best_alignment(kept_a: _Kept, kept_b: _Kept, ratio: float, tolerance: float) -> Alignment:
+    a, b = kept_a.looks, kept_b.looks
+    source, target = _matched_points(a, b, ratio)
+    nothing = Alignment(0.0, np.eye(3), source, target)
     if len(source) < 4:
-        return 0.0, unknown
+        return nothing
     affine, agree = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance
     )
     if affine is None:
-        return 0.0, unknown
+        return nothing
     transform = np.vstack([affine, [0, 0, 1]])
     best = likeness(a.grey, b.grey, transform)
     if best < GOOD_FIT and agree is not None and agree.sum() >= MANY_MATCHES:
-        homography, _ = cv2.findHomography(source, target, cv2.RANSAC, tolerance)
+        is_near = near_to(transform, source, target)
+        homography, _ = cv2.findHomography(source[is_near], target[is_near], cv2.RANSAC, tolerance)
         if homography is not None:
             of_homography = likeness(a.grey, b.grey, homography)
             if of_homography > best:
-                return of_homography, homography
-    return best, transform
+                return Alignment(of_homography, homography, source, target)
+    return Alignment(best, transform, source, target)
 
 
 def mirrored(looks: Looks) -> Looks:
@@ -178,29 +210,23 @@ def mirrored(looks: Looks) -> Looks:
 @functools.lru_cache(maxsize=2)
 def _mirrored_bits(packed: bytes) -> bytes:
     """The descriptors in the mirror image: one method asks, and then another does."""
-    return keypoints.mirrored_bits(_descriptors_only(packed).descriptors).tobytes()
-
-
-def matched_points(a: Looks, b: Looks, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matched keypoints of `b` and of `a`, float32 (n, 2), in small grey pixels."""
-    left, right = _matches(a.descriptors.tobytes(), b.descriptors.tobytes(), ratio)
-    return _in_small(b).points[right], _in_small(a).points[left]
-
-
-@functools.lru_cache(maxsize=4)
-def _matches(
-    descriptors_a: bytes, descriptors_b: bytes, ratio: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The matches of the descriptors of two pictures: one method asks, and then another does."""
-    first = _descriptors_only(descriptors_a)
-    second = _descriptors_only(descriptors_b)
-    return ratio_matches(first, second, ratio)
-
-
-def _descriptors_only(packed: bytes) -> Keypoints:
     descriptors = np.frombuffer(packed, dtype=np.uint8).reshape(-1, keypoints.AKAZE_BYTES)
-    nowhere = np.zeros((len(descriptors), 2), np.float32)
-    return Keypoints(nowhere, descriptors, nowhere[:, 0], nowhere[:, 0])
+    return keypoints.mirrored_bits(descriptors).tobytes()
+
+
+def near_to(transform: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return which matches a transform brings near to their places: bool (n,).
+
+    A homography is fitted to these: all matches would take RANSAC many times as long.
+    """
+    moved = cv2.perspectiveTransform(source[:, None], transform)[:, 0]
+    return np.abs(moved - target).max(axis=1) < SMALL / 10
+
+
+def _matched_points(a: Looks, b: Looks, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    """The matched keypoints of `b` and of `a`, float32 (n, 2), in small grey pixels."""
+    left, right = ratio_matches(Keypoints._make(a[:4]), Keypoints._make(b[:4]), ratio)
+    return _in_small(b).points[right], _in_small(a).points[left]
 
 
 def _in_small(looks: Looks) -> Keypoints:

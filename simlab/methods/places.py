@@ -8,7 +8,7 @@ from simlab.messages import counted
 from simlab.methods import alignment
 from simlab.methods.contradiction import Contradictions, contradictions
 
-_LEAST_AREA = 12
+_LEAST_AREA = 3
 """Pixels of the frame: less is the rest of an edge."""
 
 KINDS = ("both", "reference", "query", "colour")

@@ -261,9 +261,10 @@ def _compare_each(scoring: _Scoring, columns: Iterable[int]) -> None:
     """The rest, pair by pair in the workers, by reference so that a chunk needs few features."""
     work = []
     for column in columns:
-        rows = _open_rows(scoring, column)
-        order = np.lexsort((scoring.query[rows], scoring.reference[rows]))
-        work.extend((column, row) for row in rows[order])
+        for row in _open_rows(scoring, column).tolist():
+            work.append((scoring.reference[row], scoring.query[row], column, row))
+    # two methods may ask the same of a pair, one after the other
+    work = [(column, row) for _, _, column, row in sorted(work)]
     with progress_bar("matches", len(work), "pair", shown=scoring.store.progress) as bar:
         died = _compare_chunks(scoring, chunked(work, CHUNK), bar, once=False)
         # of a chunk whose process died, each pair by itself
