@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -187,11 +188,7 @@ def find(options: argparse.Namespace) -> None:
     search |= {"between": options.between, "labels": options.labels, "any_name": options.any_name}
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
-    if labels := found.attrs.get("labels"):
-        run["labels"] = labels
-        copies = counted(labels["copy"], "copy", "copies")
-        elsewhere = f"{labels['elsewhere']:,} name no two pictures of this search"
-        _say(f"labels: {copies}, {labels['different']:,} different; {elsewhere}")
+    run |= _labels_used(found)
     root = sl.report.files.relative_root(found.attrs["root"], out)
     # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
     told = ["groups.csv", "lookalikes.csv", "plan.csv", "report.html"]
@@ -205,12 +202,49 @@ def find(options: argparse.Namespace) -> None:
         groups = sl.group(found, linkage=options.linkage, reference=options.reference)
     except ValueError as error:
         raise ValueError(f"the pairs are in {out / 'found.csv'}, but no groups: {error}") from error
-    report = sl.report.found(found, groups, out, run=run, reference=options.reference)
+    plan = sl.make_plan(found, groups, reference=options.reference)
+    shown = {"cache": options.cache, "page": not options.no_report}
+    page = sl.report.found(found, groups, out, plan=plan, run=run, **shown)
+    _say_what_was_found(found, plan)
+    if not options.no_report:
+        _say(_printable(f"page: {page}"))
+    _say_what_is_next(plan, out)
+    if options.open:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _labels_used(found: "pd.DataFrame") -> dict:
+    """What run.json says of the labels of a search, which is said here too."""
+    labels = found.attrs.get("labels")
+    if not labels:
+        return {}
+    copies = counted(labels["copy"], "copy", "copies")
+    elsewhere = f"{labels['elsewhere']:,} name no two pictures of this search"
+    _say(f"labels: {copies}, {labels['different']:,} different; {elsewhere}")
+    return {"labels": labels}
+
+
+def _say_what_was_found(found: "pd.DataFrame", plan: "pd.DataFrame") -> None:
+    facts = found.attrs
+    pictures = counted(len(facts["pictures"]["file"]), "picture")
+    _say(f"{sl.report.answer(plan) or 'no copies'} (of {pictures})")
     n_lookalikes = int(found["verdict"].eq("look-alike").sum())
-    copies = counted(len(found) - n_lookalikes, "pair")
-    lookalikes = counted(n_lookalikes, "pair")
-    unreadable = counted(len(found.attrs["errors"]), "unreadable picture")
-    _say(f"{copies} of copies, {lookalikes} of look-alikes; {unreadable}; report: {report}")
+    if n_lookalikes:
+        _say(f"{counted(n_lookalikes, 'pair')} of look-alikes, which are no copies")
+    left_out = [sl.images.in_words(facts["passed_over"])] if facts.get("passed_over") else []
+    if facts["errors"]:
+        left_out.append(f"{counted(len(facts['errors']), 'picture')} that cannot be read")
+    if left_out:
+        _say(_printable(f"passed over: {' and '.join(left_out)}"))
+
+
+def _say_what_is_next(plan: "pd.DataFrame", out: Path) -> None:
+    _say(_printable(f"tables: {out}"))
+    if plan.empty:
+        return
+    move = shlex.join(["simlab", "move", str(out / "plan.csv"), "--to", "DIR"])
+    _say("next: look through the groups in the page, which writes a plan of what you decide; or")
+    _say(_printable(f"{move}  says what this plan would move, and moves nothing yet"))
 
 
 def _part_sides(options: argparse.Namespace) -> None:
@@ -428,6 +462,9 @@ def _add_find(verbs) -> None:
     verb.add_argument(
         "--linkage", default="single", choices=LINKAGES, help="how groups are joined (single)"
     )
+    page = verb.add_mutually_exclusive_group()
+    page.add_argument("--open", action="store_true", help="open the page when it is written")
+    page.add_argument("--no-report", action="store_true", help="write the tables only, no page")
     _add_search(verb)
 
 

@@ -14,6 +14,23 @@ def counted(n: int, word: str, plural: str | None = None) -> str:
     return f"{n:,} {word if n == 1 else many}"
 
 
+def in_bytes(n: int) -> str:
+    """Return a number of bytes as people say it, in powers of 1,000.
+
+    >>> in_bytes(999), in_bytes(1_240_000), in_bytes(56_700_000_000)
+    ('999 bytes', '1.2 MB', '57 GB')
+    """
+    if n < 1000:
+        return counted(n, "byte")
+    units = ["kB", "MB", "GB"]
+    value = n / 1000
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        del units[0]
+    digits = 1 if value < 9.95 else 0
+    return f"{value:,.{digits}f} {units[0]}"
+
+
 def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -> Any:
     """Return tqdm's bar over `total`, silent where nothing is to do or nobody sees it.
 

@@ -42,6 +42,17 @@ _SOURCES = ("source_reference", "source_query")
 _TEXT = ("reference", "query", "perturbation_reference", "perturbation", *_SOURCES)
 
 
+class Facts(dict):
+    """What a table says of itself in ``attrs``, and nobody changes.
+
+    pandas copies ``attrs`` deeply with every step: lists of thousands of files would take most of
+    the time of a search whose features come from the cache.
+    """
+
+    def __deepcopy__(self, memo: dict) -> "Facts":
+        return self
+
+
 def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the pair table with absent optional columns added and types settled.
 

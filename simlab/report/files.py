@@ -203,10 +203,13 @@ def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on: packages, Python, and the kind of machine."""
-    installed = {str(d.name).lower(): d.version for d in importlib.metadata.distributions()}
+    installed = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed[name] = importlib.metadata.version(name)
     return {
         "simlab": __version__,
-        **{name: installed[name] for name in _PACKAGES if name in installed},
+        **installed,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }

@@ -14,17 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+from markupsafe import Markup
 from PIL import Image
 
-from simlab import __version__, plots
+from simlab import __version__
 from simlab.paths import expanded
 from simlab.report.files import data_uri, jpeg, whole, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROWS_SHOWN = 500
 """Rows of a table that the page shows; the rest is counted."""
@@ -69,6 +71,7 @@ def write_report(
     run: Mapping[str, Any],
     facts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
+    review: Mapping[str, Any] | None = None,
 ) -> Path:
     """Return the path, after the page was written there, whole or not at all.
 
@@ -77,6 +80,7 @@ def write_report(
         run: how it was made; "command" is shown as such, the rest as a table.
         facts: a few numbers for the top of the page, by what they count.
         warnings: what looks wrong, and what to do, above all else.
+        review: what a person decides on, as from :func:`simlab.report.review.review_data`.
     """
     html = _template().render(
         title=title,
@@ -84,6 +88,7 @@ def write_report(
         facts=facts or {},
         warnings=warnings,
         sections=sections,
+        review=None if review is None else json.dumps(review),
         command=run.get("command"),
         run=_run_text(run),
         version=__version__,
@@ -95,7 +100,7 @@ def write_report(
 
 
 def figure_of(
-    ax: Axes,
+    ax: "Axes",
     alt: str,
     caption: str,
     *,
@@ -109,6 +114,11 @@ def figure_of(
         page_dpi: pixels of the page for an inch of the figure; None leaves the PNG's own width.
         svg: where the figure is written to as well.
     """
+    # slow to import, and most of a search's time where all comes from the cache
+    from matplotlib import pyplot as plt
+
+    from simlab import plots
+
     try:
         if svg:
             plots.save(ax, svg, dpi=dpi)
@@ -131,6 +141,7 @@ def _template() -> jinja2.Template:
         "sha256": _sha256,
         "paragraphs": _paragraphs,
         "cells": _cells,
+        "in_script": _in_script,
     }
     return environment.get_template("report.html")
 
@@ -145,6 +156,11 @@ def _source(png: bytes) -> str:
 
 def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _in_script(text: str) -> Markup:
+    """A JSON text as it may stand in a script element: nothing in it ends that."""
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def _paragraphs(text: str) -> list[str]:

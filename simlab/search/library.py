@@ -18,7 +18,7 @@ from simlab.scoring.cache import Cache, key
 from simlab.scoring.features import FRAMES, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.search.indexes import BEST, FLAT, NEAR, NEIGHBOURS, PROBES, build_indexes
-from simlab.tables import root_of
+from simlab.tables import Facts, root_of
 
 DETAIL = 0.02
 """Share of a small grey copy in which neighbours must differ; less is low in information."""
@@ -161,7 +161,7 @@ class Library:
             "root": str(self.store.root),
             "errors": dict(self.errors),
             "passed_over": self._passed_over,
-            "pictures": pictures.to_dict("list"),
+            "pictures": Facts(pictures.to_dict("list")),
         }
 
 

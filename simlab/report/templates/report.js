@@ -65,6 +65,6 @@ function zoomable(picture, dialog) {
 
 document.documentElement.classList.add("scripted");
 document.querySelectorAll("table").forEach(sortable);
-const dialog = document.querySelector("dialog");
+const dialog = document.querySelector(".enlarged");
 dialog.querySelector("button").addEventListener("click", () => dialog.close());
 document.querySelectorAll(".picture").forEach((picture) => zoomable(picture, dialog));

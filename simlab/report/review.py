@@ -1,0 +1,250 @@
+"""What a search found as data that a page and a widget show alike: pictures, groups and pairs.
+
+Thumbnails and matches cost time: they are made apart, and kept in a cache.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from simlab.images import ImageError, read_bytes, read_image
+from simlab.messages import counted
+from simlab.methods import keypoints, registry
+from simlab.methods.alignment import Looks
+from simlab.methods.keypoints import Keypoints
+from simlab.methods.packing import pack, unpack
+from simlab.methods.registry import Feature
+from simlab.moving.plan import DROP, PLAN_COLUMNS
+from simlab.report import files
+from simlab.scoring.cache import key
+from simlab.scoring.features import Store, Variant
+from simlab.search.judging import COPY, IDENTICAL
+
+SIDE = 256
+"""Longer side of a thumbnail, in pixels."""
+
+_LINES = 40  # of the matches of a pair
+_CHAINED = "Some are no copies of each other: they are joined only through others."
+_PARTIAL = "So many look alike that only candidates were compared: some may be missing."
+
+Rename = Callable[[str], str]
+
+
+def review_data(
+    pairs: pd.DataFrame,
+    groups: pd.DataFrame,
+    lookalikes: pd.DataFrame,
+    plan: pd.DataFrame,
+    root: Path,
+) -> dict[str, Any]:
+    """Return what is to be reviewed, as JSON can hold it: copies first, by what they would save.
+
+    Pictures are numbered; their names are relative to the plan's root.
+
+    Args:
+        pairs: as from :func:`simlab.find_copies`, with paths relative to `root`.
+        groups, lookalikes: as from :func:`simlab.group`, of copies and of look-alikes.
+        plan: as from :func:`simlab.make_plan`.
+    """
+    folder = plan["root"].iloc[0] if len(plan) else os.path.abspath(root)
+
+    def renamed(file: str) -> str:
+        whole = os.path.join(os.path.abspath(root), file)
+        return Path(os.path.relpath(whole, folder)).as_posix()
+
+    shown = lookalikes[lookalikes["file"] == lookalikes["copy_of"]]
+    shown = shown.assign(name=shown["file"].map(renamed))
+    names = list(dict.fromkeys([*plan["file"], *shown["name"]]))
+    number = {name: place for place, name in enumerate(names)}
+    sha256 = dict(zip(plan["file"], plan["sha256"]))
+    sizes, dates = _sizes_and_dates(folder, names)
+    copies = list(_groups_of_copies(plan, groups, number))
+    copies.sort(key=lambda group: -_saving(group, sizes))
+    return {
+        "root": folder,
+        "columns": list(PLAN_COLUMNS),
+        "files": {
+            "name": names,
+            "bytes": sizes,
+            "date": dates,
+            "sha256": [sha256.get(name, "") for name in names],
+        },
+        "groups": [*copies, *_groups_of_look_alikes(shown, lookalikes, number)],
+        "pairs": list(_pairs(pairs, renamed, number)),
+    }
+
+
+def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Bytes, and seconds since 1970 at which it was changed, of each file; 0 where it is gone."""
+    sizes = []
+    dates = []
+    for name in names:
+        try:
+            status = os.stat(os.path.join(folder, name))
+        except OSError:
+            sizes.append(0)
+            dates.append(0)
+        else:
+            sizes.append(status.st_size)
+            dates.append(int(status.st_mtime))
+    return sizes, dates
+
+
+def _groups_of_copies(
+    plan: pd.DataFrame, groups: pd.DataFrame, number: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    is_chained = groups.groupby("group")["chained"].first()
+    for which, members in plan.groupby("group"):
+        yield {
+            "number": int(which),
+            "alike": False,
+            "files": [number[name] for name in members["file"]],
+            "values": members["decision"].tolist(),
+            "reasons": members["reason"].tolist(),
+            "note": _CHAINED if is_chained[which] else "",
+        }
+
+
+def _groups_of_look_alikes(
+    shown: pd.DataFrame, lookalikes: pd.DataFrame, number: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    n_all = lookalikes["group"].value_counts()
+    for which, members in shown.groupby("group"):
+        notes = []
+        n_copies = n_all[which] - len(members)
+        if n_copies:
+            notes.append(f"{counted(n_copies, 'copy', 'copies')} of these not shown.")
+        if members["partial"].any():
+            notes.append(_PARTIAL)
+        yield {
+            "number": int(which),
+            "alike": True,
+            "files": [number[name] for name in members["name"]],
+            "values": [""] * len(members),
+            "reasons": [""] * len(members),
+            "note": " ".join(notes),
+        }
+
+
+def _saving(group: dict[str, Any], sizes: Sequence[int]) -> int:
+    """Bytes of what is proposed to be dropped."""
+    decisions = zip(group["files"], group["values"])
+    return sum(sizes[file] for file, decision in decisions if decision == DROP)
+
+
+def _pairs(pairs: pd.DataFrame, renamed: Rename, number: dict[str, int]) -> Iterator[list]:
+    """Two pictures, what they are, and that in words."""
+    for row in pairs.to_dict("records"):
+        reference = number.get(renamed(row["reference"]))
+        query = number.get(renamed(row["query"]))
+        if reference is not None and query is not None:
+            yield [reference, query, row["verdict"], _in_words(row)]
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    if row["same_file"]:
+        return "The same file, byte for byte"
+    if row["verdict"] == IDENTICAL:
+        return "Equal pixels"
+    chance = "over 0.9999"
+    if row["probability"] < 0.9999:
+        chance = f"{row['probability']:.4f}"
+    what = "Copy" if row["verdict"] == COPY else "Look-alike"
+    speakers = _short(row["agreed"]) or "no single method"
+    return f"{what}, probability {chance}; for a copy speak {speakers}"
+
+
+def _short(agreed: str) -> str:
+    """The methods without their arguments, where these are not needed to tell them apart."""
+    names = agreed.split(";")
+    short = [name.partition("(")[0] for name in names]
+    is_clear = len(set(short)) == len(short)
+    return ", ".join(short if is_clear else names)
+
+
+def make_thumbnail(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE))
+    return np.frombuffer(files.jpeg(small, quality=75), np.uint8), np.array(image.size)
+
+
+THUMBNAIL = Feature(f"thumbnail {SIDE}", make_thumbnail, {})
+"""A small copy; none of a flat picture."""
+
+
+def thumbnails(store: Store, names: Sequence[str]) -> Iterator[tuple[bytes, list[int]]]:
+    """Yield of each picture a small JPEG, and its width and height, 0 where it cannot be read."""
+    wanted = [(Variant(name), THUMBNAIL) for name in names]
+    store.make(wanted)
+    found = store.get(wanted)
+    for name, side in zip(names, wanted):
+        if found.get(side):
+            data, size = unpack(found[side])
+        else:  # it is flat, or gone
+            data, size = _without_features(store.root / name)
+        yield data.tobytes(), size.tolist()
+
+
+def _without_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        image = read_image(read_bytes(path), name=path)
+    except ImageError:
+        grey, _ = make_thumbnail(Image.new("RGB", (240, 180), "#d0d0d0"))
+        return grey, np.zeros(2, np.int64)
+    return make_thumbnail(image)
+
+
+def compared_pairs(data: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return the pairs that a click shows first: of each group the one to keep, and the others."""
+    pairs = []
+    for group in data["groups"]:
+        first = group["files"][0]
+        pairs.extend((first, other) for other in group["files"][1:])
+    return pairs
+
+
+def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[np.ndarray]:
+    """Return of each pair up to 40 of the matches that agree on one geometry.
+
+    A match is x and y in the first picture and in the second, in thousandths of the sides, int
+    (n, 4).
+    """
+    feature = registry.get("aligned").feature  # the shipped recipe has it already
+    sides = [[(Variant(name), feature) for name in pair] for pair in pairs]
+    store.read(name for pair in pairs for name in pair)
+    keys = []
+    for pair in sides:
+        both = [store.key(*side).hex() for side in pair if not store.error(side[0])]
+        keys.append(key("matches", *both))
+    found = store.cache.get(keys)
+    missing = [(its_key, pair) for its_key, pair in zip(keys, sides) if its_key not in found]
+    store.make(side for _, pair in missing for side in pair)
+    made = {}
+    for its_key, pair in missing:
+        looks = store.get(pair)
+        made[its_key] = pack(_matched(*[looks.get(side, b"") for side in pair]))
+    store.cache.put(made)
+    found |= made
+    return [unpack(found[its_key])[0] for its_key in keys]
+
+
+def _matched(first: bytes, second: bytes) -> np.ndarray:
+    """The matches of the packed features of two pictures."""
+    if not first or not second:
+        return np.zeros((0, 4), np.int64)
+    sides = [Looks._make(unpack(packed)) for packed in (first, second)]
+    left, right = keypoints.inliers(*[Keypoints._make(looks[:4]) for looks in sides])
+    shares = []
+    for looks, chosen in zip(sides, (left, right)):
+        size = np.array(looks.grey.shape[::-1]) / looks.scale  # of the picture
+        shares.append(looks.points[chosen] / size)
+    step = max(1, math.ceil(len(left) / _LINES))
+    ends = np.hstack(shares)[::step]
+    return np.rint(1000 * ends).astype(np.int64)
