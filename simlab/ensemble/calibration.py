@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import lsq_linear
-from scipy.special import expit
 
 LEAST_FALL = 1e-3
 """Nats by which evidence falls from knot to knot at the least: no plateaus, so no ties are made."""
@@ -19,9 +18,15 @@ LEAST_FALL = 1e-3
 _QUANTILES_OF_COPIES = (0, 0.25, 0.5, 0.75, 0.95, 1)
 _QUANTILES_OF_OTHERS = (0, 0.01, 0.1, 0.5, 1)
 
+MOST_DISTANCES = 10_000
+"""Distances of a method that a calibration is fitted to; more are joined to so many."""
+
 # penalties
 _ON_CHANGE_OF_SLOPE = 0.1
 _ON_SLOPE = 0.01
+
+MANY_ROWS = 20_000
+"""Rows of a regression that are many: it begins with the solution of so many of them."""
 
 _MAX_STEPS = 60
 _SMALLEST_SIZE = 1e-6  # of a step of Newton's, which is halved until it lowers the loss
@@ -50,8 +55,15 @@ class Calibration:
         """
         if not len(self.knots):
             return np.zeros(len(distance))
-        evidence = self.offset - _falls(distance, self.knots) @ self.slopes
-        return np.where(np.isnan(distance), 0.0, evidence)
+        # as a curve of pieces: a straight line, parabolas between the knots, a straight line
+        gaps = np.diff(self.knots)
+        falls = np.append(0, np.cumsum(gaps * (self.slopes[:-1] + self.slopes[1:]) / 2))
+        bends = np.concatenate([[0], np.diff(self.slopes) / (2 * gaps), [0]])
+        piece = np.searchsorted(self.knots, distance, side="right")
+        knot = np.maximum(piece - 1, 0)
+        beyond = distance - self.knots[knot]
+        fall = falls[knot] + beyond * (self.slopes[knot] + beyond * bends[piece])
+        return np.where(np.isnan(distance), 0.0, self.offset - fall)
 
 
 def fit_calibration(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> Calibration:
@@ -79,10 +91,21 @@ def fit_calibration(distance: np.ndarray, label: np.ndarray, weight: np.ndarray)
 
 
 def _merged(distance, label, weight):
-    """Ties as one row with their weights added: distances of hashes are few."""
-    pairs = np.column_stack([distance, label])
-    merged, place = np.unique(pairs, axis=0, return_inverse=True)
-    return merged[:, 0], merged[:, 1] > 0, np.bincount(place.ravel(), weight)
+    """Ties as one row with their weights added: distances of hashes are few.
+
+    Where they are very many, those of a small step count as their mean.
+    """
+    values, place = np.unique(distance, return_inverse=True)
+    if len(values) > MOST_DISTANCES:
+        steps = (distance - values[0]) * ((MOST_DISTANCES - 1) / (values[-1] - values[0]))
+        place = steps.astype(np.int64)
+    row = 2 * place.ravel() + label
+    added = np.bincount(row, weight)
+    taken = np.flatnonzero(added)
+    mean = np.bincount(row, weight * distance)[taken] / added[taken]
+    if len(values) <= MOST_DISTANCES:
+        mean = values[taken // 2]  # to the last digit
+    return mean, taken % 2 == 1, added[taken]
 
 
 def _knots(distance, label, weight):
@@ -134,8 +157,14 @@ def balanced(label: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return weight * np.where(label, 0.5 / share, 0.5 / (1 - share))
 
 
-def nonnegative_logistic(
-    basis: np.ndarray, label: np.ndarray, weight: np.ndarray, penalty: np.ndarray, lower: np.ndarray
+def nonnegative_logistic(  # noqa: PLR0917
+    basis: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray,
+    penalty: np.ndarray,
+    lower: np.ndarray,
+    start: np.ndarray | None = None,
+    tolerance: float = 1e-10,
 ) -> np.ndarray:
     """Return the coefficients (p,) of a penalised logistic regression, each at least `lower`.
 
@@ -147,28 +176,39 @@ def nonnegative_logistic(
         label: bool (n,).
         weight: (n,) > 0.
         penalty: (p, p); half of the quadratic form is added to the loss.
+        start: coefficients to begin with, within the bounds; of many rows, by default those that
+            fit a part of them.
+        tolerance: the method ends with a step that changes no coefficient by more.
     """
+    if start is None and len(basis) > MANY_ROWS:
+        few = slice(None, None, len(basis) // MANY_ROWS + 1)
+        scaled = weight[few] * (weight.sum() / weight[few].sum())
+        start = nonnegative_logistic(basis[few], label[few], scaled, penalty, lower)
+    basis = np.asfortranarray(basis)  # all work goes by its columns
+    side = np.where(label, -1.0, 1.0)
 
     def loss_of(theta):
+        """The loss, and the probabilities of a copy."""
         eta = basis @ theta
-        misfit = weight @ np.logaddexp(0, np.where(label, -eta, eta))
-        return float(misfit + theta @ penalty @ theta / 2)
+        small = np.exp(-np.abs(eta))
+        misfit = np.maximum(side * eta, 0) + np.log1p(small)
+        p = np.where(eta >= 0, 1.0, small) / (1 + small)
+        return float(weight @ misfit + theta @ penalty @ theta / 2), p
 
-    theta = np.maximum(lower, 0.0)
-    loss = loss_of(theta)
+    theta = np.maximum(lower, 0.0 if start is None else start)
+    loss, p = loss_of(theta)
     for _ in range(_MAX_STEPS):
-        p = expit(basis @ theta)
         gradient = basis.T @ (weight * (p - label)) + penalty @ theta
         hessian = (basis.T * (weight * p * (1 - p))) @ basis + penalty
         step = _bounded_step(hessian + 1e-9 * np.eye(len(theta)), gradient, lower - theta)
         size = 1.0
-        new_loss = loss_of(theta + step)
+        new_loss, p = loss_of(theta + step)
         while new_loss > loss and size > _SMALLEST_SIZE:
             size /= 2
-            new_loss = loss_of(theta + size * step)
+            new_loss, p = loss_of(theta + size * step)
         theta = np.maximum(theta + size * step, lower)
         loss = new_loss
-        if np.abs(size * step).max() < 1e-10 or size <= _SMALLEST_SIZE:
+        if np.abs(size * step).max() < tolerance or size <= _SMALLEST_SIZE:
             break
     return theta
 

@@ -72,14 +72,19 @@ class CopyClassifier(ClassifierMixin, BaseEstimator):
             self.bias_ += offset / float(total)
 
     @staticmethod
-    def solve(evidence, label, weight) -> np.ndarray:
-        """Return the intercept and the weights that fit calibrated evidence."""
+    def solve(evidence, label, weight, **options) -> np.ndarray:
+        """Return the intercept and the weights that fit calibrated evidence.
+
+        Args:
+            options: `start` and `tolerance` of
+                :func:`~simlab.ensemble.calibration.nonnegative_logistic`.
+        """
         n_methods = evidence.shape[1]
         basis = np.column_stack([np.ones(len(evidence)), evidence])
         penalty = np.diag([1e-6] + [_SHRINK] * n_methods)
         lower = np.append(-np.inf, np.zeros(n_methods))
         # as they come: where copies are rare, the near tail of the many others decides
-        return nonnegative_logistic(basis, label, weight, penalty, lower)
+        return nonnegative_logistic(basis, label, weight, penalty, lower, **options)
 
     def evidence(self, X) -> np.ndarray:
         """Return what each column adds to the evidence, in nats (n, d); 0 where it is NaN."""

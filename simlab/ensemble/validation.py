@@ -12,6 +12,9 @@ from simlab.ensemble.calibration import nonnegative_logistic
 from simlab.ensemble.classifier import CopyClassifier
 from simlab.perturb import kind
 
+MANY_ROWS = 100_000
+"""Rows that are resampled; of more, so many are taken: intervals are wider, if anything."""
+
 
 @dataclass(frozen=True)
 class FoldedRows:
@@ -167,21 +170,30 @@ def resampled_weights(model: CopyClassifier, rows: FoldedRows, *, n: int, seed: 
 
     A resample without copies or without non-copies is passed over.
     """
-    evidence = model.calibrated(rows.X)
+    every = slice(None, None, -(-len(rows.label) // MANY_ROWS))
+    taken = replace(
+        rows,
+        X=rows.X[every],
+        label=rows.label[every],
+        weight=rows.weight[every],
+        sources=rows.sources[:, every],
+    )
+    evidence = model.calibrated(taken.X)
+    # each begins with the weights of all, near which it ends: to a hundredth is enough for a width
+    options = {"start": model.solve(evidence, taken.label, taken.weight), "tolerance": 0.01}
     rng = np.random.default_rng([seed, 0xE5])
     weights = []
     for _ in range(n):
-        weight = _resampled(rows, rng)
+        weight = _resampled(taken, rng, rows.n_sources)
         drawn = weight > 0
-        if rows.has_both_classes(drawn):
-            fitted = model.solve(evidence[drawn], rows.label[drawn], weight[drawn])
+        if taken.has_both_classes(drawn):
+            fitted = model.solve(evidence[drawn], taken.label[drawn], weight[drawn], **options)
             weights.append(fitted[1:])
     return np.array(weights).reshape(-1, rows.X.shape[1])
 
 
-def _resampled(rows: FoldedRows, rng: np.random.Generator) -> np.ndarray:
+def _resampled(rows: FoldedRows, rng: np.random.Generator, n_sources: int) -> np.ndarray:
     """The weight of every row in a resample of the sources (n,)."""
-    n_sources = rows.n_sources
     draws = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)
     reference, query = draws[rows.sources]
     # a pair of two sources counts as often as both were drawn; one within a source as often as that
