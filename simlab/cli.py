@@ -639,7 +639,7 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
     _say_what_is_not_read(table)
     if options.sources is None:
         return table
-    specs.check_number("--sources", options.sources, 1, whole=True)
+    specs.check_count("--sources", options.sources)
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
 
 
@@ -709,7 +709,7 @@ def _check_numbers(options: argparse.Namespace) -> None:
     """Refuse what is out of range before anything is made, whether or not the verb would use it."""
     if getattr(options, "jobs", 1) == 0:
         raise ValueError("--jobs must be 1 or more, or -1 for one per core, not 0")
-    specs.check_number("--seed", getattr(options, "seed", 0), 0, whole=True)
+    specs.check_count("--seed", getattr(options, "seed", 0), 0)
 
 
 @contextlib.contextmanager

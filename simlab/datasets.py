@@ -18,7 +18,7 @@ from PIL import Image
 from simlab.images import SUFFIXES, list_images, survey
 from simlab.messages import progress_bar
 from simlab.paths import expanded
-from simlab.specs import check_count
+from simlab.specs import check_choice, check_count
 from simlab.tables import rank_by_hash
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -83,8 +83,7 @@ def from_folder(
     Raises:
         ValueError: no such folder, no pictures in it, or an unknown `sources`.
     """
-    if sources not in ("file", "subfolder"):
-        raise ValueError(f"sources must be 'file' or 'subfolder', not {sources!r}")
+    check_choice("sources", sources, ["file", "subfolder"])
     folder = expanded(folder)
     found = survey(folder, any_name=any_name)
     table = pd.DataFrame({"path": found.paths or list_images(folder, any_name=any_name)})
@@ -222,8 +221,7 @@ def fetch(
         ValueError: an unknown name; a file there with other content; or one that cannot be had,
             with what to do.
     """
-    if name not in DOWNLOADS:
-        raise ValueError(f"name must be one of {', '.join(DOWNLOADS)}, not {name!r}")
+    check_choice("name", name, DOWNLOADS)
     check_count("n_jobs", n_jobs)
     check_count("retries", retries, 0)
     registry = pd.read_csv(DATA / DOWNLOADS[name].registry)

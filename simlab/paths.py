@@ -23,7 +23,8 @@ def expanded(path: str | os.PathLike) -> Path:
     is ``./~``.
 
     Raises:
-        ValueError: it is no path, or an empty one, as a variable gives that was not set.
+        ValueError: it is no path, one with a zero byte, which no system can open, or an empty one,
+            as a variable gives that was not set.
 
     >>> expanded("~/pictures") == Path.home() / "pictures"
     True
@@ -32,6 +33,8 @@ def expanded(path: str | os.PathLike) -> Path:
         raise ValueError(f"a path must be a text or a Path, not of type {type(path).__name__}")
     if path == "":
         raise ValueError("a path must not be empty; the current folder is '.'")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"a path must not hold a zero byte: {str(path)!r}")
     return Path(os.path.expanduser(path))
 
 

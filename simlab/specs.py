@@ -107,7 +107,29 @@ def check_number(
         allowed = f"{noun}, {low:g} or more"
     else:
         allowed = noun
-    raise ValueError(f"{name} must be {allowed}, not {value!r}")
+    raise ValueError(f"{name} must be {allowed}, {_given(value)}")
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raise unless the argument `name` is one of the allowed texts.
+
+    >>> check_choice("design", "variant", ["original", "pairs"])
+    Traceback (most recent call last):
+    ValueError: design must be one of original, pairs, not 'variant'
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, {_given(value)}")
+
+
+def check_kind(name: str, value: Any, kind: Any, words: str) -> None:
+    """Raise unless the argument `name` is of this kind, which `words` call.
+
+    >>> check_kind("title", 5, str, "a text")
+    Traceback (most recent call last):
+    ValueError: title must be a text, not 5
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be {words}, {_given(value)}")
 
 
 def by_name(name: str, value: Any) -> dict[str, Any]:
@@ -119,6 +141,18 @@ def by_name(name: str, value: Any) -> dict[str, Any]:
     if not hasattr(value, "items"):
         raise ValueError(f"{name} must be a dict such as {{'phash': 8}}, {_given(value)}")
     return dict(value)
+
+
+def listed(name: str, value: Any) -> list:
+    """Return what the argument `name` lists, as a list.
+
+    Raises:
+        ValueError: it is a text, a dict, a table or a single thing.
+    """
+    is_list = isinstance(value, Iterable) and getattr(value, "ndim", 1) == 1
+    if isinstance(value, str | bytes | Mapping) or not is_list:
+        raise ValueError(f"{name} must be a list, {_given(value)}")
+    return list(value)
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:
@@ -142,11 +176,14 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     ValueError: anchor of 'crop' must be one of 'center', 'random', not 'left'
     """
 
+    leading = inspect.getfullargspec(function).args
+
     @functools.wraps(function)
     def wrapper(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        named = {name: options.pop(name) for name in leading if name in options}
         call = Call(function.__name__, dict(options))
         bound: Any = bind(call, function, what="function")
-        return function(*args, **bound)
+        return function(*args, **named, **bound)
 
     _UNCHECKED[wrapper] = function
     return wrapper
@@ -523,12 +560,12 @@ def _check(what: str, value: Any, argument: _Argument) -> None:
     if expected is not None and not (value is None and argument.may_be_none):
         is_other_bool = isinstance(value, bool) and expected is not bool
         if is_other_bool or not isinstance(value, expected):
-            raise ValueError(f"{what} must be {_TYPES[expected]}, not {value!r}")
+            raise ValueError(f"{what} must be {_TYPES[expected]}, {_given(value)}")
         if expected is numbers.Real and isinstance(argument.default, int) and value % 1:
             raise ValueError(f"{what} must be a whole number, not {value!r}")
     if not any(rule.allows(value) for rule in argument.rules):
         allowed = " or ".join(rule.words for rule in argument.rules)
-        raise ValueError(f"{what} must be {allowed}, not {value!r}")
+        raise ValueError(f"{what} must be {allowed}, {_given(value)}")
 
 
 def _like(value: Any, default: Any) -> Any:

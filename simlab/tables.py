@@ -89,10 +89,7 @@ def check_table(table: pd.DataFrame, what: str, columns: str | Iterable[str] = (
     Raises:
         ValueError: it is something else, or lacks a column.
     """
-    if not isinstance(table, pd.DataFrame):
-        raise ValueError(
-            f"{what} must be a table (pandas DataFrame), not of type {type(table).__name__}"
-        )
+    specs.check_kind(what, table, pd.DataFrame, "a table (pandas DataFrame)")
     needed = specs.names(columns, "columns") if columns else []
     missing = [name for name in needed if name not in table]
     if missing:
@@ -219,6 +216,7 @@ def _connected(files: np.ndarray, edges: list[tuple[int, int]]) -> dict[str, str
 
 def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
     """Return the pairs with the sources that their labels and their files below `root` say."""
+    check_table(pairs, "pairs", "reference, query, label")
     root = expanded(root)
     contents = {file: _digest(root / file) for file in _unique(pairs, ("reference", "query"))}
     return pairs.assign(**connected_sources(pairs, contents))
@@ -244,6 +242,7 @@ def split_by_source(
         ValueError: where `share` is not between 0 and 1 or a side has no source.
     """
     specs.check_share("share", share)
+    check_table(pairs, "pairs", _SOURCES)
     sources = rank_by_hash(_unique(pairs, _SOURCES), seed)
     first = set(sources[: round(share * len(sources))])
     if not first or len(first) == len(sources):
@@ -257,6 +256,7 @@ def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
 
     It is a shuffle that does not depend on the order in which they are given.
     """
+    specs.check_count("seed", seed, 0)
 
     def digest(name: str) -> bytes:
         return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).digest()

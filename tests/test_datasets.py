@@ -207,7 +207,7 @@ def test_wrong_images_are_named(images, words):
 
 
 def test_unknown_sources_are_named(tmp_path):
-    with pytest.raises(ValueError, match="sources must be 'file' or 'subfolder', not 'folder'"):
+    with pytest.raises(ValueError, match="sources must be one of file, subfolder, not 'folder'"):
         datasets.from_folder(tmp_path, sources="folder")
 
 

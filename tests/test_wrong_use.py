@@ -138,6 +138,14 @@ def test_images_are_taken_in_the_same_forms_everywhere(folder, first):
     assert sl.datasets.as_table(first)["path"].tolist() == ["DSC_0000.jpg"]
 
 
+def test_a_picture_may_be_named_as_the_signature_does(first):
+    assert np.array_equal(sl.hashes.phash(image=first), sl.hashes.phash(first))
+    points = sl.akaze.extract(image=first, max_keypoints=9).points
+    assert np.array_equal(points, sl.akaze.extract(first, max_keypoints=9).points)
+    with pytest.raises(ValueError, match="has no argument 'picture'; allowed: hash_size"):
+        sl.hashes.dhash(picture=first)
+
+
 def test_imagehash_objects_are_compared_with_our_bits(first):
     bits = sl.hashes.phash(first)
     assert sl.hashes.hamming(sl.hashes.to_imagehash(bits), bits) == 0
@@ -252,7 +260,87 @@ WRONG = {
     "a weight in words": lambda t, p: sl.Ensemble("phash").fit(t).reweighed({"phash": "1"}, t),
     "no scores to weigh by": lambda t, p: sl.Ensemble.load().reweighed({}, None),
     "pairs without columns to preview": lambda t, p: sl.scoring.preview(t[["label"]], "phash"),
+    "a zero byte in a recipe's name": lambda t, p: sl.Ensemble.load("a\0.json"),
+    "a zero byte in a root": lambda t, p: sl.score_pairs(t, "phash", root="a\0"),
+    "a zero byte in a file of labels": lambda t, p: sl.labelling.LabelFile("a\0.csv"),
+    "a zero byte in a folder": lambda t, p: sl.report.study(whole(t), "a\0", root=p.parent),
+    "a study's root that is elsewhere": lambda t, p: sl.report.study(whole(t), "o", root="none"),
+    "no ensemble to report": lambda t, p: sl.report.tuned(None),
+    "no table to write": lambda t, p: sl.report.write_csv(None, "a.csv"),
+    "a text as sections": lambda t, p: sl.report.write_report(
+        "r.html", title="", lead="", sections="none", run={}
+    ),
+    "a list as the facts of a run": lambda t, p: sl.report.study(
+        named(whole(t), p), "o", root=p.parent, run=[1]
+    ),
+    "a number as annotator": lambda t, p: sl.labelling.LabelFile("l.csv", annotator=5),
+    "scores as a chosen threshold": lambda t, p: sl.evaluation.prevalence_table(t),
+    "a threshold as pictures": lambda t, p: sl.evaluation.collection_table(5),
+    "a number of pictures": lambda t, p: sl.evaluation.collection_table(chosen(t), n_pictures=5),
+    "a share for shares": lambda t, p: sl.evaluation.prevalence_table(chosen(t), shares=0.1),
+    "a list of designs": lambda t, p: sl.evaluation.compare_designs([t, t]),
+    "metrics as differences": lambda t, p: sl.evaluation.decided(t[["label"]]),
+    "one hash for all": lambda t, p: sl.evaluation.exhaustive_histogram(
+        np.zeros(64, bool), np.zeros((1, 64), bool), [0], [0]
+    ),
+    "a number for sources": lambda t, p: sl.evaluation.exhaustive_histogram(
+        np.zeros((1, 64), bool), np.zeros((1, 64), bool), 0, [0]
+    ),
+    "negatives in a table": lambda t, p: sl.evaluate(t, negatives=t),
+    "a table for a count": lambda t, p: sl.evaluate(t, n_resamples=t),
+    "scores as found pairs": lambda t, p: sl.grouping.choose_cut(t, {}),
+    "a misspelt linkage of several": lambda t, p: sl.grouping.choose_cut(
+        near(), {}, linkages="one"
+    ),
+    "a list of pictures to group": lambda t, p: sl.group(near(), pictures=["a.png"]),
+    "pairs as groups": lambda t, p: sl.grouping.quality(near(), {"a.png": 0}),
+    "a list of truths": lambda t, p: sl.grouping.quality(sl.group(near()), ["a.png"]),
+    "sides without sources": lambda t, p: sl.tables.split_by_source(t[["label"]]),
+    "a word as seed": lambda t, p: sl.tables.split_by_source(t, seed="one"),
+    "a word as seed of a sample": lambda t, p: sl.datasets.sample_sources(p.parent, 2, seed="one"),
+    "a prior in words": lambda t, p: sl.Ensemble.load().evidence(t, prior="rare"),
+    "a number as a method's name": lambda t, p: sl.methods.register(
+        5, sl.hashes.phash, distance=sl.hashes.hamming, maximum=64
+    ),
+    "a spec as curves": lambda t, p: sl.perturb.curves("crop"),
+    "no file to change": lambda t, p: sl.perturb.apply_to_file(None, "crop"),
+    "pictures as keypoints": lambda t, p: sl.akaze.mean_distance(p, p),
+    "one picture's keypoints": lambda t, p: sl.akaze.match(sl.akaze.extract(p), None),
+    "a misspelt model": lambda t, p: sl.akaze.inliers(
+        sl.akaze.extract(p), sl.akaze.extract(p), model="afine"
+    ),
     # figures
+    "a number as axes": lambda t, p: sl.plots.plot_hash(np.ones(64, bool), ax=5),
+    "a figure as axes": lambda t, p: sl.plots.plot_gallery([p], ["a"], ax=plt.figure()),
+    "an array of axes": lambda t, p: sl.plots.plot_reliability(
+        pd.DataFrame(columns=["predicted", "observed", "n"]), ax=plt.subplots(1, 2)[1]
+    ),
+    "no figure to save": lambda t, p: sl.plots.save(None, "a.png"),
+    "no merges": lambda t, p: sl.plots.plot_dendrogram(None, ["a"]),
+    "a list of merges": lambda t, p: sl.plots.plot_dendrogram([1, 2, 3], ["a"]),
+    "too few names": lambda t, p: sl.plots.plot_dendrogram(np.ones((2, 4)), ["a"]),
+    "one name": lambda t, p: sl.plots.plot_dendrogram(np.ones((1, 4)), "ab"),
+    "a threshold in words": lambda t, p: sl.plots.plot_dendrogram(
+        np.array([[0, 1, 0.5, 2]]), ["a", "b"], threshold="low"
+    ),
+    "no evidence": lambda t, p: sl.plots.plot_evidence(None, probability=0.5),
+    "a list of evidence": lambda t, p: sl.plots.plot_evidence([1.0], probability=0.5),
+    "a probability in percent": lambda t, p: sl.plots.plot_evidence(pd.Series([1]), probability=50),
+    "no keypoints": lambda t, p: sl.plots.plot_keypoints(p, None),
+    "keypoints of three numbers": lambda t, p: sl.plots.plot_keypoints(p, np.ones((4, 3))),
+    "a match of no keypoint": lambda t, p: sl.plots.plot_matches(
+        p, [[1, 1]], p, [[1, 1]], [[0, 7]]
+    ),
+    "too few inliers": lambda t, p: sl.plots.plot_matches(
+        p, [[1, 1]], p, [[1, 1]], [[0, 0]], inliers=[True, False]
+    ),
+    "places in a list": lambda t, p: sl.plots.plot_matches(p, [], p, [], [], places=[1]),
+    "a picture as gallery": lambda t, p: sl.plots.plot_gallery(p, ["a"]),
+    "one text as captions": lambda t, p: sl.plots.plot_gallery([p], "a"),
+    "no pair of pictures": lambda t, p: sl.plots.plot_pairs([p], ["a"]),
+    "a number as method": lambda t, p: sl.plots.method_style(5),
+    "a list of metrics to draw": lambda t, p: sl.plots.plot_heatmap(t, metric=["roc_auc"]),
+    "curves as break points": lambda t, p: sl.plots.plot_severity(t, breaks=t),
     "bits as numbers": lambda t, p: sl.plots.plot_hash(np.arange(64)),
     "no bits": lambda t, p: sl.plots.plot_hash(None),
 }
@@ -284,6 +372,15 @@ def named(scores, picture):
 def whole(scores):
     """The scores with the columns that only a report needs."""
     return scores.assign(status="ok", error="")
+
+
+def chosen(scores):
+    return sl.choose_threshold(scores, "phash", max_fpr=0.1, n_splits=2, **FAST)
+
+
+def near():
+    """A found pair."""
+    return pd.DataFrame({"reference": ["a.png"], "query": ["b.png"], "distance": [0.1]})
 
 
 def drawn(scores):

@@ -160,6 +160,7 @@ class Ensemble:
         A method without evidence, or without a distance in a row that is no error, abstains: 0.
         Rows of errors are NaN.
         """
+        prior = self._prior(prior)
         registry.columns(scores, self.methods_)
         distances = validation.voting_distances(scores, self.methods_)
         n_voting = len(self.voting_)
@@ -168,7 +169,7 @@ class Ensemble:
         if self.guard_ is not None:
             of_guard = distances[:, n_voting]
             if weighed:
-                log_odds = said.sum(axis=1) + logit(self.prevalence_ if prior is None else prior)
+                log_odds = said.sum(axis=1) + logit(prior)
                 guard_says = self.guard_.held_back(of_guard, log_odds)
             else:
                 guard_says = self.guard_.calibration(of_guard)
@@ -197,11 +198,16 @@ class Ensemble:
         Raises:
             ValueError: `prior` is not in (0, 1).
         """
-        prior = self.prevalence_ if prior is None else prior
-        specs.check_share("prior", prior)
+        prior = self._prior(prior)
         evidence = self.evidence(scores, prior=prior)
         odds = evidence.sum(axis=1, skipna=False) + logit(prior)
         return pd.Series(expit(odds), index=scores.index, name="probability")
+
+    def _prior(self, given: float | None) -> float:
+        """The share of copies that is given, else that of training."""
+        prior = self.prevalence_ if given is None else given
+        specs.check_share("prior", prior)
+        return prior
 
     def reweighed(self, weights: Mapping[str, float], scores: pd.DataFrame) -> "Ensemble":
         """Return this ensemble with weights set by hand, and the thresholds they give on `scores`.
@@ -243,8 +249,7 @@ class Ensemble:
         (pairs).
         """
         specs.check_count("bins", bins)
-        prior = self.prevalence_ if prior is None else prior
-        specs.check_share("prior", prior)
+        prior = self._prior(prior)
         evidence = -logit(self.out_of_fold_[NAME].to_numpy()) - logit(self.prevalence_)
         probability = expit(evidence + logit(prior))
         return reading.reliability(probability, self._data.with_share_of_copies(prior), bins)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from simlab import specs
 from simlab.evaluation.intervals import degrees_of_freedom, reach, wilson
 from simlab.methods import hashes
 
@@ -46,6 +47,11 @@ def exhaustive_histogram(
     n_copies   0  1  1  0  0
     n_others   0  0  1  1  0
     """
+    for name, given in (("references", references), ("queries", queries)):
+        if np.ndim(given) != 2:
+            raise ValueError(f"{name} must be hashes, bool (n, bits), not {np.shape(given)}")
+    reference_sources = specs.listed("reference_sources", reference_sources)
+    query_sources = specs.listed("query_sources", query_sources)
     bits = references.shape[1]
     n_references = len(reference_sources)
     n_queries = len(query_sources)

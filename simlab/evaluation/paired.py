@@ -134,6 +134,7 @@ def decided(differences: pd.DataFrame) -> np.ndarray:
     >>> decided(pd.DataFrame({"low": [0.1, -0.3, -0.1, np.nan], "high": [0.2, -0.2, 0.3, np.nan]}))
     array([ 1, -1,  0,  0])
     """
+    check_table(differences, "differences", "low, high")
     above = (differences["low"] > 0).to_numpy(int)
     below = (differences["high"] < 0).to_numpy(int)
     return above - below
@@ -205,11 +206,13 @@ def compare_designs(
     Raises:
         ValueError: no design, or an unknown method or metric.
     """
-    if not designs:
+    by_design = specs.by_name("designs", designs)
+    if not by_design:
         raise ValueError("designs must hold at least one score table by its name; it is empty")
-    table = pd.concat(
-        [rank(scores, methods, **options).assign(design=name) for name, scores in designs.items()]
-    )
+    ranked = []
+    for name, scores in by_design.items():
+        ranked.append(rank(scores, methods, **options).assign(design=name))
+    table = pd.concat(ranked)
     tiers = table.pivot(index="method", columns="design", values="tier")
     flips = {method: [] for method in tiers.index}
     for one, other in itertools.combinations(tiers.index, 2):

@@ -131,8 +131,7 @@ def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all")
 
     They come in the order in which the copies' values appear.
     """
-    if negatives not in ("all", "same"):
-        raise ValueError(f"negatives must be 'all' or 'same', not {negatives!r}")
+    specs.check_choice("negatives", negatives, ["all", "same"])
     others = ~sample.label
     groups = [_group(sample, "all", sample.label, others)]
     if not by:

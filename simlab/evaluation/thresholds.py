@@ -10,6 +10,7 @@ from simlab.evaluation.intervals import TAILS, Interval, fraction_interval, reca
 from simlab.evaluation.metrics import Limit, fpr_of
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, read_one, sample_groups
+from simlab.tables import check_table
 
 SHARES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 NUMBERS = ("threshold", "low", "high", "tpr", "tpr_low", "tpr_high", "fpr", "fpr_low", "fpr_high")
@@ -248,7 +249,8 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     0  0.010      0.901  0.802  0.953
     1  0.001      0.474  0.286  0.667
     """
-    for share in shares:
+    _check_chosen(chosen)
+    for share in specs.listed("shares", shares):
         specs.check_share("shares", share)
     table = chosen.merge(pd.DataFrame({"share": shares}), how="cross")
     odds = (1 - table["share"]) / table["share"]
@@ -259,6 +261,11 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     table["high"] = 1 / (1 + table["fpr_low"] / table["tpr_high"] * odds)
     numbers = ["share", "precision", "low", "high", "false_alarms"]
     return table[["method", *numbers, "threshold", "tpr", "fpr", "note"]]
+
+
+def _check_chosen(chosen: pd.DataFrame) -> None:
+    columns = "method, threshold, tpr, tpr_low, tpr_high, fpr, fpr_low, fpr_high, note"
+    check_table(chosen, "chosen", columns)
 
 
 def collection_table(
@@ -277,7 +284,8 @@ def collection_table(
     Raises:
         ValueError: a size that is none.
     """
-    for size in n_pictures:
+    _check_chosen(chosen)
+    for size in specs.listed("n_pictures", n_pictures):
         specs.check_count("n_pictures", size)
     table = chosen.merge(pd.DataFrame({"n_pictures": n_pictures}), how="cross")
     table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2

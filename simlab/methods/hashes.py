@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 
 from simlab.images import read_grey, read_image
 from simlab.methods.registry import method
-from simlab.specs import Rule, between, checked
+from simlab.specs import Rule, between, check_kind, checked
 
 __all__ = [
     "average_hash",
@@ -95,8 +95,8 @@ def crop_resistant_distance(
     Args:
         bit_error_rate: share of the bits in which like segments may differ.
     """
-    n_segments, n_bits = a.shape
     closest = hamming_matrix(pack(a), pack(b)).min(axis=1)
+    n_segments, n_bits = a.shape
     matched = closest[closest <= n_bits * bit_error_rate]
     if not len(matched):
         return float(n_segments)
@@ -115,6 +115,7 @@ def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
 
 def pack(bits: np.ndarray) -> np.ndarray:
     """Return bool (…, n) as uint64 (…, ceil(n / 64)), zeros appended: many are compared so."""
+    check_kind("bits", bits, np.ndarray, "an array of True and False")
     octets = np.packbits(bits, axis=-1)
     n_octets = octets.shape[-1]
     words = np.zeros((*octets.shape[:-1], -(-n_octets // 8)), dtype=np.uint64)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from simlab.images import read_image
 from simlab.methods.registry import Extract, register
-from simlab.specs import between, checked
+from simlab.specs import between, check_kind, checked
 
 __all__ = [
     "AKAZE_BITS",
@@ -112,6 +112,7 @@ def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarra
     Each is the other's nearest neighbour; among equally near ones the first counts, as in OpenCV.
     All are int64, distances by L2 float64.
     """
+    _check_both(a, b)
     is_bits = a.descriptors.dtype == np.uint8
     nearest_in_b = np.zeros(len(a.points), dtype=np.int64)
     nearest_in_a = np.zeros(len(b.points), dtype=np.int64)
@@ -167,6 +168,7 @@ def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[np.ndarray, np.ndarr
     return left[agree], right[agree]
 
 
+@checked
 def verify(
     a: Keypoints,
     b: Keypoints,
@@ -207,6 +209,7 @@ def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[np.ndarray,
 
     Those into `a` ascend: each of its keypoints is used once, by its nearest.
     """
+    _check_both(a, b)
     nearest = np.zeros(len(b.points), dtype=np.int64)
     best, second = np.full((2, len(b.points)), np.inf)
     for rows, table in _tables(b, a):
@@ -221,6 +224,11 @@ def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[np.ndarray,
     by_distance = passed[np.argsort(best[passed], kind="stable")]
     left, first = np.unique(nearest[by_distance], return_index=True)
     return left, by_distance[first]
+
+
+def _check_both(a: Keypoints, b: Keypoints) -> None:
+    for name, value in (("a", a), ("b", b)):
+        check_kind(name, value, Keypoints, "keypoints, as from sl.akaze.extract")
 
 
 def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, np.ndarray]]:

@@ -439,6 +439,7 @@ def _packed(value: Any) -> bytes:
 
 
 def _check_name(name: str, extract: Callable, replace: bool) -> None:
+    specs.check_kind("name", name, str, "a text")
     taken = name in SCORE_COLUMNS or is_fitted(name)
     if not name.isidentifier() or keyword.iskeyword(name) or taken:
         raise ValueError(

@@ -101,8 +101,7 @@ def choose(
     1     2.0          0.5  02 phash 18 to 34        2
     2     2.0          0.5  02 phash 18 to 34        2
     """
-    if order not in ORDERS:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+    specs.check_choice("order", order, ORDERS)
     specs.check_count("n", n)
     specs.check_count("strata", strata)
     specs.check_count("seed", seed, 0)
@@ -207,6 +206,7 @@ class LabelFile:
     ):
         self.path = file_to_write(path).resolve()
         self.root = expanded(root)
+        specs.check_kind("annotator", annotator, str, "a text")
         self.annotator = annotator
         self.words = words
         with self._named():

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simlab import perturb
 from simlab.datasets import as_table
-from simlab.specs import check_count
+from simlab.specs import check_choice, check_count
 from simlab.tables import PAIR_COLUMNS, check_pairs
 
 DESIGNS = ("original-variant", "variant-variant", "original-original")
@@ -45,8 +45,7 @@ def make_pairs(
         ValueError: an unknown perturbation or design, none at all, a negative count or seed, or a
             single source (no negatives possible).
     """
-    if design not in DESIGNS:
-        raise ValueError(f"design must be one of {', '.join(DESIGNS)}, not {design!r}")
+    check_choice("design", design, DESIGNS)
     check_count("negatives", negatives, 0)
     check_count("seed", seed, 0)
     table = as_table(images).sort_values("path", ignore_index=True)

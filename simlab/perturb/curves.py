@@ -45,7 +45,7 @@ def curves(specs: Iterable[str]) -> list[Curve]:
     """
     by_name: dict[tuple[str, str], list[_Place]] = defaultdict(list)
     names: dict[str, list[tuple[str, str]]] = {}
-    for spec in dict.fromkeys(specs):
+    for spec in dict.fromkeys(spec_texts.listed("specs", specs)):
         names[spec] = []
         for name, kind, place in _places(spec):
             by_name[name, kind].append(place)

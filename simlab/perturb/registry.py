@@ -272,6 +272,7 @@ def apply_to_file(path: str | os.PathLike, spec: str, seed: int = 0) -> Picture:
         ImageError: the file is no picture that can be read.
         ValueError: as :func:`parse`.
     """
+    specs.check_kind("path", path, str | os.PathLike, "a path")
     return apply(read_image(read_bytes(path), name=path), spec, seed)
 
 

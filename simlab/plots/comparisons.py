@@ -125,11 +125,34 @@ def plot_dendrogram(
     Args:
         linkage: (n - 1, 4), as from :func:`scipy.cluster.hierarchy.linkage`.
         log: draw distances on a logarithmic axis, on which 1e-9 and 1e-3 stay apart, as those
-            of sure copies do.
+            of sure copies do. Those at 0 join at the left edge.
+
+    Raises:
+        ValueError: `linkage` is none, or there is not one name for each picture.
     """
+    names = specs.listed("names", names)
+    merges = style.rows_of("linkage", linkage, 4).astype(float)
+    if len(names) != len(merges) + 1:
+        raise ValueError(f"names must be one more than merges, {len(merges)}, not {len(names)}")
+    if threshold is not None:
+        specs.check_number("threshold", threshold, 0)
     ax = style.axes(ax, 8, 0.9 + 0.17 * len(names))
+    if not len(merges):
+        return style.nothing(ax, "one picture: there is nothing to join")
+    heights = merges[:, 2]
+    joined = heights[heights > 0] if heights.any() else np.ones(1)
+    if log:
+        merges[:, 2] = heights.clip(joined.min() / 3)
+    _draw_tree(ax, merges, names, threshold)
+    if log:
+        ax.set(xscale="log", xlim=(joined.min() / 3, 2 * joined.max()))
+    aside = f"n = {counted(len(names), 'picture')}"
+    return style.finish(ax, "Groups", aside, grid="x", xlabel="distance at which groups join")
+
+
+def _draw_tree(ax: Axes, merges: np.ndarray, names: Sequence[str], threshold: float | None) -> None:
     hierarchy.dendrogram(
-        linkage,
+        merges,
         labels=[style.label(name, limit=40) for name in names],
         orientation="right",
         leaf_font_size=7.5,
@@ -142,12 +165,6 @@ def plot_dendrogram(
             links.set_color(style.COLOURS[number % len(style.COLOURS)])
     if threshold is not None:
         ax.axvline(threshold, color=style.MUTED, linewidth=1, linestyle=":")
-    if log:
-        heights = linkage[:, 2]
-        joined = heights[heights > 0] if heights.any() else np.ones(1)
-        ax.set(xscale="log", xlim=(joined.min() / 3, 2 * joined.max()))
-    aside = f"n = {counted(len(names), 'picture')}"
-    return style.finish(ax, "Groups", aside, grid="x", xlabel="distance at which groups join")
 
 
 @style.styled
@@ -176,11 +193,12 @@ def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = 
         evidence: nats by method, and whatever else is added to them.
         probability: that the two are copies.
     """
+    specs.check_kind("evidence", evidence, pd.Series, "a pandas Series, nats by method")
     specs.check_number("probability", probability, 0, 1)
     ax = style.axes(ax, 5, 0.9 + 0.24 * len(evidence))
     _draw_bars(ax, evidence, is_copy=evidence >= 0)
     ax.axvline(0, color=style.INK, linewidth=1)
-    ax.set(xlabel="evidence for a copy, in nats")
+    ax.set_xlabel("evidence for a copy, in nats", loc="right")
     return style.finish(ax, f"Probability {_probability_in_words(probability)}", grid="x")
 
 
@@ -189,7 +207,7 @@ def _draw_bars(ax: Axes, lengths: pd.Series, *, is_copy: pd.Series) -> None:
     places = np.arange(len(lengths))
     colours = np.where(is_copy, style.COLOURS[0], style.GREY)
     ax.barh(places, lengths, color=colours)
-    ax.set_yticks(places, [style.label(name, limit=28) for name in lengths.index])
+    ax.set_yticks(places, [style.label(name, limit=28) for name in lengths.index], fontsize=8)
     ax.set(ylim=(len(lengths) - 0.4, -0.6))
 
 

@@ -18,6 +18,7 @@ from simlab.images import read_image
 from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
 from simlab.plots import style
+from simlab.tables import check_table
 
 Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
 """What :func:`simlab.read_image` takes."""
@@ -38,7 +39,7 @@ def plot_gallery(
         captions: as many as pictures; a line break starts a second line.
         columns: pictures in a row.
     """
-    cells = [(picture,) for picture in pictures]
+    cells = [(picture,) for picture in specs.listed("pictures", pictures)]
     return _draw_cells(ax, cells, captions, columns, title, caption_inches=0.2)
 
 
@@ -71,7 +72,11 @@ def _draw_cells(
 ) -> Axes:
     """Draw each cell's pictures side by side under its caption; a row fits its highest cell."""
     specs.check_count("columns", columns)
-    decoded = [tuple(map(read_image, cell)) for cell in cells]
+    specs.check_kind("title", title, str, "a text")
+    captions = specs.listed("captions", captions)
+    decoded = []
+    for cell in specs.listed("pairs", cells):
+        decoded.append(tuple(map(read_image, specs.listed("each of pairs", cell))))
     if len(decoded) != len(captions):
         raise ValueError(
             f"captions must be as many as what is drawn, {len(decoded)}, not {len(captions)}"
@@ -186,12 +191,12 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
     Args:
         points: (n, 2), x and y in pixels.
     """
+    places = style.rows_of("points", points, 2)
     decoded = read_image(image)
     ax = style.axes(ax, 5, 0.3 + 5 * _height(decoded))
     _draw_side_by_side(ax, decoded)
-    x, y = np.reshape(points, (-1, 2)).T
-    ax.scatter(x, y, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
-    style.title(ax, counted(len(points), "keypoint"))
+    ax.scatter(*places.T, s=14, facecolors="none", edgecolors=style.MARK, linewidths=0.8)
+    style.title(ax, counted(len(places), "keypoint"))
     return ax
 
 
@@ -216,32 +221,47 @@ def plot_matches(
         places: where they contradict each other, as from
             :func:`simlab.methods.places.places_between`; these are outlined.
     """
+    at_a, at_b = style.rows_of("matches", matches, 2).astype(int).T
+    starts = _picked("points_a", points_a, at_a)
+    ends = _picked("points_b", points_b, at_b)
+    given = np.ones(len(at_a)) if inliers is None else np.asarray(inliers)
+    agree = given == 1
+    if given.shape != at_a.shape or not (agree | (given == 0)).all():
+        raise ValueError(f"inliers must be True or False for each of {len(at_a)} matches")
     first = read_image(image_a)
     second = read_image(image_b)
     high = _height(first, second)
     ax = style.axes(ax, 8 * min(1, 0.6 / high), 0.3 + 8 * min(high, 0.6))
     place_a, place_b = _draw_side_by_side(ax, first, second)
-    at_a, at_b = np.reshape(matches, (-1, 2)).astype(int).T
-    starts = place_a.of(np.reshape(points_a, (-1, 2))[at_a])
-    ends = place_b.of(np.reshape(points_b, (-1, 2))[at_b])
-    lines = np.stack([starts, ends], axis=1)
-    if inliers is None:
-        agree = np.ones(len(lines), bool)
-        agreeing = ""
-    else:
-        agree = np.asarray(inliers, bool)
-        agreeing = f", {agree.sum():,} on one geometry"
+    lines = np.stack([place_a.of(starts), place_b.of(ends)], axis=1)
+    # many lines would hide the pictures: the more there are, the paler is each
+    alpha = float(np.clip(45 / max(1, len(lines)), 0.2, 0.65))
     for chosen, colour in ((~agree, "white"), (agree, style.MARK)):
-        drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=0.65)
+        drawn = LineCollection(lines[chosen], colors=colour, linewidths=0.6, alpha=alpha)
         ax.add_collection(drawn, autolim=False)
+    told = []
+    if len(lines) or places is None:
+        told.append(counted(len(lines), "match", "matches"))
+    if inliers is not None:
+        told.append(f"{agree.sum():,} on one geometry")
     if places is not None:
         _outline(ax, places, {"reference": place_a, "query": place_b})
-    style.title(ax, f"{counted(len(lines), 'match', 'matches')}{agreeing}")
+        told.append(f"{counted(len(places), 'place')} where they differ")
+    style.title(ax, ", ".join(told))
     return ax
+
+
+def _picked(name: str, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The points of these numbers."""
+    rows = style.rows_of(name, points, 2)
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(rows):
+        raise ValueError(f"matches must number the {len(rows)} {name}, from 0")
+    return rows[numbers]
 
 
 def _outline(ax: Axes, places: pd.DataFrame, drawn_at: dict[str, _Place]) -> None:
     """Draw a frame around each place, in both pictures: a full line where something is."""
+    check_table(places, "places", "kind, left_reference, left_query")
     for row in places.to_dict("records"):
         for side, drawn in drawn_at.items():
             box = [row[f"{edge}_{side}"] for edge in ("left", "top", "right", "bottom")]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib import colors, font_manager
 from matplotlib import pyplot as plt
@@ -68,6 +69,7 @@ def label(text: object, *, limit: int = 48) -> str:
     >>> print(label("a_$x$.jpg"), label("0123456789abcdef.jpg", limit=12))
     a_\\$x\\$.jpg 01234…ef.jpg
     """
+    specs.check_count("limit", limit)
     text = str(text)
     if len(text) > limit:
         start = text[: (limit - 1) // 2]
@@ -123,6 +125,7 @@ def method_style(method: str) -> dict:
     >>> method_style("phash")["color"] == method_style("phash(hash_size=16)")["color"]
     True
     """
+    specs.check_kind("method", method, str, "a name, as text")
     name, _, arguments = method.partition("(")
     order = list(dict.fromkeys([*_FIRST, *methods.REGISTRY]))
     rank = order.index(name) if name in order else _digest(name)
@@ -183,11 +186,25 @@ def _name_fonts(ax: Axes) -> None:
 
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return `ax`, or the axes of a new figure of this size in inches."""
+    """Return `ax`, or the axes of a new figure of this size in inches.
+
+    Raises:
+        ValueError: `ax` is something else.
+    """
     if ax is not None:
-        return ax
+        return drawn(ax)
     _, new = plt.subplots(figsize=(width, height), layout="constrained")
     return new
+
+
+def drawn(ax: Axes) -> Axes:
+    """Return `ax` itself.
+
+    Raises:
+        ValueError: it is something else, such as a figure or an array of axes.
+    """
+    specs.check_kind("ax", ax, Axes, "matplotlib's Axes, as from plt.subplots()[1]")
+    return ax
 
 
 def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
@@ -289,6 +306,20 @@ def _legend_columns(names: Sequence[str]) -> int:
     return max(1, 115 // max(widths))
 
 
+def rows_of(name: str, value: object, width: int) -> np.ndarray:
+    """Return the argument `name` as numbers, (n, width).
+
+    Raises:
+        ValueError: it is something else.
+    """
+    rows = np.asarray(value)
+    if rows.size == 0:
+        return np.zeros((0, width))
+    if rows.dtype.kind not in "iuf" or rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"{name} must be an array of numbers, (n, {width}), not {rows.shape}")
+    return rows
+
+
 def nothing(ax: Axes, why: str) -> Axes:
     """Say on `ax` why there is nothing to draw."""
     ax.set_axis_off()
@@ -361,7 +392,7 @@ def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
     if path.suffix.lower() not in undated:
         raise ValueError(f"path must end in one of {', '.join(undated)}, not {path.name!r}")
-    _settle(ax.figure, dpi)
+    _settle(drawn(ax).figure, dpi)
     with mpl.rc_context({"svg.hashsalt": "simlab"}):
         ax.figure.savefig(path, dpi=dpi, metadata=undated[path.suffix.lower()])
     return path

@@ -77,6 +77,7 @@ def plot_heatmap(
         metrics: method, group, metric, value, n_positive, n_negative, as from
             :func:`simlab.evaluate` with ``by="perturbation"``.
     """
+    specs.check_kind("metric", metric, str, "a name, as text")
     check_table(metrics, "metrics", _VALUES)
     rows = metrics[metrics["metric"] == metric]
     methods = rows["method"].unique()
@@ -177,6 +178,9 @@ def plot_severity(
         columns: panels in a row.
     """
     specs.check_count("columns", columns)
+    specs.check_kind("metric", metric, str, "a name, as text")
+    if breaks is not None:
+        check_table(breaks, "breaks", "method, curve, break_point, low, high")
     check_table(metrics, "metrics", f"{_VALUES}, kind, severity")
     rows = metrics[(metrics["metric"] == metric) & metrics["severity"].notna()]
     curves = _curves(rows)

@@ -20,7 +20,7 @@ from PIL import Image
 from simlab import __version__, perturb
 from simlab.images import in_words
 from simlab.paths import expanded, file_to_write, folder_for_files
-from simlab.tables import noted_beside
+from simlab.tables import check_table, noted_beside
 
 try:
     import fcntl
@@ -175,6 +175,7 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an
     apostrophe in front; taking one away from such a text when reading gives back what it was.
     """
+    check_table(table, "table")
     plain = {
         name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
     }

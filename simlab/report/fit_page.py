@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from simlab import plots
+from simlab import plots, specs
 from simlab.ensemble import Ensemble
 from simlab.plots.style import measure
 from simlab.report.page import Figure, Section, figure_of
@@ -26,6 +26,7 @@ _RELIABLE = (
 
 def tuned(ensemble: Ensemble) -> list[Section]:
     """Return the sections: its gain, its weights, what each method adds, are probabilities true."""
+    specs.check_kind("ensemble", ensemble, Ensemble, "an Ensemble that is fitted")
     weights = (_weights(ensemble), "By share")
     return [
         Section("Is the ensemble better than the best method", _gain(ensemble)),

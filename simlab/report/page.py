@@ -21,7 +21,7 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from simlab import __version__
+from simlab import __version__, specs
 from simlab.paths import expanded
 from simlab.report.files import data_uri, jpeg, whole, write_text
 
@@ -82,10 +82,14 @@ def write_report(
         warnings: what looks wrong, and what to do, above all else.
         review: what a person decides on, as from :func:`simlab.report.review.review_data`.
     """
+    specs.check_kind("lead", lead, str, "a text")
+    for section in specs.listed("sections", sections):
+        specs.check_kind("each of sections", section, Section, "a Section")
+    run = specs.by_name("run", run)
     html = _template().render(
         title=title,
         lead=lead,
-        facts=facts or {},
+        facts=specs.by_name("facts", facts or {}),
         warnings=warnings,
         sections=sections,
         review=None if review is None else json.dumps(review),

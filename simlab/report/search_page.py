@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from simlab import specs
 from simlab.messages import counted, in_bytes
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, UNDECIDED
@@ -91,7 +92,7 @@ def found(
     lookalikes = group(pairs, of=LOOK_ALIKE)
     warnings = list(pairs.attrs.get("warnings", []))
     made_by = {"root": relative_root(root, out), "versions": versions(), "warnings": warnings}
-    run = {**(run or {}), **made_by}
+    run = {**specs.by_name("run", run or {}), **made_by}
     is_known = "sha256_query" in pairs
     if plan is None:
         judged = pairs if is_known else pairs.assign(sha256_reference="", sha256_query="")

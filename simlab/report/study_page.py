@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from simlab import evaluation
+from simlab import evaluation, specs
 from simlab.methods import registry
 from simlab.paths import expanded
 from simlab.report import sentences, study_sections
@@ -62,9 +62,9 @@ def study(  # noqa: PLR0913
     """
     names = registry.columns(scores, methods)
     check_table(scores, "scores", "reference, query, perturbation, status, error, no_evidence")
-    run = dict(run or {})
+    run = specs.by_name("run", run or {})
     if pictures:
-        root = root_of(scores) if root is None else expanded(root)
+        root = root_of(scores, root)
         run["root"] = relative_root(root, out)
     else:
         root = None

@@ -98,7 +98,7 @@ class Gallery:
         Raises:
             ImageError: the picture cannot be used.
         """
-        specs.check_number("top", top, 1, whole=True)
+        specs.check_count("top", top)
         for found in self.steps(image, top=top, threshold=threshold, prior=prior):
             if top == 1 and self._is_clear(found):
                 break
@@ -129,7 +129,7 @@ class Gallery:
         compared by all methods; then the others are. Arguments and columns as in :meth:`query`;
         `image` may be a :class:`Query` too, and `also` are files that are compared in any case.
         """
-        specs.check_number("top", top, 1, whole=True)
+        specs.check_count("top", top)
         query = image if isinstance(image, Query) else Query(image)
         n_best = max(BEST, top)
         methods = self.library.methods

@@ -94,8 +94,7 @@ def group(
     >>> group(pairs, linkage="complete")["group"].tolist()
     [0, 0, 1]
     """
-    if of not in get_args(Of):
-        raise ValueError(f"of must be one of {', '.join(get_args(Of))}, not {of!r}")
+    specs.check_choice("of", of, get_args(Of))
     if of == "look-alike":
         if linkage != "single" or threshold is not None:
             raise ValueError(
@@ -226,8 +225,7 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     Raises:
         ValueError: as :func:`group`.
     """
-    if linkage not in get_args(Linkage):
-        raise ValueError(f"linkage must be one of {', '.join(get_args(Linkage))}, not {linkage!r}")
+    specs.check_choice("linkage", linkage, get_args(Linkage))
     _check_found(found)
     copies = _copies(found)
     files = sorted({*copies["reference"], *copies["query"]})
@@ -351,7 +349,9 @@ def _pictures(
     found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
 ) -> pd.DataFrame:
     """File, pixels and sharpness of the pictures that are listed, then of the others in pairs."""
-    listed = pd.DataFrame({"file": []} if pictures is None else pictures)
+    if pictures is None:
+        pictures = {"file": []}
+    listed = pd.DataFrame(specs.by_name("pictures", pictures))
     if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
     sides = [_side(found, side) for side in ("reference", "query")]
@@ -448,7 +448,7 @@ def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd
 
 def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(truth, pd.DataFrame):
-        return dict(truth)
+        return specs.by_name("truth", truth)
     file = "file" if "file" in truth else "path"
     tables.check_table(truth, "truth", [file, "source"])
     return dict(zip(truth[file], truth["source"]))
@@ -456,6 +456,7 @@ def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _labelled(groups: pd.DataFrame, shows: Mapping[str, Any]) -> pd.DataFrame:
     """Group and truth of each file that has a truth."""
+    tables.check_table(groups, "groups", "file, group")
     if len(groups) and not groups["file"].isin(list(shows)).any():
         raise ValueError("truth must name files of the groups; it names none of them")
     numbers = pd.factorize(groups["group"])[0].tolist()
@@ -503,12 +504,12 @@ def choose_cut(
     Raises:
         ValueError: as :func:`group` and :func:`quality`; an unknown measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}")
-    specs.check_number("steps", steps, 1, whole=True)
+    specs.check_choice("measure", measure, MEASURES)
+    specs.check_count("steps", steps)
+    _check_found(found)
     table = _pictures(_copies(found), pictures)
     rows = []
-    for linkage in linkages:
+    for linkage in specs.names(linkages, "linkages"):
         merges = linkage_table(found, linkage=linkage)
         for threshold in _cuts(merges, steps):
             groups = table.assign(group=_cut(merges, table["file"], threshold))

@@ -56,7 +56,7 @@ def stated_prior(prior: float | None, n_others: int) -> float:
         ValueError: it is no share.
     """
     stated = min(0.5, 1 / max(1, n_others)) if prior is None else prior
-    specs.check_number("prior", stated, 0, 1, within=True)
+    specs.check_share("prior", stated)
     return stated
 
 
@@ -72,7 +72,7 @@ def stated_threshold(threshold: float | Strictness) -> float:
         raise ValueError(
             f"threshold must be between 0 and 1, or {', '.join(BE)}, not {threshold!r}"
         )
-    specs.check_number("threshold", threshold, 0, 1, within=True)
+    specs.check_share("threshold", threshold)
     return float(threshold)
 
 

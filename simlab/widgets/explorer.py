@@ -172,7 +172,8 @@ class Explorer(Panel):
         found = self.comparison
         hashes = found.hashes
         wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))
-        heights = [0.4 + min(8 / wide, 4), 1.35 if hashes else 0.01, 2.2]
+        bars = 0.8 + 0.2 * max(len(self.table), len(self.evidence))
+        heights = [0.4 + min(8 / wide, 4), 1.35 if hashes else 0.01, bars]
         whole = plt.figure(figsize=(8, sum(heights)), layout="constrained")
         rows = whole.add_gridspec(3, 1, height_ratios=heights)
         _draw_matches(found, whole.add_subplot(rows[0]))
@@ -181,7 +182,8 @@ class Explorer(Panel):
             ax = plots.plot_hash_difference(first, second, ax=whole.add_subplot(place))
             n_flipped = (first != second).sum()
             style.title(ax, f"{style.label(name)}: {n_flipped} of {first.size}")
-        left, right = rows[2].subgridspec(1, 2)
+        # the words beside the bars of one stand clear of the names of the other
+        left, right = rows[2].subgridspec(1, 2, wspace=0.12)
         plots.plot_distances(self.table, ax=whole.add_subplot(left))
         plots.plot_evidence(
             self.evidence, probability=self.probability, ax=whole.add_subplot(right)

@@ -284,7 +284,7 @@ def test_hardest_pairs_come_first():
         ({"methods": ["x"]}, "methods must be among m; given 'x'"),
         ({"methods": []}, "methods must name one or more; there is none"),
         ({"by": "x"}, "by must be 'kind' or a column"),
-        ({"negatives": "some"}, "negatives must be 'all' or 'same'"),
+        ({"negatives": "some"}, "negatives must be one of all, same"),
         ({"metrics": ["tpr@fpr=1"]}, "a metric must be one of roc_auc, .* given 'tpr@fpr=1'"),
         ({"metrics": ["auc"]}, "given 'auc'"),
     ],

@@ -1,6 +1,7 @@
 """Figures: each draws every kind of table without a warning and says n; no picture is compared."""
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -317,6 +318,12 @@ def test_reliability_and_dendrogram(ax):
     drawn(plots.plot_dendrogram(tree, HOSTILE))
     wide = plots.plot_dendrogram(tree, HOSTILE, threshold=10, log=True)
     assert wide.get_xlim()[0] == pytest.approx(1 / 3) and "n = 8 pictures" in drawn(wide)
+    tree[0, 2] = 0  # two pictures that are equal
+    equal = plots.plot_dendrogram(tree, HOSTILE, threshold=10, log=True)
+    paths = itertools.chain.from_iterable(links.get_paths() for links in equal.collections)
+    nearest = min(path.vertices[:, 0].max() for path in paths)
+    assert nearest == pytest.approx(equal.get_xlim()[0]), "they join where the axis begins"
+    assert tree[0, 2] == 0
     plt.close("all")
 
 
@@ -419,6 +426,9 @@ def test_differing_bits_are_framed_in_both_hashes(ax):
         plots.plot_hash_difference(first, second[:2])
 
 
+SIDES = ("reference", "query")
+
+
 def test_keypoints_and_matches(ax):
     points = np.array([[5.0, 5], [20, 10], [30, 30]])
     assert plots.plot_keypoints(picture(50, 40), points, ax=ax) is ax
@@ -429,6 +439,12 @@ def test_keypoints_and_matches(ax):
     plots.plot_matches(*pair, matches, inliers=[True, False], ax=other)
     assert "2 matches, 1 on one" in drawn(other)
     drawn(plots.plot_matches(*pair, np.empty((0, 2))))
+    many = plots.plot_matches(*pair, np.zeros((400, 2), int))
+    assert {lines.get_alpha() for lines in many.collections} == {0.2}, "many lines are pale"
+    edges = [f"{edge}_{side}" for edge in ("left", "top", "right", "bottom") for side in SIDES]
+    differing = pd.DataFrame([dict.fromkeys(edges, 5.0) | {"kind": "both"}])
+    outlined = plots.plot_matches(*pair, np.empty((0, 2)), places=differing)
+    assert outlined.get_title("left") == "1 place where they differ"
     drawn(plots.plot_keypoints(picture(50, 40), np.empty((0, 2))))
     plt.close("all")
 
