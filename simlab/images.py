@@ -282,23 +282,48 @@ def unseen(path: str | os.PathLike) -> str:
     Raises:
         ImageError: it can no longer be read.
     """
-    data = read_bytes(expanded(path))
+    return traces_of(read_bytes(expanded(path)), path).unseen
+
+
+class Traces(NamedTuple):
+    """What a picture's file tells beside its RGB."""
+
+    unseen: str
+    """What it holds beside the RGB that is compared, in words; "" for nothing."""
+    steps: np.ndarray | None
+    """(8, 8): the steps, in grey levels, to which a JPEG rounds; None for other formats."""
+    n_tags: int
+    """How much a camera, or another program, noted in it."""
+
+
+def traces_of(data: bytes, name: str | os.PathLike = "") -> Traces:
+    """Return what the bytes of a picture's file tell beside its RGB.
+
+    Raises:
+        ImageError: it is no picture.
+    """
     formats = FORMATS
-    if is_tga(path):
+    if is_tga(name):
         formats = [*FORMATS, "TGA"]
     elif _is_heif(data):
         formats = _heif_formats()
     try:
         with _own_limits(MAX_PIXELS):
             image = Image.open(io.BytesIO(data), formats=formats)
-            n_frames = getattr(image, "n_frames", 1) if image.format in _SEVERAL else 1
-            if n_frames > 1:
-                return f"{n_frames:,} frames or pages"
-            if _is_deep(image, data):
-                return "more than 8 bits a channel"
-            return "transparency" if _is_transparent(image) else ""
+            tables = getattr(image, "quantization", None)
+            steps = np.reshape(tables[0], (8, 8)).astype(float) if tables else None
+            return Traces(_unseen(image, data), steps, len(image.getexif()))
     except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
         raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
+
+
+def _unseen(image: Image.Image, data: bytes) -> str:
+    n_frames = getattr(image, "n_frames", 1) if image.format in _SEVERAL else 1
+    if n_frames > 1:
+        return f"{n_frames:,} frames or pages"
+    if _is_deep(image, data):
+        return "more than 8 bits a channel"
+    return "transparency" if _is_transparent(image) else ""
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:

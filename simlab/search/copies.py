@@ -34,6 +34,7 @@ from simlab.search.judging import (
     stated_threshold,
     surest_first,
 )
+from simlab.search.keeping import with_choices
 from simlab.search.library import Library
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
 from simlab.tables import connected_sources, root_of
@@ -92,13 +93,15 @@ def find_copies(  # noqa: PLR0913
         low_information (one of the two is flat or nearly so); frames (of the two files the larger
         number of frames or pages: only the first are compared, so that a probability stays at most
         0.5 where there are more); no_evidence; one distance per method; pixels, sharpness and
-        sha256 (of the file) of either side (such as pixels_reference); threshold and prior of the
-        search; with labels also label, and apart (grouped by this pair, two pictures that are
-        called different would come together). Beside these, ``attrs`` tells: root, n_candidates,
-        errors (file → why it was left out), passed_over (ending → how many files of the folder were
-        not looked at), pictures (file, pixels, sharpness, frames, low_information of all, copies or
-        not), warnings (what looks wrong, and what to do; see :mod:`simlab.search.doubts`), queries
-        (the files on the side of `between`).
+        sha256 (of the file) of either side (such as pixels_reference); keep, the file of the two
+        from which the other could have been made, and keep_reason, what tells so (empty where
+        nothing does, and in large groups, where all are compared with the likeliest one only);
+        threshold and prior of the search; with labels also label, and apart (grouped by this pair,
+        two pictures that are called different would come together). Beside these, ``attrs`` tells:
+        root, n_candidates, errors (file → why it was left out), passed_over (ending → how many
+        files of the folder were not looked at), pictures (file, pixels, sharpness, frames,
+        low_information of all, copies or not), warnings (what looks wrong, and what to do; see
+        :mod:`simlab.search.doubts`), queries (the files on the side of `between`).
 
         The verdict is "identical" (equal pixels), "copy" (distance within the threshold) or
         "look-alike" (beyond it, though much speaks for a copy: something else contradicts it; see
@@ -125,12 +128,14 @@ def find_copies(  # noqa: PLR0913
             said = said_of(said_to_be, library.pictures.index, library.store.root)
             search = _Search(library, said, across)
             compared, sides, facts = _find_among(search, ensemble, largest, prior)
+            compared = with_choices(compared, library.store)
     else:
         files = _query_files(queries)
         gallery = Gallery(table, ensemble, cache=cache, **options)
         known = gallery.library
         said = said_of(said_to_be, known.pictures.index, known.store.root, files)
         compared, sides, facts = _find_queries(gallery, files, said, largest, prior)
+        compared = with_choices(compared, known.store)
     found = compared[compared["verdict"] != DIFFERENT]
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
