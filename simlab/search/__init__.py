@@ -3,7 +3,8 @@
 Read in this order: :mod:`~simlab.search.copies` (the copies in a folder),
 :mod:`~simlab.search.gallery` (the copies of one picture), :mod:`~simlab.search.library` (what is
 known of the pictures), :mod:`~simlab.search.indexes` (candidates, by kind of feature),
-:mod:`~simlab.search.judging` (what a recipe makes of compared pictures) and
+:mod:`~simlab.search.judging` (what a recipe makes of compared pictures),
+:mod:`~simlab.search.keeping` (which of two copies is kept) and
 :mod:`~simlab.search.grouping` (pairs become groups). :mod:`~simlab.search.said` is what people said
 of pairs beforehand, and :mod:`~simlab.search.leaks` a search between a training and a test set.
 """

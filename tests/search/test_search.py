@@ -157,6 +157,8 @@ def test_columns_say_how_sure_and_who_agreed(found):
         "phash",
         "dhash",
         "akaze_inliers",
+        "keep",
+        "keep_reason",
         "pixels_reference",
         "sharpness_reference",
         "sha256_reference",
@@ -187,6 +189,7 @@ def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, mon
 
     monkeypatch.setattr("simlab.scoring.features._extract_variant", refuse)
     monkeypatch.setattr("simlab.scoring.table._compare_chunk", refuse)
+    monkeypatch.setattr("simlab.search.keeping.choose", refuse)
     monkeypatch.setattr(library.Library, "_propose", refuse)
     again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
     pd.testing.assert_frame_equal(found, again)
