@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.methods import akaze as akaze
     from simlab.methods import hashes as hashes
     from simlab.methods import keypoints as keypoints
+    from simlab.methods.overlap import overlap as overlap
     from simlab.moving import make_plan as make_plan
     from simlab.pairs import labelling as labelling
     from simlab.pairs import make_pairs as make_pairs
@@ -96,6 +97,7 @@ _NAMES = {
     "make_pairs": "simlab.pairs",
     "audit_sources": "simlab.scoring.audit",
     "distances": "simlab.scoring",
+    "overlap": "simlab.methods.overlap",
     "score_pairs": "simlab.scoring",
     "score_designs": "simlab.scoring",
     "evaluate": "simlab.evaluation",

@@ -4,9 +4,10 @@ Read in this order: :mod:`~simlab.methods.registry` (what a method is, and where
 :mod:`~simlab.methods.hashes`, :mod:`~simlab.methods.keypoints` (:mod:`~simlab.methods.akaze` is one
 of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid on each other),
 :mod:`~simlab.methods.frames` (to the pixel), :mod:`~simlab.methods.contradiction` (what each then
-has of its own), :mod:`~simlab.methods.places` (and where), :mod:`~simlab.methods.networks` (vectors
-of networks that you bring), and :mod:`~simlab.methods.packing` (a feature as bytes). Each method
-registers itself where it stands: its module tells first how two features are compared.
+has of its own), :mod:`~simlab.methods.places` (and where), :mod:`~simlab.methods.overlap` (where
+the one lies in the other), :mod:`~simlab.methods.networks` (vectors of networks that you bring),
+and :mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it
+stands: its module tells first how two features are compared.
 """
 
 # each module registers its methods: lists and messages name them in this order

@@ -25,6 +25,7 @@ from simlab.plots.pictures import (
     plot_hash_difference,
     plot_keypoints,
     plot_matches,
+    plot_overlap,
     plot_pairs,
 )
 from simlab.plots.style import label, method_style, save
@@ -47,6 +48,7 @@ __all__ = [
     "plot_histograms",
     "plot_keypoints",
     "plot_matches",
+    "plot_overlap",
     "plot_pairs",
     "plot_pr",
     "plot_prevalence",

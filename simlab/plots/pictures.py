@@ -2,21 +2,23 @@
 
 import math
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
-from matplotlib.patches import Rectangle
+from matplotlib.image import AxesImage
+from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 
 from simlab import specs
 from simlab.images import read_image
 from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
+from simlab.methods.overlap import SIDES, outlines
 from simlab.plots import style
 from simlab.tables import check_table
 
@@ -277,3 +279,55 @@ def _outline(ax: Axes, places: pd.DataFrame, drawn_at: dict[str, _Place]) -> Non
                 linestyle="solid" if is_there else "dotted",
             )
             ax.add_patch(frame)
+
+
+@style.styled
+def plot_overlap(
+    reference: Picture,
+    query: Picture,
+    row: Mapping[str, Any],
+    *,
+    names: tuple[str, str] = ("reference", "query"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw two pictures side by side, with an outline around what both show; the rest is pale.
+
+    Args:
+        row: of found pairs, or of :func:`simlab.overlap`: where the one lies in the other.
+        names: what stands above the two.
+    """
+    pictures = [read_image(reference), read_image(query)]
+    high = _height(*pictures)
+    ax = style.axes(ax, 8 * min(1, 0.6 / high), 0.6 + 8 * min(high, 0.6))
+    places = _draw_side_by_side(ax, *pictures)
+    shown = outlines(row)
+    for side, place in enumerate(places):
+        caption = style.label(names[side], limit=32)
+        if shown is not None:
+            _show_only(ax, ax.images[side], place.of(shown[side]))
+            caption += f": {row[f'overlap_{SIDES[side]}']:.0%} of it"
+        above = {"xytext": (0, 4), "textcoords": "offset points", "va": "bottom", "fontsize": 8}
+        ax.annotate(caption, (place.left, 0), color=style.INK, **above)
+    words = _CONTAINED.get(row["contains"], "Nothing says how one lies on the other")
+    style.title(ax, words, pad=18)
+    return ax
+
+
+_CONTAINED = {
+    "reference": "The query is a part of the reference",
+    "query": "The reference is a part of the query",
+    "both": "Both show the same",
+    "neither": "Each shows more than the other",
+}
+
+
+def _show_only(ax: Axes, image: AxesImage, inside: np.ndarray) -> None:
+    """Outline a part of a picture, and lay a veil on the rest."""
+    left, right, bottom, top = image.get_extent()
+    veil = Rectangle((left, top), right - left, bottom - top, facecolor="white", alpha=0.65)
+    ax.add_patch(veil)
+    part = ax.imshow(image.get_array(), extent=image.get_extent(), zorder=2)
+    part.set_clip_path(Polygon(inside, transform=ax.transData))
+    for width, colour in ((3.4, "white"), (1.8, "#D55E00")):
+        line = Polygon(inside, fill=False, edgecolor=colour, linewidth=width, zorder=3)
+        ax.add_patch(line)

@@ -2,7 +2,8 @@
 
 Read in this order: :mod:`~simlab.search.copies` (the copies in a folder),
 :mod:`~simlab.search.gallery` (the copies of one picture), :mod:`~simlab.search.library` (what is
-known of the pictures), :mod:`~simlab.search.indexes` (candidates, by kind of feature),
+known of the pictures), :mod:`~simlab.search.lying` (where found ones lie in each other),
+:mod:`~simlab.search.indexes` (candidates, by kind of feature),
 :mod:`~simlab.search.judging` (what a recipe makes of compared pictures),
 :mod:`~simlab.search.keeping` (which of two copies is kept) and
 :mod:`~simlab.search.grouping` (pairs become groups). :mod:`~simlab.search.said` is what people said

@@ -36,11 +36,12 @@ from simlab.search.judging import (
 )
 from simlab.search.keeping import with_choices
 from simlab.search.library import Library
+from simlab.search.lying import of_pairs
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
 from simlab.tables import connected_sources, root_of
 
 _Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, Any]]
-"""The pairs that were compared, the pictures of either side, and what ``attrs`` are to say."""
+"""The pairs that were found, the pictures of either side, and what ``attrs`` are to say."""
 
 _ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
 
@@ -92,9 +93,10 @@ def find_copies(  # noqa: PLR0913
         (1 - probability) and probability; agreed (methods that speak for a copy, joined by ``;``);
         low_information (one of the two is flat or nearly so); frames (of the two files the larger
         number of frames or pages: only the first are compared, so that a probability stays at most
-        0.5 where there are more); no_evidence; one distance per method; pixels, sharpness and
-        sha256 (of the file) of either side (such as pixels_reference); keep, the file of the two
-        from which the other could have been made, and keep_reason, what tells so (empty where
+        0.5 where there are more); no_evidence; one distance per method; where the one lies in the
+        other, in the columns of :func:`simlab.overlap`, NaN where nothing says; pixels, sharpness
+        and sha256 (of the file) of either side (such as pixels_reference); keep, the file of the
+        two from which the other could have been made, and keep_reason, what tells so (empty where
         nothing does, and in large groups, where all are compared with the likeliest one only);
         threshold and prior of the search; with labels also label, and apart (grouped by this pair,
         two pictures that are called different would come together). Beside these, ``attrs`` tells:
@@ -127,23 +129,22 @@ def find_copies(  # noqa: PLR0913
             library = Library(table, ensemble, kept, **options)
             said = said_of(said_to_be, library.pictures.index, library.store.root)
             search = _Search(library, said, across)
-            compared, sides, facts = _find_among(search, ensemble, largest, prior)
-            compared = with_choices(compared, library.store)
+            found, sides, facts = _find_among(search, ensemble, largest, prior)
+            found = with_choices(found, library.store)
     else:
         files = _query_files(queries)
         gallery = Gallery(table, ensemble, cache=cache, **options)
         known = gallery.library
         said = said_of(said_to_be, known.pictures.index, known.store.root, files)
-        compared, sides, facts = _find_queries(gallery, files, said, largest, prior)
-        compared = with_choices(compared, known.store)
-    found = compared[compared["verdict"] != DIFFERENT]
+        found, sides, facts = _find_queries(gallery, files, said, largest, prior)
+        found = with_choices(found, known.store)
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
         details = pictures[["pixels", "sharpness", "content"]]
         details = details.rename(columns={"content": "sha256"}).add_suffix(f"_{side}")
         found = found.join(details, on=side)
     found = found.assign(threshold=largest, prior=float(facts["prior"]))
-    facts |= {"threshold": largest, "n_candidates": len(compared)}
+    facts["threshold"] = largest
     if labels is None:
         found = found.drop(columns="label")
     else:
@@ -211,10 +212,12 @@ def _find_among(
         more = search.said.judged(judge_pairs(library, missed, rule))
         compared = pd.concat([compared, more])
     sides = dict.fromkeys(("reference", "query"), library.pictures)
-    facts = {**library.facts(), "prior": stated}
+    facts = {**library.facts(), "prior": stated, "n_candidates": len(compared)}
     if search.across:
         facts["queries"] = sorted(search.across)
-    return compared, sides, facts
+    found = compared[compared["verdict"] != DIFFERENT]
+    lying = of_pairs(library.store, list(zip(found["reference"], found["query"])))
+    return found.assign(**lying.to_dict("list")), sides, facts
 
 
 def uncompared(
@@ -279,6 +282,7 @@ def _find_queries(
             continue
         stated = answers.attrs["prior"]
         known.append(query.known)
+        answers = gallery.with_overlaps(query, answers)
         answers = answers.rename(columns={"file": "reference"})
         answers.insert(1, "query", file)
         found.append(said.judged(answers))
@@ -286,8 +290,9 @@ def _find_queries(
         first = files[0]
         raise ValueError(f"no query could be read; the first, {first!r}: {facts['errors'][first]}")
     sides = {"reference": gallery.library.pictures, "query": pd.concat(known)}
-    facts |= {"prior": stated, "n_queries": len(found)}
-    return pd.concat(found), sides, facts
+    compared = pd.concat(found)
+    facts |= {"prior": stated, "n_queries": len(found), "n_candidates": len(compared)}
+    return compared[compared["verdict"] != DIFFERENT], sides, facts
 
 
 def _warnings(found: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ The keypoints of a query are found, and candidates compared by them, only as far
 a doubt.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -15,14 +16,16 @@ import pandas as pd
 
 from simlab import specs
 from simlab.datasets import as_table
-from simlab.images import read_bytes, read_image
+from simlab.images import ImageError, read_bytes, read_image
+from simlab.methods.overlap import COLUMNS, feature, row_of
 from simlab.methods.registry import Method
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
-from simlab.scoring.one_pair import PIXELS, LazyPicture, answers, needed
+from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
     COPY,
+    DIFFERENT,
     IDENTICAL,
     LOOK_ALIKE,
     Recipe,
@@ -35,6 +38,7 @@ from simlab.search.judging import (
     surest_first,
 )
 from simlab.search.library import SIZE_AND_DETAIL, Library, picture_of, table_of
+from simlab.search.lying import of_pictures
 
 CLEAR = 1e-3
 """A copy at this distance ends a query that asks for one copy only."""
@@ -68,9 +72,12 @@ class Gallery:
         table = as_table(images)
         with opened(cache) as kept:
             self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
-            features = [PIXELS, *needed(self.library.methods, query=False)]
-            self._packed = {feature: self.library.packed(feature) for feature in features}
+            kinds = [PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)]
+            self._packed = {feature: self.library.packed(feature) for feature in kinds}
         self.errors = self.library.errors
+        self._number_of = {
+            file: number for number, alike in enumerate(self.library.alike) for file in alike
+        }
         self._indexes = build_indexes(self.library.methods, self._packed.__getitem__)
 
     def query(
@@ -91,18 +98,48 @@ class Gallery:
             prior: share of copies among the gallery's pictures; by default 1 / (pictures + 1).
 
         Returns:
-            Column file; the others as in :func:`find_copies`, with the verdict "different" for
-            what is neither a copy nor a look-alike. A distance is NaN where a picture was found to
-            be a copy, or out of the question, before that method was asked.
+            Column file, which is the reference; the others as in :func:`find_copies`, with the
+            verdict "different" for what is neither a copy nor a look-alike. A distance is NaN where
+            a picture was found to be a copy, or out of the question, before that method was asked;
+            so is where the one lies in the other, where hashes alone gave the answer.
 
         Raises:
             ImageError: the picture cannot be used.
         """
         specs.check_count("top", top)
-        for found in self.steps(image, top=top, threshold=threshold, prior=prior):
+        query = Query(image)
+        n_steps = 0
+        for found in self.steps(query, top=top, threshold=threshold, prior=prior):
+            n_steps += 1
             if top == 1 and self._is_clear(found):
                 break
-        return found.head(top)
+        if n_steps == 1:
+            return found.head(top).reindex(columns=[*found, *COLUMNS])
+        return self.with_overlaps(query, found.head(top))
+
+    def with_overlaps(self, query: "Query", found: pd.DataFrame) -> pd.DataFrame:
+        """Return candidates of a query with the columns of :func:`simlab.overlap`.
+
+        They are NaN for what is neither a copy nor a look-alike.
+        """
+        rows = []
+        for file, verdict in zip(found["file"], found["verdict"]):
+            row = row_of(None)
+            if verdict != DIFFERENT:
+                # its file may be gone, though its features are not
+                with contextlib.suppress(ImageError):
+                    row = of_pictures(self._looks(file), query)
+            rows.append(row)
+        lying = pd.DataFrame(rows, columns=COLUMNS)
+        return found.assign(**lying.to_dict("list"))
+
+    def _looks(self, file: str) -> Features:
+        """What tells how a picture lies: kept, or of its file where the recipe does without."""
+        looks = feature()
+        if looks not in self._packed:
+            return LazyPicture(read_image(self.library.store.root / file))
+        number = self._number_of[file]
+        return {kind: self._packed[kind][number] for kind in (looks, SIZE_AND_DETAIL)}
 
     def _is_clear(self, found: pd.DataFrame) -> bool:
         """Whether a copy needs no further step: a guard must have been asked."""

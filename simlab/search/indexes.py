@@ -26,11 +26,13 @@ NEIGHBOURS = 10
 FLAT = 5_000
 """Keypoints up to which comparing all is as fast as an inverted file."""
 
+BALLOT = 200
+"""Pictures whose keypoints vote in one call, and after which what was found is kept."""
+
 PROBES = 8
 """Lists of the inverted file in which a keypoint looks for its neighbours."""
 
 _BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
-_BALLOT = 200  # pictures whose keypoints vote in one call
 
 
 class Candidates(NamedTuple):
@@ -180,8 +182,8 @@ class KeypointIndex(_Index):
 
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         parts = []
-        for start in range(0, len(queries), _BALLOT):
-            voter, codes = _descriptors(queries[start : start + _BALLOT])
+        for start in range(0, len(queries), BALLOT):
+            voter, codes = _descriptors(queries[start : start + BALLOT])
             parts.append(self._vote(start + voter, codes))
             if self.mirrored and codes.shape[1] == keypoints.AKAZE_BYTES:
                 parts.append(self._vote(start + voter, keypoints.mirrored_bits(codes)))

@@ -1,5 +1,6 @@
 """The readable pictures of a collection, what is known of each, and which pairs are candidates."""
 
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -17,7 +18,16 @@ from simlab.methods.registry import Feature
 from simlab.scoring.cache import Cache, key
 from simlab.scoring.features import FRAMES, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
-from simlab.search.indexes import BEST, FLAT, NEAR, NEIGHBOURS, PROBES, build_indexes
+from simlab.search.indexes import (
+    BALLOT,
+    BEST,
+    FLAT,
+    NEAR,
+    NEIGHBOURS,
+    PROBES,
+    Index,
+    build_indexes,
+)
 from simlab.tables import Facts, root_of
 
 DETAIL = 0.02
@@ -102,9 +112,9 @@ class Library:
         is_reference = np.array([bool(files) for files in references_of])
         is_query = np.array([bool(files) for files in queries_of])
 
-        def across() -> np.ndarray:
-            forth = self._proposed(is_reference, is_query)
-            back = self._proposed(is_query, is_reference)
+        def across(name: bytes) -> np.ndarray:
+            forth = self._proposed(name, is_reference, is_query)
+            back = self._proposed(key("back", name.hex()), is_query, is_reference)
             pairs = np.unique(np.concatenate([forth[:, ::-1], back]), axis=0)
             return pairs[pairs[:, 0] != pairs[:, 1]]
 
@@ -119,7 +129,7 @@ class Library:
             pairs.extend((reference, asking[0]) for reference in references[1:])
         return pairs
 
-    def _kept(self, sides: str, propose: Callable[[], np.ndarray]) -> np.ndarray:
+    def _kept(self, sides: str, propose: Callable[[bytes], np.ndarray]) -> np.ndarray:
         """What is proposed, or was in an earlier search for the same pictures on the same sides."""
         features = needed(self.methods, query=True)
         pairs = itertools.product(self.files, features)
@@ -127,20 +137,27 @@ class Library:
         settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES))
         orientations = str([method.orientations for method in self.methods])
         name = key("candidates", faiss.__version__, settings + sides + orientations, *keys)
+        return self._remembered(name, lambda: propose(name))
+
+    def _remembered(self, name: bytes, made: Callable[[], np.ndarray]) -> np.ndarray:
+        """What the cache holds under a name; made and put there, where it does not."""
         kept = self.store.cache.get([name])
         if not kept:
-            kept = {name: pack(propose())}
+            kept = {name: pack(made())}
             self.store.cache.put(kept)
         return unpack(kept[name])[0]
 
-    def _propose(self) -> np.ndarray:
+    def _propose(self, name: bytes) -> np.ndarray:
         """Pairs of numbers, int64 (m, 2), ascending, the smaller number first."""
         every = np.ones(len(self.files), dtype=bool)
-        pairs = np.unique(np.sort(self._proposed(every, every), axis=1), axis=0)
+        pairs = np.unique(np.sort(self._proposed(name, every, every), axis=1), axis=0)
         return pairs[pairs[:, 0] < pairs[:, 1]]
 
-    def _proposed(self, is_asked: np.ndarray, is_asking: np.ndarray) -> np.ndarray:
-        """The numbers of a picture that asks and one that answers, int64 (m, 2)."""
+    def _proposed(self, name: bytes, is_asked: np.ndarray, is_asking: np.ndarray) -> np.ndarray:
+        """The numbers of a picture that asks and one that answers, int64 (m, 2).
+
+        They are kept a ballot at a time, so that a search that was stopped goes on from there.
+        """
 
         def packed(feature: Feature, chosen: np.ndarray) -> list[bytes]:
             return [value if is_one else b"" for value, is_one in zip(self.packed(feature), chosen)]
@@ -149,9 +166,11 @@ class Library:
         for method, index in build_indexes(self.methods, lambda feature: packed(feature, is_asked)):
             features = method.features(query=True)
             queries = [packed(feature, is_asking) for feature in features]
-            # each picture is a candidate of its own
-            candidates = index.candidates(queries, n=BEST + 1, near=NEAR)
-            found.append(np.column_stack(candidates))
+            for start in range(0, len(self.files), BALLOT):
+                ballot = [in_orientation[start : start + BALLOT] for in_orientation in queries]
+                of_ballot = key("ballot", name.hex(), method.name, str(start))
+                made = functools.partial(_vote, index, ballot, start)
+                found.append(self._remembered(of_ballot, made))
         return np.concatenate(found)
 
     def facts(self) -> dict[str, Any]:
@@ -163,6 +182,13 @@ class Library:
             "passed_over": self._passed_over,
             "pictures": Facts(pictures.to_dict("list")),
         }
+
+
+def _vote(index: Index, ballot: Sequence[Sequence[bytes]], start: int) -> np.ndarray:
+    """The numbers of a picture of one ballot and one that answers, int64 (m, 2)."""
+    # each picture is a candidate of its own
+    found = index.candidates(ballot, n=BEST + 1, near=NEAR)
+    return np.column_stack([found.query + start, found.picture])
 
 
 class Picture(NamedTuple):

@@ -449,6 +449,23 @@ def test_keypoints_and_matches(ax):
     plt.close("all")
 
 
+def test_an_overlap_is_outlined_in_both_pictures(ax):
+    row = {"contains": "reference", "transform": "2 0 10 0 2 5 0 0 1"}
+    row |= {"overlap_reference": 0.25, "overlap_query": 1.0}
+    for side, box in (("reference", (10, 5, 50, 35)), ("query", (0, 0, 20, 15))):
+        row |= {f"{edge}_{side}": at for edge, at in zip(("left", "top", "right", "bottom"), box)}
+    pair = picture(80, 60), picture(20, 15)
+    assert plots.plot_overlap(*pair, row, names=("whole.jpg", "part.jpg"), ax=ax) is ax
+    text = drawn(ax)
+    assert "whole.jpg: 25%" in text and "part.jpg: 100%" in text and "query is a part" in text
+    outlines = [patch.get_xy() for patch in ax.patches if hasattr(patch, "set_closed")]
+    assert np.allclose(outlines[0].min(axis=0), (10, 5))
+    assert np.allclose(outlines[0].max(axis=0), (50, 35))
+    unsaid = dict.fromkeys(row, np.nan)
+    assert "Nothing says" in drawn(plots.plot_overlap(*pair, unsaid))
+    plt.close("all")
+
+
 def test_the_same_figure_gives_the_same_files(tmp_path):
     digests = set()
     for turn in range(3):

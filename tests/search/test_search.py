@@ -17,6 +17,7 @@ import simlab as sl
 from simlab import cli
 from simlab.ensemble import recipe as recipes
 from simlab.evaluation.intervals import reach
+from simlab.methods import overlap
 from simlab.methods.packing import pack
 from simlab.report.files import TOLD
 from simlab.search import copies, indexes, judging, library
@@ -157,6 +158,7 @@ def test_columns_say_how_sure_and_who_agreed(found):
         "phash",
         "dhash",
         "akaze_inliers",
+        *overlap.COLUMNS,
         "keep",
         "keep_reason",
         "pixels_reference",
@@ -172,6 +174,24 @@ def test_columns_say_how_sure_and_who_agreed(found):
     assert turned["agreed"] == "akaze_inliers"  # no hash sees a quarter turn
     np.testing.assert_allclose(found["distance"], 1 - found["probability"], atol=1e-12)
     assert found["distance"].iloc[1:].is_monotonic_increasing
+
+
+def test_found_pairs_say_where_the_one_lies_in_the_other(found, folder, fitted, cache):
+    crop = found[found["query"] == "copies/astronaut.jpg"].iloc[0]
+    assert crop["contains"] == "reference" and crop["overlap_query"] > 0.97
+    assert crop["overlap_reference"] == pytest.approx(0.4, abs=0.01)
+    assert found["contains"].iloc[0] == "both" and found["overlap"].iloc[0] == 1
+    assert found["overlap"].notna().all()
+    gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
+    answers = gallery.query(folder / "copies" / "astronaut.jpg", top=3).set_index("file")
+    of_crop = answers.loc["astronaut.png", overlap.COLUMNS]
+    pd.testing.assert_series_equal(of_crop, crop[overlap.COLUMNS], check_names=False)
+    assert answers["overlap"][answers["verdict"] == "different"].isna().all()
+    asked = folder / "copies" / "astronaut.jpg"
+    options = {"cache": cache, "n_jobs": 1, "progress": False}
+    queried = sl.find_copies(folder, fitted, queries=asked, **options).set_index("reference")
+    of_query = queried.loc["astronaut.png", overlap.COLUMNS]
+    pd.testing.assert_series_equal(of_query, crop[overlap.COLUMNS], check_names=False)
 
 
 def test_what_is_beside_the_table(found, folder):
@@ -282,7 +302,8 @@ def test_gallery_finds_the_picture_of_a_query(folder, fitted, cache):
     )
     table = gallery.query(image, top=3)
     assert table["file"].iloc[0] == "deep_field.png" and table["probability"].iloc[0] > 0.5
-    assert len(table) <= 3 and list(table)[-3:] == ["phash", "dhash", "akaze_inliers"]
+    methods = ["phash", "dhash", "akaze_inliers"]
+    assert len(table) <= 3 and list(table)[-3 - len(overlap.COLUMNS) :] == methods + overlap.COLUMNS
     assert not table["same_file"].any()
     same = gallery.query(folder / "brick.png").iloc[0]
     assert same["file"] in ("brick.png", "copies/レンガ.png") and same["same_file"]
@@ -394,7 +415,7 @@ def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypat
     monkeypatch.setattr("simlab.methods.keypoints.detect", refuse)
     first = gallery.query(near, top=1)
     assert first["file"].tolist() == ["julia.png"] and first["aligned"].isna().all()
-    assert first["distance"].iloc[0] <= galleries.CLEAR
+    assert first["distance"].iloc[0] <= galleries.CLEAR and first["overlap"].isna().all()
     with pytest.raises(AssertionError):
         gallery.query(turned, top=1)
 
@@ -406,7 +427,8 @@ def test_steps_of_a_query_add_what_is_known(folder, cache):
     assert [table["aligned"].notna().sum() > 0 for table in steps] == [False, True, True]
     assert steps[1]["aligned"].notna().sum() == 1 and steps[1]["file"].iloc[0] == "rocket.png"
     assert set(steps[0]["file"]) <= set(steps[2]["file"])
-    pd.testing.assert_frame_equal(steps[2].head(3), gallery.query(picture, top=3, prior=0.01))
+    asked = gallery.query(picture, top=3, prior=0.01)
+    pd.testing.assert_frame_equal(steps[2].head(3), asked.drop(columns=overlap.COLUMNS))
 
 
 def test_a_correlation_alone_proposes_candidates(folder, tmp_path):

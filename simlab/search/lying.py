@@ -1,0 +1,76 @@
+"""Where found pictures lie in each other, as columns of their table: made for found pairs only."""
+
+import contextlib
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from simlab.messages import progress_bar
+from simlab.methods import overlap
+from simlab.methods.overlap import Size
+from simlab.methods.packing import unpack
+from simlab.scoring.cache import key
+from simlab.scoring.features import Store, Variant
+from simlab.scoring.one_pair import Features
+from simlab.scoring.workers import Died, chunked, run
+from simlab.search.library import SIZE_AND_DETAIL
+
+_PART = 128  # pairs after which what was made is kept
+
+Pair: TypeAlias = tuple[str, str]
+"""The files of a reference and a query."""
+
+
+def of_pairs(store: Store, pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Return the columns of :func:`simlab.overlap` for pairs of files, in their order.
+
+    What the cache does not have is made by the workers, and kept.
+    """
+    looks = overlap.feature()
+    files = dict.fromkeys(itertools.chain(*pairs))
+    store.make(itertools.product(map(Variant, files), [looks, SIZE_AND_DETAIL]))
+    keys = {}
+    for pair in pairs:
+        of_both = [store.key(Variant(file), looks).hex() for file in pair]
+        keys[pair] = key("overlap", *of_both)
+    kept = store.cache.get(keys.values())
+    missing = [pair for pair, its_key in keys.items() if its_key not in kept]
+    with progress_bar("overlaps", len(missing), "pair", shown=store.progress) as bar:
+        for part in chunked(missing, _PART):
+            made = {}
+            tasks = ((pair, _task(store, pair)) for pair in part)
+            with contextlib.closing(run(overlap.between, tasks, n_jobs=store.n_jobs)) as done:
+                for pair, found in done:
+                    known = None if isinstance(found, Died) else found
+                    made[keys[pair]] = json.dumps(overlap.row_of(known)).encode()
+            store.cache.put(made)
+            kept |= made
+            bar.update(len(part))
+    rows = [json.loads(kept[keys[pair]]) for pair in pairs]
+    return pd.DataFrame(rows, columns=overlap.COLUMNS)
+
+
+def of_pictures(reference: Features, query: Features) -> dict[str, Any]:
+    """Return the columns of :func:`simlab.overlap` for two pictures."""
+    looks = overlap.feature()
+    sizes = [_size(picture[SIZE_AND_DETAIL]) for picture in (reference, query)]
+    return overlap.row_of(overlap.between(reference[looks], query[looks], *sizes))
+
+
+def _task(store: Store, pair: Pair) -> tuple[bytes, bytes, Size, Size]:
+    """The arguments of :func:`simlab.methods.overlap.between`."""
+    wanted = list(itertools.product(map(Variant, pair), [overlap.feature(), SIZE_AND_DETAIL]))
+    packed = store.get(wanted)
+    reference, size_reference, query, size_query = [packed.get(side, b"") for side in wanted]
+    return reference, query, _size(size_reference), _size(size_query)
+
+
+def _size(packed: bytes) -> Size:
+    """Width and height; those of a flat picture, which has no looks either, are not known."""
+    if not packed:
+        return (0, 0)
+    width, height, *_ = unpack(packed)[0]
+    return (int(width), int(height))
