@@ -12,14 +12,21 @@ import shlex
 import signal
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import simlab as sl
 from simlab import specs
 from simlab.messages import counted
-from simlab.paths import check_replaced, expanded, folder_to_write, folders_named, lies_in
+from simlab.paths import (
+    check_replaced,
+    expanded,
+    folder_to_write,
+    folders_named,
+    lies_in,
+    relative_root,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +74,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "leaks": (
         "simlab leaks data/train data/test --out leaks",
         "simlab leaks data/train data/test --labels judged.csv --be strict --out leaks",
+    ),
+    "move": (
+        "simlab move found/plan.csv --to found/dropped        (add --yes to move)",
+        "simlab move --undo found/dropped/journal-1.csv",
     ),
     "features": (
         "simlab features ~/Pictures --out features.csv",
@@ -189,7 +200,7 @@ def find(options: argparse.Namespace) -> None:
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
     run |= _labels_used(found)
-    root = sl.report.files.relative_root(found.attrs["root"], out)
+    root = relative_root(found.attrs["root"], out)
     # what was found is kept, whatever fails from here on, and no groups of other pairs beside it
     told = ["groups.csv", "lookalikes.csv", "plan.csv", "report.html"]
     with sl.report.whole(out, stale=told) as folder:
@@ -275,6 +286,64 @@ def leaks(options: argparse.Namespace) -> None:
     run = _run(options, list(recipe.methods_)) | {"labels": found.pairs.attrs.get("labels")}
     report = sl.report.leaks(found, out, run=run)
     _say(f"{sl.report.leaks_page.lead(found)} report: {report}")
+
+
+def move(options: argparse.Namespace) -> None:
+    """Move the files that a plan drops to another folder, or bring them back."""
+    if options.undo is not None:
+        if options.plan is not None or options.to is not None:
+            raise ValueError("--undo takes a journal, and neither a plan nor --to")
+        _undo(options)
+        return
+    if options.plan is None or options.to is None:
+        raise ValueError("name a plan.csv and a folder (--to DIR), or a journal (--undo JOURNAL)")
+    plan = sl.moving.read_plan(options.plan, root=options.root)
+    sl.moving.check_folder(plan, options.to)
+    if not options.yes:
+        _preview(plan, options)
+        return
+    moved = sl.moving.move(plan, options.to, companions=options.companions)
+    gone = [file for file, reason in moved.left.items() if reason == sl.moving.GONE]
+    stay = _say_left({file: moved.left[file] for file in moved.left if file not in gone})
+    if gone:
+        _say(f"{counted(len(gone), 'file')} of the plan moved before, or gone")
+    _say(_printable(f"{counted(len(moved.files), 'file')} moved to {options.to}"))
+    if moved.files:
+        undo = shlex.join(["simlab", "move", "--undo", str(moved.journal)])
+        _say(_printable(f"to bring everything back, type:  {undo}"))
+    if stay:
+        raise ValueError(f"{counted(stay, 'file')} not moved; see above")
+
+
+def _preview(plan: "sl.moving.Plan", options: argparse.Namespace) -> None:
+    """Say what would move, and what to type so that it does."""
+    would = sl.moving.preview(plan, companions=options.companions)
+    _say_left(would.left)
+    fate = "moves along" if options.companions else "stays; --companions moves it along"
+    for name in would.companions:
+        _say(_printable(f"{name}: beside a picture that goes; {fate}"))
+    files = f"{counted(would.n_files, 'file')} ({would.n_bytes / 1e6:,.1f} MB)"
+    _say(_printable(f"{files} of {plan.root} would move to {options.to}; nothing has moved yet"))
+    if would.n_files:
+        _say(_printable(f"to move, type:  {options.command} --yes"))
+
+
+def _undo(options: argparse.Namespace) -> None:
+    undone = sl.moving.undo(options.undo, root=options.root)
+    for name, path in undone.renamed.items():
+        _say(_printable(f"{name}: the name is taken; it is {path.name} now"))
+    stay = _say_left(undone.left)
+    there = f"{len(undone.there):,} were there" if undone.there else ""
+    _say("; ".join(filter(None, [f"{counted(len(undone.back), 'file')} brought back", there])))
+    if stay:
+        raise ValueError(f"{counted(stay, 'file')} not brought back; see above")
+
+
+def _say_left(left: Mapping[str | Path, str]) -> int:
+    """Say why files stay where they are; returned is how many."""
+    for file, reason in left.items():
+        _say(_printable(f"{file}: {reason}"))
+    return len(left)
 
 
 def features(options: argparse.Namespace) -> None:
@@ -373,6 +442,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tune(verbs)
     _add_find(verbs)
     _add_leaks(verbs)
+    _add_move(verbs)
     _add_features(verbs)
     _add_verify(verbs)
     _add_lists(verbs)
@@ -503,6 +573,25 @@ def _add_search(verb) -> None:
     )
     _add_any_name(verb)
     verb.set_defaults(sources=None)
+
+
+def _add_move(verbs) -> None:
+    summary = "move the files that a plan of simlab find drops, or bring them back"
+    verb = _verb(verbs, move, summary)
+    verb.add_argument("plan", nargs="?", metavar="PLAN.csv", help="of simlab find, as you left it")
+    verb.add_argument("--to", metavar="DIR", help="a new folder, or one of an earlier move")
+    verb.add_argument("--yes", action="store_true", help="move; without it, only say what would be")
+    verb.add_argument(
+        "--companions",
+        action="store_true",
+        help="files of the same name go along: XMP, the RAW of a JPEG, the MOV of a live photo",
+    )
+    verb.add_argument("--undo", metavar="JOURNAL", help="bring back all that this journal names")
+    verb.add_argument(
+        "--root",
+        metavar="DIR",
+        help="folder of the pictures (default: as the plan or journal says)",
+    )
 
 
 def _add_features(verbs) -> None:

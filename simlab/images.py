@@ -132,6 +132,10 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 
+MOVED = ".simlab-moved"
+"""A file that marks a folder to which ``simlab move`` moved pictures: a listing leaves it out."""
+
+
 class ImageError(ValueError):
     """A picture that cannot be used; the message tells the person who has the file why."""
 
@@ -224,7 +228,8 @@ class Survey(NamedTuple):
 def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[str]:
     """Return the pictures below a folder by their ending, as sorted POSIX paths relative to it.
 
-    Links to folders are not followed, and hidden files and folders are left out.
+    Links to folders are not followed, and hidden files and folders are left out, and so are folders
+    below this one to which ``simlab move`` moved pictures.
 
     Args:
         any_name: whether a file of another ending, or of none, is looked into, and listed where it
@@ -401,6 +406,10 @@ def content_digest(image: Image.Image) -> bytes:
 def _walk(root: Path) -> Iterator[Path]:
     """All files, and the folders that are not walked through or are named like a picture."""
     for folder, folders, files in os.walk(root):
+        if MOVED in files and Path(folder) != root:
+            yield Path(folder, MOVED)  # which speaks for all that is in it
+            folders.clear()
+            continue
         yield from (Path(folder, name) for name in files)
         for name in folders:
             path = Path(folder, name)
@@ -411,6 +420,8 @@ def _walk(root: Path) -> Iterator[Path]:
 
 def _other_kind(path: Path, any_name: bool) -> str:
     """What a file is that is no picture, in a word or two; "" for a picture."""
+    if path.name == MOVED:
+        return "folders of simlab move"
     if path.name.startswith("."):
         return "hidden"
     ending = path.suffix.lower()

@@ -88,6 +88,18 @@ def lies_in(folder: Path, folders: Iterable[Path]) -> bool:
     return any(place.samefile(other) for place in there for other in folders)
 
 
+def relative_root(root: str | Path, out: str | Path) -> str:
+    """Return a folder of pictures as a file in `out` names it: relative to `out`, with slashes.
+
+    On another drive it is the whole path.
+    """
+    folder = os.path.realpath(expanded(out))
+    try:
+        return Path(os.path.relpath(os.path.realpath(root), folder)).as_posix()
+    except ValueError:  # on another drive
+        return os.path.realpath(root)
+
+
 def read_json(path: str | os.PathLike, what: str) -> Any:
     """Return what a JSON file holds.
 

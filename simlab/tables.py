@@ -37,6 +37,8 @@ FITTED = "ensemble"
 WRITTEN = ("pairs.csv", "scores.csv", "found.csv")
 """Tables that simlab writes beside a ``run.json``, which names their root."""
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+
 _DEFAULTS = {"perturbation_reference": "", "perturbation": "", "seed": 0, "weight": 1.0}
 _SOURCES = ("source_reference", "source_query")
 _TEXT = ("reference", "query", "perturbation_reference", "perturbation", *_SOURCES)
@@ -323,12 +325,21 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     return scores
 
 
+def guarded(cell: object) -> object:
+    """Return a cell as a CSV holds it, in which a spreadsheet sees no formula.
+
+    A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an
+    apostrophe in front, which :func:`without_apostrophe` takes away.
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
 def without_apostrophe(text: str) -> str:
     """Return a text as it was before simlab wrote it into a CSV.
 
     The apostrophe keeps spreadsheets from taking a name for a formula.
     """
-    return re.sub(r"^'(?='*[=+\-@\t\r\n])", "", text)
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def noted_beside(path: str | Path) -> dict[str, Any]:

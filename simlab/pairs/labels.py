@@ -6,7 +6,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +29,9 @@ LABELS = {
     **dict.fromkeys(("0", "0.0", "false", "no", "different", "not copy", "negative"), 0),
 }
 """What a label cell may say, letter case and surrounding blanks aside."""
+
+
+_COLUMNS = ("reference", "query", "label")
 
 
 def read_pairs(
@@ -160,7 +163,25 @@ def _root_beside(path: Path) -> Path:
 
 def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
     """The rows below the header, and the line in which each ends."""
-    text = _read_text(path, encoding)
+    rows, lines = parse_rows(read_text(path, encoding), path.name, _COLUMNS)
+    if not rows:
+        raise ValueError(f"{path.name}: no pairs below the header")
+    return rows, lines
+
+
+def parse_rows(
+    text: str, file: str, columns: Sequence[str]
+) -> tuple[list[dict[str, str]], list[int]]:
+    """Return the rows below a CSV's header, and the line in which each ends.
+
+    Args:
+        file: its name, for messages.
+        columns: that the header must name, each once; commas or semicolons separate.
+
+    Raises:
+        ValueError: with the line: a column is missing, a row has more or fewer cells, or it is no
+            CSV.
+    """
     first_line = text.split("\n", 1)[0]
     delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -168,27 +189,28 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[in
     lines = []
     try:
         names = [name.strip().lower() for name in reader.fieldnames or []]
-        _check_header(names, path)
+        _check_header(names, columns, file)
         reader.fieldnames = names
         for row in reader:
             if None in row:
-                raise ValueError(f"{path.name}, line {reader.line_num}: more cells than the header")
+                raise ValueError(f"{file}, line {reader.line_num}: more cells than the header")
             if None in row.values():
-                raise ValueError(
-                    f"{path.name}, line {reader.line_num}: fewer cells than the header"
-                )
+                raise ValueError(f"{file}, line {reader.line_num}: fewer cells than the header")
             rows.append(row)
             lines.append(reader.line_num)
     except csv.Error as error:
-        raise ValueError(f"{path.name}, line {reader.reader.line_num}: {error}") from error
-    if not rows:
-        raise ValueError(f"{path.name}: no pairs below the header")
+        raise ValueError(f"{file}, line {reader.reader.line_num}: {error}") from error
     return rows, lines
 
 
-def _read_text(path: Path, encoding: str) -> str:
+def read_text(path: Path, encoding: str, errors: str = "strict") -> str:
+    """Return the text of a file.
+
+    Raises:
+        ValueError: it cannot be read, or is no text in this encoding.
+    """
     try:
-        text = path.read_bytes().decode(encoding)
+        text = path.read_bytes().decode(encoding, errors)
     except OSError as error:
         raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -204,14 +226,12 @@ def _read_text(path: Path, encoding: str) -> str:
     return text
 
 
-def _check_header(names: list[str], path: Path) -> None:
-    missing = {"reference", "query", "label"} - set(names)
+def _check_header(names: list[str], columns: Sequence[str], file: str) -> None:
+    missing = set(columns) - set(names)
     if missing or len(set(names)) < len(names):
+        needed = f"{', '.join(columns[:-1])} and {columns[-1]}"
         found = ", ".join(names) or "nothing"
-        raise ValueError(
-            f"{path.name}: the first line must name reference, query and label, each once;"
-            f" found: {found}"
-        )
+        raise ValueError(f"{file}: the first line must name {needed}, each once; found: {found}")
 
 
 def _converted(

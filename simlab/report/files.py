@@ -2,12 +2,12 @@
 
 import base64
 import contextlib
+import csv
 import importlib.metadata
 import io
 import json
 import os
 import platform
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +19,8 @@ from PIL import Image
 
 from simlab import __version__, perturb
 from simlab.images import in_words
-from simlab.paths import expanded, file_to_write, folder_for_files
-from simlab.tables import check_table, noted_beside
+from simlab.paths import file_to_write, folder_for_files
+from simlab.tables import check_table, guarded, noted_beside
 
 try:
     import fcntl
@@ -57,7 +57,6 @@ TOLD = (
 _PNG = b"\x89PNG"
 _PARTIAL = ".partial-"
 _LOCK = "lock"
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 @contextlib.contextmanager
@@ -160,15 +159,6 @@ def write_run(run: Mapping[str, Any], folder: Path) -> None:
     write_text(folder / "run.json", f"{text}\n")
 
 
-def relative_root(root: str | Path, out: str | Path) -> str:
-    """Return the root of a table's pictures as run.json names it: relative to that of the table."""
-    folder = os.path.realpath(expanded(out))
-    try:
-        return Path(os.path.relpath(os.path.realpath(root), folder)).as_posix()
-    except ValueError:  # on another drive
-        return os.path.realpath(root)
-
-
 def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     """Return the path, after the table was written there; a spreadsheet sees no formula in it.
 
@@ -177,16 +167,16 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     """
     check_table(table, "table")
     plain = {
-        name: table[name].map(_plain) for name in table.select_dtypes(exclude=["number", "bool"])
+        name: table[name].map(guarded) for name in table.select_dtypes(exclude=["number", "bool"])
     }
-    safe = table.assign(**plain).rename(columns=_plain)
+    safe = table.assign(**plain).rename(columns=guarded)
+    # by itself, csv takes no name for one to quote that holds a carriage return alone
+    has_returns = any(column.astype(str).str.contains("\r").any() for column in plain.values())
+    quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    form = {"index": False, "lineterminator": "\n", "quoting": quoting}
     path = file_to_write(path)
-    safe.to_csv(path, index=False, lineterminator="\n", errors="surrogateescape")
+    safe.to_csv(path, errors="surrogateescape", **form)
     return path
-
-
-def _plain(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def data_uri(data: bytes) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from simlab.messages import counted
-from simlab.paths import expanded
-from simlab.report.files import passed_over, relative_root, versions, whole, write_csv, write_run
+from simlab.paths import expanded, relative_root
+from simlab.report.files import passed_over, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, write_report
 from simlab.report.sentences import interval
 from simlab.report.study_sections import plot_pairs

@@ -19,12 +19,11 @@ from simlab import specs
 from simlab.messages import counted, in_bytes
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, UNDECIDED
-from simlab.paths import expanded
+from simlab.paths import expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
     data_uri,
     passed_over,
-    relative_root,
     versions,
     whole,
     write_csv,

@@ -8,9 +8,9 @@ import pandas as pd
 
 from simlab import evaluation, specs
 from simlab.methods import registry
-from simlab.paths import expanded
+from simlab.paths import expanded, relative_root
 from simlab.report import sentences, study_sections
-from simlab.report.files import TOLD, relative_root, versions, whole, write_csv, write_run
+from simlab.report.files import TOLD, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
 from simlab.tables import check_table, root_of
 
