@@ -23,12 +23,17 @@ GONE = "no longer there"
 
 
 class Job(NamedTuple):
-    """A file that is to go, with what goes with it."""
+    """A file that is to go, with what may go with it."""
 
     row: Row
     kept: list[Row]
     companions: list[str]
-    """Paths below the root of files of the same name that are no pictures."""
+    """Files of the same name that are no pictures, such as XMP, the RAW of a JPEG, the MOV of a
+    live photo; none where another picture of this name stays."""
+
+    def names(self, companions: bool) -> list[str]:
+        """Return the paths below the root of what goes."""
+        return [self.row.file, *self.companions] if companions else [self.row.file]
 
 
 class Moved(NamedTuple):
@@ -61,20 +66,11 @@ class Preview(NamedTuple):
     left: dict[str, str]
 
 
-def jobs_of(plan: Plan, *, companions: bool = True) -> list[Job]:
-    """Return what is to move.
-
-    Args:
-        companions: whether files of the same name go along that are no pictures, such as XMP, the
-            RAW of a JPEG, the MOV of a live photo: where no other picture of this name stays.
-    """
+def jobs_of(plan: Plan) -> list[Job]:
+    """Return what is to move."""
     kept = plan.kept()
-    beside = _Beside(plan) if companions else None
-    jobs = []
-    for row in plan.dropped():
-        found = beside.companions(row.file) if beside else []
-        jobs.append(Job(row, kept[row.group], found))
-    return jobs
+    beside = _Beside(plan)
+    return [Job(row, kept[row.group], beside.companions(row.file)) for row in plan.dropped()]
 
 
 def obstacle(plan: Plan, job: Job, *, read: bool = True) -> str:
@@ -153,7 +149,7 @@ def preview(plan: Plan, *, companions: bool = False) -> Preview:
         if reason:
             left[job.row.file] = reason
             continue
-        names = [job.row.file, *job.companions] if companions else [job.row.file]
+        names = job.names(companions)
         sizes.update((name, os.path.getsize(plan.root / name)) for name in names)
         beside += job.companions
     return Preview(len(sizes), sum(sizes.values()), beside, left)
@@ -176,21 +172,20 @@ def move(plan: Plan, to: str | os.PathLike, *, companions: bool = False) -> Move
         OSError: the journal cannot be written; nothing moves without it, and what moved before
             stands in it.
     """
-    jobs = jobs_of(plan, companions=companions)
+    jobs = jobs_of(plan)
     folder = check_folder(plan, to)
+    moved = Moved(None, [], {})
     if not jobs:
-        return Moved(None, [], {})
+        return moved
     _make(folder)
-    files: list[str] = []
-    left: dict[str, str] = {}
     with Journal(folder, plan.root) as journal:
         for job in jobs:
             reason = obstacle(plan, job)
             if reason:
-                left[job.row.file] = reason
+                moved.left[job.row.file] = reason
             else:
-                _move_job(plan, job, journal, files, left)
-    return Moved(journal.path, files, left)
+                _move_job(plan.root, job.row, job.names(companions), journal, moved)
+    return moved._replace(journal=journal.path)
 
 
 def _make(folder: Path) -> None:
@@ -201,27 +196,23 @@ def _make(folder: Path) -> None:
         mark.write_bytes(_MARK)
 
 
-def _move_job(
-    plan: Plan, job: Job, journal: Journal, files: list[str], left: dict[str, str]
-) -> None:
+def _move_job(root: Path, row: Row, names: list[str], journal: Journal, moved: Moved) -> None:
     """Move a file, then its companions; what cannot be moved is left, with the reason."""
-    names = [job.row.file, *job.companions]
-    targets = free_names(journal.folder, names)
-    for name, target in zip(names, targets):
+    for name, target in zip(names, free_names(journal.folder, names)):
         try:
             # a companion was not judged: what it is now is what comes back
-            sha256 = content_of(plan.root / name) if name != job.row.file else job.row.sha256
+            sha256 = row.sha256 if name == row.file else content_of(root / name)
             whole = below(journal.folder, target)
         except (OSError, ValueError) as error:
-            left[name] = words_of(error)
+            moved.left[name] = words_of(error)
             return
         partial = journal.note(name, target, sha256)
         try:
-            move_file(plan.root / name, whole, partial, sha256)
+            move_file(root / name, whole, partial, sha256)
         except OSError as error:
-            left[name] = words_of(error)
+            moved.left[name] = words_of(error)
             return
-        files.append(name)
+        moved.files.append(name)
 
 
 def free_names(folder: Path, names: list[str]) -> list[str]:

@@ -121,8 +121,7 @@ class _Judge(NamedTuple):
         for row in kept.itertuples():
             yield row.file, KEEP, "in a reference folder" if row.protected else row.reason
         for file in members["file"][~is_kept]:
-            decision, reason = self._proposed(file, kept)
-            yield file, decision, reason
+            yield file, *self._proposed(file, kept)
 
     def _proposed(self, file: str, kept: pd.DataFrame) -> tuple[str, str]:
         doubt = "not found to be a copy of the kept file itself, but of others of the group"

@@ -1,6 +1,7 @@
 """A plan.csv is read: text that anybody may have written, checked before anything moves."""
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +9,6 @@ from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labels import parse_rows, read_text
 from simlab.paths import expanded
 from simlab.tables import without_apostrophe
-
-_DIGITS = frozenset("0123456789abcdef")
 
 
 class Row(NamedTuple):
@@ -119,7 +118,7 @@ def _row(cells: dict[str, str], line: int, root: Path) -> Row:
         raise ValueError(
             f"decision must be {KEEP}, {DROP} or {UNDECIDED}, not {cells['decision']!r}"
         )
-    if len(sha256) != 64 or not _DIGITS.issuperset(sha256):
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError(f"sha256 must be 64 digits from 0 to f, not {cells['sha256']!r}")
     below(root, file)
     return Row(line, Path(file).as_posix(), cells["group"].strip(), decision, sha256)
@@ -129,15 +128,11 @@ def _check_names(plan: Plan, name: str) -> None:
     first_with: dict[str, Row] = {}
     for row in plan.rows:
         first = first_with.setdefault(row.file, row)
-        if first is row:
-            continue
-        if {first.decision, row.decision} == {KEEP, DROP}:
+        if first is not row:
             raise ValueError(
-                f"{name}, line {row.line}: {row.file!r} is kept and dropped (line {first.line})"
+                f"{name}, line {row.line}: {row.file!r} ({row.decision}) stands there twice, also"
+                f" in line {first.line} ({first.decision})"
             )
-        raise ValueError(
-            f"{name}, line {row.line}: {row.file!r} stands there twice (line {first.line})"
-        )
 
 
 def _check_groups(plan: Plan, name: str) -> None:

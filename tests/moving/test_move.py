@@ -247,8 +247,11 @@ def test_companions_go_along_where_no_other_picture_of_their_name_stays(place):
         ([("away/x.jpg", "0", "drop")], "goes through a link that leaves"),
         ([("sub/b.jpg", "0", "drop")], "group '0' keeps no file"),
         ([("a.jpg", "1", "keep"), ("sub/b.jpg", "0", "drop")], "group '0' keeps no file"),
-        ([("a.jpg", "0", "keep"), ("a.jpg", "0", "keep")], "stands there twice .line 2."),
-        ([("a.jpg", "0", "keep"), ("./a.jpg", "1", "drop")], "is kept and dropped .line 2."),
+        ([("a.jpg", "0", "keep"), ("a.jpg", "0", "keep")], "stands there twice, also in line 2"),
+        (
+            [("a.jpg", "0", "keep"), ("./a.jpg", "1", "drop")],
+            "a.jpg. .drop. stands there twice, also in line 2 .keep.",
+        ),
         ([("a.jpg", "0", "perhaps")], "decision must be keep, drop or undecided"),
         (
             [("a.jpg", "0", "keep"), ("c.png", "1", "keep"), ("hard.jpg", "1", "drop")],
