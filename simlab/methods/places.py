@@ -6,6 +6,7 @@ import pandas as pd
 
 from simlab.messages import counted
 from simlab.methods import alignment
+from simlab.methods.alignment import Looks
 from simlab.methods.contradiction import Contradictions, contradictions
 
 _LEAST_AREA = 3
@@ -26,7 +27,12 @@ def places_between(image_a, image_b) -> pd.DataFrame | None:
         A row a place: kind (one of :data:`KINDS`), and its box in the pixels of either:
         left_reference, top_reference, right_reference, bottom_reference, left_query and so on.
     """
-    found = contradictions(alignment.looks(image_a), alignment.looks(image_b))
+    return places_of(alignment.looks(image_a), alignment.looks(image_b))
+
+
+def places_of(a: Looks, b: Looks) -> pd.DataFrame | None:
+    """Return the same, from what :func:`simlab.methods.alignment.looks` made of two pictures."""
+    found = contradictions(a, b)
     if found is None:
         return None
     return _boxes(found)

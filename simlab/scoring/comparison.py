@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from simlab.methods import keypoints
+from simlab.methods.alignment import Looks
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import unpack
+from simlab.methods.places import places_of
 from simlab.methods.registry import Feature, Method
 from simlab.scoring.one_pair import LazyPicture, compare, needed
 
@@ -71,6 +73,18 @@ class Comparison:
             if isinstance(reference, Keypoints) and isinstance(query, Keypoints):
                 first, second, agree = keypoints.verify(reference, query)
                 return Matches(method.name, reference.points[first], query.points[second], agree)
+        return None
+
+    @functools.cached_property
+    def places(self) -> pd.DataFrame | None:
+        """Where the two contradict each other, as of :func:`simlab.methods.places.places_between`.
+
+        None where no method looks, or nothing says how one lies on the other.
+        """
+        for method in self.methods:
+            reference, query = self._features(method)
+            if isinstance(reference, Looks) and isinstance(query, Looks):
+                return places_of(reference, query)
         return None
 
     def _features(self, method: Method) -> list[Any]:

@@ -18,11 +18,12 @@ from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import read_bytes, read_image
 from simlab.methods import registry
+from simlab.methods.places import sentence
 from simlab.methods.registry import Method
 from simlab.plots import style
 from simlab.scoring.comparison import Comparison, Matches
 from simlab.scoring.one_pair import LazyPicture
-from simlab.search.judging import loaded
+from simlab.search.judging import BE, loaded, verdicts
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup
@@ -157,6 +158,11 @@ class Explorer(Panel):
         return self._evidence(self.comparison)
 
     @property
+    def verdict(self) -> str:
+        """What a search would call the two: identical, copy, look-alike or different."""
+        return self._verdict(self.comparison)
+
+    @property
     def table(self) -> pd.DataFrame:
         """By method: maximum, unit, threshold, distance, no_evidence and what it says.
 
@@ -167,16 +173,22 @@ class Explorer(Panel):
     def figure(self) -> Figure:
         """Return the comparison as a figure.
 
-        It has keypoint matches, flipped bits, distances and evidence.
+        It has keypoint matches, flipped bits, distances and evidence, and where the pictures
+        contradict each other.
         """
         found = self.comparison
         hashes = found.hashes
         wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))
+        high = 0.4 + min(8 / wide, 4)
         bars = 0.8 + 0.2 * max(len(self.table), len(self.evidence))
-        heights = [0.4 + min(8 / wide, 4), 1.35 if hashes else 0.01, bars]
+        heights = [high, 1.35 if hashes else 0.01, bars]
+        if found.places is not None:
+            heights.append(high)
         whole = plt.figure(figsize=(8, sum(heights)), layout="constrained")
-        rows = whole.add_gridspec(3, 1, height_ratios=heights)
+        rows = whole.add_gridspec(len(heights), 1, height_ratios=heights)
         _draw_matches(found, whole.add_subplot(rows[0]))
+        if found.places is not None:
+            _draw_places(found, whole.add_subplot(rows[3]))
         places = rows[1].subgridspec(1, max(1, len(hashes)))
         for place, (name, (first, second)) in zip(places, hashes.items()):
             ax = plots.plot_hash_difference(first, second, ax=whole.add_subplot(place))
@@ -228,7 +240,7 @@ class Explorer(Panel):
     def _views(self) -> ipywidgets.Widget:
         self._parts = {}
         rows = []
-        for parts in (("pictures", "verdict"), ("bars", "hashes"), ("matches",)):
+        for parts in (("pictures", "verdict"), ("bars", "hashes"), ("matches",), ("places",)):
             for part in parts:
                 self._parts[part] = ipywidgets.HTML().add_class(f"simlab-{part}")
             row = ipywidgets.HBox([self._parts[part] for part in parts])
@@ -284,10 +296,19 @@ class Explorer(Panel):
         if found.matches:
             drawing = quick_drawing.lines(found.reference.image, found.query.image, found.matches)
         evidence = self._evidence(found)
+        places = ""
+        if found.places is not None:
+            outlined = quick_drawing.outlined(
+                found.reference.image, found.query.image, found.places
+            )
+            places = page.places(sentence(found.places), outlined)
         return {
             "bars": page.bars(self._judged(found)),
             "matches": page.matches(found.matches, drawing),
-            "verdict": page.verdict(evidence, expit(evidence.sum()), self._recipe),
+            "places": places,
+            "verdict": page.verdict(
+                self._verdict(found), evidence, expit(evidence.sum()), self._recipe
+            ),
         }
 
     def _show(self, result: tuple[Comparison, dict]) -> None:
@@ -309,6 +330,17 @@ class Explorer(Panel):
         silent = table["distance"].isna() | table["threshold"].isna()
         cases = [table["no_evidence"].eq(True), silent, table["distance"] <= table["threshold"]]
         return table.assign(says=np.select(cases, ["no evidence", "", "copy"], "no copy"))
+
+    def _verdict(self, found: Comparison) -> str:
+        distance = expit(-self._evidence(found).sum())
+        by_itself = self._recipe.evidence(found.scores, weighed=False).to_numpy()
+        return verdicts(
+            np.array([distance]),
+            by_itself,
+            BE["normal"],
+            identical=np.array([found.reference.content == found.query.content]),
+            low_information=np.array([False]),
+        )[0]
 
     def _evidence(self, found: Comparison) -> pd.Series:
         rarity = pd.Series({"rarity of copies": float(logit(self._recipe.prevalence_))})
@@ -340,3 +372,11 @@ def _draw_matches(found: Comparison, ax: Axes) -> None:
     names = style.label(f"{found.reference.name} and {found.query.name}", limit=60)
     n_agreeing = int(matches.agree.sum())
     style.title(ax, f"{names}: matches that agree on one geometry: {n_agreeing} of {n_matches}")
+
+
+def _draw_places(found: Comparison, ax: Axes) -> None:
+    nothing = np.zeros((0, 2))
+    pictures = (found.reference.image, found.query.image)
+    places = found.places
+    plots.plot_matches(pictures[0], nothing, pictures[1], nothing, nothing, places=places, ax=ax)
+    style.title(ax, sentence(places))

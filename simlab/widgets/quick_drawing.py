@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from simlab.methods import keypoints
@@ -74,14 +75,9 @@ def lines(
     Args:
         width, height: the most that both take together.
     """
-    ratios = first.width / first.height + second.width / second.height
-    high = min(height, round((width - GAP_WIDTH) / ratios))
-    left = _of_height(first, high)
-    right = _of_height(second, high)
-    gap = np.full((high, GAP_WIDTH, 3), GAP, np.uint8)
-    canvas = np.concatenate([np.asarray(left), gap, np.asarray(right)], axis=1)
+    canvas, beside = _side_by_side(first, second, width, height)
+    high = len(canvas)
     starts = np.rint(matches.first * (high / first.height)).astype(int)
-    beside = (left.width + GAP_WIDTH, 0)
     ends = np.rint(matches.second * (high / second.height) + beside).astype(int)
     for chosen, colour in ((~matches.agree, ASTRAY), (matches.agree, AGREEING)):
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist()):
@@ -89,6 +85,46 @@ def lines(
                 cv2.line(canvas, start, end, GAP, 2, cv2.LINE_AA)
             cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA)
     return jpeg(Image.fromarray(canvas))
+
+
+def outlined(
+    first: Image.Image,
+    second: Image.Image,
+    places: pd.DataFrame,
+    *,
+    width: int = 1100,
+    height: int = 420,
+) -> bytes:
+    """Return two pictures side by side as JPEG, with a frame around each place in both.
+
+    It is thick where something is, and thin where it is missing.
+
+    Args:
+        places: as from :func:`simlab.methods.places.places_between`.
+        width, height: the most that both take together.
+    """
+    canvas, beside = _side_by_side(first, second, width, height)
+    for row in places.to_dict("records"):
+        for side, image, shift in (("reference", first, (0, 0)), ("query", second, beside)):
+            box = [row[f"{edge}_{side}"] for edge in ("left", "top", "right", "bottom")]
+            corners = np.reshape(box, (2, 2)) * (len(canvas) / image.height) + shift
+            left_top, right_bottom = np.rint(corners).astype(int).tolist()
+            is_there = row["kind"] in ("both", "colour", side)
+            cv2.rectangle(canvas, left_top, right_bottom, FLIPPED, 2 if is_there else 1)
+    return jpeg(Image.fromarray(canvas))
+
+
+def _side_by_side(
+    first: Image.Image, second: Image.Image, width: int, height: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The pixels of both at one height, and where the second begins."""
+    ratios = first.width / first.height + second.width / second.height
+    high = min(height, round((width - GAP_WIDTH) / ratios))
+    left = _of_height(first, high)
+    right = _of_height(second, high)
+    gap = np.full((high, GAP_WIDTH, 3), GAP, np.uint8)
+    canvas = np.concatenate([np.asarray(left), gap, np.asarray(right)], axis=1)
+    return canvas, (left.width + GAP_WIDTH, 0)
 
 
 def _of_height(image: Image.Image, high: int) -> Image.Image:

@@ -150,4 +150,5 @@ def test_places_are_outlined_in_both_pictures():
     nothing = np.zeros((0, 2))
     ax = sl.plots.plot_matches(FILLED, nothing, OTHERWISE, nothing, nothing, places=places)
     assert len(ax.patches) == 2 * len(places) > 6
+    assert "match" not in ax.get_title() + ax.get_title(loc="left"), "none were asked for"
     assert {"reference", "query"} <= set(places["kind"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import simlab as sl
 from simlab.widgets import picker
@@ -93,6 +93,28 @@ def test_the_verdict_of_a_copy_and_of_a_stranger(explorer):
     explorer.other = "gravel.jpg"
     assert explorer.probability < 0.1
     assert ">No copy<" in part(explorer, "verdict")
+    assert explorer.verdict == "different"
+    assert part(explorer, "places") == "", "nothing says how a stranger lies on it"
+
+
+def test_two_captions_are_look_alikes_and_the_places_are_outlined(explorer):
+    coffee = photo("coffee.jpg")
+    for text in ("NEVER AGAIN ON MONDAYS", "WHO ATE MY LUNCH"):
+        pen = ImageDraw.Draw(shown := coffee.copy())
+        pen.rectangle((0, coffee.height - 50, coffee.width, coffee.height), fill="white")
+        pen.text((10, coffee.height - 45), text, font=ImageFont.load_default(34), fill="black")
+        shown.save(file := io.BytesIO(), "PNG")
+        explorer.add(text, file.getvalue())
+    explorer.reference = "NEVER AGAIN ON MONDAYS"
+    explorer.other = "WHO ATE MY LUNCH"
+    assert explorer.verdict == "look-alike"
+    assert ">Look-alike<" in part(explorer, "verdict")
+    assert "each has something of its own" in part(explorer, "places")
+    assert "data:image/jpeg" in part(explorer, "places")
+    figure = explorer.figure()
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes]
+    assert any("each has something of its own" in title for title in titles)
+    plt.close(figure)
 
 
 def test_equal_pictures_flat_ones_and_ones_without_keypoints(explorer):
