@@ -196,7 +196,7 @@ def find(options: argparse.Namespace) -> None:
     for folder in filter(os.path.isdir, [options.between or "", *queries]):
         _check_pictures(out, sl.datasets.as_table(folder, any_name=options.any_name))
     search = {"queries": options.query, "threshold": options.threshold, "n_jobs": options.jobs}
-    search |= {"between": options.between, "labels": options.labels, "any_name": options.any_name}
+    search |= {"between": options.between, "labels": _judged(options), "any_name": options.any_name}
     found = sl.find_copies(images, recipe, cache=options.cache, **search)
     run = _run(options, list(recipe.methods_), images)
     run |= _labels_used(found)
@@ -258,6 +258,15 @@ def _say_what_is_next(plan: "pd.DataFrame", out: Path) -> None:
     _say(_printable(f"{move}  says what this plan would move, and moves nothing yet"))
 
 
+def _judged(options: argparse.Namespace) -> "pd.DataFrame | None":
+    """What people said of pairs, where `--labels` names it."""
+    from simlab.pairs.labels import read_unchecked
+
+    if options.labels is None:
+        return None
+    return read_unchecked(options.labels, encoding=options.encoding)
+
+
 def _part_sides(options: argparse.Namespace) -> None:
     """Let `images` name one folder, and `between` the other where there are two."""
     n_wanted = 2 if options.between else 1
@@ -280,7 +289,7 @@ def leaks(options: argparse.Namespace) -> None:
         side = _images(options)
         _check_pictures(out, side)
         sides.append(side)
-    search = {"labels": options.labels, "threshold": options.threshold, "n_jobs": options.jobs}
+    search = {"labels": _judged(options), "threshold": options.threshold, "n_jobs": options.jobs}
     found = sl.find_leaks(*sides, recipe, cache=options.cache, **search)
     del options.images  # the last of the two; run.json names both
     run = _run(options, list(recipe.methods_)) | {"labels": found.pairs.attrs.get("labels")}
@@ -556,6 +565,7 @@ def _add_search(verb) -> None:
         help="pairs that a person judged (reference, query, label): a copy always is one, different"
         " pictures are never proposed again",
     )
+    _add_encoding(verb)
     verb.add_argument(
         "--recipe",
         metavar="FILE",
@@ -611,10 +621,14 @@ def _add_labels(verb) -> None:
         metavar="DIR",
         help="folder that the paths are relative to (default: the CSV's)",
     )
+    _add_encoding(verb)
+    _add_out(verb)
+
+
+def _add_encoding(verb) -> None:
     verb.add_argument(
         "--encoding", metavar="NAME", help="of the CSV, such as shift_jis (default: UTF-8)"
     )
-    _add_out(verb)
 
 
 def _add_out(verb) -> None:

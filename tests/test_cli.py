@@ -349,6 +349,7 @@ WRONG = [
     ("evaluate LABELS.csv --out o --encoding klingon", "'klingon' is no encoding of text"),
     (["evaluate", "LABELS.csv", "--out", "o", "--root", ""], "a path must not be empty"),
     ("find PICTURES --out o --labels none.csv", "cannot read 'none.csv'"),
+    ("find PICTURES --out o --labels BAD.csv --encoding klingon", "'klingon' is no encoding"),
     ("evaluate none.csv --out o --distances d", "cannot read 'none.csv'"),
     ("evaluate LABELS.csv --out o --distances d", "distances must be among the columns (bits)"),
     ("evaluate LABELS.csv --out o --similarities label", "must be among the columns (bits)"),

@@ -20,6 +20,7 @@ def a_study(folder: str) -> None:
     assert_type(sl.compare(scores, "phash", "dhash"), pd.DataFrame)
     assert_type(sl.choose_threshold(scores, "phash", max_fpr=0.01), pd.DataFrame)
     assert_type(sl.read_pairs("labels.csv"), pd.DataFrame)
+    assert_type(sl.read_distances("scores.csv", "bits"), pd.DataFrame)
 
 
 def an_ensemble(scores: pd.DataFrame) -> None:
@@ -33,6 +34,7 @@ def a_search(folder: str, picture: Image.Image) -> None:
     found = sl.find_copies(folder)
     assert_type(found, pd.DataFrame)
     assert_type(sl.group(found), pd.DataFrame)
+    assert_type(sl.find_leaks(folder, folder).shares, pd.DataFrame)
     assert_type(sl.Gallery(folder).query(picture), pd.DataFrame)
 
 

@@ -74,7 +74,7 @@ def read_pairs(
     return table
 
 
-def read_labels(path: str | os.PathLike, *, encoding: str | None = None) -> pd.DataFrame:
+def read_unchecked(path: str | os.PathLike, *, encoding: str | None = None) -> pd.DataFrame:
     """Return the labels of a CSV file as texts and numbers, without a look at any picture.
 
     The columns are those of the file, with reference, query and label among them; names stand as

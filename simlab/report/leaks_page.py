@@ -39,6 +39,9 @@ def leaks(
     Raises:
         ValueError: not one file of the pairs is there.
     """
+    if not isinstance(found, Leaks):
+        given = type(found).__name__
+        raise ValueError(f"found must be what sl.find_leaks returns, not of type {given}")
     root = root_of(found.pairs, root, columns=["test_file", "train_file"])
     facts = found.pairs.attrs
     run = {**(run or {}), "root": relative_root(root, out), "versions": versions()}

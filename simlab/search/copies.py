@@ -73,7 +73,7 @@ def find_copies(  # noqa: PLR0913
             reference, and one of these, as the query, are looked for; a file that is on both sides
             is a query. Names are relative to the deepest folder that holds both sides.
         labels: what people said of pairs, the path of a CSV (see
-            :func:`simlab.pairs.labels.read_labels`) or a table: reference, query, and label 1
+            :func:`simlab.pairs.labels.read_unchecked`) or a table: reference, query, and label 1
             (copy) or 0 (different). Names are relative to the folder that is searched, or to that
             of the CSV. A pair that is called different is left out; one called a copy is always
             found, at distance 0 and with label 1. Others are counted in ``attrs["labels"]``.
@@ -124,26 +124,27 @@ def find_copies(  # noqa: PLR0913
     else:
         raise ValueError("either queries or between may be given, not both")
     options = {"n_jobs": n_jobs, "progress": progress}
-    if queries is None:
-        with opened(cache) as kept:
+    files = None if queries is None else _query_files(queries)
+    with opened(cache) as kept:
+        if files is None:
             library = Library(table, ensemble, kept, **options)
             said = said_of(said_to_be, library.pictures.index, library.store.root)
             search = _Search(library, said, across)
             found, sides, facts = _find_among(search, ensemble, largest, prior)
-            found = with_choices(found, library.store)
-    else:
-        files = _query_files(queries)
-        gallery = Gallery(table, ensemble, cache=cache, **options)
-        known = gallery.library
-        said = said_of(said_to_be, known.pictures.index, known.store.root, files)
-        found, sides, facts = _find_queries(gallery, files, said, largest, prior)
-        found = with_choices(found, known.store)
+        else:
+            gallery = Gallery(table, ensemble, cache=kept, **options)
+            library = gallery.library
+            said = said_of(said_to_be, library.pictures.index, library.store.root, files)
+            found, sides, facts = _find_queries(gallery, files, said, largest, prior)
+        found = with_choices(found, library.store)
     # what a report and grouping need, in columns, which a CSV keeps
     for side, pictures in sides.items():
         details = pictures[["pixels", "sharpness", "content"]]
         details = details.rename(columns={"content": "sha256"}).add_suffix(f"_{side}")
         found = found.join(details, on=side)
     found = found.assign(threshold=largest, prior=float(facts["prior"]))
+    if across:
+        found["between"] = True
     facts["threshold"] = largest
     if labels is None:
         found = found.drop(columns="label")

@@ -400,12 +400,15 @@ def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
 
 
 def _chained(near: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Whether a file's group has fewer near pairs than pairs of files."""
+    """Whether a file's group has fewer near pairs than pairs of files that were compared."""
     group_of = table.set_index("file")["group"]
     reference_group = near["reference"].map(group_of)
     query_group = near["query"].map(group_of)
     n_near = reference_group[reference_group == query_group].value_counts()
     n_pairs = table["size"] * (table["size"] - 1) / 2
+    if "between" in near:  # two pictures of one side were not compared
+        n_queries = table["file"].isin(near["query"]).groupby(table["group"]).transform("sum")
+        n_pairs = n_queries * (table["size"] - n_queries)
     return table["group"].map(n_near).fillna(0) < n_pairs
 
 

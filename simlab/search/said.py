@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import tables
-from simlab.pairs.labels import read_labels
+from simlab.pairs.labels import read_unchecked
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
 
 Labels: TypeAlias = pd.DataFrame | str | os.PathLike | None
@@ -70,13 +70,13 @@ def read_said(labels: Labels) -> pd.DataFrame | None:
     """Return labels as a table with reference, query and label; None of none.
 
     Raises:
-        ValueError: as :func:`simlab.pairs.labels.read_labels`; a column is missing, or a label is
-            neither 1 nor 0.
+        ValueError: as :func:`simlab.pairs.labels.read_unchecked`; a column is missing, or a label
+            is neither 1 nor 0.
     """
     if labels is None:
         return None
     if isinstance(labels, str | os.PathLike):
-        return read_labels(labels)
+        return read_unchecked(labels)
     tables.check_table(labels, "labels", "reference, query, label")
     return labels.assign(label=tables.labels(labels))
 

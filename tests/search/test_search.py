@@ -608,6 +608,8 @@ def test_between_two_folders_only_pairs_across_are_compared(
     assert pairs_of(across) == expected
     assert frozenset(("old/cat.png", "new/cat again.jpg")) in expected
     assert frozenset(("old/julia again.png", "new/julia.png")) in expected
+    groups = sl.group(across)
+    assert groups["size"].max() == 3 and not groups["chained"].any()
     assert set(across["prior"]) == {1 / 10}  # ten different pictures are on the first side
     assert set(across.attrs["queries"]) == {f"new/{path.name}" for path in sides[1].iterdir()}
 
@@ -729,6 +731,8 @@ def test_where_nothing_has_leaked_the_share_is_still_bounded(two_folders, fitted
     assert row["high"] == pytest.approx(reach(1)) and row["false_alarms"] == 0
     page = sl.report.leaks(clean, tmp_path / "out").read_text(encoding="utf-8")
     assert "Nothing is to be removed" in page
+    with pytest.raises(ValueError, match=r"found must be what sl\.find_leaks returns, not of type"):
+        sl.report.leaks(clean.pairs, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
