@@ -125,7 +125,7 @@ def plot_dendrogram(
     Args:
         linkage: (n - 1, 4), as from :func:`scipy.cluster.hierarchy.linkage`.
         log: draw distances on a logarithmic axis, on which 1e-9 and 1e-3 stay apart, as those
-            of sure copies do. Those at 0 join at the left edge.
+            of sure copies do. Those at 0 join near the left edge.
 
     Raises:
         ValueError: `linkage` is none, or there is not one name for each picture.
@@ -142,7 +142,7 @@ def plot_dendrogram(
     heights = merges[:, 2]
     joined = heights[heights > 0] if heights.any() else np.ones(1)
     if log:
-        merges[:, 2] = heights.clip(joined.min() / 3)
+        merges[:, 2] = heights.clip(joined.min() / 2.5)
     _draw_tree(ax, merges, names, threshold)
     if log:
         ax.set(xscale="log", xlim=(joined.min() / 3, 2 * joined.max()))
