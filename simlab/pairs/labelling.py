@@ -365,8 +365,9 @@ def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> dict[str, A
 def _line(row: dict[str, Any]) -> bytes:
     cells = row | {side: _written(row[side]) for side in ("reference", "query")}
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells[name] for name in COLUMNS)
-    return text.getvalue().encode()
+    # with its own line end it quotes a carriage return in a name
+    csv.writer(text).writerow(cells[name] for name in COLUMNS)
+    return f"{text.getvalue().rstrip()}\n".encode()
 
 
 def _written(path: str) -> str:

@@ -25,6 +25,7 @@ NAMES = (
     "~d.png",
     '日本, "é".png',
     "two\nlines.png",
+    "a\rreturn.png",
     "e:f.png",
 )
 

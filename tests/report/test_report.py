@@ -372,7 +372,22 @@ def test_a_page_of_its_own(tmp_path):
 
 
 def test_spreadsheets_take_no_name_for_a_formula_and_nothing_is_lost(tmp_path):
-    names = ["=1+1", "+a", "-a", "@a", "\ta", "\na", "'=a", "''+", "'a", "a", "", "日本"]
+    names = [
+        "=1+1",
+        "+a",
+        "-a",
+        "@a",
+        "\ta",
+        "\na",
+        "\ra",
+        "b\rc",
+        "'=a",
+        "''+",
+        "'a",
+        "a",
+        "",
+        "日本",
+    ]
     path = write_csv(
         pd.DataFrame({"name": names, "value": np.arange(len(names)) - 5.5}), tmp_path / "t.csv"
     )
