@@ -136,9 +136,46 @@ def study(options: argparse.Namespace) -> None:
         _say(sl.scoring.preview(pairs, names, n_jobs=options.jobs))
         scores = sl.score_pairs(pairs, names, cache=cache, n_jobs=options.jobs)
     run = _run(options, names, images) | {"inputs": sl.features.digests(images)}
-    example = None if options.images else "cat.jpg"  # of the sample
-    report = sl.report.study(scores, out, audit=audit, run=run, example=example)
+    page = {"last": [sl.report.next_steps(*_after_study(options))]}
+    page["example"] = None if options.images else "cat.jpg"  # of the sample
+    if len(names) > 1:
+        page |= _join(scores, names, options.seed)
+    report = sl.report.study(scores, out, audit=audit, run=run, **page)
     _say(f"report: {report}")
+
+
+def _join(scores: "pd.DataFrame", names: list[str], seed: int) -> dict:
+    """Put what the methods say together beside them, in the table, and why not on the page."""
+    try:
+        ensemble = sl.Ensemble(names, seed=seed).fit(scores)
+    except ValueError as error:
+        words = f"No ensemble of the methods could be fitted to these pictures: {error}."
+        return {"first": [sl.report.Section("All methods together", words)]}
+    scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
+    return {"joined": sl.report.tuned(ensemble)}
+
+
+def _after_study(options: argparse.Namespace) -> tuple[str, list[str]]:
+    """What to do with a study, and the commands."""
+    folder = shlex.quote(options.images or "FOLDER")
+    words = (
+        "These copies were made. To find those that are there, search; the page of a search shows"
+        " each group, which file to keep, and why.\n\nBefore a threshold is trusted, label some"
+        " pairs of your own (notebook 12, or any CSV with reference, query and label), measure the"
+        " methods on them, and fit an ensemble."
+    )
+    return words, [
+        f"simlab find {folder} --out found",
+        f"simlab evaluate labels.csv --root {folder} --out measured",
+        f"simlab tune labels.csv --root {folder} --out tuned",
+    ]
+
+
+def _after_tune(out: Path) -> tuple[str, list[str]]:
+    """What to do with a recipe, and the command."""
+    recipe = out / "recipe.json"
+    words = f"The recipe is {recipe}. Search with it:"
+    return words, [f"simlab find FOLDER --recipe {shlex.quote(str(recipe))} --out found"]
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -168,15 +205,21 @@ def _read_scores(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict
 
 def tune(options: argparse.Namespace) -> None:
     """Fit an ensemble on labelled pairs: recipe.json, and a report on it, out of fold."""
-    options.methods = options.methods or ", ".join(sl.Ensemble.load().methods_)
+    shipped = sl.Ensemble.load()
+    # few people have labelled look-alikes: of the default methods the guard stays as it ships
+    is_guarded = options.methods is None
+    options.methods = options.methods or ", ".join(shipped.methods_)
     out, scores, run = _score_labels(options)
-    ensemble = sl.Ensemble(run["arguments"]["methods"], seed=options.seed).fit(scores)
+    weighed = shipped.voting_ if is_guarded else run["arguments"]["methods"]
+    fitted = sl.Ensemble(weighed, seed=options.seed).fit(scores)
+    ensemble = fitted.guarded_as(shipped) if is_guarded else fitted
     with sl.report.whole(out) as folder:
         ensemble.save(folder / "recipe.json")
-    _say(ensemble.report_)
+    _say(fitted.report_)
     scores["ensemble"] = ensemble.out_of_fold_["ensemble"]
-    page = {"title": "What the methods do together", "first": sl.report.tuned(ensemble)}
+    page = {"title": "What the methods do together", "first": sl.report.tuned(fitted)}
     page["seed"] = options.seed  # so that the ranking and the ensemble's own verdict are the same
+    page["last"] = [sl.report.next_steps(*_after_tune(out))]
     _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
 
 

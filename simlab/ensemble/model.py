@@ -141,6 +141,31 @@ class Ensemble:
         content["guard"] = recipe.from_guard(fitted)
         return Ensemble()._restore(content)
 
+    def guarded_as(self, other: "Ensemble") -> "Ensemble":
+        """Return this ensemble with the guard of another, such as that of the recipe that ships.
+
+        For those who have no look-alikes that they could fit one to. Where the pairs that this one
+        was fitted to have the guard's distance, `out_of_fold_` says what it does there.
+
+        Raises:
+            ValueError: the other has no guard, or its method is weighed here.
+        """
+        guard = other.guard_
+        if guard is None:
+            raise ValueError("other must have a guard, as Ensemble.load() has")
+        if guard.method in self.voting_:
+            raise ValueError(f"method {guard.method!r} is weighed already; a guard is another")
+        content = self._content()
+        content["guard"] = recipe.from_guard(guard)
+        new = Ensemble()._restore(content)
+        table = vars(self).get("out_of_fold_")
+        if table is not None and guard.method in table:
+            log_odds = -logit(np.clip(table[NAME], 1e-300, 1 - 1e-16))
+            of_guard = validation.voting_distances(table, [guard.method])[:, 0]
+            held_back = guard.held_back(of_guard, log_odds.to_numpy())
+            new.out_of_fold_ = table.assign(**{NAME: expit(-(log_odds + held_back))})
+        return new
+
     @property
     def voting_(self) -> list[str]:
         """The methods that are weighed: all but a guard."""

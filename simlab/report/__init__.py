@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time, see __geta
     from simlab.report.leaks_page import leaks as leaks
     from simlab.report.page import Figure as Figure
     from simlab.report.page import Section as Section
+    from simlab.report.page import next_steps as next_steps
     from simlab.report.page import write_report as write_report
     from simlab.report.search_page import answer as answer
     from simlab.report.search_page import found as found
@@ -29,6 +30,7 @@ _NAMES = {
     "answer": "search_page",
     "found": "search_page",
     "leaks": "leaks_page",
+    "next_steps": "page",
     "study": "study_page",
     "tuned": "fit_page",
     "verify": "drift",

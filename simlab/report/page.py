@@ -54,12 +54,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: paragraphs parted by empty lines, figures, and tables with captions."""
+    """A part of the page: paragraphs parted by empty lines, commands, figures, captioned tables."""
 
     heading: str
     text: str = ""
     figures: Sequence[Figure] = ()
     tables: Sequence[tuple[pd.DataFrame, str]] = ()
+    commands: Sequence[str] = ()
+
+
+def next_steps(text: str, commands: Sequence[str]) -> Section:
+    """Return the section that ends a report: what to do now, with what can be typed for it."""
+    return Section("What to do now", text, commands=commands)
 
 
 def write_report(

@@ -12,7 +12,7 @@ from simlab.paths import expanded, relative_root
 from simlab.report import sentences, study_sections
 from simlab.report.files import TOLD, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
-from simlab.tables import check_table, root_of
+from simlab.tables import check_table, is_fitted, root_of
 
 _METRICS = (
     *evaluation.METRICS,
@@ -35,6 +35,8 @@ def study(  # noqa: PLR0913
     example: str | None = None,
     seed: int = 0,
     first: Sequence[Section] = (),
+    joined: Sequence[Section] = (),
+    last: Sequence[Section] = (),
     pictures: bool = True,
 ) -> Path:
     """Return the path of report.html, after everything about a score table was written to `out`.
@@ -55,6 +57,8 @@ def study(  # noqa: PLR0913
         example: the picture in the gallery of perturbations; the first one by default.
         seed: of the resamples behind the ranking and the comparisons.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
+        joined: sections on the ensemble of these methods, which come after their comparison.
+        last: sections to end with, such as :func:`simlab.report.next_steps`.
         pictures: False where there are none: the page names pairs and shows no picture.
 
     Raises:
@@ -95,9 +99,11 @@ def study(  # noqa: PLR0913
         told = list(first)
         if is_usable:
             told.extend(study_sections.answers(made))
+            told.extend(joined)
             told.extend(study_sections.pictures(made, example))
             told.extend(study_sections.doubts(made))
         told.append(study_sections.limits(made, audit, unreadable, run))
+        told.extend(last)
         write_report(
             folder / "report.html",
             title=title,
@@ -136,6 +142,6 @@ def _facts(scores: pd.DataFrame, methods: list[str], metrics: pd.DataFrame) -> d
         "source pictures": f"{n_sources:,}",
         "pairs that are copies": f"{copies:,}",
         "pairs that are not": f"{others:,}",
-        "methods": str(metrics["method"].nunique()),
+        "methods": str(sum(not is_fitted(method) for method in methods)),
         "smallest measurable false positive rate": f"1 in {1 / least:,.0f}" if others else "none",
     }

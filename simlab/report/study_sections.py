@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +54,7 @@ class Study(NamedTuple):
 def answers(made: Study) -> Iterator[Section]:
     """Yield what the numbers say: kinds of copy, method against method, all pairs, thresholds."""
     if made.metrics["group"].nunique() > 2:
-        yield _kinds(made)
+        yield from _kinds(made)
     behind = made.keep("ranking", made.ranked).dropna(subset=["difference"])
     if len(behind):
         yield _differences(made, behind)
@@ -63,20 +62,25 @@ def answers(made: Study) -> Iterator[Section]:
     yield _chosen(made)
 
 
-def _kinds(made: Study) -> Section:
+def _kinds(made: Study) -> Iterator[Section]:
     """Which method finds which kind of copy: the metric by perturbation, and against severity."""
     kinds = evaluation.evaluate(made.scores, made.methods, by="kind", n_resamples=0)
-    text = sentences.by_kind(kinds, made.metric)
     name = measure(made.metric)
+    # the best first: on a narrow screen the others are scrolled to
+    place = {method: rank for rank, method in enumerate(made.ranked["method"])}
+    best_first = made.metrics.sort_values(
+        "method", key=lambda methods: methods.map(place), kind="stable"
+    )
     heatmap = made.draw(
         "heatmap",
-        plots.plot_heatmap(made.metrics, metric=made.metric),
+        plots.plot_heatmap(best_first, metric=made.metric),
         f"{name} by method and perturbation",
-        "A row for each perturbation, mildest first; dark is good.",
+        "A row for each perturbation, mildest first; the best method on the left; dark is good.",
     )
-    section = Section("Which method finds which kind of copy", text, [heatmap])
+    text = sentences.by_kind(kinds, made.metric)
+    yield Section("Which method finds which kind of copy", text, [heatmap])
     if made.metrics["severity"].isna().all():
-        return section
+        return
     breaks = evaluation.break_points(
         made.scores, made.methods, metric=made.metric, n_resamples=RESAMPLES
     )
@@ -88,7 +92,7 @@ def _kinds(made: Study) -> Section:
     )
     note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
     table = _breaks_in_words(made.keep("break_points", breaks))
-    return replace(section, figures=[heatmap, severity], tables=[(table, note)])
+    yield Section("How much each method stands", figures=[severity], tables=[(table, note)])
 
 
 def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:

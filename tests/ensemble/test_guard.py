@@ -118,3 +118,42 @@ def test_a_guard_is_another_method_and_has_a_falling_curve(fitted, tmp_path):
 
 def test_the_shipped_recipe_has_one():
     assert sl.Ensemble.load().guard_.method == "contradiction"
+
+
+def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
+    shipped = sl.Ensemble.load()
+    rng = np.random.default_rng(0)
+    is_copy = np.arange(300) % 2 == 0
+    looks_alike = np.arange(300) % 10 == 1  # near by phash, but in contradiction
+    sources = [f"s{row % 30}" for row in range(300)]
+    others = [f"s{row % 30 if copy else (row + 7) % 30}" for row, copy in enumerate(is_copy)]
+    near = is_copy | looks_alike
+    scores = pd.DataFrame(
+        {
+            "reference": sources,
+            "query": others,
+            "source_reference": sources,
+            "source_query": others,
+            "label": is_copy.astype(int),
+            "weight": 1.0,
+            "status": "ok",
+            "error": "",
+            "no_evidence": "",
+            "phash": np.where(near, rng.integers(0, 10, 300), rng.integers(18, 40, 300)) * 1.0,
+            "contradiction": np.where(looks_alike, 0.9, np.where(is_copy, 0.0, 0.5)),
+        }
+    )
+    fitted = sl.Ensemble("phash", n_resamples=2).fit(scores)
+    guarded = fitted.guarded_as(shipped)
+    assert guarded.methods_ == ["phash", "contradiction"]
+    assert (fitted.distance(scores)[looks_alike] < 0.9).all()
+    assert (guarded.distance(scores)[looks_alike] > 0.9).all()
+    assert (guarded.out_of_fold_["ensemble"][looks_alike] > 0.9).all()
+    assert (guarded.out_of_fold_["ensemble"][is_copy] < 0.6).all()
+    for other, words in ((fitted, "must have a guard"), (shipped, None)):
+        if words:
+            with pytest.raises(ValueError, match=words):
+                fitted.guarded_as(other)
+    weighed = sl.Ensemble("phash, contradiction", n_resamples=2).fit(scores)
+    with pytest.raises(ValueError, match="weighed already"):
+        weighed.guarded_as(shipped)
