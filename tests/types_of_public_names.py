@@ -48,3 +48,4 @@ def two_pictures(path: str) -> None:
     assert_type(sl.akaze.mean_distance(points, points), float)
     assert_type(sl.perturb.apply(picture, "crop", seed=0), Image.Image)
     assert_type(sl.distances(picture, path), pd.DataFrame)
+    assert_type(sl.overlap(picture, path), pd.DataFrame)

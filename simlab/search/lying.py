@@ -44,12 +44,13 @@ def of_pairs(store: Store, pairs: Sequence[Pair]) -> pd.DataFrame:
             tasks = ((pair, _task(store, pair)) for pair in part)
             with contextlib.closing(run(overlap.between, tasks, n_jobs=store.n_jobs)) as done:
                 for pair, found in done:
-                    known = None if isinstance(found, Died) else found
-                    made[keys[pair]] = json.dumps(overlap.row_of(known)).encode()
+                    if not isinstance(found, Died):
+                        made[keys[pair]] = json.dumps(overlap.row_of(found)).encode()
             store.cache.put(made)
             kept |= made
             bar.update(len(part))
-    rows = [json.loads(kept[keys[pair]]) for pair in pairs]
+    # nothing is known of a pair on which a process died: a later search tries again
+    rows = [json.loads(kept.get(keys[pair], b"{}")) for pair in pairs]
     return pd.DataFrame(rows, columns=overlap.COLUMNS)
 
 
