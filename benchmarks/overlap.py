@@ -74,7 +74,7 @@ def of_picture(image: Image.Image, name: str, size: int) -> list[dict]:
     """Whether each variant is found, and how exactly it is said where it lies."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        image.save(Path(folder, "picture.png"))
+        image.save(Path(folder, "picture.png"), compress_level=0)
         gallery = sl.Gallery(folder, n_jobs=1, progress=False)
         for kind, spec in KINDS.items():
             variant, codes = with_codes(image, spec)

@@ -84,8 +84,9 @@ def overlap(image_a, image_b) -> pd.DataFrame:
         "query" contains the reference, "both" show the same, or "neither"); the box of what both
         show in either picture (left_reference, top_reference, right_reference, bottom_reference,
         left_query and so on), from the left and upper edge, in pixels; and transform, from points
-        of the query to those of the reference: nine numbers of a 3 x 3 matrix, row by row. What
-        both show is where the one box, so moved, lies in the other (:func:`outlines`).
+        of the query to those of the reference: nine numbers of a 3 x 3 matrix, row by row, in
+        brackets. What both show is where the one box, so moved, lies in the other
+        (:func:`outlines`).
     """
     reference = read_image(image_a)
     query = read_image(image_b)
@@ -112,7 +113,9 @@ def row_of(found: Overlap | None) -> dict[str, Any]:
             row[f"{edge}_{side}"] = round(float(value), 1)
     is_all_of_reference, is_all_of_query = (share >= CONTAINED for share in shares)
     row["contains"] = _CONTAINS[is_all_of_reference + 2 * is_all_of_query]
-    row["transform"] = " ".join(f"{value:.9g}" for value in found.to_reference.ravel())
+    numbers = " ".join(f"{value:.9g}" for value in found.to_reference.ravel())
+    # not a minus in front, which a spreadsheet takes for a formula
+    row["transform"] = f"[{numbers}]"
     return row
 
 
@@ -126,7 +129,7 @@ def outlines(row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
     """
     if not isinstance(row["transform"], str) or not row["transform"]:
         return None
-    transform = np.array(row["transform"].split(), dtype=float).reshape(3, 3)
+    transform = np.array(row["transform"].strip("[]").split(), dtype=float).reshape(3, 3)
     boxes = [np.array([row[f"{edge}_{side}"] for edge in EDGES], dtype=float) for side in SIDES]
     return _regions(transform, *map(_corners, boxes))
 

@@ -450,7 +450,7 @@ def test_keypoints_and_matches(ax):
 
 
 def test_an_overlap_is_outlined_in_both_pictures(ax):
-    row = {"contains": "reference", "transform": "2 0 10 0 2 5 0 0 1"}
+    row = {"contains": "reference", "transform": "[2 0 10 0 2 5 0 0 1]"}
     row |= {"overlap_reference": 0.25, "overlap_query": 1.0}
     for side, box in (("reference", (10, 5, 50, 35)), ("query", (0, 0, 20, 15))):
         row |= {f"{edge}_{side}": at for edge, at in zip(("left", "top", "right", "bottom"), box)}
