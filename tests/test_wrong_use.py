@@ -264,7 +264,6 @@ WRONG = {
     "a zero byte in a root": lambda t, p: sl.score_pairs(t, "phash", root="a\0"),
     "a zero byte in a file of labels": lambda t, p: sl.labelling.LabelFile("a\0.csv"),
     "a zero byte in a folder": lambda t, p: sl.report.study(whole(t), "a\0", root=p.parent),
-    "a study's root that is elsewhere": lambda t, p: sl.report.study(whole(t), "o", root="none"),
     "no ensemble to report": lambda t, p: sl.report.tuned(None),
     "no table to write": lambda t, p: sl.report.write_csv(None, "a.csv"),
     "a text as sections": lambda t, p: sl.report.write_report(

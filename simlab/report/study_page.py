@@ -68,7 +68,7 @@ def study(  # noqa: PLR0913
     check_table(scores, "scores", "reference, query, perturbation, status, error, no_evidence")
     run = specs.by_name("run", run or {})
     if pictures:
-        root = root_of(scores, root)
+        root = root_of(scores) if root is None else expanded(root)
         run["root"] = relative_root(root, out)
     else:
         root = None
