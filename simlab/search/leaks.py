@@ -23,7 +23,7 @@ _PART = {
     "reference": "a part of the training picture",
     "query": "the training picture and more around it",
     "neither": "another part of what both show",
-    "both": "the whole, saved again or retouched",
+    "both": "saved again or retouched",
 }
 """By which picture contains the other, as :func:`simlab.find_copies` says it."""
 
@@ -109,16 +109,29 @@ def _shares(pictures: pd.DataFrame) -> pd.DataFrame:
 
 
 def edit_of(row: dict[str, Any]) -> str:
-    """Return how a test picture differs from a training picture, as far as a pair's row tells."""
+    """Return how a test picture differs from a training picture, as far as a pair's row tells.
+
+    Of look-alikes it is empty.
+    """
     if row["same_file"]:
         return "same file"
     if row["verdict"] == IDENTICAL:
         return "same pixels"
-    if not isinstance(row.get("transform"), str) or not row["transform"]:
+    if row["verdict"] == LOOK_ALIKE:
+        return ""
+    transform = row.get("transform")
+    if not isinstance(transform, str) or not transform:
         return "cannot be told"
-    linear = np.array(row["transform"].split(), dtype=float).reshape(3, 3)[:2, :2]
+    matrix = np.array(transform.split(), dtype=float).reshape(3, 3)
+    return _change(matrix[:2, :2], row)
+
+
+def _change(linear: np.ndarray, row: dict[str, Any]) -> str:
+    """What the largest change is, of a picture that lies so in the other."""
     if np.linalg.det(linear) < 0:
         return "mirrored"
     if abs(np.degrees(np.arctan2(linear[1, 0], linear[0, 0]))) > TURNED:
         return "turned"
+    if row["contains"] == "both" and row["pixels_query"] != row["pixels_reference"]:
+        return "resized"
     return _PART[row["contains"]]

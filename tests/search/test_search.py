@@ -750,12 +750,16 @@ def test_where_nothing_has_leaked_the_share_is_still_bounded(two_folders, fitted
         ),
         (
             {"transform": "1 0 0 0 1 0 0 0 1", "contains": "both"},
-            "the whole, saved again or retouched",
+            "saved again or retouched",
         ),
+        ({"transform": "1 0 0 0 1 0 0 0 1", "pixels_query": 50}, "resized"),
+        ({"transform": "1 0 0 0 1 0 0 0 1", "verdict": "look-alike"}, ""),
     ],
 )
 def test_the_edit_is_told_from_where_the_one_lies_in_the_other(row, edit):
-    assert edit_of({"same_file": False, "verdict": "copy", "contains": "both"} | row) == edit
+    pair = {"same_file": False, "verdict": "copy", "contains": "both"}
+    pair |= {"pixels_reference": 100, "pixels_query": 100}
+    assert edit_of(pair | row) == edit
 
 
 def test_command_leaks(two_folders, fitted, cache, tmp_path, capsys):
