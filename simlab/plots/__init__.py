@@ -21,6 +21,7 @@ from simlab.plots.comparisons import (
 from simlab.plots.curves import plot_collection, plot_det, plot_pr, plot_prevalence, plot_roc
 from simlab.plots.pictures import (
     plot_gallery,
+    plot_groups,
     plot_hash,
     plot_hash_difference,
     plot_keypoints,
@@ -42,6 +43,7 @@ __all__ = [
     "plot_evidence",
     "plot_forest",
     "plot_gallery",
+    "plot_groups",
     "plot_hash",
     "plot_hash_difference",
     "plot_heatmap",

@@ -20,7 +20,7 @@ from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
 from simlab.methods.overlap import SIDES, outlines
 from simlab.plots import style
-from simlab.tables import check_table
+from simlab.tables import check_table, root_of
 
 Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
 """What :func:`simlab.read_image` takes."""
@@ -63,6 +63,41 @@ def plot_pairs(
     return _draw_cells(ax, pairs, captions, columns, title, caption_inches=0.35)
 
 
+@style.styled
+def plot_groups(
+    groups: pd.DataFrame,
+    *,
+    root: str | os.PathLike | None = None,
+    n: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the pictures of the first groups, the one to keep first and framed.
+
+    Args:
+        groups: file, group and keep, as from :func:`simlab.group`.
+        root: folder that the files are relative to; by default ``groups.attrs["root"]``.
+        n: most groups that are drawn, with four pictures each at most; how many are not is said.
+
+    Raises:
+        ValueError: a column is missing, or not one of the files is there.
+    """
+    specs.check_count("n", n)
+    check_table(groups, "groups", "file, group, keep")
+    folder = root_of(groups, root, columns=["file"])
+    sizes = groups.groupby("group").size()
+    several = sizes.index[sizes > 1]
+    cells = []
+    captions = []
+    for which in several[:n]:
+        members = groups[groups["group"] == which]
+        members = members.sort_values("keep", ascending=False, kind="stable")["file"].tolist()
+        cells.append(tuple(folder / file for file in members[:4]))
+        hidden = f"{max(0, len(members) - 4):,} not shown"
+        captions.append(f"keep {members[0]}\n{counted(len(members), 'picture')}, {hidden}")
+    title = f"{len(cells):,} of {counted(len(several), 'group')}"
+    return _draw_cells(ax, cells, captions, 2, title, caption_inches=0.4, framed=True)
+
+
 def _draw_cells(
     ax: Axes | None,
     cells: Sequence[tuple[Picture, ...]],
@@ -71,8 +106,12 @@ def _draw_cells(
     title: str,
     *,
     caption_inches: float,
+    framed: bool = False,
 ) -> Axes:
-    """Draw each cell's pictures side by side under its caption; a row fits its highest cell."""
+    """Draw each cell's pictures side by side under its caption; a row fits its highest cell.
+
+    Where they are framed, the first of each cell is.
+    """
     specs.check_count("columns", columns)
     specs.check_kind("title", title, str, "a text")
     captions = specs.listed("captions", captions)
@@ -91,7 +130,10 @@ def _draw_cells(
     head = style.label(title, limit=90)
     panels = style.panels(ax, len(decoded), columns, head=head, heights=rows)
     for panel, cell, caption in zip(panels, decoded, captions, strict=True):
-        _draw_side_by_side(panel, *cell)
+        places = _draw_side_by_side(panel, *cell)
+        if framed:
+            size = (cell[0].width * places[0].scale, cell[0].height * places[0].scale)
+            panel.add_patch(Rectangle((0, 0), *size, fill=False, ec="#0072B2", lw=5))
         lines = [style.label(line, limit=120 // columns) for line in str(caption).split("\n")]
         panel.set_title("\n".join(lines), loc="left", fontsize=8, color=style.INK, pad=3)
     return ax

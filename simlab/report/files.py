@@ -165,6 +165,13 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an
     apostrophe in front; taking one away from such a text when reading gives back what it was.
     """
+    path = file_to_write(path)
+    path.write_bytes(csv_bytes(table))
+    return path
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return what :func:`write_csv` writes."""
     check_table(table, "table")
     plain = {
         name: table[name].map(guarded) for name in table.select_dtypes(exclude=["number", "bool"])
@@ -173,10 +180,8 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     # by itself, csv takes no name for one to quote that holds a carriage return alone
     has_returns = any(column.astype(str).str.contains("\r").any() for column in plain.values())
     quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
-    form = {"index": False, "lineterminator": "\n", "quoting": quoting}
-    path = file_to_write(path)
-    safe.to_csv(path, errors="surrogateescape", **form)
-    return path
+    text = safe.to_csv(index=False, lineterminator="\n", quoting=quoting)
+    return text.encode(errors="surrogateescape")
 
 
 def data_uri(data: bytes) -> str:

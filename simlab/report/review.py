@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
@@ -52,6 +54,8 @@ def review_data(
         groups, lookalikes: as from :func:`simlab.group`, of copies and of look-alikes.
         plan: as from :func:`simlab.make_plan`.
     """
+    # a CSV knows no empty text
+    pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
     folder = plan["root"].iloc[0] if len(plan) else os.path.abspath(root)
 
     def renamed(file: str) -> str:
@@ -64,8 +68,10 @@ def review_data(
     number = {name: place for place, name in enumerate(names)}
     sha256 = dict(zip(plan["file"], plan["sha256"]))
     sizes, dates = _sizes_and_dates(folder, names)
+    pixels = _pixels(pairs, renamed)
     copies = list(_groups_of_copies(plan, groups, number))
     copies.sort(key=lambda group: -_saving(group, sizes))
+    found = list(_pairs(pairs, renamed, number))
     return {
         "root": folder,
         "columns": list(PLAN_COLUMNS),
@@ -73,11 +79,21 @@ def review_data(
             "name": names,
             "bytes": sizes,
             "date": dates,
+            "pixels": [pixels.get(name, 0) for name in names],
             "sha256": [sha256.get(name, "") for name in names],
         },
         "groups": [*copies, *_groups_of_look_alikes(shown, lookalikes, number)],
-        "pairs": list(_pairs(pairs, renamed, number)),
+        "pairs": found,
+        "same": _same(found, len(names)),
     }
+
+
+def _same(pairs: Sequence[list], n_files: int) -> list[int]:
+    """For each picture one that stands for all that are identical to it."""
+    identical = [pair[:2] for pair in pairs if pair[2] == IDENTICAL]
+    rows, columns = np.array(identical, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_files, n_files))
+    return connected_components(graph, directed=False)[1].tolist()
 
 
 def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -96,6 +112,15 @@ def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list
     return sizes, dates
 
 
+def _pixels(pairs: pd.DataFrame, renamed: Rename) -> dict[str, int]:
+    """How many each picture has, where a search noted it."""
+    pixels = {}
+    for side in ("reference", "query"):
+        if f"pixels_{side}" in pairs:
+            pixels |= dict(zip(pairs[side].map(renamed), pairs[f"pixels_{side}"].tolist()))
+    return pixels
+
+
 def _groups_of_copies(
     plan: pd.DataFrame, groups: pd.DataFrame, number: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
@@ -107,6 +132,7 @@ def _groups_of_copies(
             "files": [number[name] for name in members["file"]],
             "values": members["decision"].tolist(),
             "reasons": members["reason"].tolist(),
+            "against": [number[members["file"].iloc[0]]] * len(members),
             "note": _CHAINED if is_chained[which] else "",
         }
 
@@ -128,6 +154,7 @@ def _groups_of_look_alikes(
             "files": [number[name] for name in members["name"]],
             "values": [""] * len(members),
             "reasons": [""] * len(members),
+            "against": [number[members["name"].iloc[0]]] * len(members),
             "note": " ".join(notes),
         }
 
@@ -168,11 +195,25 @@ def _short(agreed: str) -> str:
     return ", ".join(short if is_clear else names)
 
 
-def make_thumbnail(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
     small = image.copy()
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((side, side))
     return np.frombuffer(files.jpeg(small, quality=75), np.uint8), np.array(image.size)
+
+
+def shown(path: Path, side: int = SIDE) -> tuple[bytes, list[int]]:
+    """Return a small JPEG of a picture file, and its width and height.
+
+    It is a grey one, and these are 0, where it cannot be read.
+    """
+    try:
+        image = read_image(read_bytes(path), name=path)
+    except ImageError:
+        grey, _ = make_thumbnail(Image.new("RGB", (240, 180), "#d0d0d0"))
+        return grey.tobytes(), [0, 0]
+    data, size = make_thumbnail(image, side)
+    return data.tobytes(), size.tolist()
 
 
 THUMBNAIL = Feature(f"thumbnail {SIDE}", make_thumbnail, {})
@@ -187,18 +228,9 @@ def thumbnails(store: Store, names: Sequence[str]) -> Iterator[tuple[bytes, list
     for name, side in zip(names, wanted):
         if found.get(side):
             data, size = unpack(found[side])
+            yield data.tobytes(), size.tolist()
         else:  # it is flat, or gone
-            data, size = _without_features(store.root / name)
-        yield data.tobytes(), size.tolist()
-
-
-def _without_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        image = read_image(read_bytes(path), name=path)
-    except ImageError:
-        grey, _ = make_thumbnail(Image.new("RGB", (240, 180), "#d0d0d0"))
-        return grey, np.zeros(2, np.int64)
-    return make_thumbnail(image)
+            yield shown(store.root / name)
 
 
 def compared_pairs(data: dict[str, Any]) -> list[tuple[int, int]]:

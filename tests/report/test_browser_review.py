@@ -202,11 +202,18 @@ def test_nothing_is_wider_than_the_window(width, page):
 
 def test_ten_thousand_groups_are_never_in_the_page_at_once(browser, tmp_path):
     n = 10_000
-    group = {"alike": False, "values": ["keep", "drop"], "reasons": ["larger", ""], "note": ""}
+    group = {
+        "alike": False,
+        "values": ["keep", "drop"],
+        "reasons": ["larger", ""],
+        "against": [0, 0],
+        "note": "",
+    }
     files = {"name": [f"f/{k}.jpg" for k in range(2 * n)], "thumb": [0] * 2 * n}
-    files |= dict.fromkeys(("bytes", "date", "width", "height", "sha256"), [9] * 2 * n)
+    files |= dict.fromkeys(("bytes", "date", "width", "height", "pixels", "sha256"), [9] * 2 * n)
     data = {
         "root": "/r", "base": "/r/", "key": "k", "columns": [], "matches": {}, "files": files,
+        "same": list(range(2 * n)),
         "groups": [group | {"number": k, "files": [2 * k, 2 * k + 1]} for k in range(n)],
         "pairs": [[2 * k, 2 * k + 1, "copy", "Copy"] for k in range(n)],
         "thumbs": ["data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="],

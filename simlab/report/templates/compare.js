@@ -129,9 +129,9 @@ function comparison(plan, host, decide) {
     const [a, b] = [file(0), file(1)];
     const found = await host.matches(a, b);
     if (turn !== state.turn) return;
-    words.textContent = found ? `${counted(found.length, "match", "matches")} on one geometry are drawn.` : "No matches of this pair are in the page.";
-    matches.setAttribute("aria-pressed", String(Boolean(found)));
-    set({ lines: found, look: "beside", zoom: 1, x: 0.5, y: 0.5 });
+    words.textContent = found?.length ? `${counted(found.length, "match", "matches")} on one geometry.` : "No matches of this pair are known.";
+    matches.setAttribute("aria-pressed", String(Boolean(found?.length)));
+    set({ lines: found?.length ? found : null, look: "beside", zoom: 1, x: 0.5, y: 0.5 });
   };
 
   const press = (key) => {
@@ -169,7 +169,7 @@ function comparison(plan, host, decide) {
   stage.addEventListener("dblclick", () => zoom(state.zoom > 1 ? 0 : 3));
   new ResizeObserver(() => dialog.open && lay()).observe(stage);
   dialog.addEventListener("close", () => {
-    const place = document.querySelector(`.review [data-group="${state.g}"] [data-place="${state.k}"] .shot`);
+    const place = dialog.closest(".review").querySelector(`[data-group="${state.g}"] [data-place="${state.k}"] .shot`);
     place?.focus();
   });
 

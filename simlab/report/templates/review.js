@@ -41,16 +41,15 @@ class Plan {
     this.files = data.files;
     this.groups = data.groups;
     this.pairs = new Map();
-    this.same = data.files.name.map((_, file) => file); // one file for all that are identical to it
+    this.same = data.same; // of each file: what all that are identical to it have
     for (const pair of data.pairs) this.pairs.set(this.key(pair[0], pair[1]), pair);
-    for (const [a, b, verdict] of data.pairs) if (verdict === "identical") this.join(a, b);
     this.copies = new Set();
     for (const [a, b, verdict] of data.pairs) {
-      if (verdict !== "look-alike") this.copies.add(this.key(this.leader(a), this.leader(b)));
+      if (verdict !== "look-alike") this.copies.add(this.key(this.same[a], this.same[b]));
     }
     this.values = this.groups.map((group) => [...group.values]);
     this.reasons = this.groups.map((group) => [...group.reasons]);
-    this.against = this.groups.map((group) => group.files.map(() => group.files[0])); // what a mark is about
+    this.against = this.groups.map((group) => [...group.against]); // what a mark is about
     this.past = [];
   }
 
@@ -58,17 +57,8 @@ class Plan {
     return a < b ? `${a},${b}` : `${b},${a}`;
   }
 
-  leader(file) {
-    while (this.same[file] !== file) file = this.same[file] = this.same[this.same[file]];
-    return file;
-  }
-
-  join(a, b) {
-    this.same[this.leader(a)] = this.leader(b);
-  }
-
   isCopy(a, b) {
-    return this.leader(a) === this.leader(b) || this.copies.has(this.key(this.leader(a), this.leader(b)));
+    return this.same[a] === this.same[b] || this.copies.has(this.key(this.same[a], this.same[b]));
   }
 
   kept(g) {
@@ -145,10 +135,9 @@ class Plan {
 
   // Keeps in each of these groups what a rule names; a group in which it names nothing stays as it is.
   rule(groups, name, folder) {
-    const { bytes, date, width, height } = this.files;
-    const size = (file) => width[file] * height[file];
+    const { bytes, date, pixels } = this.files;
     const orders = {
-      largest: (a, b) => size(b) - size(a) || bytes[b] - bytes[a],
+      largest: (a, b) => pixels[b] - pixels[a] || bytes[b] - bytes[a],
       oldest: (a, b) => date[a] - date[b],
     };
     return this.change(() => {
@@ -301,7 +290,19 @@ function review(root, data, host, scroller = null) {
   root.append(bar.element, status, ...lists.map((list) => list.element), compare.element);
   root.addEventListener("keydown", (event) => onKey(event, { root, decide, undo, lists, compare }));
   bar.refresh();
-  return plan;
+  return {
+    plan,
+    // What was decided elsewhere.
+    take(groups) {
+      for (const [g, { values, reasons, against }] of groups) {
+        plan.values[g] = values;
+        plan.reasons[g] = reasons;
+        plan.against[g] = against;
+      }
+      for (const refresh of refreshers.values()) refresh();
+      bar.refresh();
+    },
+  };
 }
 
 function onKey(event, { root, decide, undo, lists, compare }) {
@@ -486,7 +487,11 @@ function pictureCard(g, k, { plan, host, decide, compare }) {
   const file = files[k];
   const name = plan.files.name[file];
   const image = element("img", { alt: "", loading: "lazy", decoding: "async" });
-  host.small(file).then((address) => address && (image.src = address));
+  const about = element("p", { class: "about" });
+  host.small(file).then((address) => {
+    if (address) image.src = address;
+    about.replaceChildren(...factsOf(plan.files, file)); // a size may have come with it
+  });
   const badge = element("p", { class: "badge" });
   const why = element("p", { class: "why" });
   const isHead = alike && k === 0;
@@ -499,10 +504,11 @@ function pictureCard(g, k, { plan, host, decide, compare }) {
     element("div", { class: "state" }, badge, only),
     element("p", { class: "name" }, baseOf(name)),
     element("p", { class: "folder" }, folderOf(name) || "(top folder)"),
-    element("p", { class: "about" }, ...factsOf(plan.files, file)),
+    about,
     why,
     element("div", { class: "choice", role: "group", "aria-label": `Decision on ${baseOf(name)}` }, ...choices),
   );
+  about.append(...factsOf(plan.files, file));
   const refresh = () => {
     const value = plan.values[g][k];
     made.dataset.value = isHead ? "head" : value;
