@@ -18,7 +18,7 @@ from simlab import plots
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labelling import LabelFile
-from simlab.paths import file_to_write, replace_file
+from simlab.paths import file_to_write, relative_root, replace_file
 from simlab.report import files, review
 from simlab.search import group
 from simlab.search.judging import LOOK_ALIKE
@@ -129,7 +129,7 @@ class Review(Panel):
                 name, sha256 = self._files["name"][number], self._files["sha256"][number]
                 rows.append((name, one["number"], decision, reason, sha256))
         table = pd.DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
-        table.insert(0, "root", files.relative_root(self._folder, self._path.parent))
+        table.insert(0, "root", relative_root(self._folder, self._path.parent))
         return table
 
     def figure(self) -> Figure:
