@@ -362,7 +362,7 @@ def move(options: argparse.Namespace) -> None:
     _say(_printable(f"{counted(len(moved.files), 'file')} moved to {options.to}"))
     if moved.files:
         undo = shlex.join(["simlab", "move", "--undo", str(moved.journal)])
-        _say(_printable(f"to bring everything back, type:  {undo}"))
+        _say(_printable(f"to bring them back, type:  {undo}"))
     if stay:
         raise ValueError(f"{counted(stay, 'file')} not moved; see above")
 

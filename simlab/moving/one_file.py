@@ -61,7 +61,7 @@ def _rename(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno in (errno.EXDEV, errno.EEXIST):
+        if error.errno in (errno.EXDEV, errno.EEXIST, errno.ENOENT):
             raise
         _rename_without_links(source, target)
         return

@@ -120,7 +120,9 @@ def _row(cells: dict[str, str], line: int, root: Path) -> Row:
         )
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError(f"sha256 must be 64 digits from 0 to f, not {cells['sha256']!r}")
-    below(root, file)
+    is_there = os.path.lexists(below(root, file))
+    if decision == KEEP and not is_there and re.search(r"[\udc80-\udcff]", file):
+        raise ValueError("no UTF-8 text; save the plan as UTF-8")
     return Row(line, Path(file).as_posix(), cells["group"].strip(), decision, sha256)
 
 

@@ -307,6 +307,16 @@ def test_a_plan_edited_in_a_spreadsheet_is_read(delimiter, place):
     assert moved(place).files == DROPPED
 
 
+def test_a_plan_saved_in_another_encoding_is_not_taken_for_one_whose_files_are_gone(place):
+    write_plan(
+        collect(place, {"海.jpg": b"sea"}), [("海.jpg", "0", "keep")], files={"海.jpg": b"sea"}
+    )
+    path = place / "plan.csv"
+    path.write_bytes(path.read_text(encoding="utf-8").encode("shift_jis"))
+    with pytest.raises(ValueError, match="line 2: no UTF-8 text; save the plan as UTF-8"):
+        moving.read_plan(path)
+
+
 ODD = ["=1+1.jpg", "-rf.jpg", "'=x.jpg", "@a\r.jpg", "~b.jpg", "$HOME.jpg", "c:d.jpg", "\udcff.jpg"]
 
 
@@ -696,6 +706,12 @@ def test_another_disk_keeps_times_and_permissions(place):
         assert not moving.undo(result.journal).left and state(place / "p") == before
     finally:
         shutil.rmtree(other, ignore_errors=True)
+
+
+def test_a_file_that_goes_meanwhile_leaves_nothing_behind(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        one_file.move_file(tmp_path / "a", tmp_path / "b", tmp_path / "part", sha(b""))
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_file_is_replaced_by_any_way_of_moving(tmp_path, monkeypatch):
