@@ -21,7 +21,7 @@ from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
 from simlab.search.doubts import warnings_of
 from simlab.search.gallery import Gallery, Query
-from simlab.search.grouping import CLOSED
+from simlab.search.grouping import CLOSED, hubs
 from simlab.search.judging import (
     DIFFERENT,
     LOOK_ALIKE,
@@ -42,6 +42,8 @@ from simlab.tables import connected_sources, root_of
 
 _Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, Any]]
 """The pairs that were found, the pictures of either side, and what ``attrs`` are to say."""
+
+_ROUNDS = 8  # of comparing what earlier pairs link
 
 _ANSWERS = 20  # candidates of one query of a search, by each hash and by each kind of keypoint
 
@@ -175,10 +177,16 @@ class _Search(NamedTuple):
         return self._on_both_sides(self.said.candidates(pairs))
 
     def missed(
-        self, linked: pd.DataFrame, known: Iterable[tuple[str, str]]
+        self,
+        linked: pd.DataFrame,
+        known: Iterable[tuple[str, str]],
+        *,
+        with_hubs: bool = False,
     ) -> list[tuple[str, str]]:
         """The pairs worth comparing because others link them."""
-        pairs = uncompared(linked, [*known, *self.said.different], self.library.pictures.index)
+        known = [*known, *self.said.different]
+        files = self.library.pictures.index
+        pairs = uncompared(linked, known, files, with_hubs=with_hubs)
         return self._on_both_sides(pairs)
 
     def _on_both_sides(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -204,14 +212,16 @@ def _find_among(
     rule = Rule(recipe, stated, threshold)
     compared = search.said.judged(judge_pairs(library, candidates, rule))
     # whoever is linked by others must be compared: a chain a~b~c says nothing about a and c
-    found = compared[compared["verdict"] != DIFFERENT]
-    copies = found[found["verdict"] != LOOK_ALIKE]
-    missed = []
-    for linked in (copies, found):
-        missed.extend(search.missed(linked, [*candidates, *missed]))
-    if missed:
+    for _ in range(_ROUNDS):
+        found = compared[compared["verdict"] != DIFFERENT]
+        copies = found[found["verdict"] != LOOK_ALIKE]
+        missed = search.missed(copies, candidates, with_hubs=True)
+        missed.extend(search.missed(found, [*candidates, *missed]))
+        if not missed:
+            break
         more = search.said.judged(judge_pairs(library, missed, rule))
         compared = pd.concat([compared, more])
+        candidates = [*candidates, *missed]
     sides = dict.fromkeys(("reference", "query"), library.pictures)
     facts = {**library.facts(), "prior": stated, "n_candidates": len(compared)}
     if search.across:
@@ -222,13 +232,19 @@ def _find_among(
 
 
 def uncompared(
-    found: pd.DataFrame, candidates: Iterable[tuple[str, str]], files: Iterable[str]
+    found: pd.DataFrame,
+    candidates: Iterable[tuple[str, str]],
+    files: Iterable[str],
+    *,
+    with_hubs: bool = False,
 ) -> list[tuple[str, str]]:
     """Return the pairs of files that others link but that were no candidates, where few are linked.
 
     Args:
         found: pairs that link, in reference and query.
         files: of all pictures; the order is theirs.
+        with_hubs: where many are linked, return those of the next hub
+            (:func:`simlab.search.grouping.hubs`), not none.
     """
     place = {file: number for number, file in enumerate(files)}
     known = set(candidates)
@@ -239,7 +255,22 @@ def uncompared(
         if len(group) <= CLOSED:
             pairs = itertools.combinations(group, 2)
             missed.extend(pair for pair in pairs if pair not in known)
+        elif with_hubs:
+            missed.extend(_of_next_hub(linked, group, known))
     return missed
+
+
+def _of_next_hub(
+    linked: pd.DataFrame, group: list[str], known: set[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The pairs of the first hub that was not compared with the whole group; none if all were."""
+    place = {file: number for number, file in enumerate(group)}
+    for hub in hubs(zip(linked["reference"], linked["query"])):
+        pairs = [tuple(sorted((hub, file), key=place.get)) for file in group if file != hub]
+        missed = [pair for pair in pairs if pair not in known]
+        if missed:
+            return missed
+    return []
 
 
 def _query_files(queries: Any) -> list[str]:

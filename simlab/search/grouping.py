@@ -1,10 +1,12 @@
 """Groups: found pairs clustered, how well groups agree with the truth, and the cut best by that.
 
 Copies are grouped by their distance, and look-alikes apart from them, by whatever links them. Only
-pairs that were found have a distance; any other two pictures are as unlike as can be: 1.
+pairs that were found have a distance; any other two pictures are as unlike as can be, 1, unless so
+many are linked that not all were compared (:data:`CLOSED`).
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -21,7 +23,13 @@ Linkage = Literal["single", "complete", "average"]
 Of = Literal["copy", "look-alike"]
 
 CLOSED = 50
-"""Pictures that found pairs link, up to which a search compares all their pairs."""
+"""Pictures that found pairs link, up to which a search compares all their pairs.
+
+Of more it compares each with the :func:`hubs`. Not compared does not mean no copy: what is known of
+two pictures and a hub stands for what is not known of the two.
+"""
+
+_MOST_HUBS = 20
 
 MAX_LINKED = 15_000
 """Most pictures, all linked by pairs, that complete or average linkage clusters, in 900 MB.
@@ -77,7 +85,8 @@ def group(
         pairs' column keep names against most of the others, and against which it names the fewest,
         then the largest, then the sharpest; reason, in words; undecided, whether nothing says which
         of a file and the one to keep is better; representative, the file to keep; distance, to it;
-        chained: whether two pictures of the group are farther apart than the threshold; of
+        compared: how many pairs of the group were, of up to :data:`CLOSED` pictures all; chained:
+        whether two of the group were compared and are farther apart than the threshold; of
         look-alikes, whether two are no found pair. Of look-alikes there are two more: copy_of, the
         representative of the file's copies, itself where it has none, so that the rows with file ==
         copy_of show each picture once; and partial, whether the group is so large
@@ -108,16 +117,45 @@ def group(
     threshold = _stated_threshold(copies) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
     table["protected"] = are_protected(table["file"], found, reference)
-    return _described(table, copies, copies["distance"] <= threshold)
+    is_near = _is_copy(found) & (found["distance"] <= threshold).to_numpy()
+    return _described(table, found, is_near)
 
 
 def _copies(found: pd.DataFrame) -> pd.DataFrame:
     """The pairs that join pictures: no look-alikes, where verdicts tell them, and none apart."""
+    return found[_is_copy(found)]
+
+
+def _is_copy(found: pd.DataFrame) -> np.ndarray:
+    is_copy = np.ones(len(found), dtype=bool)
     if "apart" in found:
-        found = found[~found["apart"].astype(bool)]
-    if "verdict" not in found:
-        return found
-    return found[found["verdict"] != "look-alike"]
+        is_copy &= ~found["apart"].to_numpy(dtype=bool)
+    if "verdict" in found:
+        is_copy &= (found["verdict"] != "look-alike").to_numpy()
+    return is_copy
+
+
+def hubs(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Return a few that are paired with all the others, or nearly all: those with most pairs first.
+
+    They speak for the others in a group that is too large to compare every pair.
+
+    >>> hubs([("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("d", "f")])
+    ['d', 'b']
+    """
+    near: dict[Any, set] = defaultdict(set)
+    for first, second in pairs:
+        near[first].add(second)
+        near[second].add(first)
+    left = set(near)
+    chosen = []
+    while left and len(chosen) < _MOST_HUBS:
+        hub = max(sorted(near), key=lambda one: len((near[one] | {one}) & left))
+        if chosen and len(near[hub] & left) < len(near) / _MOST_HUBS:
+            break  # it would be compared with all for the sake of a few
+        chosen.append(hub)
+        left -= {hub, *near[hub]}
+    return chosen
 
 
 def _of_look_alikes(
@@ -178,12 +216,20 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
     table["distance"] = _to_representative(found, table)
     table["keep"] = table["file"] == table["representative"]
     table = _reasoned(table, near)
-    table["chained"] = _chained(near, table)
+    group_of = table.set_index("file")["group"]
+    n_pairs = table["size"] * (table["size"] - 1) // 2
+    if "between" in found:  # two pictures of one side were not compared
+        n_queries = table["file"].isin(found["query"]).groupby(table["group"]).transform("sum")
+        n_pairs = n_queries * (table["size"] - n_queries)
+    n_known = table["group"].map(_n_within(found, group_of)).fillna(0).astype(int)
+    table["compared"] = n_pairs.where(table["size"] <= CLOSED, n_known)
+    n_near = table["group"].map(_n_within(near, group_of)).fillna(0)
+    table["chained"] = n_near < table["compared"]
     return table[_COLUMNS]
 
 
 _COLUMNS = ["file", "group", "size", "keep", "reason", "undecided"]
-_COLUMNS += ["representative", "distance", "chained"]
+_COLUMNS += ["representative", "distance", "compared", "chained"]
 
 
 def _with_choice(found: pd.DataFrame) -> pd.DataFrame:
@@ -234,7 +280,10 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     if linkage == "single":
         joins = _spanning(links, n_files)
     else:
-        joins = _clustered(links, n_files, linkage)
+        # look-alikes were compared: nothing stands for them
+        is_inside = found["reference"].isin(files) & found["query"].isin(files)
+        known = found.assign(distance=found["distance"].where(_is_copy(found), 1.0))
+        joins = _clustered(_links(known[is_inside], files), n_files, linkage)
     merges = _numbered(joins, n_files)
     table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
     table = table.astype({"left": int, "right": int, "size": int})
@@ -284,7 +333,8 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
     Files that pairs connect are clustered apart from the others, which are at distance 1 from all
     of them; a few hundred at a time, since a call of scipy costs as much as these do.
     """
-    graph = _graph(links, np.ones(len(links)), n_files)
+    near = links[links["distance"] < 1]
+    graph = _graph(near, np.ones(len(near)), n_files)
     component = connected_components(graph, directed=False)[1]
     sizes = np.bincount(component, minlength=1)
     if sizes.max() > MAX_LINKED:
@@ -294,20 +344,29 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
             " or a lower threshold"
         )
     batch = np.cumsum(sizes) // _BATCH
+    is_large = sizes > CLOSED
+    batch[is_large] = -1 - np.flatnonzero(is_large)  # each alone
+    links = links[component[links["first"]] == component[links["second"]]]
     batch_of_link = batch[component[links["first"]]]
     order = np.argsort(batch_of_link, kind="stable")
     starts = np.flatnonzero(np.diff(batch_of_link[order])) + 1
     parts = np.split(links.to_numpy(dtype=float)[order], starts)
-    joins = [_joins_within(part, linkage) for part in parts if len(part)]
-    return np.concatenate([np.zeros((0, 3)), *joins])
+    n_large = int(is_large.sum())
+    joins = [np.zeros((0, 3))]
+    for number, part in enumerate(parts):
+        if len(part):
+            joins.append(_joins_within(part, linkage, all_compared=number >= n_large))
+    return np.concatenate(joins)
 
 
-def _joins_within(links: np.ndarray, linkage: Linkage) -> np.ndarray:
+def _joins_within(links: np.ndarray, linkage: Linkage, *, all_compared: bool) -> np.ndarray:
     """The joins of some files: scipy's merges, each cluster named by one of its files."""
     files, ends = np.unique(links[:, :2], return_inverse=True)
     n = len(files)
     i, j = ends.reshape(-1, 2).T
     distances = np.ones(n * (n - 1) // 2)  # of all pairs, in scipy's order
+    if not all_compared:
+        distances = _by_hubs(i, j, links[:, 2], n)
     distances[n * i - i * (i + 1) // 2 + j - i - 1] = links[:, 2]
     named = files.tolist()
     joins = []
@@ -316,6 +375,25 @@ def _joins_within(links: np.ndarray, linkage: Linkage) -> np.ndarray:
         joins.append((file, named[int(right)], distance))
         named.append(file)
     return np.array(joins)
+
+
+def _by_hubs(i: np.ndarray, j: np.ndarray, distance: np.ndarray, n: int) -> np.ndarray:
+    """The distance of any two of n files, in scipy's order: the larger of those to a hub.
+
+    Of the hub for which that is smallest; they were compared with all.
+    """
+    is_near = distance < 1
+    chosen = hubs(zip(i[is_near].tolist(), j[is_near].tolist()))
+    to_hub = np.ones((len(chosen), n))
+    for place, hub in enumerate(chosen):
+        to_hub[place, j[i == hub]] = distance[i == hub]
+        to_hub[place, i[j == hub]] = distance[j == hub]
+        to_hub[place, hub] = 0
+    rows = []
+    for file in range(n):
+        through = np.maximum(to_hub[:, file, None], to_hub[:, file + 1 :])
+        rows.append(through.min(axis=0))
+    return np.concatenate(rows)
 
 
 def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
@@ -399,17 +477,11 @@ def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
     return [distance_of.get(pair, 1.0) for pair in shown]
 
 
-def _chained(near: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Whether a file's group has fewer near pairs than pairs of files that were compared."""
-    group_of = table.set_index("file")["group"]
-    reference_group = near["reference"].map(group_of)
-    query_group = near["query"].map(group_of)
-    n_near = reference_group[reference_group == query_group].value_counts()
-    n_pairs = table["size"] * (table["size"] - 1) / 2
-    if "between" in near:  # two pictures of one side were not compared
-        n_queries = table["file"].isin(near["query"]).groupby(table["group"]).transform("sum")
-        n_pairs = n_queries * (table["size"] - n_queries)
-    return table["group"].map(n_near).fillna(0) < n_pairs
+def _n_within(pairs: pd.DataFrame, group_of: pd.Series) -> pd.Series:
+    """How many of the pairs lie within each group."""
+    reference_group = pairs["reference"].map(group_of)
+    query_group = pairs["query"].map(group_of)
+    return reference_group[reference_group == query_group].value_counts()
 
 
 def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd.Series:

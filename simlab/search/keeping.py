@@ -230,17 +230,26 @@ def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
     seen_a = _seen(a, shown_a)
     seen_b = _seen(b, shown_b)
     scale = math.sqrt(abs(np.linalg.det(to_b[:2, :2] / to_b[2, 2])))
+    is_as_large = a.grey.shape == b.grey.shape and abs(scale - 1) < _SAME_SCALE
+    if is_as_large:
+        both = shown_a & shown_b
+        levels = _sign_of_levels(a.rgb[both], b.rgb[both])
+        if abs(levels.weight) > 2 * SURE:
+            return [levels]  # whatever a change of levels did to the rest
+        signs.append(levels)
     detail = _sign_of_detail(seen_a, seen_b, scale)
     signs.append(detail)
-    if a.grey.shape == b.grey.shape and abs(scale - 1) < _SAME_SCALE:
+    if is_as_large:
         blocks = _sign_of_blocks(a, b)
         # blur and noise hide the blocks of a JPEG
-        if blocks.weight * detail.weight >= 0:
+        if blocks.weight * detail.weight >= 0 or abs(detail.weight) < SURE:
             signs.append(blocks)
         signs.append(_sign_of_tables(a, b))
+        compressed = blocks.weight + signs[-1].weight
         signs.extend(_signs_of_tone(seen_a, seen_b))
-        both = shown_a & shown_b
-        signs.append(_sign_of_levels(a.rgb[both], b.rgb[both]))
+        n_colours = math.log(seen_a.n_colours / seen_b.n_colours)
+        if n_colours * compressed >= 0:  # compression adds colours
+            signs.append(_sign(n_colours, 0.6, 0.6, "it has fewer colours"))
     return signs
 
 
@@ -308,7 +317,7 @@ def _step_across(view: np.ndarray, start: np.ndarray, end: np.ndarray) -> float 
     points = points.astype(np.float32)
     inside = ((points >= 0) & (points <= np.array(view.shape[::-1]) - 1)).all(axis=2)
     is_clear = inside[aside == -6][0] & inside[aside == 6][0]
-    if is_clear.mean() < 0.5:
+    if is_clear.mean() < 0.25:
         return None
     smooth = cv2.GaussianBlur(view, (0, 0), 0.7)
     levels = cv2.remap(smooth, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -335,6 +344,8 @@ class _Seen(NamedTuple):
 
     detail: float
     """Curvature by slope, at the strongest edges: half of it where a picture is twice as large."""
+    overshoot: float
+    """By how much of a step the levels beside the strongest edges go beyond those farther off."""
     noise: float
     """Grey levels, in the evenest parts."""
     clipped: float
@@ -346,10 +357,9 @@ class _Seen(NamedTuple):
 
 def _seen(picture: _Picture, shown: np.ndarray) -> _Seen:
     grey = picture.grey
-    slope = cv2.magnitude(
-        cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1 / 32),
-        cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 32),
-    )
+    across = cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1 / 32)
+    down = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 32)
+    slope = cv2.magnitude(across, down)
     strongest = shown & (slope > max(4.0, float(np.quantile(slope[shown][::5], 0.95))))
     edges = cv2.dilate(strongest.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     edges &= shown
@@ -363,11 +373,26 @@ def _seen(picture: _Picture, shown: np.ndarray) -> _Seen:
     some = rgb[:: max(1, len(rgb) // 20_000)].astype(np.int64)
     return _Seen(
         float(detail) + 0.01,
+        _overshoot(grey, across / (slope + 1e-6), down / (slope + 1e-6), strongest),
         float(np.quantile(noise[shown][::7], 0.1)),
         float(((least == 0) | (most == 255)).mean()),
         float((most - least).mean()),
         len(np.unique(some @ np.array([65536, 256, 1]))),
     )
+
+
+def _overshoot(grey: np.ndarray, across: np.ndarray, down: np.ndarray, edges: np.ndarray) -> float:
+    """Mean overshoot on both sides of edges, whose directions are given, by the mean step."""
+    y, x = [places[:: max(1, len(places) // 15_000)] for places in np.nonzero(edges)]
+    if not len(x):
+        return 0.0
+    levels = {}
+    for far in (-3.5, -2.0, -1.25, 1.25, 2.0, 3.5):
+        to_x = (x + far * across[y, x]).astype(np.float32)
+        to_y = (y + far * down[y, x]).astype(np.float32)
+        levels[far] = cv2.remap(grey, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    beyond = levels[1.25] - levels[3.5] + levels[-3.5] - levels[-1.25]
+    return float(beyond.sum() / (levels[2.0] - levels[-2.0]).clip(1).sum())
 
 
 def _sign_of_detail(a: _Seen, b: _Seen, scale: float) -> _Sign:
@@ -380,18 +405,17 @@ def _sign_of_detail(a: _Seen, b: _Seen, scale: float) -> _Sign:
     sharper, other = (a, b) if finer > 0 else (b, a)
     is_noisier = sharper.noise > other.noise + _NOISY
     is_same_scale = abs(scale - 1) < _SAME_SCALE
-    if is_same_scale and sharper.detail > _HARSH:
-        if is_noisier:
-            return _sign(-finer, 0.0, 0.05, "noise was added to it, or it was sharpened")
-        if _SHARPENED < abs(finer) < _BLURRED:
-            return _sign(-finer, 0.0, _SHARPENED, "it was sharpened")
+    if is_same_scale and is_noisier and sharper.detail > _HARSH:
+        return _sign(-finer, 0.0, 0.05, "noise was added to it, or it was sharpened")
+    haloes = sharper.overshoot - other.overshoot
+    if is_same_scale and haloes > _HALOES * abs(finer) and abs(finer) > 0.1:
+        return _sign(-finer, 0.0, 0.1, "it was sharpened")
     return _sign(finer, 0.04, 0.06, "it shows less detail")
 
 
 _HARSH = 2.6
 _NOISY = 2.5
-_SHARPENED = 0.12
-_BLURRED = 0.3
+_HALOES = 1.3  # what sharpening adds to the overshoot, by what it adds to log detail; blur less
 
 
 def _signs_of_tone(a: _Seen, b: _Seen) -> list[_Sign]:
@@ -399,17 +423,15 @@ def _signs_of_tone(a: _Seen, b: _Seen) -> list[_Sign]:
     if min(a.clipped, b.clipped) > _DRAWN:
         clipped = 0.0
     colours = math.log((a.colour + 2) / (b.colour + 2))
-    n_colours = math.log(a.n_colours / b.n_colours)
     if max(a.noise, b.noise) > 2 * min(a.noise, b.noise) + _NOISY:
-        colours = n_colours = 0.0  # noise has colours
+        colours = 0.0  # noise has colours
     return [
-        _sign(clipped, 0.005, 0.02, "its lightest or darkest parts are cut off"),
-        _sign(colours, 0.2, 0.4, "it has less colour"),
-        _sign(n_colours, 0.6, 0.6, "it has fewer colours"),
+        _sign(clipped, 0.08, 0.1, "its lightest or darkest parts are cut off"),
+        _sign(colours, 0.7, 0.3, "it has less colour"),
     ]
 
 
-_DRAWN = 0.05  # share of pure black or white, beyond which more of it means nothing
+_DRAWN = 0.2  # share of pure black or white, beyond which more of it means nothing
 
 
 def _sign_of_blocks(a: _Picture, b: _Picture) -> _Sign:
@@ -467,18 +489,23 @@ def _blockiness(grey: np.ndarray) -> float:
 
 def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
     """Whether the levels of one, RGB (n, 3), follow from the other's, and not the other way."""
-    green_a = a[:, 1]
-    green_b = b[:, 1]
-    unexplained_a = _unexplained(green_a, green_b)
-    unexplained_b = _unexplained(green_b, green_a)
-    ratio = math.log((unexplained_a + 1e-4) / (unexplained_b + 1e-4))
-    return _sign(ratio, 0.5, 1.0, "its levels follow from those of the other")
+    unexplained_a = 0.0
+    unexplained_b = 0.0
+    for channel in range(3):
+        unexplained_a += _unexplained(a[:, channel], b[:, channel]) / 3
+        unexplained_b += _unexplained(b[:, channel], a[:, channel]) / 3
+    ratio = math.log((unexplained_a + 0.02) / (unexplained_b + 0.02))
+    if min(unexplained_a, unexplained_b) > _COMPRESSED:
+        ratio = 0.0
+    return _sign(ratio, 0.3, 0.6, "its levels follow from those of the other")
+
+
+_COMPRESSED = 20.0  # grey levels squared, that compression leaves unexplained
 
 
 def _unexplained(levels: np.ndarray, by: np.ndarray) -> float:
-    """Share of the variance of levels that is left when others are known."""
+    """Variance of levels that is left when others are known."""
     counts = np.maximum(np.bincount(by, minlength=256), 1)
     sums = np.bincount(by, levels, 256)
     squares = np.bincount(by, levels.astype(float) ** 2, 256)
-    left = float((squares - sums**2 / counts).sum()) / len(levels)
-    return left / (float(levels.var()) + 1)
+    return float((squares - sums**2 / counts).sum()) / len(levels)

@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import simlab as sl
 from simlab.search import grouping
+from simlab.search.copies import uncompared
 
 
 def table(*rows, **attrs):
@@ -170,6 +171,45 @@ def test_groups_are_those_of_one_matrix(linkage):
         merges = grouping.linkage_table(found, linkage=linkage)
         assert np.sort(merges["distance"]) == pytest.approx(np.sort(heights))
         assert hierarchy.is_valid_linkage(merges.to_numpy(float))
+
+
+def linked(n, n_each, distance=0.01):
+    """Pairs of n pictures, each with some of the others."""
+    rng = np.random.default_rng(0)
+    pairs = set()
+    for first in range(n):
+        others = rng.choice(n, n_each, replace=False).tolist()
+        pairs |= {(min(first, other), max(first, other)) for other in others if other != first}
+    return [(f"{first:04}", f"{second:04}", distance) for first, second in sorted(pairs)]
+
+
+@pytest.mark.parametrize("n", [90, 1000])
+def test_a_large_group_is_one_though_not_all_were_compared(n):
+    known = linked(n, 8)
+    files = [f"{number:04}" for number in range(n)]
+    asked = uncompared(table(*known), [pair[:2] for pair in known], files, with_hubs=True)
+    assert 0 < len(asked) < n  # those of one hub
+    assert not uncompared(table(*known), [pair[:2] for pair in known], files)
+    found = table(*known, *((*pair, 0.02) for pair in asked))
+    assert not uncompared(found, zip(found["reference"], found["query"]), files, with_hubs=True)
+    for linkage in ("single", "complete", "average"):
+        groups = sl.group(found, linkage=linkage)
+        assert set(groups["size"]) == {n} and not groups["chained"].any()
+        assert set(groups["compared"]) == {len(found)}
+
+
+def test_in_a_large_group_what_was_compared_and_differs_stays_apart():
+    """Two sets of 60 about a hub each, one false pair between them, and every look-alike known."""
+    pairs = []
+    for first in ("a", "b"):
+        pairs += [(f"{first}00", f"{first}{number:02}", 0.01) for number in range(1, 60)]
+    found = table(*pairs, ("a07", "b07", 0.3)).assign(verdict="copy")
+    for linkage, sizes in (("single", {120}), ("complete", {60}), ("average", {60})):
+        assert set(sl.group(found, linkage=linkage)["size"]) == sizes
+    # one that the hub takes for a copy, and another picture of the set does not
+    unlike = table(("a03", "a05", 0.97)).assign(verdict="look-alike")
+    groups = sl.group(pd.concat([found, unlike]), linkage="complete").set_index("file")["group"]
+    assert groups["a03"] != groups["a05"] and groups.nunique() == 3
 
 
 @pytest.mark.parametrize("linkage", ["single", "complete", "average"])
