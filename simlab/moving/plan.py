@@ -137,9 +137,9 @@ class _Judge(NamedTuple):
         """Why a copy of a kept file should not be dropped without a look; "" where it may be."""
         if pair.same_file:
             return ""
-        if pair.keep == file:
-            return f"said to be better than {kept}: {pair.keep_reason}"
         if pair.verdict != IDENTICAL:
+            if pair.keep == file:
+                return f"said to be better than {kept}: {pair.keep_reason}"
             if pair.probability <= CAUTION:
                 return f"a doubtful copy of {kept}"
             if not pair.keep and not protected:

@@ -163,6 +163,9 @@ def test_pictures_of_a_reference_folder_are_kept(folder):
         }
         assert sl.group(found, reference=reference)["representative"].iloc[0] == "archive/d.png"
     assert set(decisions(sl.make_plan(found, reference=folder)).values()) == {"keep"}
+    found["verdict"] = "identical"
+    plan = sl.make_plan(found, reference=folder / "archive")
+    assert decisions(plan)["c.png"] == "drop"  # equal pixels: nothing to be better in
     with pytest.raises(ValueError, match="no such folder: 'archiv'"):
         sl.make_plan(found, reference="archiv")
 
