@@ -27,6 +27,7 @@ from simlab.report import files
 from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
+from simlab.search.leaks import edit_of
 
 SIDE = 256
 """Longer side of a thumbnail, in pixels."""
@@ -166,12 +167,19 @@ def _saving(group: dict[str, Any], sizes: Sequence[int]) -> int:
 
 
 def _pairs(pairs: pd.DataFrame, renamed: Rename, number: dict[str, int]) -> Iterator[list]:
-    """Two pictures, what they are, and that in words."""
+    """Two pictures, their verdict, what they are in words, how the second was made of the first,
+    and the transform that lays it on that, nine numbers; None where nothing says.
+    """
     for row in pairs.to_dict("records"):
         reference = number.get(renamed(row["reference"]))
         query = number.get(renamed(row["query"]))
         if reference is not None and query is not None:
-            yield [reference, query, row["verdict"], _in_words(row)]
+            edit = edit_of(row).replace("the training picture", "it")
+            transform = row.get("transform") or ""
+            laid = None
+            if isinstance(transform, str) and transform:
+                laid = [float(number) for number in transform.strip("[]").split()]
+            yield [reference, query, row["verdict"], _in_words(row), edit, laid]
 
 
 def _in_words(row: dict[str, Any]) -> str:

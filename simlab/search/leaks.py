@@ -122,7 +122,7 @@ def edit_of(row: dict[str, Any]) -> str:
     transform = row.get("transform")
     if not isinstance(transform, str) or not transform:
         return "cannot be told"
-    matrix = np.array(transform.split(), dtype=float).reshape(3, 3)
+    matrix = np.array(transform.strip("[]").split(), dtype=float).reshape(3, 3)
     return _change(matrix[:2, :2], row)
 
 

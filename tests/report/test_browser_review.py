@@ -47,6 +47,9 @@ def address(root, tmp_path_factory):
     )
     found = found.assign(sha256_reference="0" * 64, sha256_query="1" * 64, keep=found["reference"])
     found["keep_reason"] = "it has more pixels"
+    found["transform"] = ["[1 0 0 0 1 0 0 0 1]", "[1 0 0 0 1 0 0 0 1]", *[""] * 4]
+    found["contains"] = ["both", "reference", *[""] * 4]
+    found["pixels_reference"] = found["pixels_query"] = 1
     found.attrs["root"] = str(root)
     out = tmp_path_factory.mktemp("報告")
     return report.found(found, sl.group(found), out, cache=sl.cache.Memory()).as_uri()
@@ -98,6 +101,7 @@ def test_it_shows_every_group_and_names_are_text(page):
     assert card(page, D).locator(".folder").inner_text() == "旅行"
     assert "160 × 120" in card(page, D).locator(".about").inner_text()
     assert states(page, A, B, C, D, E, F) == ["keep", "drop", "drop", "keep", "drop", "undecided"]
+    assert "A part of it" in card(page, C).locator(".why").inner_text()
     assert page.title().startswith("2 groups of copies")
     assert page.locator("img[src=x]").count() == 0
 
@@ -176,9 +180,14 @@ def test_two_pictures_are_compared(page):
     assert EVIL.removeprefix("web/") in dialog.inner_text()
     page.wait_for_function("document.querySelectorAll('dialog img')[0].src.endsWith('/DCIM/a.png')")
     page.keyboard.press("2")
-    assert "inset" in images.nth(1).evaluate("image => image.style.clipPath")
+    veil = dialog.locator(".veil")
+    assert "inset" in veil.evaluate("veil => veil.style.clipPath")
+    # half the size, in the upper left corner: where the search said that it lies
+    laid, whole = images.nth(1).bounding_box(), images.first.bounding_box()
+    assert laid["width"] == pytest.approx(whole["width"] / 2, rel=0.01)
+    assert (laid["x"], laid["y"]) == pytest.approx((whole["x"], whole["y"]), abs=1)
     page.keyboard.press("3")
-    assert images.nth(1).evaluate("image => getComputedStyle(image).mixBlendMode") == "difference"
+    assert veil.evaluate("veil => getComputedStyle(veil).mixBlendMode") == "difference"
     width = images.first.bounding_box()["width"]
     dialog.get_by_role("button", name="Zoom in").click()
     assert images.first.bounding_box()["width"] == pytest.approx(2 * width, rel=0.01)

@@ -11,6 +11,7 @@ function comparison(plan, host, decide) {
   const state = { g: 0, k: 0, look: "beside", zoom: 1, x: 0.5, y: 0.5, wiped: 0.5, lines: null, turn: 0 };
   const names = [0, 1].map(() => element("figcaption", { class: "caption" }));
   const images = [0, 1].map(() => element("img", { alt: "", draggable: "false" }));
+  const veil = element("div", { class: "veil" }); // the second picture, where it lies on the first
   const panes = images.map((image, side) => element("figure", {}, element("div", { class: "pane" }, image), names[side]));
   const lines = document.createElementNS(SVG, "svg");
   const stage = element("div", { class: "stage" }, ...panes, lines);
@@ -53,9 +54,13 @@ function comparison(plan, host, decide) {
     const half = 0.5 / state.zoom;
     state.x = Math.min(Math.max(state.x, half), 1 - half);
     state.y = Math.min(Math.max(state.y, half), 1 - half);
+    if (isBeside) panes[1].firstChild.append(images[1]);
+    else {
+      veil.append(images[1]);
+      panes[0].firstChild.append(veil);
+    }
     images.forEach((image, side) => {
       const pane = panes[isBeside ? side : 0].firstChild;
-      if (image.parentNode !== pane) pane.append(image);
       const shape = isBeside ? image : images[0]; // the second takes the shape of the first, to lie on it
       const [width, height] = [shape.naturalWidth || 4, shape.naturalHeight || 3];
       const scale = Math.min(pane.clientWidth / width, pane.clientHeight / height) * state.zoom;
@@ -64,12 +69,31 @@ function comparison(plan, host, decide) {
         height: `${height * scale}px`,
         left: `${pane.clientWidth / 2 - state.x * width * scale}px`,
         top: `${pane.clientHeight / 2 - state.y * height * scale}px`,
-        clipPath: side && state.look === "wipe" ? `inset(0 0 0 ${100 * state.wiped}%)` : "",
+        transform: "",
       });
     });
+    if (!isBeside) layOnFirst();
     const { width, left } = images[0].style;
-    panes[0].firstChild.style.setProperty("--wiped", `${parseFloat(left) + state.wiped * parseFloat(width)}px`);
+    const edge = `${parseFloat(left) + state.wiped * parseFloat(width)}px`;
+    panes[0].firstChild.style.setProperty("--wiped", edge);
+    veil.style.clipPath = state.look === "wipe" ? `inset(0 0 0 ${edge})` : "";
     drawLines();
+  };
+  // A crop lies where it was cut out, as far as the search says so.
+  const layOnFirst = () => {
+    const [first, second] = [file(0), file(1)];
+    const pair = plan.pairs.get(plan.key(first, second));
+    const { width, height } = plan.files;
+    if (!pair?.[5] || !width[first] || !width[second]) return;
+    const onFirst = pair[1] === second ? pair[5] : inverse(pair[5]);
+    const scale = parseFloat(images[0].style.width) / width[first];
+    const [a, b, c, d, e, f, g, h, i] = onFirst;
+    const columns = [scale * a, scale * d, 0, g, scale * b, scale * e, 0, h, 0, 0, 1, 0, scale * c, scale * f, 0, i];
+    Object.assign(images[1].style, {
+      width: `${width[second]}px`,
+      height: `${height[second]}px`,
+      transform: `matrix3d(${columns.map((number) => number / i).join(",")})`,
+    });
   };
   const drawLines = () => {
     lines.replaceChildren();
@@ -182,4 +206,9 @@ function comparison(plan, host, decide) {
     show();
   };
   return { element: dialog, open, press };
+}
+
+// Of a 3 × 3 matrix, by rows; a factor of all does not count.
+function inverse([a, b, c, d, e, f, g, h, i]) {
+  return [e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f, d * h - e * g, b * g - a * h, a * e - b * d];
 }

@@ -538,11 +538,19 @@ function factsOf({ width, height, bytes, date }, file) {
   return [size, inBytes(bytes[file]), day].filter(Boolean).map((fact) => element("span", {}, fact));
 }
 
+// What was done to a picture, seen from the other of its pair.
+function editOf([, query, verdict, , edit], file) {
+  if (verdict !== "copy" || !edit || edit === "cannot be told") return "";
+  const turned = { "a part of it": "it and more around it", "it and more around it": "a part of it" };
+  const text = file === query ? edit : (turned[edit] ?? edit);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 // What a picture is to the one it is compared with: the kind of edit, if it is known.
 function wordsOf(plan, g, k) {
   const reference = plan.reference(g, k);
   const pair = plan.pairs.get(plan.key(reference, plan.groups[g].files[k]));
-  if (pair) return pair[3];
+  if (pair) return [editOf(pair, plan.groups[g].files[k]), pair[3]].filter(Boolean).join(". ");
   if (plan.isCopy(reference, plan.groups[g].files[k])) return "Identical to a copy of it";
   return "Joined through others: not found to be a copy of this one itself";
 }
