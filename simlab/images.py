@@ -96,6 +96,9 @@ picture.
 """
 
 WHITE = (255, 255, 255)
+BLACK = (0, 0, 0)
+
+_HARDLY_SHOWS = 25  # grey levels: what differs less from white does not show on it
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -143,7 +146,7 @@ class ImageError(ValueError):
 def read_image(
     source,
     *,
-    background: tuple[int, int, int] = WHITE,
+    background: tuple[int, int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
     name: str | os.PathLike = "",
 ) -> Image.Image:
@@ -158,7 +161,8 @@ def read_image(
         source: a path, the bytes of a file, a PIL image, or an array (whatever has ``__array__``):
             (h, w) or (h, w, 1) grey, (h, w, 3) RGB or (h, w, 4) RGBA; uint8, uint16 (0 to 65535),
             bool, or floating point in 0 to 1.
-        background: RGB, 0 to 255, shown where the picture is transparent.
+        background: RGB, 0 to 255, shown where the picture is transparent; None for white, or for
+            black where what is opaque is nearly white, and would not show.
         max_pixels: refused before decoding above this.
         name: what the file of these bytes is called, by which alone a TGA is known; a path has its
             own.
@@ -353,7 +357,7 @@ def _is_transparent(image: Image.Image) -> bool:
     return lowest < 255
 
 
-def to_rgb(image: Image.Image, *, background: tuple[int, int, int] = WHITE) -> Image.Image:
+def to_rgb(image: Image.Image, *, background: tuple[int, int, int] | None = None) -> Image.Image:
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes
     back as it is.
     """
@@ -450,7 +454,7 @@ def _looks_like_a_picture(path: Path) -> bool:
 
 
 def _decode(
-    data: bytes, background: tuple[int, int, int], max_pixels: int, may_be_tga: bool
+    data: bytes, background: tuple[int, int, int] | None, max_pixels: int, may_be_tga: bool
 ) -> Image.Image:
     if not data:
         raise ImageError("empty file")
@@ -462,7 +466,7 @@ def _decode(
 
 
 def _open(
-    data: bytes, formats: list[str], background: tuple[int, int, int], max_pixels: int
+    data: bytes, formats: list[str], background: tuple[int, int, int] | None, max_pixels: int
 ) -> Image.Image:
     try:
         with _own_limits(max_pixels):
@@ -678,7 +682,9 @@ def _is_heif(data: bytes) -> bool:
     )
 
 
-def _decode_heif(data: bytes, background: tuple[int, int, int], max_pixels: int) -> Image.Image:
+def _decode_heif(
+    data: bytes, background: tuple[int, int, int] | None, max_pixels: int
+) -> Image.Image:
     return _open(data, _heif_formats(), background, max_pixels)
 
 
@@ -746,12 +752,22 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(_scale(array, full))
 
 
-def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def _flatten(image: Image.Image, background: tuple[int, int, int] | None) -> Image.Image:
     straight = image.convert("LA") if image.mode == "La" else image
     layer = straight if straight.mode == "RGBA" else straight.convert("RGBA")
-    base = Image.new("RGB", layer.size, background)
+    base = Image.new("RGB", layer.size, background or _ground_for(layer))
     base.paste(layer, mask=layer)
     return base
+
+
+def _ground_for(layer: Image.Image) -> tuple[int, int, int]:
+    """White, or black where all that is opaque is so light that it would not show on white."""
+    alpha = layer.getchannel("A")
+    opacity = np.asarray(alpha, dtype=np.float32) / 255
+    if opacity.min() > 0.99 or opacity.max() < 0.01:
+        return WHITE
+    shown = opacity * (255 - np.asarray(layer.convert("RGB").convert("L"), dtype=np.float32))
+    return BLACK if shown.max() < _HARDLY_SHOWS else WHITE
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -162,6 +162,25 @@ def test_transparency_shows_the_background(form):
     assert read_image(files[0], background=(10, 20, 30)).getpixel((59, 0)) == (10, 20, 30)
 
 
+def test_what_is_nearly_white_is_shown_on_black():
+    """Two white logos are not the same."""
+    pictures = []
+    for left in (True, False):
+        mark = logo(left)
+        levels = np.asarray(mark).copy()
+        levels[levels[..., 3] > 0, :3] = 250
+        pictures.append(read_image(Image.fromarray(levels)))
+    assert pictures[0].getpixel((0, 0)) == (250, 250, 250)
+    assert pictures[0].getpixel((59, 0)) == (0, 0, 0)
+    assert difference(*pictures) > 50
+    assert read_image(Image.fromarray(levels), background=(255, 255, 255)).getpixel((0, 0)) == (
+        255,
+        255,
+        255,
+    )
+    assert read_image(Image.new("RGBA", (4, 4), (0, 0, 0, 0))).getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_half_transparent_pixels_are_mixed():
     half = Image.new("RGBA", (4, 4), (0, 100, 200, 128))
     assert read_image(half).getpixel((0, 0)) == (127, 177, 227)

@@ -22,13 +22,14 @@ from PIL import Image
 
 from simlab import specs
 from simlab.images import is_flat, to_grey
+from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
 from simlab.methods.packing import pack, unpack
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
 
-EXTRACTOR = 6
+EXTRACTOR = 7
 """Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
@@ -59,6 +60,12 @@ class Seen:
         """The picture as 8-bit grey."""
         return to_grey(self.image)
 
+    @functools.cached_property
+    def inner(self) -> "Seen":
+        """The part that shows something; itself, where that is all of it."""
+        part = inner_part(self.image, self.grey)
+        return self if part is self.image else Seen(part)
+
     def small(self, size: tuple[int, int]) -> Image.Image:
         """Return a small grey copy, scaled as hashes scale."""
         if size not in self._small:
@@ -81,6 +88,7 @@ class Feature:
         together: the function for many pictures at once, where there is one.
         orientation: in which the picture is looked at; see :mod:`simlab.methods.orientations`.
         small: the size of the grey copy that is all that is looked at, where it is known.
+        inner: whether of the part that shows something; see :mod:`simlab.methods.inner`.
         plain: the feature of the picture as it is, where that of the turned one follows from it.
         turn: (value of `plain`, orientation) → value.
     """
@@ -92,12 +100,14 @@ class Feature:
     together: Callable[..., Any] | None = field(default=None, compare=False)
     orientation: int = field(default=0, compare=False)
     small: tuple[int, int] | None = field(default=None, compare=False)
+    inner: bool = field(default=False, compare=False)
     plain: "Feature | None" = field(default=None, compare=False)
     turn: Callable[[Any, int], Any] | None = field(default=None, compare=False)
 
     def extract(self, image: Image.Image | Seen) -> bytes:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""
-        seen = image if isinstance(image, Seen) else Seen(image)
+        whole = image if isinstance(image, Seen) else Seen(image)
+        seen = whole.inner if self.inner else whole
         return _packed(seen.value(self))
 
     def extract_many(self, images: Sequence[Image.Image]) -> list[bytes]:
@@ -107,7 +117,10 @@ class Feature:
             ValueError: it did not return one feature for each picture.
         """
         shown = [image for image in images if not is_flat(image)]
-        given = [self._looked_at(Seen(image)) for image in shown]
+        given = []
+        for image in shown:
+            seen = Seen(image).inner if self.inner else Seen(image)
+            given.append(self._looked_at(seen))
         values = list(self.together(given, **self.arguments)) if given else []
         if len(values) != len(given):
             raise ValueError(
@@ -228,7 +241,16 @@ class Definition:
         drawn_on = specs.call_named(self.resources, of_extract)
         code = specs.code_digest(self.extract)
         key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
-        feature = Feature(key, self.extract, of_extract, self.grey, together=self.extract_many)
+        if of_seen_in["inner"]:
+            key = f"inner of {key}"
+        feature = Feature(
+            key,
+            self.extract,
+            of_extract,
+            self.grey,
+            together=self.extract_many,
+            inner=of_seen_in["inner"],
+        )
         turned = self._turned(feature, of_seen_in, by_distance="orientations" in of_distance)
         name = specs.canonical(self.name, arguments, *functions)
         maximum = self.maximum
@@ -453,7 +475,7 @@ def _check_name(name: str, extract: Callable, replace: bool) -> None:
         raise ValueError(f"the method {name!r} exists; choose another name or say replace=True")
 
 
-def _seen_in(*, mirror: bool = False, orientations: Orientations = 1) -> None:
+def _seen_in(*, mirror: bool = False, orientations: Orientations = 1, inner: bool = False) -> None:
     """Holds the arguments that every method has."""
 
 

@@ -14,10 +14,14 @@ from scipy.special import expit, logit
 
 from simlab import specs
 from simlab.ensemble import Ensemble
+from simlab.methods import registry
 from simlab.scoring.table import score_pairs
 from simlab.search.library import Library
 
 Recipe: TypeAlias = Ensemble | str | os.PathLike | None
+
+NOTHING_SAYS = 0.49
+"""Largest probability where a picture has next to nothing in it, and the pixels differ: no copy."""
 
 CAUTION = 0.5
 """The most that a probability can be where a picture is low in information, or the first of several
@@ -135,9 +139,13 @@ def judge_scores(
     low_information = (
         references["low_information"].to_numpy() | queries["low_information"].to_numpy()
     )
+    if any(method.feature.inner for method in registry.resolve(methods)):
+        # what is there was judged
+        low_information &= ~(references["part_shows"].to_numpy() & queries["part_shows"].to_numpy())
     same = same_file | (scores[methods].to_numpy(float) == 0).all(axis=1)
     doubtful = (low_information | (frames > 1)) & ~same_file
     highest = np.where(doubtful, CAUTION, 1.0)
+    highest[low_information & ~same_file & ~equal_pixels] = NOTHING_SAYS
     # not 1 - probability, which would round 1e-17 to 0
     distance = np.maximum(np.where(same, 0.0, expit(-log_odds)), 1 - highest)
     probability = np.where(same, 1.0, expit(log_odds))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from simlab.ensemble import Ensemble
 from simlab.methods import registry
+from simlab.methods.inner import inner_part
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature
 from simlab.scoring.cache import Cache, key
@@ -175,7 +176,7 @@ class Library:
 
     def facts(self) -> dict[str, Any]:
         """Return what a table of found pairs says beside its columns."""
-        pictures = self.pictures.drop(columns=["content", "shown"]).reset_index()
+        pictures = self.pictures.drop(columns=["content", "shown", "part_shows"]).reset_index()
         return {
             "root": str(self.store.root),
             "errors": dict(self.errors),
@@ -205,36 +206,45 @@ class Picture(NamedTuple):
     """Frames or pages of its file, of which it is the first."""
     low_information: bool
     """Whether it is flat or nearly so."""
+    part_shows: bool
+    """Whether at least a part of it is not (:mod:`simlab.methods.inner`)."""
 
 
 def picture_of(file: str, content: str, shown: bytes, frames: int, packed: bytes) -> Picture:
     """Return what is known of a picture, much of it from its packed :data:`SIZE_AND_DETAIL`."""
     if not packed:
-        return Picture(file, content, shown, 0, 0.0, frames, low_information=True)
-    width, height, sharpness, detail = unpack(packed)[0].tolist()
+        return Picture(file, content, shown, 0, 0.0, frames, True, False)
+    width, height, sharpness, detail, detail_of_part = unpack(packed)[0].tolist()
     pixels = int(width * height)
-    return Picture(file, content, shown, pixels, sharpness, frames, detail < DETAIL)
+    is_low = detail < DETAIL
+    part_shows = detail_of_part >= DETAIL
+    return Picture(file, content, shown, pixels, sharpness, frames, is_low, part_shows)
 
 
 def table_of(pictures: list[Picture]) -> pd.DataFrame:
     """Return what is known of pictures as a table, whose index is the file."""
-    types = {"pixels": int, "sharpness": float, "frames": int, "low_information": bool}
+    types = {"pixels": int, "sharpness": float, "frames": int}
+    types |= {"low_information": bool, "part_shows": bool}
     return pd.DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
 
 
 def size_and_detail(grey) -> np.ndarray:
-    """Return width, height, sharpness and detail of a grey picture, float64 (4,).
+    """Return width, height, sharpness, detail, and detail of the part that shows something.
 
-    Sharpness is the variance of the Laplacian; detail is the share of a small copy in which
-    neighbours differ.
+    They are of a grey picture, float64 (5,). Sharpness is the variance of the Laplacian; detail is
+    the share of a small copy in which neighbours differ.
     """
+    laplacian = cv2.Laplacian(np.asarray(grey), cv2.CV_16S)
+    sharpness = cv2.meanStdDev(laplacian)[1].item() ** 2
+    part = inner_part(grey, grey)
+    return np.array([*grey.size, sharpness, _detail(grey), _detail(part)])
+
+
+def _detail(grey) -> float:
     small = np.asarray(grey.resize((64, 64))).astype(np.int16)
     down = np.abs(np.diff(small, axis=0))[:, 1:]
     across = np.abs(np.diff(small, axis=1))[1:]
-    detail = np.mean(np.maximum(down, across) > 4)
-    laplacian = cv2.Laplacian(np.asarray(grey), cv2.CV_16S)
-    sharpness = cv2.meanStdDev(laplacian)[1].item() ** 2
-    return np.array([*grey.size, sharpness, detail])
+    return float(np.mean(np.maximum(down, across) > 4))
 
 
 # "look" is what caches know it by: under another name, all pictures would be read anew

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from corpus import textured
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import simlab as sl
 from simlab import cli
 from simlab.ensemble import recipe as recipes
 from simlab.evaluation.intervals import reach
 from simlab.methods import overlap
+from simlab.methods.orientations import turned_picture
 from simlab.methods.packing import pack
 from simlab.report.files import TOLD
 from simlab.search import copies, indexes, judging, library
@@ -48,6 +49,22 @@ PLANTED = {
 }
 
 
+TURNABLE = [
+    "astronaut",
+    "cat",
+    "coffee",
+    "rocket",
+    "coins",
+    "city",
+    "julia",
+    "camera",
+    "brick",
+    "tissue",
+    "grass",
+    "planet",
+]
+
+
 def recipe(methods=("phash", "dhash", "akaze_inliers")):
     """An ensemble fitted to distances such as these methods give to copies and to others."""
     rng, n = np.random.default_rng(0), 600
@@ -58,6 +75,8 @@ def recipe(methods=("phash", "dhash", "akaze_inliers")):
         "akaze_inliers": 0.4,
         "sift": 100,
         "phash(mirror=True)": 10,
+        "phash(inner=True)": 10,
+        "dhash(inner=True)": 10,
         "correlation": 0.4,
     }
     far = {
@@ -66,6 +85,8 @@ def recipe(methods=("phash", "dhash", "akaze_inliers")):
         "akaze_inliers": (0.9, 1.0),
         "sift": (300, 400),
         "phash(mirror=True)": (18, 34),
+        "phash(inner=True)": (18, 34),
+        "dhash(inner=True)": (18, 34),
         "correlation": (0.7, 1.3),
     }
     hit = (
@@ -250,7 +271,7 @@ def test_nearly_empty_pictures_are_not_sure(tmp_path, fitted):
         image.paste("black", (150, 100, 156, 103))
         image.save(tmp_path / name, format=format_)
     found = sl.find_copies(tmp_path, fitted, n_jobs=1, progress=False)
-    assert found["low_information"].all() and (found["probability"] <= judging.CAUTION).all()
+    assert not len(found)
 
 
 def test_files_of_one_unreadable_content_are_errors_and_no_copies(tmp_path, fitted):
@@ -369,6 +390,57 @@ def test_mirrored_copies_are_candidates_where_the_recipe_looks_for_them(folder, 
         tmp_path, recipe(["phash(mirror=True)", "dhash"]), n_jobs=1, progress=False, threshold=0.9
     )
     assert pairs_of(found) == {frozenset(("cat.png", "mirrored.png"))}
+
+
+def test_copies_in_every_orientation_are_found_whole_and_cropped(tmp_path):
+    shown = {}
+    for name in TURNABLE:
+        image = sl.read_image(sl.datasets.DATA / "sample" / f"{name}.jpg")
+        image.thumbnail((240, 240))
+        image.save(tmp_path / f"{name}.png")
+        shown[name] = image
+    gallery = sl.Gallery(tmp_path, n_jobs=1, progress=False)
+    for number, (name, image) in enumerate(shown.items()):
+        whole = turned_picture(image, number % 8)
+        part = turned_picture(image, (number + 4) % 8)
+        part = sl.perturb.apply(part, "crop(area=0.5)", seed=number)
+        for query in (whole, part):
+            surest = gallery.query(query, top=1).iloc[0]
+            assert (surest["file"], surest["verdict"] == "look-alike") == (f"{name}.png", False)
+            assert surest["distance"] <= 0.5
+
+
+def word(text, at=(300, 200)):
+    image = Image.new("RGB", (800, 450), (18, 18, 24))
+    ImageDraw.Draw(image).text(at, text, fill="white", font=ImageFont.load_default(60))
+    return image
+
+
+def test_pictures_with_little_in_them_are_judged_by_what_they_show(tmp_path):
+    """Each is of low information, and the words would be lost in a small copy of the whole."""
+    for name in ("Hello", "World", "Debian"):
+        word(name).save(tmp_path / f"{name}.png")
+    word("Hello").resize((600, 338)).save(tmp_path / "small.jpg", quality=70)
+    word("World", at=(100, 300)).save(tmp_path / "moved.png")
+    found = sl.find_copies(tmp_path, n_jobs=1, progress=False)
+    copies = found[found["distance"] <= 0.5]
+    expected = {frozenset(("Hello.png", "small.jpg")), frozenset(("World.png", "moved.png"))}
+    assert pairs_of(copies) == expected
+
+
+def test_a_picture_with_bars_finds_the_one_without(tmp_path):
+    for name in ("cat", "coffee"):
+        image = sl.read_image(sl.datasets.DATA / "sample" / f"{name}.jpg")
+        image.thumbnail((200, 200))
+        image.save(tmp_path / f"{name}.png")
+        barred = Image.new("RGB", (image.width + 120, image.height))
+        barred.paste(image, (60, 0))
+        barred.save(tmp_path / f"{name}_barred.png")
+    aware = recipe(["phash(inner=True)", "dhash(inner=True)"])
+    found = sl.find_copies(tmp_path, aware, n_jobs=1, progress=False)
+    expected = {frozenset((f"{name}.png", f"{name}_barred.png")) for name in ("cat", "coffee")}
+    assert pairs_of(found) == expected
+    assert (found["phash(inner=True)"] <= 4).all()
 
 
 def test_pairs_that_others_link_are_compared(fitted):
