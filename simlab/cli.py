@@ -262,7 +262,7 @@ def find(options: argparse.Namespace) -> None:
     _say_what_was_found(found, plan)
     if not options.no_report:
         _say(_printable(f"page: {page}"))
-    _say_what_is_next(plan, out)
+    _say_what_is_next(plan, out, has_page=not options.no_report)
     if options.open:
         webbrowser.open(page.resolve().as_uri())
 
@@ -292,13 +292,14 @@ def _say_what_was_found(found: "pd.DataFrame", plan: "pd.DataFrame") -> None:
         _say(_printable(f"passed over: {' and '.join(left_out)}"))
 
 
-def _say_what_is_next(plan: "pd.DataFrame", out: Path) -> None:
+def _say_what_is_next(plan: "pd.DataFrame", out: Path, *, has_page: bool) -> None:
     _say(_printable(f"tables: {out}"))
     if plan.empty:
         return
     move = shlex.join(["simlab", "move", str(out / "plan.csv"), "--to", "DIR"])
-    _say("next: look through the groups in the page, which writes a plan of what you decide; or")
-    _say(_printable(f"{move}  says what this plan would move, and moves nothing yet"))
+    if has_page:
+        _say("next: look through the groups in the page, which writes a plan of what you decide")
+    _say(_printable(f"next: {move} : it says what this plan would move, and moves nothing yet"))
 
 
 def _judged(options: argparse.Namespace) -> "pd.DataFrame | None":

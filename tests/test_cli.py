@@ -1,5 +1,6 @@
 """The command: what a person types, what they get, and one clear line when it cannot be."""
 
+import importlib.util
 import json
 import os
 import re
@@ -206,11 +207,20 @@ def test_what_is_passed_over_is_said_counted_and_kept(folder, tmp_path, capsys, 
         (tmp_path / "mixed" / name).write_text("no picture")
     shutil.copy(folder / "cat.jpg", tmp_path / "mixed" / "cat.backup")
     (tmp_path / "mixed" / "phone.heic").write_text("no picture")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    find_spec = importlib.util.find_spec
+    without = {"pillow_heif": lambda *_: None}
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *_: without.get(name, find_spec)(name)
+    )
     rest = ["--cache", str(tmp_path / "c.sqlite"), "--jobs", "1"]
     out = tmp_path / "out"
-    assert main(["find", str(tmp_path / "mixed"), "--out", str(out), *rest]) == 0
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main(["find", str(tmp_path / "mixed"), "--out", str(out), "--open", *rest]) == 0
+    assert opened == [(out / "report.html").as_uri()]
     said = capsys.readouterr().err
+    assert "1 without an ending and 2 pictures that cannot be read\n" in said
+    assert said.index("(of ") < said.index("page: ") < said.index("tables: ")
     assert "passed over: 2 .mov, 1 .backup, 1 without an ending\n" in said
     assert "1 HEIC picture cannot be read until you install:  pip install 'simlab[heif]'" in said
     run = json.loads((out / "run.json").read_text())
@@ -218,7 +228,13 @@ def test_what_is_passed_over_is_said_counted_and_kept(folder, tmp_path, capsys, 
     assert "2 .mov, 1 .backup, 1 without an ending." in (out / "report.html").read_text()
     found = pd.read_csv(out / "found.csv")
     assert "cat.backup" not in set(found["reference"]) | set(found["query"])
-    assert main(["find", str(tmp_path / "mixed"), "--any-name", "--out", str(out), *rest]) == 0
+    rest += ["--any-name", "--no-report"]
+    assert main(["find", str(tmp_path / "mixed"), "--out", str(out), *rest]) == 0
+    assert not (out / "report.html").exists()
+    said = capsys.readouterr().err
+    assert "page: " not in said
+    assert f"next: simlab move {out / 'plan.csv'} --to DIR : it says what this plan would" in said
+    assert "in the page" not in said
     found = pd.read_csv(out / "found.csv")
     assert found["same_file"].sum() == 1 and (found["frames"] == 1).all()
 

@@ -814,7 +814,7 @@ def test_where_nothing_has_leaked_the_share_is_still_bounded(two_folders, fitted
         ({"verdict": "identical"}, "same pixels"),
         ({}, "cannot be told"),
         ({"transform": ""}, "cannot be told"),
-        ({"transform": "-1 0 9 0 1 0 0 0 1"}, "mirrored"),
+        ({"transform": "[-1 0 9 0 1 0 0 0 1]"}, "mirrored"),
         ({"transform": "0 -1 9 1 0 0 0 0 1"}, "turned"),
         (
             {"transform": "2 0 5 0 2 5 0 0 1", "contains": "reference"},
