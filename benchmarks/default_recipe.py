@@ -23,8 +23,12 @@ import simlab as sl
 from simlab.scoring.audit import audit_sources
 from simlab.tables import rank_by_hash
 
-WEIGHED = ["phash(mirror=True)", "correlation(mirror=True)", "aligned"]
-GUARD = "contradiction"
+WEIGHED = [
+    "phash(orientations=8, inner=True)",
+    "correlation(orientations=8, inner=True)",
+    "aligned(orientations=8)",
+]
+GUARD = "contradiction(orientations=8)"
 OTHERS_OF_A_KIND = 200
 THE_SAME = 0.003
 """Different pictures that contradict each other less are one picture under two names."""
@@ -97,7 +101,7 @@ def without_doubles(scores, work):
     """The pairs without sources that another source shows too, as hashes or contradiction say."""
     near = audit_sources(work / "train", cache=work / "train.sqlite", progress=False)
     pairs = set(zip(near["reference"], near["query"]))
-    silent = scores["no_evidence"].str.contains(GUARD)
+    silent = scores["no_evidence"].str.contains(GUARD, regex=False)
     same = scores[(scores["label"] == 0) & ~silent & (scores[GUARD] <= THE_SAME)]
     pairs |= set(zip(same["source_reference"], same["source_query"]))
     dropped = set()

@@ -475,18 +475,21 @@ def test_one_copy_is_found_by_hashes_where_they_suffice(folder, cache, monkeypat
         sl.perturb.apply(image, spec) for spec in ("recompress(quality=60)", "rotate(degrees=40)")
     )
     every = gallery.query(near, top=indexes.BEST).iloc[0]
-    assert every["file"] == "julia.png" and every[["phash(mirror=True)", "aligned"]].notna().all()
+    assert every["file"] == "julia.png" and every[gallery.recipe.methods_].notna().all()
     assert gallery.query(turned, top=1)["file"].tolist() == ["julia.png"]
 
     asked = guarded.query(near, top=1)
-    assert asked["file"].tolist() == ["julia.png"] and asked["contradiction"].notna().all()
+    assert (
+        asked["file"].tolist() == ["julia.png"]
+        and asked[guarded.recipe.guard_.method].notna().all()
+    )
 
     def refuse(*_, **__):
         raise AssertionError("keypoints were asked for")
 
     monkeypatch.setattr("simlab.methods.keypoints.detect", refuse)
     first = gallery.query(near, top=1)
-    assert first["file"].tolist() == ["julia.png"] and first["aligned"].isna().all()
+    assert first["file"].tolist() == ["julia.png"] and first["aligned(orientations=8)"].isna().all()
     assert first["distance"].iloc[0] <= galleries.CLEAR and first["overlap"].isna().all()
     with pytest.raises(AssertionError):
         gallery.query(turned, top=1)
@@ -496,8 +499,15 @@ def test_steps_of_a_query_add_what_is_known(folder, cache):
     gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
     picture = sl.perturb.apply(sl.read_image(folder / "rocket.png"), "shear(degrees=10)")
     steps = list(gallery.steps(picture, prior=0.01))
-    assert [table["aligned"].notna().sum() > 0 for table in steps] == [False, True, True]
-    assert steps[1]["aligned"].notna().sum() == 1 and steps[1]["file"].iloc[0] == "rocket.png"
+    assert [table["aligned(orientations=8)"].notna().sum() > 0 for table in steps] == [
+        False,
+        True,
+        True,
+    ]
+    assert (
+        steps[1]["aligned(orientations=8)"].notna().sum() == 1
+        and steps[1]["file"].iloc[0] == "rocket.png"
+    )
     assert set(steps[0]["file"]) <= set(steps[2]["file"])
     asked = gallery.query(picture, top=3, prior=0.01)
     pd.testing.assert_frame_equal(steps[2].head(3), asked.drop(columns=overlap.COLUMNS))
