@@ -69,6 +69,12 @@ _MOST_COLOURS = 1000  # places, by which a change of the whole is fitted
 _OTHER_COLOUR = 20.0
 """Distance in a and b of CIE Lab from which a colour is another."""
 
+_MOST_TINT = 30.0
+"""Distance in a and b of CIE Lab by which a tint of the whole moves a colour at most."""
+
+_DEAR_TINTS = np.array([0.0, 0.01, 0.01, 0.01, 0.01])
+"""So that saturation explains what it can, and no two tints that are large and opposite."""
+
 _COLOURED = 10.0
 """Chroma in CIE Lab from which a place has a colour."""
 
@@ -338,16 +344,15 @@ def _recoloured(frame: Frame, usable: np.ndarray) -> np.ndarray:
         usable: bool, where to look, at half the size of the view; so is what is returned.
     """
     first, second = frame.coarse.colour, frame.fine.colour
-    places = np.zeros(usable.shape, dtype=bool)
     height, width = first.shape[:2]
     to_small = resized(frame.coarse.view, first) @ frame.to_first @ resized(second, frame.fine.view)
     laid_rgb = warped(second, to_small, first.shape)
     chosen = cv2.resize(usable.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     chosen = (chosen > 0) & (_clipped(first) == _clipped(laid_rgb))
     if np.count_nonzero(chosen) < _LEAST_EDGES:
-        return places
-    differs = np.zeros((height, width), dtype=np.uint8)
+        return np.zeros(usable.shape, dtype=bool)
     laid = warped(_lab(second), to_small, first.shape)
+    differs = np.zeros((height, width), dtype=np.uint8)
     differs[chosen] = _is_other_colour(_lab(first)[chosen], laid[chosen])
     return cv2.resize(differs, usable.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
@@ -366,26 +371,36 @@ def _lab(rgb: np.ndarray) -> np.ndarray:
 def _is_other_colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Which of the places have another colour (n,), from Lab (n, 3).
 
-    A change of the whole (:func:`_tints`) is fitted robustly, and explains what it can.
+    A change of the whole (:func:`_tints`) is fitted robustly, and explains what it can: but no
+    colour turns into its opposite by it, and a tint moves none far. Else goods on white, which have
+    hardly any other colour, could be told from their own recoloured ones by nothing.
     """
-    has_colour = np.hypot(second[:, 1], second[:, 2]) > _COLOURED
-    has_colour &= np.hypot(first[:, 1], first[:, 2]) > _COLOURED
+    chroma = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (first, second)]
+    has_colour = np.minimum(*chroma) > _COLOURED
+    is_other = np.zeros(len(first), dtype=bool)
     if not has_colour.any():
-        return has_colour
+        return is_other
+    # what lost its colours, as an old photograph has, says nothing of what they were
+    vivid, pale = first, second
+    if chroma[0].sum() < chroma[1].sum():
+        vivid, pale = second, first
     # a part of the places says how the whole was changed
     some = slice(None, None, 1 + len(first) // _MOST_COLOURS)
-    basis = np.concatenate(_tints(second[some]))
-    wanted = first[some, 1:].T.ravel().astype(float)
+    basis = np.concatenate(_tints(vivid[some]))
+    wanted = pale[some, 1:].T.ravel().astype(float)
     weight = np.ones(len(wanted))
     for _ in range(4):
         weighed = basis * weight[:, None]
-        change = np.linalg.solve(basis.T @ weighed + 1e-2 * np.eye(5), weighed.T @ wanted)
+        penalty = np.diag(_DEAR_TINTS * weight.sum() + 1e-2)
+        change = np.linalg.solve(basis.T @ weighed + penalty, weighed.T @ wanted)
         rest = (wanted - basis @ change).reshape(2, -1)
         weight = np.tile(1 / (1 + (np.hypot(*rest) / 8) ** 2), 2)
-    expected = _tints(second[has_colour]) @ change
-    distance = np.hypot(*(first[has_colour, 1:].T - expected))
-    has_colour[has_colour] = distance > _OTHER_COLOUR
-    return has_colour
+    coloured = _tints(vivid[has_colour])
+    tint = coloured[..., 1:] @ change[1:]
+    tint *= np.minimum(1, _MOST_TINT / (np.hypot(*tint) + 1e-9))
+    expected = coloured[..., 0] * max(0.0, change[0]) + tint
+    is_other[has_colour] = np.hypot(*(pale[has_colour, 1:].T - expected)) > _OTHER_COLOUR
+    return is_other
 
 
 def _tints(lab: np.ndarray) -> np.ndarray:

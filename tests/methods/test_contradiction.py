@@ -110,6 +110,24 @@ def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
     assert places_between(red, green)["kind"].tolist() == ["colour"]
 
 
+def test_goods_on_white_in_another_colour_are_no_tint_of_the_whole():
+    """But for the goods there is no colour by which a change of the whole could be told."""
+
+    def goods(colour):
+        photo = Image.new("RGB", (400, 400), "white")
+        pen = ImageDraw.Draw(photo)
+        pen.rounded_rectangle((120, 60, 280, 340), 40, fill=colour)
+        pen.rectangle((150, 120, 250, 150), fill="white")
+        pen.ellipse((160, 220, 240, 300), outline="black", width=5)
+        pen.text((155, 175), "made here", font=ImageFont.load_default(20), fill="black")
+        return photo
+
+    red, green = goods((205, 70, 60)), goods((60, 135, 60))
+    assert apart(red, green) >= LOOK_ALIKE
+    assert apart(red, perturb.apply(red, "saturation(factor=0.5)+recompress(quality=60)")) <= COPY
+    assert apart(red, ImageOps.colorize(ImageOps.grayscale(red), "#2b1a05", "#fff6e0")) <= COPY
+
+
 def test_pictures_of_which_nothing_fits_are_the_farthest(picture):
     other = textured(1, **SIZE)
     row = sl.distances(picture, other, "contradiction").iloc[0]
