@@ -633,7 +633,7 @@ def test_a_picture_is_measured_by_size_sharpness_and_detail():
     blurred = noise.resize((20, 15)).resize((80, 60), Image.Resampling.BICUBIC)
     sharp, soft = library.size_and_detail(noise), library.size_and_detail(blurred)
     assert sharp[:2].tolist() == [80, 60] and sharp[2] > soft[2] and sharp[3] > library.DETAIL
-    assert library.size_and_detail(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0]
+    assert library.size_and_detail(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0, 0]
 
 
 def test_real_pictures_have_detail(shared_pictures):
