@@ -8,7 +8,10 @@ from pathlib import Path
 
 from simlab import report
 
-SCRIPT = Path(report.__file__).parent / "templates" / "report.js"
+TEMPLATES = Path(report.__file__).parent / "templates"
+SCRIPT = TEMPLATES / "report.js"
+REVIEW = [TEMPLATES / name for name in ("review.js", "compare.js", "review_page.js")]
+DATA = {"type": "application/json", "id": "review-data"}
 
 
 class Page(html.parser.HTMLParser):
@@ -36,13 +39,16 @@ def check_page(path):
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
         assert tag != "img" or re.match("data:image/(png|jpeg);base64,", attributes["src"])
-        assert tag != "script" or not attributes
+        assert tag != "script" or attributes in ({}, DATA)
         assert attributes.get("href", "#").startswith("#")
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
     assert "url(" not in style
     assert "@import" not in style
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    assert script == SCRIPT.read_text(encoding="utf-8").rstrip("\n")
+    is_review = ("script", DATA) in page.tags
+    names = [SCRIPT, *REVIEW] if is_review else [SCRIPT]
+    parts = [path.read_text(encoding="utf-8").rstrip("\n") for path in names]
+    assert script == "\n".join(parts)
     digests = [
         base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
         for part in (style, script)
@@ -51,8 +57,8 @@ def check_page(path):
         a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
     )
     allowed = (
-        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'".format(
-            *digests
+        "default-src 'none'; img-src data:{}; style-src 'sha256-{}'; script-src 'sha256-{}'".format(
+            " file: 'self'" if is_review else "", *digests
         )
     )
     assert policy == f"{allowed}; base-uri 'none'; form-action 'none'"

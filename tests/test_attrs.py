@@ -5,6 +5,7 @@ to name.
 import numpy as np
 import pandas as pd
 import pytest
+from corpus import textured
 from PIL import Image
 
 import simlab as sl
@@ -22,7 +23,9 @@ def root(tmp_path_factory):
     for number in range(N):
         rng = np.random.default_rng(number)
         small = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-        picture = small.resize((128, 96), Image.Resampling.BICUBIC)
+        smooth = small.resize((128, 96), Image.Resampling.BICUBIC)
+        # with detail of its own, which a copy of half the size lacks
+        picture = Image.blend(smooth, textured(number, 128, 96), 0.3)
         picture.save(root / f"{number}.png")
         if number < 3:
             picture.save(root / f"{number} again.jpg", quality=92)

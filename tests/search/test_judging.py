@@ -3,6 +3,7 @@ search, and in what is written of it.
 """
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -266,15 +267,16 @@ def test_the_command_tells_both_kinds_apart_and_warns(folder, recipe, tmp_path, 
     out = tmp_path / "out"
     assert cli.main(["find", str(folder), "--out", str(out), *common]) == 0
     said = capsys.readouterr().err
-    assert "4 pairs of copies, 32 pairs of look-alikes; " in said and "warning" not in said
+    assert "2 groups of copies: 3 files could go" in said and "warning" not in said
+    assert "32 pairs of look-alikes, which are no copies" in said
     assert json.loads((out / "run.json").read_text())["warnings"] == []
     assert len(pd.read_csv(out / "groups.csv")) == 5
     alike = pd.read_csv(out / "lookalikes.csv")
     assert len(alike) == 9 and list(alike)[-2:] == ["copy_of", "partial"]
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert ">Look-alikes</h2>" in page and 'class="warning"' not in page
-    for count, what in ((3, "pairs of identical pictures"), (32, "pairs of look-alikes")):
-        assert f"<dt>{what}</dt><dd>{count}</dd>" in page
+    assert "<strong>Warning:</strong>" not in page
+    data = json.loads(re.search(r'id="review-data">(.*?)</script>', page)[1])
+    assert [group["alike"] for group in data["groups"]] == [False, False, True]
 
     # ten forms, all of them taken for copies
     many = tmp_path / "many"
@@ -290,7 +292,7 @@ def test_the_command_tells_both_kinds_apart_and_warns(folder, recipe, tmp_path, 
     (kept,) = json.loads((out / "run.json").read_text())["warnings"]
     assert line == f"warning: {kept}"
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.index('class="warning"') < page.index('class="lead"')
+    assert page.index("<strong>Warning:</strong>") < page.index('id="review"')
     with pytest.raises(SystemExit):
         cli.main(["find", str(many), "--out", "o", "--be", "strict", "--threshold", "0.2"])
     assert "not allowed with argument" in capsys.readouterr().err
