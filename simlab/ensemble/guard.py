@@ -15,6 +15,10 @@ from simlab.ensemble.calibration import Calibration, fit_calibration
 LOOK_ALIKES = 30.0
 """Look-alikes for every copy that are expected among pictures that can be laid on each other."""
 
+UNDECIDED = -0.04
+"""The highest log odds of a copy, a probability of .49, where methods disagree and the guard has no
+evidence."""
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -30,15 +34,23 @@ class Guard:
     calibration: Calibration
     per_copy: float
 
-    def held_back(self, distance: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
+    def held_back(
+        self, distance: np.ndarray, log_odds: np.ndarray, contested: np.ndarray
+    ) -> np.ndarray:
         """Return what look-alikes take from log odds of a copy, 0 or less, in nats (n,).
 
         With odds a : 1 of a copy against an unrelated pair and b : 1 against a look-alike, those
-        against both are 1 : 1/a + 1/b. A NaN distance abstains: 0.
+        against both are 1 : 1/a + 1/b. A NaN distance abstains: 0; but where the methods do not
+        agree then, nothing is left that could decide, and a copy is not the more probable.
+
+        Args:
+            distance: of the guard's method.
+            contested: where one of the other methods speaks against a copy, bool (n,).
         """
         against_look_alike = self.calibration(distance) - np.log(self.per_copy)
         both = -np.logaddexp(-log_odds, -against_look_alike)
-        return np.where(np.isnan(distance), 0.0, both - log_odds)
+        undecided = np.where(contested, np.minimum(UNDECIDED - log_odds, 0.0), 0.0)
+        return np.where(np.isnan(distance), undecided, both - log_odds)
 
 
 def fit_guard(

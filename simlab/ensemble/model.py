@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from simlab import specs, tables
 from simlab.ensemble import reading, recipe, validation
-from simlab.ensemble.guard import LOOK_ALIKES, fit_guard
+from simlab.ensemble.guard import LOOK_ALIKES, Guard, fit_guard
 from simlab.methods import registry
 
 NAME = tables.FITTED
@@ -161,8 +161,8 @@ class Ensemble:
         table = vars(self).get("out_of_fold_")
         if table is not None and guard.method in table:
             log_odds = -logit(np.clip(table[NAME], 1e-300, 1 - 1e-16))
-            of_guard = validation.voting_distances(table, [guard.method])[:, 0]
-            held_back = guard.held_back(of_guard, log_odds.to_numpy())
+            distances = validation.voting_distances(table, [*self.voting_, guard.method])
+            held_back = self._held_back(guard, distances, log_odds.to_numpy())
             new.out_of_fold_ = table.assign(**{NAME: expit(-(log_odds + held_back))})
         return new
 
@@ -195,7 +195,7 @@ class Ensemble:
             of_guard = distances[:, n_voting]
             if weighed:
                 log_odds = said.sum(axis=1) + logit(prior)
-                guard_says = self.guard_.held_back(of_guard, log_odds)
+                guard_says = self._held_back(self.guard_, distances, log_odds)
             else:
                 guard_says = self.guard_.calibration(of_guard)
             said = np.column_stack([said, guard_says])
@@ -203,6 +203,11 @@ class Ensemble:
         if "status" not in scores:
             return evidence
         return evidence.mask(scores["status"] == "error")
+
+    def _held_back(self, guard: Guard, distances: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
+        """What a guard takes; of the distances (n, d) its own are the last column."""
+        by_themselves = self.classifier_.calibrated(distances[:, :-1])
+        return guard.held_back(distances[:, -1], log_odds, (by_themselves < 0).any(axis=1))
 
     def distance(self, scores: pd.DataFrame) -> pd.Series:
         """Return 1 - probability of a copy at the training prevalence, per row; NaN for errors.

@@ -226,9 +226,12 @@ def _find_among(
     facts = {**library.facts(), "prior": stated, "n_candidates": len(compared)}
     if search.across:
         facts["queries"] = sorted(search.across)
-    found = compared[compared["verdict"] != DIFFERENT]
-    lying = of_pairs(library.store, list(zip(found["reference"], found["query"])))
-    return found.assign(**lying.to_dict("list")), sides, facts
+    found = compared[compared["verdict"] != DIFFERENT].reset_index(drop=True)
+    # not of look-alikes, of which a folder of forms has thousands
+    copies = found.loc[found["verdict"] != LOOK_ALIKE, ["reference", "query"]]
+    lying = of_pairs(library.store, list(copies.itertuples(index=False, name=None)))
+    lying.index = copies.index
+    return found.join(lying), sides, facts
 
 
 def uncompared(

@@ -25,7 +25,6 @@ from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, need
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
     COPY,
-    DIFFERENT,
     IDENTICAL,
     LOOK_ALIKE,
     Recipe,
@@ -120,12 +119,12 @@ class Gallery:
     def with_overlaps(self, query: "Query", found: pd.DataFrame) -> pd.DataFrame:
         """Return candidates of a query with the columns of :func:`simlab.overlap`.
 
-        They are NaN for what is neither a copy nor a look-alike.
+        They are NaN for what is no copy.
         """
         rows = []
         for file, verdict in zip(found["file"], found["verdict"]):
             row = row_of(None)
-            if verdict != DIFFERENT:
+            if verdict in (IDENTICAL, COPY):
                 # its file may be gone, though its features are not
                 with contextlib.suppress(ImageError):
                     row = of_pictures(self._looks(file), query)

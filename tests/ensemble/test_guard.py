@@ -10,7 +10,7 @@ from scipy.special import logit
 import simlab as sl
 from simlab.ensemble import recipe
 from simlab.ensemble.calibration import Calibration
-from simlab.ensemble.guard import Guard
+from simlab.ensemble.guard import UNDECIDED, Guard
 
 
 def table(n=120, seed=0):
@@ -72,15 +72,26 @@ def test_it_takes_only_and_the_prior_counts_as_ever(fitted):
         assert (
             guarded.probability(new, prior=prior) <= weighed.probability(new, prior=prior)
         ).all()
+
+
+def test_without_a_guards_evidence_copies_are_those_of_which_no_method_speaks_against(fitted):
+    weighed, guarded, new = fitted
     silent = new.assign(no_evidence="contradiction")
-    np.testing.assert_allclose(guarded.probability(silent), weighed.probability(silent))
+    without = weighed.probability(silent)
+    contested = (weighed.evidence(silent, weighed=False) < 0).any(axis=1)
+    assert (contested & (without > 0.5)).any()
+    assert (~contested & (without > 0.5)).any()
+    expected = without.where(~contested, without.clip(upper=1 / (1 + np.exp(-UNDECIDED))))
+    np.testing.assert_allclose(guarded.probability(silent), expected)
 
 
 def test_odds_are_those_against_both_ways_not_to_be_a_copy():
     """3 to 1 against unrelated pairs and 6 to 1 against look-alikes is 2 to 1 against both."""
     guard = Guard("contradiction", Calibration(np.zeros(1), np.ones(1), np.log(12)), per_copy=2)
-    held_back = guard.held_back(np.array([0.0, np.nan]), np.log([3.0, 3.0]))
-    np.testing.assert_allclose(held_back, [np.log(2 / 3), 0])
+    distance = np.array([0.0, np.nan, np.nan, np.nan])
+    contested = np.array([True, False, True, True])
+    held_back = guard.held_back(distance, np.log([3.0, 3.0, 3.0, 0.5]), contested)
+    np.testing.assert_allclose(held_back, [np.log(2 / 3), 0, UNDECIDED - np.log(3), 0])
 
 
 def test_a_recipe_keeps_its_guard_and_an_old_one_has_none(fitted, tmp_path):
@@ -117,7 +128,7 @@ def test_a_guard_is_another_method_and_has_a_falling_curve(fitted, tmp_path):
 
 
 def test_the_shipped_recipe_has_one():
-    assert sl.Ensemble.load().guard_.method == "contradiction"
+    assert sl.Ensemble.load().guard_.method == "contradiction(orientations=8)"
 
 
 def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
@@ -140,12 +151,12 @@ def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
             "error": "",
             "no_evidence": "",
             "phash": np.where(near, rng.integers(0, 10, 300), rng.integers(18, 40, 300)) * 1.0,
-            "contradiction": np.where(looks_alike, 0.9, np.where(is_copy, 0.0, 0.5)),
+            shipped.guard_.method: np.where(looks_alike, 0.9, np.where(is_copy, 0.0, 0.5)),
         }
     )
     fitted = sl.Ensemble("phash", n_resamples=2).fit(scores)
     guarded = fitted.guarded_as(shipped)
-    assert guarded.methods_ == ["phash", "contradiction"]
+    assert guarded.methods_ == ["phash", shipped.guard_.method]
     assert (fitted.distance(scores)[looks_alike] < 0.9).all()
     assert (guarded.distance(scores)[looks_alike] > 0.9).all()
     assert (guarded.out_of_fold_["ensemble"][looks_alike] > 0.9).all()
@@ -154,6 +165,6 @@ def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
         if words:
             with pytest.raises(ValueError, match=words):
                 fitted.guarded_as(other)
-    weighed = sl.Ensemble("phash, contradiction", n_resamples=2).fit(scores)
+    weighed = sl.Ensemble(["phash", shipped.guard_.method], n_resamples=2).fit(scores)
     with pytest.raises(ValueError, match="weighed already"):
         weighed.guarded_as(shipped)

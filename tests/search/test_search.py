@@ -594,7 +594,9 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     groups = pd.read_csv(tmp_path / "out" / "groups.csv")
     assert len(groups) == 14 and (groups["size"] == 2).all()  # those that have a copy
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "broken.jpg" in page and "レンガ.png" in page and page.count("<img") >= 13
+    data = json.loads(re.search(r'id="review-data">(.*?)</script>', page)[1])
+    assert "broken.jpg" in page and "copies/レンガ.png" in data["files"]["name"]
+    assert len(data["thumbs"]) >= 14
     query = ["--query", str(folder / "copies" / "cat.jpg"), "--out", str(tmp_path / "query")]
     assert cli.main(["find", str(folder), *query, *common]) == 0
     assert "cat.png" in set(pd.read_csv(tmp_path / "query" / "found.csv")["reference"])
