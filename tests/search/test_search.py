@@ -3,6 +3,7 @@ input does.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import get_args
