@@ -25,6 +25,12 @@ FIGURES = ROOT / "docs" / "figures"
 METHODS = ["phash", "dhash", "average_hash", "whash", "akaze"]
 EXAMPLE = ("cat.jpg", ["text(length=40)", "crop", "recompress(quality=10)"])
 SHOWN = ["average_hash", "phash", "akaze"]
+COPIES = [
+    ("coffee.jpg", "crop(area=0.6)"),
+    ("astronaut.jpg", "caption"),
+    ("cat.jpg", "text"),
+    ("rocket.jpg", "recompress(quality=20)"),
+]
 CAPTIONS = {
     "README.md": (
         "Share of copies found at one false alarm in 100; {} copies of {} pictures, {} other pairs."
@@ -93,6 +99,7 @@ def screenshots() -> None:
         print("no Chromium: the pictures of widgets stay as they are")
         return
     with tempfile.TemporaryDirectory() as home, Lab(Path(home)) as lab, chromium() as browser:
+        page_of_a_search(Path(home), browser)
         os.environ["SIMLAB_SCREENSHOTS"] = home
         for name, code in WIDGETS.items():
             with lab.open(browser, lab.write(f"{name}.ipynb", code.strip())) as notebook:
@@ -100,6 +107,26 @@ def screenshots() -> None:
                 notebook.screenshot(name, notebook.wait_for_widget(name))
             picture = Image.open(Path(home, f"{name}.png")).convert("RGB")
             picture.save(FIGURES / f"{name}.jpg", quality=85, optimize=True)
+
+
+def page_of_a_search(home: Path, browser) -> None:
+    """The page of a small folder: pictures of the sample, and what was made of some."""
+    folder = home / "Pictures"
+    folder.mkdir()
+    for name, spec in COPIES:
+        picture = sl.read_image(sl.datasets.DATA / "sample" / name)
+        picture.save(folder / name, quality=92)
+        edited = sl.perturb.apply(picture, spec)
+        edited.save(folder / f"{Path(name).stem} {spec.split('(')[0]}.jpg", quality=90)
+    found = sl.find_copies(folder, progress=False)
+    groups = sl.group(found)
+    path = sl.report.found(found, groups, home / "found", plan=sl.make_plan(found, groups))
+    page = browser.new_page(viewport={"width": 1280, "height": 1020})
+    page.goto(path.as_uri())
+    page.screenshot(path=home / "found.png")
+    page.close()
+    picture = Image.open(home / "found.png").convert("RGB")
+    picture.save(FIGURES / "found.jpg", quality=85, optimize=True)
 
 
 def table(metrics: pd.DataFrame, caption: str) -> str:
