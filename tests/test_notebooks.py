@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import warnings
 
 import nbformat
@@ -153,10 +154,22 @@ def test_notebooks_are_named_with_a_number():
 
 
 def test_the_start_page_lists_every_notebook_with_its_title_and_time():
-    page = notebooks.START.read_text(encoding="utf-8")
-    assert page == notebooks.start_page(), "python tools/notebooks.py --start writes it"
+    for path, head in (
+        (notebooks.START, notebooks.WANTED),
+        (notebooks.START_JA, notebooks.WANTED_JA),
+    ):
+        page = path.read_text(encoding="utf-8")
+        assert page == notebooks.start_page(head), "python tools/notebooks.py --start writes it"
+        assert all(f"]({notebook.name}) |" in page for notebook in NOTEBOOKS)
+        linked = re.findall(r"\]\(([^)]+)\)", head)
+        assert {*linked} >= {
+            notebook.name for notebook in NOTEBOOKS if notebook.name[:2] != "01"
+        } - {
+            "02_hashes.ipynb",
+            "03_keypoints.ipynb",
+        }
+        assert all((notebooks.FOLDER / name).is_file() for name in linked)
     assert list(notebooks.read_times()) == [path.name for path in NOTEBOOKS]
-    assert all(f"]({path.name}) |" in page for path in NOTEBOOKS)
 
 
 def test_times_are_kept_for_the_notebooks_there_are(tmp_path, monkeypatch):

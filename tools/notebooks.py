@@ -30,13 +30,59 @@ FOLDER = ROOT / "notebooks"
 SEEN_BY_NOTEBOOKS = ("benchmarks", "datasets")
 TIMES = FOLDER / "times.csv"
 START = FOLDER / "START.md"
-HEAD = """# Start here
+START_JA = FOLDER / "START.ja.md"
+WANTED = """# I want to …
+
+| … | open |
+|---|---|
+| find the copies in a folder of mine, and decide what stays | [14](14_your_own_folder.ipynb) |
+| see in five minutes what this is about | [00](00_quickstart.ipynb) |
+| know which method finds which copies | [04](04_compare_methods.ipynb) |
+| weigh accuracy against cost | [09](09_accuracy_and_cost.ipynb) |
+| choose a threshold | [07](07_thresholds.ipynb), [15](15_thresholds_of_tools.ipynb) |
+| join several methods, with weights | [08](08_ensemble.ipynb) |
+| tell copies from look-alikes, and group them | [10](10_find_and_group.ipynb) |
+| see what goes wrong | [13](13_failures.ipynb), [11](11_explore.ipynb) |
+| label pairs of my own | [12](12_label_your_own.ipynb) |
+| add a method or a network of mine | [05](05_your_own_method.ipynb) |
+| trust a number | [06](06_evaluation.ipynb) |
 
 Click a notebook to open it, and choose *Run → Run All Cells*, or go from cell to cell with
-*Shift+Enter*. Each runs on the pictures that come with simlab; the last one is for a folder of your
-own. The seconds are of one processor core, on the machine that saved the notebooks.
+*Shift+Enter*. Each runs on the pictures that come with simlab; 14 is for a folder of your own.
+([日本語](START.ja.md))
+
+## All notebooks
+
+The seconds are of one processor core, on the machine that saved the notebooks.
 
 | notebook | seconds |
+|---|--:|
+"""
+WANTED_JA = """# したいこと
+
+| したいこと | ノートブック |
+|---|---|
+| 自分のフォルダーの中のコピーを見つけ、何を残すか決める | [14](14_your_own_folder.ipynb) |
+| 5 分で全体を知る | [00](00_quickstart.ipynb) |
+| どの手法がどの種類のコピーを見つけるか知る | [04](04_compare_methods.ipynb) |
+| 精度と費用を比べる | [09](09_accuracy_and_cost.ipynb) |
+| しきい値を選ぶ | [07](07_thresholds.ipynb)、[15](15_thresholds_of_tools.ipynb) |
+| いくつかの手法を重み付きで一つにする | [08](08_ensemble.ipynb) |
+| コピーと似た別画像を見分け、グループにする | [10](10_find_and_group.ipynb) |
+| 何がうまくいかないか見る | [13](13_failures.ipynb)、[11](11_explore.ipynb) |
+| 自分のペアにラベルを付ける | [12](12_label_your_own.ipynb) |
+| 自分の手法やネットワークを加える | [05](05_your_own_method.ipynb) |
+| 数字を信頼できるものにする | [06](06_evaluation.ipynb) |
+
+ノートブックをクリックして開き、*Run → Run All Cells* を選ぶか、*Shift+Enter* で
+一セルずつ進みます。どれも simlab に付いてくる画像で動きます。
+14 は自分のフォルダー用です。([English](START.md))
+
+## すべてのノートブック(英語)
+
+秒数は、保存したマシンのプロセッサー 1 コアでの時間です。
+
+| ノートブック | 秒 |
 |---|--:|
 """
 CELL_TIMEOUT = 300  # seconds; far above what a cell may take, for slow machines
@@ -220,16 +266,16 @@ def note_times(times):
     TIMES.write_text("\n".join(["notebook,seconds", *rows, ""]), encoding="utf-8")
 
 
-def start_page():
-    """The list of notebooks as Markdown: the title of each, which says what it is about, and how
-    long it runs.
+def start_page(head=WANTED):
+    """What one may want, and the list of notebooks as Markdown: the title of each, which says what
+    it is about, and how long it runs.
     """
     times = read_times()
     rows = [
         f"| [{title(path)}]({path.name}) | {times.get(path.name, '')} |"
         for path in sorted(FOLDER.glob("*.ipynb"))
     ]
-    return HEAD + "\n".join([*rows, ""])
+    return head + "\n".join([*rows, ""])
 
 
 def title(path):
@@ -258,6 +304,7 @@ def main():
     if not options.check:
         note_times(times)
         START.write_text(start_page(), encoding="utf-8")
+        START_JA.write_text(start_page(WANTED_JA), encoding="utf-8")
     sys.exit(not went_well)
 
 
