@@ -183,7 +183,11 @@ def read_image(
     if not isinstance(source, str | os.PathLike):
         allowed = "a path, bytes, a PIL image or an array"
         raise ImageError(f"a picture is {allowed}, not of type {type(source).__name__}")
-    return _decode(read_bytes(expanded(source)), background, max_pixels, is_tga(source))
+    try:
+        path = expanded(source)
+    except ValueError as error:  # a zero byte
+        raise ImageError(f"no such file: {error}") from error
+    return _decode(read_bytes(path), background, max_pixels, is_tga(source))
 
 
 def is_tga(name: str | os.PathLike) -> bool:
@@ -763,11 +767,12 @@ def _flatten(image: Image.Image, background: tuple[int, int, int] | None) -> Ima
 def _ground_for(layer: Image.Image) -> tuple[int, int, int]:
     """White, or black where all that is opaque is so light that it would not show on white."""
     alpha = layer.getchannel("A")
-    opacity = np.asarray(alpha, dtype=np.float32) / 255
-    if opacity.min() > 0.99 or opacity.max() < 0.01:
+    least, most = alpha.getextrema()
+    if least > 252 or most < 3:  # all of it is opaque, or nothing
         return WHITE
-    shown = opacity * (255 - np.asarray(layer.convert("RGB").convert("L"), dtype=np.float32))
-    return BLACK if shown.max() < _HARDLY_SHOWS else WHITE
+    shown = ImageChops.multiply(alpha, ImageChops.invert(layer.convert("L")))
+    _, darkest = shown.getextrema()
+    return BLACK if darkest < _HARDLY_SHOWS else WHITE
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -24,8 +24,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from simlab import cli, plots, report
+from simlab import cli, plots
 from simlab.pairs import labelling
+from simlab.report import study_sections
 
 SHIM = ctypes.CDLL(None)
 DIED, REFUSED, TRACEBACK = -signal.SIGKILL, 1, 70
@@ -119,7 +120,7 @@ def main(pictures, work, kind, step, *verb):
     error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
     work = Path(work)
     plots.save, labelling.datetime = render_nothing, Noon
-    report.study_sections.RESAMPLES = 5
+    study_sections.RESAMPLES = 5
     folder = fresh(work / "run")
     verb = [part.replace("PICTURES", pictures).replace("WORK", str(folder)) for part in verb]
     status, said, total = run(verb, 10**9, 0)

@@ -242,20 +242,21 @@ class _Unread(str):
 
 def _extract_source(data: bytes | _Unread, content: str, jobs: list[_Job]) -> list[_Made] | str:
     """Features of the variants of one source, or the reason why it cannot be read."""
-    image = _decoded(data, content, jobs[0].variant.path)
-    if isinstance(image, str):
-        return image
-    digest = perturb.content_digest(image)
-    return [_extract_variant(image, digest, job) for job in jobs]
+    source = _decoded(data, content, jobs[0].variant.path)
+    if isinstance(source, str):
+        return source
+    return [_extract_variant(*source, job) for job in jobs]
 
 
-def _decoded(data: bytes | _Unread, content: str, path: str) -> Image.Image | str:
+def _decoded(data: bytes | _Unread, content: str, path: str) -> tuple[Image.Image, bytes] | str:
+    """A picture and the digest of its pixels, or the reason why it cannot be read."""
     if isinstance(data, _Unread):
         return data
     if hashlib.sha256(data).hexdigest() != content:
         return _Unread("the file changed while it was being read")
     try:
-        return read_image(data, name=path)
+        image = read_image(data, name=path)
+        return image, perturb.content_digest(image)
     except ImageError as error:
         return str(error)
     except MemoryError as error:
@@ -291,10 +292,10 @@ def _extract_in_batches(
         if isinstance(source, str):
             yield path, source
             continue
-        digest = perturb.content_digest(source)
+        image, digest = source
         for job in jobs:
             try:
-                picture = job.chain.apply(source, job.variant.seed, digest)
+                picture = job.chain.apply(image, job.variant.seed, digest)
             except Exception as error:  # as in a worker: one row, not the run
                 yield path, [_Made(job.variant, {}, in_words(error))]
                 continue

@@ -150,7 +150,7 @@ def hubs(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
     left = set(near)
     chosen = []
     while left and len(chosen) < _MOST_HUBS:
-        hub = max(sorted(near), key=lambda one: len((near[one] | {one}) & left))
+        hub = max(sorted(near), key=lambda one: (len((near[one] | {one}) & left), len(near[one])))
         if chosen and len(near[hub] & left) < len(near) / _MOST_HUBS:
             break  # it would be compared with all for the sake of a few
         chosen.append(hub)

@@ -157,6 +157,7 @@ def judge_scores(
             rule.threshold,
             identical=same_file | (equal_pixels & ~doubtful),
             low_information=low_information,
+            by_chance=is_by_chance(scores, by_itself, rule.recipe),
         ),
         "same_file": same_file,
         "distance": distance,
@@ -176,6 +177,7 @@ def verdicts(
     *,
     identical: np.ndarray,
     low_information: np.ndarray,
+    by_chance: np.ndarray | bool = False,
 ) -> np.ndarray:
     """Return what each pair is: identical, copy, look-alike or different, as text (n,).
 
@@ -193,11 +195,28 @@ def verdicts(
             :meth:`simlab.Ensemble.evidence`.
         threshold: largest distance of a copy.
         identical: which pairs have equal pixels, and nothing beside them that was not compared.
+        by_chance: of which pairs no likeness is believed; see :func:`is_by_chance`.
     """
     speaks_for = np.maximum(evidence, 0).sum(axis=1)
-    is_alike = ((speaks_for > MUCH) | (distance <= BE["normal"])) & ~low_information
+    is_alike = (
+        ((speaks_for > MUCH) | (distance <= BE["normal"]))
+        & ~low_information
+        & ~np.asarray(by_chance)
+    )
     conditions = [identical, distance <= threshold, is_alike]
     return np.select(conditions, [IDENTICAL, COPY, LOOK_ALIKE], DIFFERENT).astype(object)
+
+
+def is_by_chance(scores: pd.DataFrame, by_itself: np.ndarray, recipe: Ensemble) -> np.ndarray:
+    """Return which pairs one method alone calls alike, while nothing lays them on each other (n,).
+
+    Two pictures that were turned alike have the same black corners.
+    """
+    if recipe.guard_ is None or not registry.is_spec(recipe.guard_.method):
+        return np.zeros(len(scores), dtype=bool)
+    guard = registry.get(recipe.guard_.method)
+    nothing_fits = scores[guard.name].to_numpy(float) >= guard.maximum
+    return nothing_fits & ((by_itself > 0).sum(axis=1) < 2)
 
 
 def _joined(methods: list[str], chosen: np.ndarray) -> list[str]:

@@ -23,7 +23,7 @@ from simlab.methods.registry import Method
 from simlab.plots import style
 from simlab.scoring.comparison import Comparison, Matches
 from simlab.scoring.one_pair import LazyPicture
-from simlab.search.judging import BE, loaded, verdicts
+from simlab.search.judging import BE, is_by_chance, loaded, verdicts
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup
@@ -340,6 +340,7 @@ class Explorer(Panel):
             BE["normal"],
             identical=np.array([found.reference.content == found.query.content]),
             low_information=np.array([False]),
+            by_chance=is_by_chance(found.scores, by_itself, self._recipe),
         )[0]
 
     def _evidence(self, found: Comparison) -> pd.Series:

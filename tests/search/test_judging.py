@@ -142,6 +142,22 @@ def test_a_verdict_follows_from_distance_and_evidence():
         assert said.tolist() == [expected], (distance, evidence)
 
 
+def test_one_method_alone_makes_no_look_alike_where_nothing_fits():
+    shipped = sl.Ensemble.load()
+    phash, correlation, aligned, contradiction = shipped.methods_
+    rows = [  # two pictures turned alike; one template; two shots of a scene; nothing in common
+        (30, 0.2, 1.0, 1.0),
+        (4, 0.1, 0.4, 0.3),
+        (6, 0.2, 1.0, 1.0),
+        (30, 1.0, 1.0, 1.0),
+    ]
+    scores = pd.DataFrame(rows, columns=[phash, correlation, aligned, contradiction], dtype=float)
+    scores["no_evidence"] = ""
+    by_itself = shipped.evidence(scores, weighed=False).to_numpy()
+    said = judging.is_by_chance(scores, by_itself, shipped)
+    assert said.tolist() == [True, False, False, True]
+
+
 def test_forms_are_look_alikes_and_a_second_scan_is_a_copy(found):
     said = by_pair(found)
     assert {pair for pair, verdict in said.items() if verdict == "identical"} == set(
