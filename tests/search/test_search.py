@@ -602,7 +602,7 @@ def test_command(folder, fitted, cache, tmp_path, capsys):
     assert cli.main(["find", str(folder), *query, *common]) == 0
     assert "cat.png" in set(pd.read_csv(tmp_path / "query" / "found.csv")["reference"])
     assert before == {path: path.read_bytes() for path in folder.rglob("*.*")}
-    assert " 1 unreadable picture;" in capsys.readouterr().err
+    assert "passed over: 1 picture that cannot be read" in capsys.readouterr().err
     assert set(cli.LINKAGES) == set(get_args(sl.grouping.Linkage))
     assert (
         cli.main(["find", str(folder), "--out", str(tmp_path / "no"), "--recipe", "none.json"]) == 1
