@@ -181,7 +181,7 @@ class Explorer(Panel):
         wide = sum(seen.image.width / seen.image.height for seen in (found.reference, found.query))
         high = 0.4 + min(8 / wide, 4)
         bars = 0.8 + 0.2 * max(len(self.table), len(self.evidence))
-        heights = [high, 1.35 if hashes else 0.01, bars]
+        heights = [high, 1.5 if hashes else 0.01, bars]
         if found.places is not None:
             heights.append(high)
         whole = plt.figure(figsize=(8, sum(heights)), layout="constrained")
@@ -193,7 +193,7 @@ class Explorer(Panel):
         for place, (name, (first, second)) in zip(places, hashes.items()):
             ax = plots.plot_hash_difference(first, second, ax=whole.add_subplot(place))
             n_flipped = (first != second).sum()
-            style.title(ax, f"{style.label(name)}: {n_flipped} of {first.size}")
+            style.title(ax, f"{style.label(name, limit=14)}\n{n_flipped} of {first.size}")
         # the words beside the bars of one stand clear of the names of the other
         left, right = rows[2].subgridspec(1, 2, wspace=0.12)
         plots.plot_distances(self.table, ax=whole.add_subplot(left))
