@@ -28,7 +28,7 @@ from simlab.scoring.features import Store
 from simlab.scoring.workers import run
 from simlab.tables import connected_sources
 
-VERSION = 1
+VERSION = 2
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -244,6 +244,8 @@ def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
         # blur and noise hide the blocks of a JPEG
         if blocks.weight * detail.weight >= 0 or abs(detail.weight) < SURE:
             signs.append(blocks)
+        elif abs(blocks.weight) >= 2 * SURE:
+            signs.remove(detail)  # where many blocks show, their edges pass for detail
         signs.append(_sign_of_tables(a, b))
         compressed = blocks.weight + signs[-1].weight
         signs.extend(_signs_of_tone(seen_a, seen_b))

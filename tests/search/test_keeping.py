@@ -130,3 +130,17 @@ def test_of_a_large_group_the_likeliest_is_asked_about_the_others(tmp_path, monk
     assert len(asked) < 60
     groups = sl.group(found)
     assert groups["file"].iloc[0] == "00" and groups["keep"].iloc[0]
+
+
+def test_the_blocks_of_a_smooth_picture_are_no_detail():
+    """A soft picture, and what a JPEG of low quality makes of it, saved once more."""
+    rng = np.random.default_rng(0)
+    soft = Image.fromarray(rng.integers(60, 190, (9, 12), dtype=np.uint8))
+    original = soft.resize((384, 288), Image.Resampling.BICUBIC).convert("RGB")
+    blocky = sl.perturb.apply(original, "recompress(quality=10)")
+    files = []
+    for picture in (original, blocky):
+        content = io.BytesIO()
+        picture.save(content, "JPEG", quality=92)
+        files.append(content.getvalue())
+    assert keeping.choose(*files).better != 1
