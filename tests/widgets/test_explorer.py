@@ -137,7 +137,7 @@ def test_the_static_twin_shows_the_same_numbers(explorer):
         text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title]
     )
     distance = explorer.table["distance"]["phash"]
-    assert f"phash: {distance:.0f} of 64" in words
+    assert f"phash\n{distance:.0f} of 64" in words
     assert f"{distance:.3g}  copy" in words
     plt.close(figure)
 
