@@ -109,6 +109,7 @@ def test_an_ensemble_of_these_pairs_says_so_and_one_of_others_does_not(scores, f
 
 def test_the_page_is_sent_json_and_the_twin_says_the_same(widget, tmp_path):
     json.dumps([widget._page.data, widget._page.view, widget.choice], allow_nan=False)
+    plt.close("all")  # of tests before
     figure = widget.figure()
     figure.savefig(tmp_path / "twin.png")
     # its lines may be broken to fit
