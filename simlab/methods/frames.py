@@ -100,7 +100,8 @@ def _of_turned(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
     What is out of the question is not worked out.
     """
     found = []
-    one, other = (alignment.correlation(looks.grey).astype(np.float32) for looks in (a, b))
+    one = alignment.correlation(a.grey).astype(np.float32)
+    other = alignment.correlation(b.grey).astype(np.float32)
     for orientation in TURNED:
         if one @ alignment.turned_vector(other, orientation) > _HOPELESS:
             found.append(_of_whole(a, b, orientation))
@@ -152,7 +153,8 @@ def _alike(a: Looks, b: Looks, to_a: np.ndarray) -> float:
         return 0.0
     mask = there.astype(np.float32)
     known = cv2.blur(mask, _SURROUNDINGS) + 1e-6
-    one, other = (_evened(grey, mask, known) for grey in (coarse, laid))
+    one = _evened(coarse, mask, known)
+    other = _evened(laid, mask, known)
     alike = (one @ other) / math.sqrt((one @ one) * (other @ other) + 1e-9)
     return max(0.0, float(alike))
 

@@ -173,7 +173,8 @@ class Network:
             shown = rgb.resize(self.size, filter_)
         else:
             scale = self.resize / min(rgb.size)
-            width, height = (max(round(side * scale), self.resize) for side in rgb.size)
+            width = max(round(rgb.width * scale), self.resize)
+            height = max(round(rgb.height * scale), self.resize)
             shown = ImageOps.fit(rgb.resize((width, height), filter_), self.size, filter_)
         channels = np.asarray(shown, dtype=np.float32).transpose(2, 0, 1) / 255
         mean = np.float32(self.mean)[:, None, None]
@@ -289,7 +290,7 @@ def _is_side(value: Any, least: int = 16) -> bool:
 
 def _three(name: str, values: Any) -> tuple[float, float, float]:
     try:
-        red, green, blue = (float(value) for value in values)
+        red, green, blue = map(float, values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be three numbers; given {values!r}") from error
     if name == "std" and not min(red, green, blue) > 0:

@@ -111,7 +111,8 @@ def row_of(found: Overlap | None) -> dict[str, Any]:
         row[f"overlap_{side}"] = round(share, 4)
         for edge, value in zip(EDGES, box):
             row[f"{edge}_{side}"] = round(float(value), 1)
-    is_all_of_reference, is_all_of_query = (share >= CONTAINED for share in shares)
+    is_all_of_reference = found.share_reference >= CONTAINED
+    is_all_of_query = found.share_query >= CONTAINED
     row["contains"] = _CONTAINS[is_all_of_reference + 2 * is_all_of_query]
     numbers = " ".join(f"{value:.9g}" for value in found.to_reference.ravel())
     # not a minus in front, which a spreadsheet takes for a formula
