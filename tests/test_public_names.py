@@ -4,6 +4,8 @@ checkers.
 
 import ast
 import inspect
+import subprocess
+import sys
 
 from conftest import ROOT
 
@@ -33,3 +35,20 @@ def test_no_function_shadows_a_module():
         thing = getattr(sl, name)
         inside = ROOT / "simlab" / f"{name}.py"
         assert inspect.ismodule(thing) or not inside.exists(), name
+
+
+def test_modules_of_reports_are_found_by_whoever_asks_first():
+    """As a command does, which has imported nothing else."""
+    program = """
+import simlab as sl
+report = sl.report
+print(report.sentences.__name__, report.study_sections.__name__, hasattr(report, "nothing"))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [
+        "simlab.report.sentences",
+        "simlab.report.study_sections",
+        "False",
+    ]

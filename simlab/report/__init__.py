@@ -46,6 +46,7 @@ __all__ = list(_NAMES)
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
         return getattr(importlib.import_module(f"simlab.report.{_NAMES[name]}"), name)
-    if name in ("files", "page", "review"):
+    try:  # a module of this room, whether or not something has imported it before
         return importlib.import_module(f"simlab.report.{name}")
-    raise AttributeError(f"module 'simlab.report' has no attribute {name!r}")
+    except ModuleNotFoundError:
+        raise AttributeError(f"module 'simlab.report' has no attribute {name!r}") from None
