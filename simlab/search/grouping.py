@@ -32,7 +32,7 @@ two pictures and a hub stands for what is not known of the two.
 _MOST_HUBS = 20
 
 MAX_LINKED = 15_000
-"""Most pictures, all linked by pairs, that complete or average linkage clusters, in 900 MB.
+"""Most pictures, all linked by pairs, that complete or average linkage clusters, in 2 GB.
 
 Single linkage needs no more than the pairs, and knows no limit.
 """
@@ -48,7 +48,7 @@ MEASURES = (
 )
 """What :func:`quality` says of groups."""
 
-_BATCH = 300  # files that are clustered in one call
+_BATCH = 300  # files of small parts that are clustered in one matrix
 
 
 def group(
@@ -331,7 +331,7 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
     """What complete or average linkage joins, (m, 3): a file of either side and the distance.
 
     Files that pairs connect are clustered apart from the others, which are at distance 1 from all
-    of them; a few hundred at a time, since a call of scipy costs as much as these do.
+    of them; those of small parts a few hundred at a time.
     """
     near = links[links["distance"] < 1]
     graph = _graph(near, np.ones(len(near)), n_files)
@@ -360,40 +360,71 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
 
 
 def _joins_within(links: np.ndarray, linkage: Linkage, *, all_compared: bool) -> np.ndarray:
-    """The joins of some files: scipy's merges, each cluster named by one of its files."""
+    """The joins of some files, each cluster named by one of its files."""
     files, ends = np.unique(links[:, :2], return_inverse=True)
-    n = len(files)
     i, j = ends.reshape(-1, 2).T
-    distances = np.ones(n * (n - 1) // 2)  # of all pairs, in scipy's order
+    apart = np.ones((len(files), len(files)))
     if not all_compared:
-        distances = _by_hubs(i, j, links[:, 2], n)
-    distances[n * i - i * (i + 1) // 2 + j - i - 1] = links[:, 2]
-    named = files.tolist()
-    joins = []
-    for left, right, distance, _ in hierarchy.linkage(distances, method=linkage).tolist():
-        file = named[int(left)]
-        joins.append((file, named[int(right)], distance))
-        named.append(file)
-    return np.array(joins)
+        _lessen_by_hubs(apart, i, j, links[:, 2])
+    apart[i, j] = links[:, 2]
+    apart[j, i] = links[:, 2]
+    np.fill_diagonal(apart, np.inf)
+    left, right, distance = _chained_joins(apart, linkage).T
+    return np.column_stack([files[left.astype(int)], files[right.astype(int)], distance])
 
 
-def _by_hubs(i: np.ndarray, j: np.ndarray, distance: np.ndarray, n: int) -> np.ndarray:
-    """The distance of any two of n files, in scipy's order: the larger of those to a hub.
+def _lessen_by_hubs(apart: np.ndarray, i: np.ndarray, j: np.ndarray, distance: np.ndarray) -> None:
+    """Set the distance of any two files to the larger of those to a hub.
 
     Of the hub for which that is smallest; they were compared with all.
     """
     is_near = distance < 1
     chosen = hubs(zip(i[is_near].tolist(), j[is_near].tolist()))
-    to_hub = np.ones((len(chosen), n))
+    to_hub = np.ones((len(chosen), len(apart)))
     for place, hub in enumerate(chosen):
         to_hub[place, j[i == hub]] = distance[i == hub]
         to_hub[place, i[j == hub]] = distance[j == hub]
         to_hub[place, hub] = 0
-    rows = []
-    for file in range(n):
-        through = np.maximum(to_hub[:, file, None], to_hub[:, file + 1 :])
-        rows.append(through.min(axis=0))
-    return np.concatenate(rows)
+    for file, row in enumerate(apart):
+        np.maximum(to_hub[:, [file]], to_hub).min(axis=0, out=row)
+
+
+def _chained_joins(apart: np.ndarray, linkage: Linkage) -> np.ndarray:
+    """What is joined below 1, (m, 3): two rows of the distances, which change, and how far apart.
+
+    From a cluster to its nearest and on to that one's, until two are each other's nearest: they
+    are joined, in the later of their rows.
+
+    Source: D. Müllner, "Modern hierarchical, agglomerative clustering algorithms", 2011.
+    """
+    size = np.ones(len(apart))
+    gone = np.zeros(len(apart))  # infinite where a row was joined to another, or none is near
+    chain: list[int] = []
+    joins: list[tuple[int, int, float]] = []
+    while not gone.all():
+        if not chain:
+            chain.append(int(gone.argmin()))
+        row = apart[chain[-1]] + gone
+        nearest = int(row.argmin())
+        if row[nearest] >= 1:
+            gone[chain.pop()] = np.inf
+            continue
+        if len(chain) == 1 or row[nearest] < row[chain[-2]]:
+            chain.append(nearest)
+            continue
+        both = sorted(chain[-2:])
+        left, kept = both
+        del chain[-2:]
+        joins.append((left, kept, row[nearest]))
+        joined = apart[both].max(axis=0)
+        if linkage == "average":
+            joined = (size[both, None] * apart[both]).sum(axis=0) / size[both].sum()
+        size[kept] += size[left]
+        gone[left] = np.inf
+        apart[kept] = joined
+        others = np.flatnonzero(gone == 0)
+        apart[others, kept] = joined[others]
+    return np.array(joins).reshape(-1, 3)
 
 
 def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:

@@ -173,6 +173,24 @@ def test_groups_are_those_of_one_matrix(linkage):
         assert hierarchy.is_valid_linkage(merges.to_numpy(float))
 
 
+@pytest.mark.parametrize("linkage", ["complete", "average"])
+def test_one_large_part_is_grouped_as_one_matrix_is(linkage, monkeypatch):
+    """The chain of nearest neighbours joins what scipy does, ties too."""
+    monkeypatch.setattr(grouping, "CLOSED", 1000)
+    rng = np.random.default_rng(1)
+    for n_pairs in (400, 9000):
+        first, second = rng.integers(200, size=(2, n_pairs))
+        is_pair = first != second
+        distance = rng.integers(0, 12, n_pairs) / 16
+        pairs = zip(map(str, first[is_pair]), map(str, second[is_pair]), distance[is_pair])
+        found = table(*pairs)
+        expected, heights = by_one_matrix(found, linkage, 0.45)
+        assert 10 < len(expected) < 150
+        assert sets_of(sl.group(found, linkage=linkage, threshold=0.45)) == expected
+        merges = grouping.linkage_table(found, linkage=linkage)
+        assert np.sort(merges["distance"]) == pytest.approx(np.sort(heights))
+
+
 def linked(n, n_each, distance=0.01):
     """Pairs of n pictures, each with some of the others."""
     rng = np.random.default_rng(0)
