@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from simlab import specs, tables
+from simlab.cards import Shown, card, number
 from simlab.ensemble import reading, recipe, validation
 from simlab.ensemble.guard import LOOK_ALIKES, Guard, fit_guard
 from simlab.methods import registry
@@ -19,12 +21,13 @@ NAME = tables.FITTED
 """Column of the ensemble's distance."""
 
 
-class Ensemble:
+class Ensemble(BaseEstimator):
     """Weights for methods, learnt from labelled pairs; then one more distance, and a probability.
 
     Each method's distance is calibrated to evidence (nats, falling), the evidence is weighed (no
     weight is negative) and added up. A method without evidence abstains. How good it is, is
     measured out of fold: every pair is scored by a model that saw neither of its two sources.
+    It is an estimator of scikit-learn, which reads, sets and clones what it was made with.
 
     Args:
         methods: columns of the score table, as in :func:`simlab.methods.columns`; None for those
@@ -59,14 +62,52 @@ class Ensemble:
         n_resamples: int = 300,
         seed: int = 0,
     ):
-        # two are held out at a time, and something must be left to train on
-        specs.check_count("folds", folds, 3)
-        specs.check_count("n_resamples", n_resamples, 0)
-        specs.check_count("seed", seed, 0)
         self.methods = methods
         self.folds = folds
         self.n_resamples = n_resamples
         self.seed = seed
+        self._check_options()
+
+    def set_params(self, **options: Any) -> "Ensemble":
+        """Return this ensemble with other options, which the next fit goes by.
+
+        Raises:
+            ValueError: an unknown option, or one out of range.
+        """
+        super().set_params(**options)
+        self._check_options()
+        return self
+
+    def _check_options(self) -> None:
+        # two are held out at a time, and something must be left to train on
+        specs.check_count("folds", self.folds, 3)
+        specs.check_count("n_resamples", self.n_resamples, 0)
+        specs.check_count("seed", self.seed, 0)
+
+    def __repr__(self) -> str:
+        if "classifier_" not in vars(self):
+            return f"<{super().__repr__()}, not fitted>"
+        shares = zip(self.voting_, self.weights_["share"])
+        words = ", ".join(f"{share:.0%} {method}" for method, share in shares)
+        guard = f"; guarded by {self.guard_.method}" if self.guard_ else ""
+        return f"<Ensemble: {words}{guard}>"
+
+    def _html_repr(self) -> str:
+        if "classifier_" not in vars(self):
+            typed = ["ensemble.fit(scores)", "sl.Ensemble.load()    # the one that ships"]
+            return card("Ensemble, not fitted", "It has no weights yet.", typed=typed)
+        lines = [self.report_.splitlines()[0]]
+        if self.guard_:
+            lines.append(f"Look-alikes are held back by {self.guard_.method}.")
+        if self.thresholds_:
+            chosen = [f"{number(far)} at FPR {rate}" for rate, far in self.thresholds_.items()]
+            lines.append(f"Largest distance of a copy: {', '.join(chosen)}.")
+        typed = [
+            "ensemble.distance(scores)    # and .probability, .evidence, .report_",
+            'ensemble.save("recipe.json")',
+            "sl.find_copies(folder, ensemble)",
+        ]
+        return card("Ensemble", *lines, rows=self.weights_, typed=typed)
 
     def __getattr__(self, name: str) -> Any:
         # asked only where the attribute is absent
@@ -75,7 +116,7 @@ class Ensemble:
         if "classifier_" in vars(self):
             words = "it comes from a recipe, which does not hold the pairs that it was fitted to"
         else:
-            words = "the ensemble is not fitted; call fit(scores) first"
+            words = "the ensemble is not fitted; call fit(scores), or take Ensemble.load()"
         raise NotFittedError(f"no {name!r}: {words}")
 
     def fit(self, scores: pd.DataFrame) -> "Ensemble":
@@ -356,7 +397,8 @@ class Ensemble:
         self.training_ = content["training"]
         self.report_ = content["report"]
         weights = {"method": voting, "weight": self.classifier_.coef_, **content["shares"]}
-        self.weights_ = pd.DataFrame(weights).astype({"share": float, "low": float, "high": float})
+        ends = {"share": float, "low": float, "high": float}
+        self.weights_ = Shown(weights).astype(ends)
         if content["versions"] != registry.versions():
             warnings.warn(
                 f"the recipe was fitted with {content['versions']}; here are {registry.versions()}",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import evaluation, tables
+from simlab.cards import shown
 from simlab.ensemble import validation
 from simlab.ensemble.classifier import CopyClassifier
 from simlab.ensemble.validation import FoldedRows
@@ -32,6 +33,7 @@ def metric_for(rows: FoldedRows) -> str:
     return METRICS["0.01"] if smallest_fpr <= 0.01 * (1 + 1e-9) else "roc_auc"
 
 
+@shown
 def weights(
     methods: list[str], model: CopyClassifier, rows: FoldedRows, *, n_resamples: int, seed: int
 ) -> pd.DataFrame:
@@ -74,6 +76,7 @@ def _against(scores, other, **options) -> pd.Series:
     return compared.iloc[0][["a", "b", "difference", "low", "high"]].astype(float)
 
 
+@shown
 def ablation(
     scores: pd.DataFrame, methods: list[str], rows: FoldedRows, comparing: Mapping[str, Any]
 ) -> pd.DataFrame:
@@ -114,6 +117,7 @@ def _without_kind(kinds: np.ndarray, kind: str) -> np.ndarray:
     return np.array([not steps <= set(other.split("+")) for other in kinds])
 
 
+@shown
 def reliability(probability: np.ndarray, rows: FoldedRows, bins: int) -> pd.DataFrame:
     """Return the table left, right, predicted, observed, low, high, n: a row a bin of probability.
 

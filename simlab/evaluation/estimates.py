@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import perturb, specs
+from simlab.cards import shown
 from simlab.evaluation.intervals import FEW, Interval, fraction_interval, recall_interval
 from simlab.evaluation.metrics import METRICS, Metric, parse
 from simlab.evaluation.resampling import Counts, Resampler
@@ -32,6 +33,7 @@ Record = dict[str, object]
 """A row of the metrics table, with its value under each resample as "replicates"."""
 
 
+@shown
 def evaluate(
     scores: pd.DataFrame,
     methods: str | Iterable[str] | None = None,

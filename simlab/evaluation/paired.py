@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from simlab import specs
+from simlab.cards import shown
 from simlab.evaluation.estimates import Record, estimates
 from simlab.evaluation.intervals import FEW, UNMOVED, reach, spread_of
 from simlab.evaluation.metrics import Metric, parse
@@ -34,6 +35,7 @@ RANKED = [
 ]
 
 
+@shown
 def compare(
     scores: pd.DataFrame,
     a: str,
@@ -140,6 +142,7 @@ def decided(differences: pd.DataFrame) -> np.ndarray:
     return above - below
 
 
+@shown
 def rank(
     scores: pd.DataFrame,
     methods: str | Iterable[str] | None = None,
@@ -190,6 +193,7 @@ def rank(
     return pd.DataFrame(records, columns=RANKED)
 
 
+@shown
 def compare_designs(
     designs: Mapping[str, pd.DataFrame],
     methods: str | Iterable[str] | None = None,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import perturb, specs
+from simlab.cards import shown
 from simlab.evaluation.estimates import Record, estimates, recalls_at
 from simlab.evaluation.intervals import TAILS, fraction_interval
 from simlab.evaluation.metrics import parse
@@ -26,6 +27,7 @@ BREAK_POINTS = [
 ]
 
 
+@shown
 def break_points(
     scores: pd.DataFrame,
     methods: str | Iterable[str] | None = None,
@@ -103,6 +105,7 @@ def _crossing(severity: np.ndarray, recall: np.ndarray, target: float) -> np.nda
     return np.where(is_under.any(axis=0), crossing, np.inf)
 
 
+@shown
 def complementarity(
     scores: pd.DataFrame,
     methods: str | Iterable[str] | None = None,
@@ -144,6 +147,7 @@ def complementarity(
     return pd.DataFrame(rows, columns=columns)
 
 
+@shown
 def query_average_precision(
     scores: pd.DataFrame,
     methods: str | Iterable[str] | None = None,

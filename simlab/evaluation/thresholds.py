@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simlab import specs
+from simlab.cards import shown
 from simlab.evaluation.intervals import TAILS, Interval, fraction_interval, recall_interval
 from simlab.evaluation.metrics import Limit, fpr_of
 from simlab.evaluation.resampling import Counts, Resampler
@@ -17,6 +18,7 @@ NUMBERS = ("threshold", "low", "high", "tpr", "tpr_low", "tpr_high", "fpr", "fpr
 N_PICTURES = (1_000, 10_000, 100_000, 1_000_000)
 
 
+@shown
 def choose_threshold(
     scores: pd.DataFrame,
     method: str | Iterable[str] | None,
@@ -176,6 +178,7 @@ def _trials(counts: Counts) -> float | None:
     return rate * (1 - rate) / variance if variance > 0 else None
 
 
+@shown
 def at_threshold(
     scores: pd.DataFrame, method: str, threshold: float, *, n_resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
@@ -225,6 +228,7 @@ def at_threshold(
     return pd.DataFrame([record])
 
 
+@shown
 def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Return the precision of chosen thresholds where copies are rare.
 
@@ -268,6 +272,7 @@ def _check_chosen(chosen: pd.DataFrame) -> None:
     check_table(chosen, "chosen", columns)
 
 
+@shown
 def collection_table(
     chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES
 ) -> pd.DataFrame:

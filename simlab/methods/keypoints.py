@@ -18,7 +18,9 @@ import faiss
 import numpy as np
 from PIL import Image
 
+from simlab.cards import card
 from simlab.images import read_image
+from simlab.messages import counted
 from simlab.methods.registry import Extract, register
 from simlab.specs import between, check_kind, checked
 
@@ -90,6 +92,18 @@ class Keypoints(NamedTuple):
     """float32 (n,): diameter of the neighbourhood in pixels."""
     responses: np.ndarray
     """float32 (n,): strength of the detection."""
+
+    def __repr__(self) -> str:
+        return f"<{counted(len(self.points), 'keypoint')}, descriptors {self.descriptors.shape}>"
+
+    def _repr_html_(self) -> str:
+        length, kind = self.descriptors.shape[1], self.descriptors.dtype
+        about = f"each with its place, size, strength, and a descriptor of {length} {kind}"
+        typed = [
+            "sl.plots.plot_keypoints(image, keypoints.points)",
+            "sl.keypoints.mean_distance(keypoints, others)    # 0 for the same picture",
+        ]
+        return card(counted(len(self.points), "keypoint"), about, typed=typed)
 
 
 def mean_distance(a: Keypoints, b: Keypoints) -> float:

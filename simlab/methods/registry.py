@@ -6,6 +6,7 @@ says.
 
 import dataclasses
 import functools
+import inspect
 import keyword
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,9 @@ import scipy
 from PIL import Image
 
 from simlab import specs
+from simlab.cards import card, number
 from simlab.images import is_flat, to_grey
+from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
 from simlab.methods.packing import pack, unpack
@@ -150,7 +153,7 @@ class Feature:
         return turned_picture(picture, self.orientation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """A method with its arguments, made from a spec by :func:`get`.
 
@@ -203,6 +206,22 @@ class Method:
             return "keypoints"
         is_flat_array = isinstance(value, np.ndarray) and value.ndim == 1
         return _KINDS.get(value.dtype.kind) if is_flat_array else None
+
+    def __repr__(self) -> str:
+        return f"<method {self.name}: 0 to {number(self.maximum)} {self.unit}>"
+
+    def _repr_html_(self) -> str:
+        about = inspect.getdoc(self.feature.function) or ""
+        lines = [
+            f"Distances from 0 (the same picture) to {number(self.maximum)} {self.unit}.",
+            f"Its feature: {about.splitlines()[0]}" if about else "",
+            f"Seen in {counted(self.orientations, 'orientation')}.",
+        ]
+        typed = [
+            f"sl.distances(image_a, image_b, methods={self.name!r})",
+            f"sl.score_pairs(pairs, {self.name!r})",
+        ]
+        return card(self.name, *filter(None, lines), typed=typed)
 
 
 @dataclass(frozen=True)

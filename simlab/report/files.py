@@ -1,10 +1,8 @@
 """What a report puts into its folder: whole files, safe tables, small pictures, versions."""
 
-import base64
 import contextlib
 import csv
 import importlib.metadata
-import io
 import json
 import os
 import platform
@@ -54,7 +52,6 @@ TOLD = (
 )
 """What is told of scores: a run writes those of them in which it has something to say."""
 
-_PNG = b"\x89PNG"
 _PARTIAL = ".partial-"
 _LOCK = "lock"
 
@@ -182,19 +179,6 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
     text = safe.to_csv(index=False, lineterminator="\n", quoting=quoting)
     return text.encode(errors="surrogateescape")
-
-
-def data_uri(data: bytes) -> str:
-    """Return the bytes of a PNG or JPEG as a page holds them."""
-    kind = "png" if data.startswith(_PNG) else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
-    """Return a picture as a JPEG."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, **options)
-    return file.getvalue()
 
 
 def versions() -> dict[str, str]:

@@ -22,8 +22,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from simlab import __version__, specs
+from simlab.cards import data_uri, jpeg
 from simlab.paths import expanded
-from simlab.report.files import data_uri, jpeg, whole, write_text
+from simlab.report.files import whole, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

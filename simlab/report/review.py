@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from simlab.cards import jpeg
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods import keypoints, registry
@@ -23,7 +24,6 @@ from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature
 from simlab.moving.plan import DROP, PLAN_COLUMNS
-from simlab.report import files
 from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
@@ -207,7 +207,7 @@ def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[np.ndarray, np
     """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
     small = image.copy()
     small.thumbnail((side, side))
-    return np.frombuffer(files.jpeg(small, quality=75), np.uint8), np.array(image.size)
+    return np.frombuffer(jpeg(small, quality=75), np.uint8), np.array(image.size)
 
 
 def shown(path: Path, side: int = SIDE) -> tuple[bytes, list[int]]:

@@ -16,13 +16,13 @@ from urllib.parse import quote
 import pandas as pd
 
 from simlab import specs
+from simlab.cards import data_uri
 from simlab.messages import counted, in_bytes
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, UNDECIDED
 from simlab.paths import expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
-    data_uri,
     passed_over,
     versions,
     whole,

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from simlab import specs
+from simlab.cards import card
 from simlab.datasets import as_table
 from simlab.images import ImageError, read_bytes, read_image
+from simlab.messages import counted
 from simlab.methods.overlap import COLUMNS, feature, row_of
 from simlab.methods.registry import Method
 from simlab.paths import expanded
@@ -78,6 +80,19 @@ class Gallery:
             file: number for number, alike in enumerate(self.library.alike) for file in alike
         }
         self._indexes = build_indexes(self.library.methods, self._packed.__getitem__)
+
+    def __repr__(self) -> str:
+        unread = f"{len(self.errors):,} unreadable"
+        return f"<Gallery: {counted(len(self._number_of), 'picture')}, {unread}>"
+
+    def _repr_html_(self) -> str:
+        lines = [
+            f"{counted(len(self.library.files), 'different picture')} among them;"
+            f" {len(self.errors):,} cannot be read (gallery.errors says why).",
+            f"Judged by {self.recipe!r}",
+        ]
+        typed = ['gallery.query("picture.jpg", top=5)']
+        return card(repr(self).strip("<>"), *lines, typed=typed)
 
     def query(
         self,

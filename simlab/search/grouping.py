@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from simlab import specs, tables
+from simlab.cards import shown
 from simlab.paths import Folders, folders_named, lies_in
 
 Linkage = Literal["single", "complete", "average"]
@@ -51,6 +52,7 @@ MEASURES = (
 _BATCH = 300  # files of small parts that are clustered in one matrix
 
 
+@shown
 def group(
     found: pd.DataFrame,
     *,
@@ -568,8 +570,8 @@ def _labelled(groups: pd.DataFrame, shows: Mapping[str, Any]) -> pd.DataFrame:
     numbers = pd.factorize(groups["group"])[0].tolist()
     number_of = dict(zip(groups["file"], numbers))
     rows = []
-    for place, (file, shown) in enumerate(shows.items()):
-        rows.append((number_of.get(file, -place - 1), shown))
+    for place, (file, truth) in enumerate(shows.items()):
+        rows.append((number_of.get(file, -place - 1), truth))
     known = pd.DataFrame(rows, columns=["group", "truth"]).dropna()
     if known.empty:
         raise ValueError("truth must name what a file shows; it names none")

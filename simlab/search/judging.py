@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from simlab import specs
+from simlab.cards import Shown
 from simlab.ensemble import Ensemble
 from simlab.methods import registry
 from simlab.scoring.table import score_pairs
@@ -235,6 +236,6 @@ def surest_first(found: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:
     columns += [found[name] for name in ("reference", "query", "file") if name in found]
     keys = list(zip(*columns))
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    ordered = found.iloc[order].reset_index(drop=True)
+    ordered = Shown(found.iloc[order].reset_index(drop=True))
     ordered.attrs = attrs
     return ordered

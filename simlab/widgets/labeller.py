@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops
 
 from simlab import perturb, plots
+from simlab.cards import jpeg
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.plots import style
-from simlab.report.files import jpeg
 from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, plain
 from simlab.widgets.quick_drawing import akaze_lines

@@ -9,7 +9,6 @@ figure, for paper, GitHub and nbconvert.
 import asyncio
 import contextvars
 import functools
-import html
 import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ import jinja2
 from matplotlib.figure import Figure
 from PIL import Image
 
+from simlab.cards import data_uri, escaped, jpeg
 from simlab.report import files
 from simlab.scoring.workers import in_words
 
@@ -137,7 +137,7 @@ def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int
 
     It is made when first asked for.
     """
-    return files.jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
+    return jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
 
 
 def png(image: Image.Image) -> bytes:
@@ -160,7 +160,7 @@ def markup(name: str) -> Any:
         undefined=jinja2.StrictUndefined,
         finalize=_sendable,
     )
-    environment.filters["data"] = files.data_uri
+    environment.filters["data"] = data_uri
     return environment.get_template(name).module
 
 
@@ -178,12 +178,3 @@ def plain(text: object) -> str:
     'a\\\\udcff.jpg'
     """
     return str(text).encode("utf-8", "backslashreplace").decode()
-
-
-def escaped(text: object) -> str:
-    """Return a text that is safe to put into HTML, within quotes too.
-
-    >>> escaped('<b>"海"</b>')
-    '&lt;b&gt;&quot;海&quot;&lt;/b&gt;'
-    """
-    return html.escape(plain(text))

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from simlab.cards import jpeg
 from simlab.methods import keypoints
 from simlab.plots.pictures import bit_rows
-from simlab.report.files import jpeg
 from simlab.scoring.comparison import Matches
 from simlab.scoring.one_pair import LazyPicture
 from simlab.widgets.panel import png

@@ -7,7 +7,7 @@ import threading
 import pytest
 from PIL import Image
 
-from simlab.report import files
+from simlab import cards
 from simlab.widgets import panel
 
 
@@ -79,9 +79,9 @@ def test_thumbnails_are_small_made_once_and_grey_where_the_file_is_gone(tmp_path
     assert len({*Image.open(io.BytesIO(panel.thumbnail(path, side=80))).getpixel((5, 5))}) == 1
 
 
-@pytest.mark.parametrize("encode", [panel.png, files.jpeg])
+@pytest.mark.parametrize("encode", [panel.png, cards.jpeg])
 def test_a_picture_in_a_page_carries_its_kind(encode):
-    assert files.data_uri(encode(Image.new("RGB", (2, 2)))).startswith(
+    assert cards.data_uri(encode(Image.new("RGB", (2, 2)))).startswith(
         f"data:image/{encode.__name__};base64,"
     )
 
