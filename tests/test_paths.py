@@ -156,7 +156,7 @@ def test_a_folder_that_is_named_so_is_read_as_it_is_named(home):
     textured(7, 90, 70).save(Path("~") / "7.png")
     table = features.describe(".", "phash", **QUIET)
     assert table["file"].tolist() == ["~/7.png"] and table["status"].tolist() == ["ok"]
-    drawn = report.files.thumbnail(Path("~") / "7.png", side=9)
+    drawn = plots.pictures.thumbnail(Path("~") / "7.png", side=9)
     assert drawn.getcolors(1) is None  # not the grey of a file that cannot be read
     assert expanded("./~") == Path("./~")
 

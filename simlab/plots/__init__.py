@@ -22,6 +22,7 @@ from simlab.plots.curves import plot_collection, plot_det, plot_pr, plot_prevale
 from simlab.plots.pictures import (
     plot_gallery,
     plot_groups,
+    plot_hardest,
     plot_hash,
     plot_hash_difference,
     plot_keypoints,
@@ -44,6 +45,7 @@ __all__ = [
     "plot_forest",
     "plot_gallery",
     "plot_groups",
+    "plot_hardest",
     "plot_hash",
     "plot_hash_difference",
     "plot_heatmap",

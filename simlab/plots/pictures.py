@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,13 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 
-from simlab import specs
+from simlab import perturb, specs
+from simlab.evaluation.curves import hardest
 from simlab.images import read_image
 from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
 from simlab.methods.overlap import SIDES, outlines
+from simlab.methods.registry import columns
 from simlab.plots import style
 from simlab.tables import check_table, root_of
 
@@ -96,6 +99,68 @@ def plot_groups(
         captions.append(f"keep {members[0]}\n{counted(len(members), 'picture')}, {hidden}")
     title = f"{len(cells):,} of {counted(len(several), 'group')}"
     return _draw_cells(ax, cells, captions, 2, title, caption_inches=0.4, framed=True)
+
+
+@style.styled
+def plot_hardest(
+    scores: pd.DataFrame,
+    method: str,
+    *,
+    n: int = 3,
+    root: str | os.PathLike | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the pairs that a method gets most wrong, each with names, distance and the truth.
+
+    First the copies that it finds farthest apart, then the non-copies that it finds nearest, as
+    :func:`simlab.evaluation.hardest` has them.
+
+    Args:
+        scores: pairs with the column of distances `method`.
+        n: most pairs of either kind.
+        root: folder that the paths are relative to; by default ``scores.attrs["root"]``.
+
+    Raises:
+        ValueError: `method` has no column in `scores`, or not one of the files is there.
+    """
+    method = columns(scores, method)[0]
+    rows = hardest(scores, method, n)
+    folder = root_of(rows, root)
+    notes = []
+    for row in rows.to_dict("records"):
+        truth = "a miss: a copy" if row["error_kind"] == "miss" else "a false alarm: no copy"
+        change = row.get("perturbation") or "as it is"
+        notes.append(f"{truth}, {change}, distance {row[method]:.4g}")
+    n_misses = int(rows["error_kind"].eq("miss").sum())
+    title = f"{method}: {n_misses} farthest copies, {len(rows) - n_misses} nearest non-copies"
+    return plot_rows(folder, rows, notes, title=title, ax=ax)
+
+
+def plot_rows(root: Path, rows: pd.DataFrame, notes: Iterable[str], **options: Any) -> Axes:
+    """Draw the pairs of a table; where nothing is said of it a picture is drawn as it is."""
+    shown = []
+    captions = []
+    said = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0})
+    for row, note in zip(said.to_dict("records"), notes):
+        reference = row["reference"]
+        query = row["query"]
+        seed = row.get("seed", 0)
+        left = thumbnail(root / reference, row.get("perturbation_reference", ""), seed)
+        right = thumbnail(root / query, row.get("perturbation", ""), seed)
+        shown.append((left, right))
+        names = reference if reference == query else f"{reference}  ·  {query}"
+        captions.append(f"{names}\n{note}" if note else names)
+    return plot_pairs(shown, captions, **options)
+
+
+def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:
+    """Return the variant of the picture at `path`, small; a grey one where it cannot be read."""
+    try:
+        image = perturb.apply_to_file(path, spec, int(seed))
+    except (ValueError, OSError):
+        return Image.new("RGB", (240, 180), "#d0d0d0")
+    image.thumbnail((side, side))
+    return image
 
 
 def _draw_cells(

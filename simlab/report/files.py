@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
-from PIL import Image
 
-from simlab import __version__, perturb
+from simlab import __version__
 from simlab.images import in_words
 from simlab.paths import file_to_write, folder_for_files
 from simlab.tables import check_table, guarded, noted_beside
@@ -193,13 +192,3 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-
-
-def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> Image.Image:
-    """Return the variant of the picture at `path`, small; a grey one where it cannot be read."""
-    try:
-        image = perturb.apply_to_file(path, spec, int(seed))
-    except (ValueError, OSError):
-        return Image.new("RGB", (240, 180), "#d0d0d0")
-    image.thumbnail((side, side))
-    return image

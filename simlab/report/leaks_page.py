@@ -8,10 +8,10 @@ import pandas as pd
 
 from simlab.messages import counted
 from simlab.paths import expanded, relative_root
+from simlab.plots.pictures import plot_rows
 from simlab.report.files import passed_over, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, write_report
 from simlab.report.sentences import interval
-from simlab.report.study_sections import plot_pairs
 from simlab.search.judging import COPY, LOOK_ALIKE
 from simlab.search.leaks import LEAKED, UNREADABLE, Leaks
 from simlab.tables import root_of
@@ -132,7 +132,7 @@ def _figure(pairs: pd.DataFrame, root: Path) -> Figure:
     notes = [
         f"{row.verdict}, probability {row.probability:.4f}, {row.edit}" for row in rows.itertuples()
     ]
-    return figure_of(plot_pairs(root, rows, notes), "Pairs", "", dpi=140, page_dpi=80)
+    return figure_of(plot_rows(root, rows, notes), "Pairs", "", dpi=140, page_dpi=80)
 
 
 def _left_out(found: Leaks) -> Section:

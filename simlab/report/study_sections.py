@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from simlab import evaluation, plots
+from simlab.plots.pictures import plot_rows, thumbnail
 from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 from simlab.report import sentences
-from simlab.report.files import passed_over, thumbnail, write_csv
+from simlab.report.files import passed_over, write_csv
 from simlab.report.page import Figure, Section, figure_of
 
 RESAMPLES = 300
@@ -313,7 +314,7 @@ def _hardest(made: Study, method: str, hardest: pd.DataFrame) -> list[Figure]:
     figures = []
     for error_kind, rows in hardest.groupby("error_kind", sort=False):
         texts = [f"distance {distance:.4g}" for distance in rows[method]]
-        ax = plot_pairs(made.root, rows, _notes(made, rows, texts))
+        ax = plot_rows(made.root, rows, _notes(made, rows, texts))
         name = f"hardest_{error_kind.replace(' ', '_')}"
         figures.append(made.draw(name, ax, error_kind, captions[error_kind]))
     return figures
@@ -328,23 +329,6 @@ def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
     return [f"{spelled(spec, specs)}, {text}" for spec, text in pairs]
 
 
-def plot_pairs(root: Path, rows: pd.DataFrame, notes: Iterable[str]) -> Axes:
-    """Draw the pairs of a table; where nothing is said of it a picture is drawn as it is."""
-    shown = []
-    captions = []
-    said = rows.astype(object).fillna({"perturbation_reference": "", "perturbation": "", "seed": 0})
-    for row, note in zip(said.to_dict("records"), notes):
-        reference = row["reference"]
-        query = row["query"]
-        seed = row.get("seed", 0)
-        left = thumbnail(root / reference, row.get("perturbation_reference", ""), seed)
-        right = thumbnail(root / query, row.get("perturbation", ""), seed)
-        shown.append((left, right))
-        names = reference if reference == query else f"{reference}  ·  {query}"
-        captions.append(f"{names}\n{note}" if note else names)
-    return plots.plot_pairs(shown, captions)
-
-
 def doubts(made: Study) -> Iterator[Section]:
     """Yield the pairs whose label every method contradicts."""
     found = made.keep("label_audit", evaluation.label_audit(made.scores, made.methods))
@@ -353,7 +337,7 @@ def doubts(made: Study) -> Iterator[Section]:
     figures = []
     if made.root:
         shown = found.head(_HARDEST)
-        ax = plot_pairs(made.root, shown, _notes(made, shown, shown["finding"]))
+        ax = plot_rows(made.root, shown, _notes(made, shown, shown["finding"]))
         caption = "The labels that are contradicted most."
         figures.append(made.draw("label_audit", ax, "Labels in doubt", caption))
     columns = ["finding", "strength", "reference", "query", "perturbation", *made.ranked["method"]]
@@ -386,7 +370,7 @@ def limits(
             tables.append((table, caption))
     figures = []
     if audit is not None and len(audit):
-        ax = plot_pairs(made.root, audit.head(_HARDEST), itertools.repeat(""))
+        ax = plot_rows(made.root, audit.head(_HARDEST), itertools.repeat(""))
         caption = "Sources that look alike, nearest first."
         figures.append(made.draw("audit", ax, "Sources that look alike.", caption))
     return Section("What these numbers leave out", text, figures, tables)

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from simlab.cards import data_uri, escaped, jpeg
-from simlab.report import files
+from simlab.plots import pictures
 from simlab.scoring.workers import in_words
 
 WORKING = "working…"
@@ -137,7 +137,7 @@ def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int
 
     It is made when first asked for.
     """
-    return jpeg(files.thumbnail(Path(path), perturbation, seed, side=side))
+    return jpeg(pictures.thumbnail(Path(path), perturbation, seed, side=side))
 
 
 def png(image: Image.Image) -> bytes:

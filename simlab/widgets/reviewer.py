@@ -19,6 +19,7 @@ from simlab.moving import make_plan
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labelling import LabelFile
 from simlab.paths import file_to_write, relative_root, replace_file
+from simlab.plots.pictures import thumbnail
 from simlab.report import files, review
 from simlab.search import group
 from simlab.search.judging import LOOK_ALIKE
@@ -232,7 +233,7 @@ class Review(Panel):
             return
         paths = [self._folder / self._files["name"][number] for number in content["files"]]
         if what == "matches":
-            lines = akaze_lines([files.thumbnail(path, side=720) for path in paths])
+            lines = akaze_lines([thumbnail(path, side=720) for path in paths])
             agreeing = lines[lines[:, 4] == 1, :4][:80]
             self._stage.send(content | {"lines": agreeing.tolist()})
             return

@@ -466,6 +466,31 @@ def test_an_overlap_is_outlined_in_both_pictures(ax):
     plt.close("all")
 
 
+def test_the_hardest_pairs_are_drawn_with_names_distance_and_truth(tmp_path):
+    for name in "abc":
+        picture(40, 30).save(tmp_path / f"{name}.png")
+    scores = pd.DataFrame(
+        {
+            "reference": ["a.png", "b.png", "a.png", "a.png"],
+            "query": ["a.png", "b.png", "b.png", "c.png"],
+            "perturbation": ["crop(area=0.3)", "", "", ""],
+            "label": [1, 1, 0, 0],
+            "source_reference": [*"abaa"],
+            "source_query": [*"abbc"],
+            "no_evidence": "",
+            "phash": [42.0, 2.0, 6.0, 30.0],
+        }
+    )
+    ax = plots.plot_hardest(scores, ["phash"], n=1, root=tmp_path)
+    text = drawn(ax)
+    assert "a.png\na miss: a copy, crop(area=0.3), distance 42" in text
+    assert "a.png  ·  b.png\na false alarm: no copy, as it is, distance 6" in text
+    assert "phash: 1 farthest copies, 1 nearest non-copies" in text
+    with pytest.raises(ValueError, match="not one file"):
+        plots.plot_hardest(scores, "phash", root=tmp_path / "elsewhere")
+    plt.close("all")
+
+
 def test_the_same_figure_gives_the_same_files(tmp_path):
     digests = set()
     for turn in range(3):

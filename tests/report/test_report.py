@@ -247,7 +247,7 @@ def test_a_picture_known_by_its_name_alone_has_a_thumbnail(tmp_path):
     """TGA has no mark of its own: the bytes alone are no picture."""
     path = tmp_path / "red.tga"
     Image.new("RGB", (40, 30), "red").save(path)
-    assert report.files.thumbnail(path).getpixel((5, 5)) == (255, 0, 0)
+    assert plots.pictures.thumbnail(path).getpixel((5, 5)) == (255, 0, 0)
 
 
 def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
