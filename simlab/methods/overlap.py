@@ -53,6 +53,7 @@ _FLAT = 30.0  # grey levels squared: less contrast says little
 _HALFWAY = 0.45  # correlation of a place that neither agrees nor disagrees
 _PLAIN = 0.3  # what a place without contrast is worth, if both are equally light there
 _LEVELS = 16.0  # grey levels that are halfway from equally light to not
+_UNCHANGED = (1.0, 0.0)  # the line by which levels of grey are as they were
 _GRID = 200  # places on the longer side of the grid in which the rectangle is looked for
 
 
@@ -251,11 +252,16 @@ def _maps(frame: Frame) -> np.ndarray:
     contrast = np.maximum(variance_first, variance_second)
     weight = contrast / (contrast + _FLAT)
     agrees = weight * np.maximum(correlation, 0)
+    by_contrast = of_contrast * (correlation - _HALFWAY)
     known = np.sqrt(agrees * frame.both) + 1e-3
-    line = np.polyfit(mean_second.ravel(), mean_first.ravel(), 1, w=known.ravel())
-    apart = np.abs(np.polyval(line, mean_second) - mean_first) / _LEVELS
-    by_level = _PLAIN * (1 - np.minimum(apart, 2))
-    gain = of_contrast * (correlation - _HALFWAY) + (1 - of_contrast) * by_level
+    fitted = np.polyfit(mean_second.ravel(), mean_first.ravel(), 1, w=known.ravel())
+    # the rim of black corners may bend the fitted line: levels may be as they were, too
+    gains = []
+    for line in (fitted, _UNCHANGED):
+        apart = np.abs(np.polyval(line, mean_second) - mean_first) / _LEVELS
+        by_level = _PLAIN * (1 - np.minimum(apart, 2))
+        gains.append(by_contrast + (1 - of_contrast) * by_level)
+    gain = max(gains, key=lambda values: values[frame.both].clip(0).sum())
     return np.dstack([gain, weight * correlation, weight]) * frame.both[..., None]
 
 

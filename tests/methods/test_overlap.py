@@ -89,6 +89,14 @@ def test_a_tenth_of_the_area_is_found_at_any_size(size):
     assert row["overlap_reference"] == pytest.approx(0.1, rel=0.05)
 
 
+def test_of_a_smooth_picture_turned_on_black_all_is_seen():
+    """The black corners lie beside the only thing in it, and say nothing of levels of grey."""
+    clock = sl.read_image(sl.datasets.DATA / "sample" / "clock.jpg").resize((400, 300))
+    variant = perturb.apply(clock, "crop(area=0.4)+rotate(degrees=10)", seed=1)
+    row = sl.overlap(clock, variant).iloc[0]
+    assert 0.38 < row["overlap_reference"] < 0.42
+
+
 def test_a_detail_in_a_collage_is_not_the_whole_collage(picture):
     collage = textured(5, width=480, height=320)
     collage.paste(picture.crop((100, 60, 340, 260)), (200, 80))
