@@ -22,6 +22,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from simlab.paths import expanded
+from simlab.specs import check_kind, check_number, listed
 
 FORMATS = [
     "JPEG",
@@ -365,6 +366,12 @@ def to_rgb(image: Image.Image, *, background: tuple[int, int, int] | None = None
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes
     back as it is.
     """
+    _check_pillow(image)
+    if background is not None:
+        levels = listed("background", background)
+        check_number("how many levels background has", len(levels), 3, 3, whole=True)
+        for level in levels:
+            check_number("background", level, 0, 255, whole=True)
     profile = image.info.get("icc_profile")
     rgb = _upright(image)
     if rgb.mode.startswith(("I", "F")):
@@ -385,6 +392,7 @@ def to_grey(image: Image.Image) -> Image.Image:
     """Return the picture as 8-bit grey: Pillow's ITU-R 601 luma, the conversion that imagehash
     uses.
     """
+    _check_pillow(image)
     return image if image.mode == "L" else image.convert("L")
 
 
@@ -399,6 +407,8 @@ def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
     """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing
     to compare.
     """
+    _check_pillow(image)
+    check_number("tolerance", tolerance, 0, 255)
     return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
 
 
@@ -408,7 +418,12 @@ def content_digest(image: Image.Image) -> bytes:
     >>> len(content_digest(Image.new("RGB", (3, 2))))
     32
     """
+    _check_pillow(image)
     return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
+
+
+def _check_pillow(image: Image.Image) -> None:
+    check_kind("image", image, Image.Image, "a PIL image, such as read_image gives")
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -41,6 +41,8 @@ def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -
         word: what is counted, in the singular; "" for bytes.
         shown: False for a bar that is silent everywhere.
     """
+    if not isinstance(shown, int | None):
+        raise ValueError(f"progress must be True or False, not of type {type(shown).__name__}")
     from tqdm.auto import tqdm  # slow to import
 
     if not (shown and total and _is_watched()):

@@ -398,8 +398,11 @@ def defaults_of(function: Callable) -> dict[str, Any]:
     """Return the keyword-only arguments of a function and their defaults, in order.
 
     Raises:
-        ValueError: where a keyword-only argument has no default: specs need one for every argument.
+        ValueError: it is no function, or a keyword-only argument has no default: specs need one for
+            every argument.
     """
+    if not callable(function):
+        raise ValueError(f"a function must be given, {_given(function)}")
     return {name: argument.default for name, argument in _arguments_of(function).items()}
 
 

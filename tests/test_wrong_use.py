@@ -13,6 +13,7 @@ from PIL import Image
 
 import simlab as sl
 
+BITS = np.ones((3, 64), dtype=bool)
 FAST = {"n_resamples": 10}
 
 
@@ -178,6 +179,15 @@ WRONG = {
     "labels and distances": lambda t, p: sl.evaluate(t["label"], t["phash"]),
     "an array of scores": lambda t, p: sl.evaluate(t.to_numpy()),
     "a list of pairs": lambda t, p: sl.score_pairs([("a.jpg", "b.jpg")], "phash"),
+    "a table for a bar": lambda t, p: sl.score_pairs(
+        named(t, p), "phash", root=p.parent, progress=t
+    ),
+    "a word for a bar": lambda t, p: sl.find_copies(p.parent, progress="no"),
+    "groups by a table": lambda t, p: sl.evaluate(t, by=t, **FAST),
+    "differences by a table": lambda t, p: sl.compare(t, "phash", "dhash", by=t, **FAST),
+    "strata by a table": lambda t, p: sl.labelling.choose(t, 20, by=t),
+    "a list for an encoding": lambda t, p: sl.read_pairs(__file__, encoding=[]),
+    "a number for an encoding": lambda t, p: sl.read_pairs(__file__, encoding=5),
     "the path of pairs": lambda t, p: sl.score_pairs("labels.csv", "phash"),
     "no pairs to group": lambda t, p: sl.group(None),
     "a list of pairs to label": lambda t, p: sl.labelling.choose([("a", "b")], 2),
@@ -199,6 +209,27 @@ WRONG = {
     "channels first": lambda t, p: sl.hashes.phash(np.zeros((3, 8, 8), np.uint8)),
     "floats from 0 to 255": lambda t, p: sl.hashes.phash(np.full((8, 8), 255.0)),
     "packed bits as hash": lambda t, p: sl.hashes.hamming(np.uint8([1]), np.uint8([2])),
+    "hashes for packed ones": lambda t, p: sl.hashes.hamming_matrix(BITS, BITS),
+    "numbers for bits": lambda t, p: sl.hashes.pack(np.ones((3, 64))),
+    "no packed hashes": lambda t, p: sl.hashes.hamming_rows(None, None),
+    "one packed hash": lambda t, p: sl.hashes.hamming_matrix(*2 * [np.uint64([1])]),
+    "other words of packed hashes": lambda t, p: sl.hashes.hamming_matrix(
+        np.zeros((3, 1), np.uint64), np.zeros((3, 2), np.uint64)
+    ),
+    "fewer packed hashes": lambda t, p: sl.hashes.hamming_rows(
+        np.zeros((3, 1), np.uint64), np.zeros((2, 1), np.uint64)
+    ),
+    "a word for a size of segments": lambda t, p: sl.hashes.most_segments(None, "small"),
+    "a size of segments below 0": lambda t, p: sl.hashes.most_segments(None, -1),
+    "a path made RGB": lambda t, p: sl.images.to_rgb(p),
+    "a background in a word": lambda t, p: sl.read_image(p, background="white"),
+    "a background of two": lambda t, p: sl.images.to_rgb(
+        Image.new("RGBA", (2, 2)), background=[0, 0]
+    ),
+    "a path made grey": lambda t, p: sl.images.to_grey(str(p)),
+    "an array that may be flat": lambda t, p: sl.images.is_flat(np.zeros((8, 8))),
+    "a word for a tolerance": lambda t, p: sl.images.is_flat(sl.read_image(p), tolerance="low"),
+    "a path's content": lambda t, p: sl.images.content_digest(p),
     "a text as hash": lambda t, p: sl.hashes.hamming("ff00", "ff01"),
     # images
     "no images": lambda t, p: sl.make_pairs(None),
@@ -301,6 +332,17 @@ WRONG = {
     "a number as a method's name": lambda t, p: sl.methods.register(
         5, sl.hashes.phash, distance=sl.hashes.hamming, maximum=64
     ),
+    "a number as a method's distance": lambda t, p: sl.methods.register(
+        "mine", sl.hashes.phash, distance=5, maximum=64
+    ),
+    "no function for a method": lambda t, p: sl.methods.register(
+        "mine", None, distance=sl.hashes.hamming, maximum=64
+    ),
+    "a word for a maximum": lambda t, p: sl.methods.register(
+        "mine", sl.hashes.phash, distance=sl.hashes.hamming, maximum="64"
+    ),
+    "a number as severity": lambda t, p: sl.perturb.register(severity=5)(drawn),
+    "a number as perturbation": lambda t, p: sl.perturb.register(severity=lambda: 1)(5),
     "a spec as curves": lambda t, p: sl.perturb.curves("crop"),
     "no file to change": lambda t, p: sl.perturb.apply_to_file(None, "crop"),
     "pictures as keypoints": lambda t, p: sl.akaze.mean_distance(p, p),

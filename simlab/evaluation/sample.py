@@ -134,7 +134,7 @@ def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all")
     specs.check_choice("negatives", negatives, ["all", "same"])
     others = ~sample.label
     groups = [_group(sample, "all", sample.label, others)]
-    if not by:
+    if by is None:
         return groups
     codes, names = pd.factorize(_values(sample.table, by))
     for code in pd.unique(codes[sample.label]):
@@ -146,10 +146,11 @@ def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all")
 
 def _values(table: pd.DataFrame, by: str) -> pd.Series:
     """The value of each row by which the groups are made."""
+    words = f"'kind' or a column of the scores ({', '.join(map(str, table))})"
+    specs.check_kind("by", by, str, words)
     column = "perturbation" if by == "kind" else by
-    if not isinstance(by, str) or column not in table:
-        columns = ", ".join(map(str, table))
-        raise ValueError(f"by must be 'kind' or a column of the scores ({columns}), not {by!r}")
+    if column not in table:
+        raise ValueError(f"by must be {words}, not {by!r}")
     if by == "kind":
         return table[column].map(perturb.kind)
     return table[column].astype(str)

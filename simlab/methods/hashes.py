@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 
 from simlab.images import read_grey, read_image
 from simlab.methods.registry import method
-from simlab.specs import Rule, between, check_kind, checked
+from simlab.specs import Rule, between, check_count, check_kind, checked
 
 __all__ = [
     "average_hash",
@@ -116,6 +116,8 @@ def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
 def pack(bits: np.ndarray) -> np.ndarray:
     """Return bool (…, n) as uint64 (…, ceil(n / 64)), zeros appended: many are compared so."""
     check_kind("bits", bits, np.ndarray, "an array of True and False")
+    if bits.dtype.kind not in "bui":
+        raise ValueError(f"bits must be an array of True and False, not of {bits.dtype}")
     octets = np.packbits(bits, axis=-1)
     n_octets = octets.shape[-1]
     words = np.zeros((*octets.shape[:-1], -(-n_octets // 8)), dtype=np.uint64)
@@ -128,17 +130,28 @@ def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Both are packed: (n, words).
     """
+    _check_packed(a, b)
+    if len(a) != len(b):
+        raise ValueError(f"packed hashes must be as many: {len(a)} and {len(b)} cannot be paired")
     return np.bitwise_count(a ^ b).sum(axis=-1, dtype=np.int64)
 
 
 def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return all distances of packed (n, words) and (m, words): uint16 (n, m), or uint32."""
+    _check_packed(a, b)
     n_words = a.shape[1]
     dtype = np.uint16 if 64 * n_words < 2**16 else np.uint32
     distances = np.zeros((len(a), len(b)), dtype=dtype)
     for word in range(n_words):
         distances += np.bitwise_count(a[:, word, None] ^ b[None, :, word])
     return distances
+
+
+def _check_packed(*hashes: np.ndarray) -> None:
+    kinds = [(getattr(words, "dtype", None), np.ndim(words)) for words in hashes]
+    n_words = {np.shape(words)[-1:] for words in hashes}
+    if kinds != [(np.uint64, 2), (np.uint64, 2)] or len(n_words) > 1:
+        raise ValueError("packed hashes must be two arrays (n, words) from pack, of as many words")
 
 
 _hash_method = functools.partial(
@@ -314,7 +327,10 @@ def most_segments(limit_segments: int | None, min_segment_size: int) -> int:
     179
     """
     n_pixels = SEGMENTATION_SIDE**2
-    return min(limit_segments or n_pixels, n_pixels // (min_segment_size + 1))
+    limit = n_pixels if limit_segments is None else limit_segments
+    check_count("limit_segments", limit)
+    check_count("min_segment_size", min_segment_size, 0)
+    return min(limit, n_pixels // (min_segment_size + 1))
 
 
 # decorators are applied from the last: `crop_resistant_hash` is registered first

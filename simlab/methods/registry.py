@@ -403,8 +403,10 @@ def register(  # noqa: PLR0913
     if feature_kind not in (None, *get_args(FeatureKind)):
         allowed = ", ".join(map(repr, get_args(FeatureKind)))
         raise ValueError(f"feature_kind must be {allowed} or None; given {feature_kind!r}")
-    for function in (extract, distance, _seen_in):
+    for function in (extract, distance, resources, _seen_in):
         specs.defaults_of(function)  # reads its signature, once
+    if not callable(maximum):
+        specs.check_number("maximum", maximum, 0)
     REGISTRY[name] = Definition(
         name,
         extract,

@@ -130,10 +130,10 @@ def choose(
 def _candidates(pairs, by, order) -> pd.DataFrame:
     """The pairs that have a distance, without labels and sources."""
     pairs = tables.check_table(pairs, "pairs")
-    if not isinstance(by, str) or (order != "random" and by not in pairs):
-        raise ValueError(
-            f"by must be a column of the pairs ({', '.join(map(str, pairs))}), not {by!r}"
-        )
+    words = f"a column of the pairs ({', '.join(map(str, pairs))})"
+    specs.check_kind("by", by, str, words)
+    if order != "random" and by not in pairs:
+        raise ValueError(f"by must be {words}, not {by!r}")
     known = pairs[pairs[by].notna()] if by else pairs
     if known.empty:
         raise ValueError("pairs must hold one with a distance or more; there is none")

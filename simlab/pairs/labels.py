@@ -55,7 +55,7 @@ def read_pairs(
     """
     path = expanded(path)
     root = _root_beside(path) if root is None else expanded(root)
-    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    rows, lines = _read_rows(path, encoding)
     # many pairs name the same file
     checked_path = functools.cache(functools.partial(check_path, root=root))
     converters = {
@@ -85,7 +85,7 @@ def read_unchecked(path: str | os.PathLike, *, encoding: str | None = None) -> p
         ValueError: with the line number: no such file or column, or an unknown label.
     """
     path = expanded(path)
-    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    rows, lines = _read_rows(path, encoding)
     table = _converted(pd.DataFrame(rows), lines, {"label": _label})
     table.attrs["root"] = str(_root_beside(path))
     return table
@@ -118,7 +118,7 @@ def read_distances(
             number, an unknown label, a repeated or contradictory pair.
     """
     path = expanded(path)
-    rows, lines = _read_rows(path, encoding or "utf-8-sig")
+    rows, lines = _read_rows(path, encoding)
     table = pd.DataFrame(rows)
     wanted = {}
     for given, what in ((distances, "distances"), (similarities, "similarities")):
@@ -161,9 +161,10 @@ def _root_beside(path: Path) -> Path:
     return Path(noted.get("root", path.parent))
 
 
-def _read_rows(path: Path, encoding: str) -> tuple[list[dict[str, str]], list[int]]:
+def _read_rows(path: Path, encoding: str | None) -> tuple[list[dict[str, str]], list[int]]:
     """The rows below the header, and the line in which each ends."""
-    rows, lines = parse_rows(read_text(path, encoding), path.name, _COLUMNS)
+    text = read_text(path, "utf-8-sig" if encoding is None else encoding)
+    rows, lines = parse_rows(text, path.name, _COLUMNS)
     if not rows:
         raise ValueError(f"{path.name}: no pairs below the header")
     return rows, lines
@@ -209,6 +210,7 @@ def read_text(path: Path, encoding: str, errors: str = "strict") -> str:
     Raises:
         ValueError: it cannot be read, or is no text in this encoding.
     """
+    specs.check_kind("encoding", encoding, str, "the name of one, such as 'utf-8'")
     try:
         text = path.read_bytes().decode(encoding, errors)
     except OSError as error:

@@ -325,8 +325,9 @@ def _checked(image: Any, who: str) -> Picture:
 
 
 def _checked_name(function: Callable, severity: Callable) -> str:
-    name = function.__name__
     allowed = list(specs.defaults_of(function))
+    specs.defaults_of(severity)
+    name = function.__name__
     parameters = inspect.signature(function).parameters
     if not name.isidentifier() or len(parameters) != 2 + len(allowed):
         raise ValueError(f"a perturbation is a named function of (image, rng, *, …), not {name!r}")

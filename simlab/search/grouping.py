@@ -349,15 +349,9 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
     is_large = sizes > CLOSED
     batch[is_large] = -1 - np.flatnonzero(is_large)  # each alone
     links = links[component[links["first"]] == component[links["second"]]]
-    batch_of_link = batch[component[links["first"]]]
-    order = np.argsort(batch_of_link, kind="stable")
-    starts = np.flatnonzero(np.diff(batch_of_link[order])) + 1
-    parts = np.split(links.to_numpy(dtype=float)[order], starts)
-    n_large = int(is_large.sum())
     joins = [np.zeros((0, 3))]
-    for number, part in enumerate(parts):
-        if len(part):
-            joins.append(_joins_within(part, linkage, all_compared=number >= n_large))
+    for number, part in links.groupby(batch[component[links["first"]]]):
+        joins.append(_joins_within(part.to_numpy(float), linkage, all_compared=number >= 0))
     return np.concatenate(joins)
 
 
@@ -433,27 +427,17 @@ def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
     """Joins of files as scipy's linkage matrix (n - 1, 4); what they leave is joined at 1."""
     far = [(0, file, 1.0) for file in range(1, n_files)]
     nearest_first = joins[np.argsort(joins[:, 2], kind="stable")].tolist()
-    leader = list(range(n_files))  # file → one that speaks for its cluster, by way of others
-    number = list(range(n_files))  # of the leader's cluster in the matrix
-    size = [1] * n_files
+    clusters = hierarchy.DisjointSet(range(n_files))
+    number = list(range(n_files))  # in the matrix, of the cluster that a file speaks for
     merges = []
     for first, second, distance in [*nearest_first, *far]:
-        kept = _leader(int(first), leader)
-        joined = _leader(int(second), leader)
-        if kept != joined:
-            size[kept] += size[joined]
+        kept = clusters[int(first)]
+        joined = clusters[int(second)]
+        if clusters.merge(kept, joined):
             left, right = sorted((number[kept], number[joined]))
-            merges.append((left, right, distance, size[kept]))
-            leader[joined] = kept
-            number[kept] = n_files + len(merges) - 1
+            merges.append((left, right, distance, clusters.subset_size(kept)))
+            number[clusters[kept]] = n_files + len(merges) - 1
     return np.array(merges, dtype=float).reshape(-1, 4)
-
-
-def _leader(file: int, leader: list[int]) -> int:
-    while leader[file] != file:
-        leader[file] = leader[leader[file]]  # shorter for whoever asks next
-        file = leader[file]
-    return file
 
 
 def _pictures(

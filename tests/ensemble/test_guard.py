@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
+from score_tables import scores_of
 
 import simlab as sl
 from simlab.ensemble import recipe
@@ -136,24 +137,11 @@ def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
     rng = np.random.default_rng(0)
     is_copy = np.arange(300) % 2 == 0
     looks_alike = np.arange(300) % 10 == 1  # near by phash, but in contradiction
-    sources = [f"s{row % 30}" for row in range(300)]
-    others = [f"s{row % 30 if copy else (row + 7) % 30}" for row, copy in enumerate(is_copy)]
     near = is_copy | looks_alike
-    scores = pd.DataFrame(
-        {
-            "reference": sources,
-            "query": others,
-            "source_reference": sources,
-            "source_query": others,
-            "label": is_copy.astype(int),
-            "weight": 1.0,
-            "status": "ok",
-            "error": "",
-            "no_evidence": "",
-            "phash": np.where(near, rng.integers(0, 10, 300), rng.integers(18, 40, 300)) * 1.0,
-            shipped.guard_.method: np.where(looks_alike, 0.9, np.where(is_copy, 0.0, 0.5)),
-        }
-    )
+    phash = np.where(near, rng.integers(0, 10, 300), rng.integers(18, 40, 300)) * 1.0
+    against = np.where(looks_alike, 0.9, np.where(is_copy, 0.0, 0.5))
+    distances = {"phash": phash, shipped.guard_.method: against}
+    scores = scores_of(is_copy, n_sources=30, **distances)
     fitted = sl.Ensemble("phash", n_resamples=2).fit(scores)
     guarded = fitted.guarded_as(shipped)
     assert guarded.methods_ == ["phash", shipped.guard_.method]

@@ -8,6 +8,7 @@ import pytest
 from corpus import textured
 from onnx_by_hand import layout_network, mean_network, network, node
 from PIL import Image
+from score_tables import scores_of
 
 import simlab as sl
 from simlab import cli, methods
@@ -86,23 +87,7 @@ def fitted():
     far = rng.uniform(0.02, 0.3, 400)
     layout = np.where(is_copy, near, far)
     phash = np.where(is_copy, rng.integers(0, 12, 400), rng.integers(16, 40, 400))
-    sources = [f"s{row % 40}" for row in range(400)]
-    others = [f"s{row % 40 if copy else (row + 7) % 40}" for row, copy in enumerate(is_copy)]
-    scores = pd.DataFrame(
-        {
-            "reference": sources,
-            "query": others,
-            "source_reference": sources,
-            "source_query": others,
-            "label": is_copy.astype(int),
-            "weight": 1.0,
-            "status": "ok",
-            "error": "",
-            "no_evidence": "",
-            "layout": layout,
-            "phash": phash.astype(float),
-        }
-    )
+    scores = scores_of(is_copy, n_sources=40, layout=layout, phash=phash.astype(float))
     return sl.Ensemble("layout, phash", n_resamples=2).fit(scores)
 
 

@@ -603,10 +603,21 @@ CASES = pytest.mark.parametrize(("kind", "disk"), [*QUICK, *SLOW])
 
 
 def attempt(faults, n, function):
-    """How many operations a function did, of which one may have failed."""
+    """Call a function of which one operation may fail; ``faults.n_done`` says how many it did."""
     with faults.during(n), contextlib.suppress(OSError, ValueError, Killed):
         function()
-    return faults.count
+    faults.n_done = faults.count
+
+
+def broken_places(faults, tmp_path):
+    """A number, a place and what is in it, for each operation of what the caller attempts there."""
+    faults.n_done = n = 0
+    while n <= faults.n_done:
+        n += 1
+        place = tmp_path / str(n)
+        yield n, place, prepared(place)
+        shutil.rmtree(place)
+    assert n >= 10
 
 
 def prepared(place):
@@ -625,41 +636,29 @@ def check(place, before, names, n):
 def test_whichever_operation_of_a_move_fails_nothing_is_lost(kind, disk, tmp_path, monkeypatch):
     """After each, it is undone at once, or run again and undone."""
     faults = Faults(monkeypatch, kind, disk)
-    count = n = 0
-    while n <= count:
-        n += 1
-        place = tmp_path / str(n)
-        before = prepared(place)
+    for n, place, before in broken_places(faults, tmp_path):
         moving_all = functools.partial(moved, place, "p/out", companions=True)
-        count = attempt(faults, n, moving_all)
+        attempt(faults, n, moving_all)
         check(place, before, ("a.jpg", "c.png", "other.jpg"), n)
         if n % 2:
             assert set(faults.free(moving_all).left.values()) <= {moving.GONE}, n
             assert not any((place / "p" / name).exists() for name in DROPPED), n
         assert faults.free(functools.partial(undo_all, place / "p" / "out")) == {}, n
         check(place, before, before, n)
-        shutil.rmtree(place)
-    assert n >= 10
 
 
 @CASES
 def test_whichever_operation_of_an_undo_fails_nothing_is_lost(kind, disk, tmp_path, monkeypatch):
     faults = Faults(monkeypatch, kind, disk)
-    count = n = 0
-    while n <= count:
-        n += 1
-        place = tmp_path / str(n)
-        before = prepared(place)
+    for n, place, before in broken_places(faults, tmp_path):
         undoing = functools.partial(moving.undo, moved(place, "p/out", companions=True).journal)
-        count = attempt(faults, n, undoing)
+        attempt(faults, n, undoing)
         check(place, before, ("a.jpg", "c.png", "other.jpg"), n)
         undone = faults.free(undoing)
         assert not undone.left and not undone.renamed, n
         check(place, before, before, n)
         there = {path.name for path in (place / "p" / "out").rglob("*") if path.is_file()}
         assert there == {"journal-1.csv", MOVED}, n
-        shutil.rmtree(place)
-    assert n >= 10
 
 
 def test_a_copy_that_differs_or_an_original_that_changes_is_not_removed(place, monkeypatch):

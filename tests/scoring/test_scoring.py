@@ -15,6 +15,7 @@ import pytest
 from corpus import encoded, flat, textured
 from PIL import Image, ImageOps
 from processes import members, rows_of, until
+from test_features import counted
 
 import simlab as sl
 from simlab import messages, perturb, tables
@@ -254,14 +255,7 @@ def test_a_second_run_makes_and_matches_nothing(pairs, scores, tmp_path, monkeyp
 
 def test_a_further_method_makes_only_its_own(pairs, scores, tmp_path, monkeypatch):
     score(pairs, "phash", cache=tmp_path / "c.sqlite")
-    made, extract = [], features.extract_all
-
-    def count(image, wanted):
-        wanted = list(wanted)
-        made.extend(feature.key for feature in wanted)
-        return extract(image, wanted)
-
-    monkeypatch.setattr(features, "extract_all", count)
+    made = counted(monkeypatch)
     equal(score(pairs, cache=tmp_path / "c.sqlite"), scores)
     assert made and methods.get("phash").feature.key not in made
 
