@@ -67,6 +67,11 @@ def test_study_writes_tables_figures_and_a_report_and_goes_on_past_a_broken_file
     )
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "海.jpg" in report and "broken.jpg" in report
+    timings = pd.read_csv(out / "timings.csv")
+    assert list(timings["method"]) == ["phash", "akaze"] and set(timings["n_pictures"]) == {4}
+    assert (timings[["ms_picture", "ms_pair"]] > 0).all(axis=None)
+    # what was measured stands beside the page, never in it: the page is the same every time
+    assert "timings.csv" in report and f"{timings['ms_picture'][0]:.2f}" not in report
 
 
 @pytest.mark.sweep
@@ -100,6 +105,8 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
     for verb in ("evaluate", "tune"):
         assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
         made = {path.name for path in (tmp_path / verb).iterdir()}
+        page = (tmp_path / verb / "report.html").read_text(encoding="utf-8")
+        assert "What to do now" in page and "<code>simlab " in page
         assert "report.html" in made
         assert made <= {*cli.WRITTEN, *TOLD, "figures"}
     metrics = pd.read_csv(tmp_path / "evaluate" / "metrics.csv")

@@ -48,6 +48,7 @@ TOLD = (
     "ranking.csv",
     "report.html",
     "thresholds.csv",
+    "timings.csv",
 )
 """What is told of scores: a run writes those of them in which it has something to say."""
 

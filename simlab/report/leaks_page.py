@@ -10,7 +10,7 @@ from simlab.messages import counted
 from simlab.paths import expanded, relative_root
 from simlab.plots.pictures import plot_rows
 from simlab.report.files import passed_over, versions, whole, write_csv, write_run
-from simlab.report.page import Figure, Section, figure_of, write_report
+from simlab.report.page import Figure, Section, figure_of, next_steps, write_report
 from simlab.report.sentences import interval
 from simlab.search.judging import COPY, LOOK_ALIKE
 from simlab.search.leaks import LEAKED, UNREADABLE, Leaks
@@ -55,7 +55,7 @@ def leaks(
             title="What the test set has in common with the training set",
             lead=lead(found),
             facts=_numbers(found),
-            sections=list(_sections(found, root)),
+            sections=list(_sections(found, root, run.get("command", ""))),
             run=run,
             warnings=facts.get("warnings", ()),
         )
@@ -97,7 +97,7 @@ def _numbers(found: Leaks) -> dict[str, str]:
     return {name: f"{number:,}" for name, number in numbers.items()}
 
 
-def _sections(found: Leaks, root: Path) -> Iterator[Section]:
+def _sections(found: Leaks, root: Path, command: str) -> Iterator[Section]:
     intervals = [_share(row) for _, row in found.shares.iterrows()]
     table = found.shares[["kind", "n", "false_alarms"]].assign(share=intervals)
     note = "Test pictures by what they are; false_alarms are expected among n."
@@ -124,7 +124,7 @@ def _sections(found: Leaks, root: Path) -> Iterator[Section]:
         note = "Surest first; with every distance in leaks.csv"
         yield Section("All pairs", tables=[(pairs[_COLUMNS], note)])
     yield _left_out(found)
-    yield Section("What to do now", _advice(found))
+    yield next_steps(_advice(found), [command] if command else [])
 
 
 def _figure(pairs: pd.DataFrame, root: Path) -> Figure:

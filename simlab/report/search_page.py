@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from simlab.report.files import (
     write_csv,
     write_run,
 )
-from simlab.report.page import Section, write_report
+from simlab.report.page import Section, next_steps, write_report
 from simlab.scoring.cache import Cache, Memory, opened
 from simlab.scoring.features import Store
 from simlab.search import group
@@ -121,7 +122,7 @@ def found(
             title=answer(plan) or "No two of these pictures are copies of each other",
             lead=_lead(data),
             facts=_numbers(data, pairs.attrs),
-            sections=[_left_out(pairs)],
+            sections=[_left_out(pairs), _next(plan, expanded(out))],
             run=run,
             warnings=warnings,
             review=data,
@@ -206,6 +207,20 @@ def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     if errors is not None:
         numbers["unreadable"] = len(errors)
     return {name: f"{number:,}" for name, number in numbers.items()}
+
+
+def _next(plan: pd.DataFrame, out: Path) -> Section:
+    if plan.empty:
+        words = "Nothing needs to go. When pictures come, the same search reads the new ones only."
+        return next_steps(words, [])
+    words = (
+        "Decide above and download plan.csv, which then holds what you decided; the one beside this"
+        " page holds what is proposed. The first line says what would move, the second moves it,"
+        " the third brings all of it back."
+    )
+    move = f"simlab move {shlex.quote(str(out / 'plan.csv'))} --to DROPPED"
+    undo = "simlab move --undo DROPPED/journal-1.csv"
+    return next_steps(words, [move, f"{move} --yes", undo])
 
 
 def _left_out(pairs: pd.DataFrame) -> Section:

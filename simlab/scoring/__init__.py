@@ -8,6 +8,6 @@ duplicates among sources) and :mod:`~simlab.scoring.comparison` (two pictures lo
 """
 
 from simlab.scoring.one_pair import distances
-from simlab.scoring.table import preview, score_designs, score_pairs
+from simlab.scoring.table import preview, score_designs, score_pairs, timings
 
-__all__ = ["distances", "preview", "score_designs", "score_pairs"]
+__all__ = ["distances", "preview", "score_designs", "score_pairs", "timings"]

@@ -410,31 +410,68 @@ def preview(
 
 def _seconds(paths: list[Path], methods: list[Method], n_variants: int, n_pairs: int) -> float:
     """Cost of the whole on one core, from a few pictures and one pair."""
-    images = []
-    for path in paths:
-        with contextlib.suppress(ValueError):
-            images.append(read_image(read_bytes(path)))
+    images = _readable(paths)
     if not images:
         return 0.0
     # of a single picture, the pairs are with its variants
     images.append(images[0].rotate(90, expand=True))
-    _cost_of_one(images[:2], methods)  # the first time pays for loading libraries
-    per_picture, per_pair = _cost_of_one(images[:2], methods)
+    not_stacked = [method for method in methods if method.compare_many is None]
+    _cost_of_one(images[:2], methods, not_stacked)  # the first time pays for loading libraries
+    per_picture, per_pair = _cost_of_one(images[:2], methods, not_stacked)
     return per_picture * n_variants + per_pair * n_pairs
 
 
-def _cost_of_one(images: list[Image.Image], methods: list[Method]) -> tuple[float, float]:
-    """Seconds to make a picture's features, and to compare two pictures; stacked, at no cost."""
-    start = time.perf_counter()
+def _readable(paths: list[Path]) -> list[Image.Image]:
+    images = []
+    for path in paths:
+        with contextlib.suppress(ValueError):
+            images.append(read_image(read_bytes(path)))
+    return images
+
+
+def _cost_of_one(
+    images: Sequence[Image.Image], methods: list[Method], compared: list[Method]
+) -> tuple[float, float]:
+    """Seconds to make a picture's features, and to compare two pictures by some of the methods."""
+    start = time.process_time()
     reference, query = map(LazyPicture, images)
     for picture in (reference, query):
         picture.make([PIXELS, *needed(methods, query=True)])
-    made = time.perf_counter()
+    made = time.process_time()
+    for method in compared:
+        compare(method, reference, query)
+    return (made - start) / 2, time.process_time() - made
+
+
+def timings(images: pd.DataFrame, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
+    """Return what each method costs here and now, in processor time: no two runs give the same.
+
+    Measured on eight pictures of the table, decoded before, one method after the other: the median.
+    Columns: method, ms_picture (to make what it needs of a picture, as a query), ms_pair (to
+    compare two, one pair alone), n_pictures, megapixels (their median).
+    """
+    folder = root_of(images, columns=["path"])
+    paths = [folder / path for path in sorted(images["path"])]
+    step = max(1, len(paths) // 8)
+    task = (paths[::step][:8], registry.resolve(methods))
+    # where a picture crashes its decoder, only a worker ends
+    ((_, rows),) = run(_timed, [("", task)], n_jobs=2)
+    columns = ["method", "ms_picture", "ms_pair", "n_pictures", "megapixels"]
+    return pd.DataFrame([] if isinstance(rows, Died) else rows, columns=columns)
+
+
+def _timed(paths: list[Path], methods: list[Method]) -> list[tuple]:
+    images = _readable(paths)
+    if len(images) < 2:
+        return []
+    megapixels = float(np.median([image.width * image.height for image in images])) / 1e6
+    rows = []
     for method in methods:
-        if method.compare_many is None:
-            compare(method, reference, query)
-    compared = time.perf_counter()
-    return (made - start) / 2, compared - made
+        _cost_of_one(images[:2], [method], [method])  # the first time pays for loading libraries
+        costs = [_cost_of_one(pair, [method], [method]) for pair in itertools.pairwise(images)]
+        per_picture, per_pair = np.median(costs, axis=0) * 1000
+        rows.append((method.name, per_picture, per_pair, len(images), megapixels))
+    return rows
 
 
 def _in_units(seconds: float) -> str:

@@ -84,6 +84,7 @@ def test_the_page_begins_with_the_answer_and_holds_every_group(found, root, tmp_
     assert data["groups"][2]["note"] == "1 copy of these not shown."
     assert [data["files"]["width"][names.index(name)] for name in FILES[:2]] == [240, 220]
     assert data["files"]["date"][names.index(FILES[2])] == 2 * 86_400
+    assert "What to do now" in html and "plan.csv --to DROPPED --yes" in html
     plan = pd.read_csv(path.with_name("plan.csv"))
     assert list(plan["decision"]) == ["keep", "drop", "drop", "keep", "drop"]
 
