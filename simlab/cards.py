@@ -151,6 +151,11 @@ def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
     return file.getvalue()
 
 
+def no_picture() -> Image.Image:
+    """Return the grey picture that stands for one that cannot be read."""
+    return Image.new("RGB", (240, 180), "#d0d0d0")
+
+
 def _ends(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     """By column the two that hold the ends of its interval."""
     ends = {}

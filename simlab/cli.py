@@ -24,6 +24,7 @@ from simlab.paths import (
     expanded,
     folder_to_write,
     folders_named,
+    identity_of,
     lies_in,
     relative_root,
 )
@@ -853,21 +854,14 @@ def _check_kept(out: Path, inputs: "Sequence[str | Path | None]") -> None:
     """Refuse a folder in which the run would replace a file that it reads, by any of its names."""
     targets = [out / name for name in (*WRITTEN, *sl.report.files.TOLD)]
     targets += (out / "figures").glob("*")
-    replaced = {_identity(path) for path in targets if path.exists()}
+    replaced = {identity_of(path) for path in targets} - {None}
     if not replaced:
         return
     for path in filter(None, inputs):
-        file = expanded(path)
-        if file.exists() and _identity(file) in replaced:
+        if identity_of(expanded(path)) in replaced:
             raise ValueError(
                 f"--out: the run would replace its input {str(path)!r}; name another folder"
             )
-
-
-def _identity(file: Path) -> tuple[int, int]:
-    """What all names and links of a file have in common."""
-    status = file.stat()
-    return status.st_dev, status.st_ino
 
 
 def _check_numbers(options: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ Every table has the columns ``path`` (POSIX, relative to ``attrs["root"]``) and 
 original the picture shows: pictures of one source are copies of each other).
 """
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ from PIL import Image
 
 from simlab.images import SUFFIXES, list_images, survey
 from simlab.messages import progress_bar
-from simlab.paths import expanded
+from simlab.paths import expanded, sha256_of
 from simlab.specs import check_choice, check_count
 from simlab.tables import rank_by_hash
 
@@ -274,7 +273,7 @@ def _check_kept(registry: pd.DataFrame, target: Path) -> None:
     """Refuse a folder in which a file of a set has other content: a download would replace it."""
     for path, sha256 in zip(registry["path"], registry["sha256"]):
         kept = target / path
-        if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() != sha256:
+        if kept.is_file() and sha256_of(kept) != sha256:
             raise ValueError(
                 f"{str(kept)!r} differs from its sha256, and is left as it is: "
                 "move it away and call again"

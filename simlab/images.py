@@ -180,7 +180,8 @@ def read_image(
     if hasattr(source, "__array__"):
         return to_rgb(_from_array(np.asarray(source)), background=background)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), background, max_pixels, is_tga(name))
+        data = bytes(source)
+        return _open(data, _formats(data, name), background, max_pixels)
     if not isinstance(source, str | os.PathLike):
         allowed = "a path, bytes, a PIL image or an array"
         raise ImageError(f"a picture is {allowed}, not of type {type(source).__name__}")
@@ -188,7 +189,8 @@ def read_image(
         path = expanded(source)
     except ValueError as error:  # a zero byte
         raise ImageError(f"no such file: {error}") from error
-    return _decode(read_bytes(path), background, max_pixels, is_tga(source))
+    data = read_bytes(path)
+    return _open(data, _formats(data, source), background, max_pixels)
 
 
 def is_tga(name: str | os.PathLike) -> bool:
@@ -316,11 +318,7 @@ def traces_of(data: bytes, name: str | os.PathLike = "") -> Traces:
     Raises:
         ImageError: it is no picture.
     """
-    formats = FORMATS
-    if is_tga(name):
-        formats = [*FORMATS, "TGA"]
-    elif _is_heif(data):
-        formats = _heif_formats()
+    formats = _formats(data, name)
     try:
         with _own_limits(MAX_PIXELS):
             image = Image.open(io.BytesIO(data), formats=formats)
@@ -472,16 +470,15 @@ def _looks_like_a_picture(path: Path) -> bool:
         return False
 
 
-def _decode(
-    data: bytes, background: tuple[int, int, int] | None, max_pixels: int, may_be_tga: bool
-) -> Image.Image:
+def _formats(data: bytes, name: str | os.PathLike) -> list[str]:
+    """What a file may be, by its first bytes and its name."""
     if not data:
         raise ImageError("empty file")
-    if may_be_tga:
-        return _open(data, [*FORMATS, "TGA"], background, max_pixels)
+    if is_tga(name):
+        return [*FORMATS, "TGA"]
     if _is_heif(data):
-        return _decode_heif(data, background, max_pixels)
-    return _open(data, FORMATS, background, max_pixels)
+        return _heif_formats()
+    return FORMATS
 
 
 def _open(
@@ -699,12 +696,6 @@ def _is_heif(data: bytes) -> bool:
     return not brands & {b"avif", b"avis"} and bool(
         brands & {b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"}
     )
-
-
-def _decode_heif(
-    data: bytes, background: tuple[int, int, int] | None, max_pixels: int
-) -> Image.Image:
-    return _open(data, _heif_formats(), background, max_pixels)
 
 
 def _heif_formats() -> list[str]:

@@ -4,6 +4,7 @@ Nothing that others made is touched.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -116,6 +117,25 @@ def read_json(path: str | os.PathLike, what: str) -> Any:
         raise ValueError(f"cannot read {what} {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{what} {str(path)!r} is damaged, or none: no JSON text") from error
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identity_of(path: str | os.PathLike) -> tuple[int, int] | None:
+    """Return what all names and links of a file have in common; None where there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def check_replaced(path: Path, beginning: bytes, kind: str) -> None:

@@ -209,6 +209,11 @@ def parse(text: str) -> tuple[Call, ...]:
     """
     if not isinstance(text, str):
         raise ValueError(f"a spec is text such as 'crop(area=0.5)', not {type(text).__name__}")
+    return _steps(text)
+
+
+@functools.lru_cache(maxsize=1024)  # of a table's many rows, few have another spec
+def _steps(text: str) -> tuple[Call, ...]:
     if not text.strip():
         return ()
     node = _expression(text)

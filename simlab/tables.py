@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simlab import specs
-from simlab.paths import expanded, read_json
+from simlab.paths import expanded, read_json, sha256_of
 
 PAIR_COLUMNS = (
     "reference",
@@ -207,13 +207,18 @@ def _unique(pairs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
 
 def _connected(files: np.ndarray, edges: list[tuple[int, int]]) -> dict[str, str]:
     """For each file the first, by name, of those that it is connected with."""
-    ends = np.array(edges, dtype=int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), tuple(ends)), shape=(len(files), len(files)))
-    _, components = connected_components(graph, directed=False)
+    component_of = dict(zip(files, components(edges, len(files))))
     first: dict[int, str] = {}
-    for file, component in zip(files, components):
+    for file, component in component_of.items():
         first[component] = min(file, first.get(component, file))
-    return {file: first[component] for file, component in zip(files, components)}
+    return {file: first[component] for file, component in component_of.items()}
+
+
+def components(edges: Sequence[Sequence[int]], n: int) -> np.ndarray:
+    """Return the number of the connected component of each of n things, joined by edges: (n,)."""
+    ends = np.array(edges, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges)), tuple(ends)), shape=(n, n))
+    return connected_components(graph, directed=False)[1]
 
 
 def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
@@ -226,8 +231,7 @@ def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:  # it has a row of its own when the pairs are scored
         return str(path)
 

@@ -49,7 +49,9 @@ def command(folder):
     ]
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "blow", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.sweep)]
+)
 def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
     """Ctrl-C goes to all processes of a terminal; SIGHUP tells that the terminal is gone, here to
     one of them.
@@ -85,12 +87,18 @@ def test_the_command_ends_in_one_line_without_orphans_and_goes_on(blow, folder):
     assert 20 < before < 6 * 59 * 3  # stopped on the way, and what was done is kept
 
 
-def test_a_polite_kill_is_a_ctrl_c(folder, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "simlab.cli._images", lambda options: os.kill(os.getpid(), signal.SIGTERM) or 1 / 0
-    )
-    assert main(command(folder)) == 130 and "stopped; what is finished" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGHUP])
+def test_a_polite_kill_and_a_closed_terminal_are_a_ctrl_c(blow, folder, monkeypatch, capsys):
+    before = signal.signal(blow, signal.SIG_DFL)  # these tests may run under nohup
+    try:
+        monkeypatch.setattr(
+            "simlab.cli._images", lambda options: os.kill(os.getpid(), blow) or 1 / 0
+        )
+        assert main(command(folder)) == 130
+        assert "stopped; what is finished" in capsys.readouterr().err
+        assert signal.getsignal(blow) == signal.SIG_DFL
+    finally:
+        signal.signal(blow, before)
 
 
 def test_under_nohup_a_closed_terminal_stops_nothing(folder, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import warnings
 
@@ -17,6 +18,26 @@ from tools.notebooks import text_of
 NOTEBOOKS = sorted(notebooks.FOLDER.glob("*.ipynb"))
 
 
+KEEPING = """
+from simlab.scoring import cache
+
+begin = cache.Cache.__init__
+cache.Cache.__init__ = lambda self, path=None: begin(self, {path!r})
+cache.Memory = cache.Cache
+"""
+"""Wherever a notebook keeps its features, those of the others are there: most look at the same
+pairs."""
+
+
+@pytest.fixture(scope="module")
+def keeping(tmp_path_factory):
+    """What lets the notebooks of all processes of this run share their features."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all processes of this run
+    return KEEPING.format(path=str(folder / "features.sqlite"))
+
+
 def saved(folder, *sources):
     path = folder / "example.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
@@ -25,8 +46,8 @@ def saved(folder, *sources):
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_notebook_runs(path, tmp_path):
-    fresh = notebooks.execute(path, tmp_path)
+def test_notebook_runs(path, tmp_path, keeping):
+    fresh = notebooks.execute(path, tmp_path, begin=keeping)
     nbformat.validate(fresh)
     changed = notebooks.changed_cells(nbformat.read(path, as_version=4), fresh)
     if changed:  # last digits may differ on another kind of processor: a note, not a failure

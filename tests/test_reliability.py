@@ -105,14 +105,30 @@ def studied(pictures, folder, jobs, hash_seed):
     }
 
 
-def test_a_study_is_the_same_to_the_byte_and_starts_no_program_and_reaches_no_network(tmp_path):
-    """For 1, 2 and 7 workers, other hash seeds, another order of files on the disk."""
+@pytest.fixture(scope="module")
+def study_by_one(tmp_path_factory):
+    """A folder of pictures, another with the same written in another order, and what one process
+    writes of the first.
+    """
+    folder = tmp_path_factory.mktemp("studies")
     names = [f"{n}.png" for n in range(4)] + ["日本語.png"]
-    for order, folder in ((names, "pictures"), (names[::-1], "other")):
-        (tmp_path / folder).mkdir()
+    for order, name_of_folder in ((names, "pictures"), (names[::-1], "other")):
+        (folder / name_of_folder).mkdir()
         for name in order:
-            textured(names.index(name), 90, 70).save(tmp_path / folder / name)
-    first = studied(tmp_path / "pictures", tmp_path / "1", 1, 1)
+            textured(names.index(name), 90, 70).save(folder / name_of_folder / name)
+    first = studied(folder / "pictures", folder / "1", 1, 1)
+    # a study names its folder: the other takes its place
+    (folder / "pictures").rename(folder / "put aside")
+    (folder / "other").rename(folder / "pictures")
+    return folder, first
+
+
+@pytest.mark.parametrize("jobs", [2, pytest.param(7, marks=pytest.mark.sweep)])
+def test_a_study_is_the_same_to_the_byte_and_starts_no_program_and_reaches_no_network(
+    jobs, study_by_one
+):
+    """For 1 and more workers, another hash seed, another order of files on the disk."""
+    folder, first = study_by_one
     assert len(first) > 20 and {path.rsplit(".")[-1] for path in first} == {
         "csv",
         "html",
@@ -120,12 +136,9 @@ def test_a_study_is_the_same_to_the_byte_and_starts_no_program_and_reaches_no_ne
         "png",
         "svg",
     }
-    for jobs in (2, 7):
-        (tmp_path / "pictures").rename(tmp_path / "put aside")
-        (tmp_path / "other" if jobs == 7 else tmp_path / "put aside").rename(tmp_path / "pictures")
-        found = studied(tmp_path / "pictures", tmp_path / str(jobs), jobs, jobs)
-        assert found.keys() == first.keys()
-        assert [path for path in found if found[path] != first[path]] == []
+    found = studied(folder / "pictures", folder / str(jobs), jobs, jobs)
+    assert found.keys() == first.keys()
+    assert [path for path in found if found[path] != first[path]] == []
 
 
 # --- what a picture is, seen from its distances

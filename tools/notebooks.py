@@ -103,11 +103,12 @@ class OwnKernel(AsyncKernelManager):
         super().__init__(**options, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
 
 
-def execute(path, folder, seconds=None):
+def execute(path, folder, seconds=None, *, begin=""):
     """The notebook at `path` with fresh, cleaned outputs; `folder` is an empty folder that the run
     may fill.
 
     Args:
+        begin: Python that the kernel runs before the first cell.
         seconds: a list to which the processor time of the kernel and its workers is added after
         each cell.
 
@@ -117,6 +118,9 @@ def execute(path, folder, seconds=None):
     for name in SEEN_BY_NOTEBOOKS:
         (folder / name).symlink_to(ROOT / name, target_is_directory=True)
     (folder / "notebooks").mkdir()
+    start = folder / "ipython" / "profile_default" / "startup" / "begin.py"
+    start.parent.mkdir(parents=True)
+    start.write_text(begin, encoding="utf-8")
     client = NotebookClient(
         notebook,
         kernel_name="python3",

@@ -1,7 +1,7 @@
 """Prints the way of one pair: the files and functions of simlab that scoring it walks through.
 
 The pair is two different pictures of the sample, scored by one hash, without a cache, in this
-process:
+process, and for the second time: what is imported or read once for all is not counted.
 
     .venv/bin/python tools/way_of_one_pair.py           # the numbers
     .venv/bin/python tools/way_of_one_pair.py --all     # and each function, in the order of calls
@@ -37,7 +37,6 @@ def way_of_one_pair() -> list[tuple[str, str]]:
     sample = sl.datasets.load_sample()
     pairs = sl.make_pairs(sample, "crop", seed=0)
     pair = pairs[pairs["label"] == 0].head(1).assign(perturbation="")
-    score_pairs = sl.score_pairs
     walked = []
 
     def note(frame, event, _):
@@ -46,6 +45,8 @@ def way_of_one_pair() -> list[tuple[str, str]]:
         if event == "call" and file.is_relative_to(PACKAGE) and "<" not in name.rsplit(".", 1)[-1]:
             walked.append((file.relative_to(PACKAGE).as_posix(), name))
 
+    score_pairs = sl.score_pairs
+    score_pairs(pair, "phash", n_jobs=1, progress=False)
     sys.setprofile(note)
     score_pairs(pair, "phash", n_jobs=1, progress=False)
     sys.setprofile(None)

@@ -170,17 +170,18 @@ class Ensemble(BaseEstimator):
             ValueError: the method is weighed already, has no column, or a class is missing.
         """
         specs.check_number("per_copy", per_copy, 0)
-        if method in self.voting_:
-            raise ValueError(f"method {method!r} is weighed already; a guard is another")
         names = registry.columns(scores, [method], fitted=False)
         table = validation.usable(scores, names)
         distance = validation.voting_distances(table, names)[:, 0]
         label = table["label"].to_numpy() == 1
         weight = tables.weights(table).to_numpy()
         fitted = fit_guard(names[0], distance, label, weight, per_copy=per_copy)
-        content = self._content()
-        content["guard"] = recipe.from_guard(fitted)
-        return Ensemble()._restore(content)
+        return self._with_guard(fitted)
+
+    def _with_guard(self, guard: Guard) -> "Ensemble":
+        if guard.method in self.voting_:
+            raise ValueError(f"method {guard.method!r} is weighed already; a guard is another")
+        return Ensemble()._restore(self._content() | {"guard": recipe.from_guard(guard)})
 
     def guarded_as(self, other: "Ensemble") -> "Ensemble":
         """Return this ensemble with the guard of another, such as that of the recipe that ships.
@@ -194,11 +195,7 @@ class Ensemble(BaseEstimator):
         guard = other.guard_
         if guard is None:
             raise ValueError("other must have a guard, as Ensemble.load() has")
-        if guard.method in self.voting_:
-            raise ValueError(f"method {guard.method!r} is weighed already; a guard is another")
-        content = self._content()
-        content["guard"] = recipe.from_guard(guard)
-        new = Ensemble()._restore(content)
+        new = self._with_guard(guard)
         table = vars(self).get("out_of_fold_")
         if table is not None and guard.method in table:
             log_odds = -logit(np.clip(table[NAME], 1e-300, 1 - 1e-16))

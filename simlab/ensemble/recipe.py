@@ -70,14 +70,7 @@ def from_classifier(model: CopyClassifier, methods: list[str]) -> dict[str, Any]
     """Return the fitted numbers of a classifier, whose columns are these methods."""
     columns = []
     for method, weight, calibration in zip(methods, model.coef_, model.calibrations_):
-        numbers = {
-            "weight": float(weight),
-            "knots": calibration.knots.tolist(),
-            "slopes": calibration.slopes.tolist(),
-            "offset": calibration.offset,
-            "method": method,
-        }
-        columns.append(numbers)
+        columns.append({"weight": float(weight), **_numbers(calibration), "method": method})
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}
 
 
@@ -112,13 +105,7 @@ def to_classifier(content: dict[str, Any]) -> CopyClassifier:
 
 def from_guard(guard: Guard) -> dict[str, Any]:
     """Return the fitted numbers of a guard."""
-    return {
-        "method": guard.method,
-        "knots": guard.calibration.knots.tolist(),
-        "slopes": guard.calibration.slopes.tolist(),
-        "offset": guard.calibration.offset,
-        "per_copy": guard.per_copy,
-    }
+    return {"method": guard.method, **_numbers(guard.calibration), "per_copy": guard.per_copy}
 
 
 def to_guard(content: dict[str, Any]) -> Guard:
@@ -133,6 +120,14 @@ def to_guard(content: dict[str, Any]) -> Guard:
     if not _is_falling(calibration) or not 0 < per_copy < math.inf:
         raise ValueError("a guard's slopes must be 0 or more, its look-alikes per copy over 0")
     return Guard(str(content["method"]), calibration, per_copy)
+
+
+def _numbers(calibration: Calibration) -> dict[str, Any]:
+    return {
+        "knots": calibration.knots.tolist(),
+        "slopes": calibration.slopes.tolist(),
+        "offset": calibration.offset,
+    }
 
 
 def _calibration(column: dict[str, Any]) -> Calibration:

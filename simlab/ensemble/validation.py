@@ -118,7 +118,7 @@ def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
 
 def _kinds(scores: pd.DataFrame) -> np.ndarray:
     spec = scores.get("perturbation", pd.Series("", scores.index)).astype(str)
-    return spec.map({text: kind(text) for text in spec.unique()}).to_numpy()
+    return spec.map(kind).to_numpy()
 
 
 def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:

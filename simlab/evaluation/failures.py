@@ -6,7 +6,7 @@ import pandas as pd
 
 from simlab import specs
 from simlab.evaluation.estimates import recalls_at
-from simlab.evaluation.sample import read, read_one
+from simlab.evaluation.sample import check_index, read, read_one
 
 
 def judge(
@@ -68,10 +68,7 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     """
     sample, method = read_one(scores, method)
     table = sample.table
-    if not table.index.is_unique:
-        raise ValueError(
-            "the index of scores must name each row once; scores.reset_index(drop=True) does"
-        )
+    check_index(table)
     pairs = pd.DataFrame({"query": sample.query, "label": table["label"]}, index=table.index)
     others = pairs.assign(rival=table.index, distance=table[method], label=1 - pairs["label"])
     nearest = others.sort_values("distance", kind="stable").drop_duplicates(["query", "label"])

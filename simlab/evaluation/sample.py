@@ -47,6 +47,18 @@ def read_one(scores: pd.DataFrame, method: str | Iterable[str]) -> tuple["Sample
     return read(scores, [name]), name
 
 
+def check_index(scores: pd.DataFrame) -> None:
+    """Raise unless the index names each row once.
+
+    Raises:
+        ValueError: it names one twice, as that of tables put together does.
+    """
+    if not scores.index.is_unique:
+        raise ValueError(
+            "the index of scores must name each row once; scores.reset_index(drop=True) does"
+        )
+
+
 @dataclass(frozen=True)
 class Sample:
     """The rows of a score table that have every distance asked for."""

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from simlab.images import read_image
 from simlab.methods import registry
 from simlab.methods.alignment import uncorrelated, uncorrelated_pairs
-from simlab.paths import expanded
+from simlab.paths import expanded, sha256_of
 
 Resample: TypeAlias = Literal["bilinear", "bicubic"]
 
@@ -263,8 +263,7 @@ def _vector(outputs: dict[str, np.ndarray], name: str | None) -> np.ndarray:
 def _digest(path: Path) -> str:
     if not path.is_file():
         raise ValueError(f"model: no such file: {str(path)!r}")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _reason(error: cv2.error) -> str:

@@ -129,11 +129,25 @@ def outlines(row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
     Args:
         row: with the columns of :func:`overlap`, also as read from a CSV.
     """
-    if not isinstance(row["transform"], str) or not row["transform"]:
+    transform = transform_of(row)
+    if transform is None:
         return None
-    transform = np.array(row["transform"].strip("[]").split(), dtype=float).reshape(3, 3)
-    boxes = [np.array([row[f"{edge}_{side}"] for edge in EDGES], dtype=float) for side in SIDES]
-    return _regions(transform, *map(_corners, boxes))
+    corners = []
+    for side in SIDES:
+        box = [row[f"{edge}_{side}"] for edge in EDGES]
+        corners.append(_corners(np.array(box, dtype=float)))
+    return _regions(transform, *corners)
+
+
+def transform_of(row: Mapping[str, Any]) -> np.ndarray | None:
+    """Return what takes points of the query to those of the reference, float (3, 3).
+
+    None where the row of a found pair does not say it.
+    """
+    text = row.get("transform")
+    if not isinstance(text, str) or not text:  # a CSV knows no empty text
+        return None
+    return np.array(text.strip("[]").split(), dtype=float).reshape(3, 3)
 
 
 def between(
@@ -269,7 +283,8 @@ def _rectangle(maps: np.ndarray) -> tuple[float, float, np.ndarray]:
     """The rectangle with the largest gain: this, how well it agrees, and its box."""
     height, width = maps.shape[:2]
     scale = min(1.0, _GRID / max(height, width))
-    rows, columns = max(1, round(scale * height)), max(1, round(scale * width))
+    rows = max(1, round(scale * height))
+    columns = max(1, round(scale * width))
     grid = cv2.resize(maps, (columns, rows), interpolation=cv2.INTER_AREA).astype(float)
     gain = grid[..., 0]
     sums = np.vstack([np.zeros(columns), gain.cumsum(axis=0)])

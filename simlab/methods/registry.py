@@ -119,19 +119,21 @@ class Feature:
         Raises:
             ValueError: it did not return one feature for each picture.
         """
-        shown = [image for image in images if not is_flat(image)]
-        given = []
-        for image in shown:
-            seen = Seen(image).inner if self.inner else Seen(image)
-            given.append(self._looked_at(seen))
-        values = list(self.together(given, **self.arguments)) if given else []
+        given = {}
+        for place, image in enumerate(images):
+            if not is_flat(image):
+                seen = Seen(image)
+                given[place] = self._looked_at(seen.inner if self.inner else seen)
+        values = list(self.together(list(given.values()), **self.arguments)) if given else []
         if len(values) != len(given):
             raise ValueError(
                 f"extract_many gave {len(values)} features for {len(given)} pictures; it must give"
                 " one for each, in their order"
             )
-        packed = iter([_packed(value) for value in values])
-        return [b"" if is_flat(image) else next(packed) for image in images]
+        packed = [b""] * len(images)
+        for place, value in zip(given, values):
+            packed[place] = _packed(value)
+        return packed
 
     def value(self, seen: Seen) -> Any:
         """Return the feature of a picture; None for no evidence."""
@@ -150,7 +152,9 @@ class Feature:
             picture = seen.grey
         else:
             picture = seen.image
-        return turned_picture(picture, self.orientation)
+        if self.orientation:
+            return turned_picture(picture, self.orientation)
+        return picture
 
 
 @dataclass(frozen=True, repr=False)
@@ -275,9 +279,6 @@ class Definition:
         maximum = self.maximum
         if callable(maximum):
             maximum = specs.call_named(maximum, arguments)
-        compare_many = self.compare_many
-        if compare_many is not None:
-            compare_many = functools.partial(_compare_many, compare_many, maximum, name)
         return Method(
             name=name,
             key=specs.complete(self.name, arguments) + specs.code_digest(self.distance),
@@ -287,7 +288,7 @@ class Definition:
             maximum=maximum,
             unit=self.unit,
             compare=functools.partial(self.distance, **of_distance),
-            compare_many=compare_many,
+            compare_many=self.compare_many,
             restore=self.restore,
             symmetric=self.symmetric and not turned,
             feature_kind=self.feature_kind,
@@ -502,10 +503,6 @@ def _seen_in(*, mirror: bool = False, orientations: Orientations = 1, inner: boo
 
 def _only(arrays: tuple) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
-
-
-def _compare_many(compare_many, maximum: float, name: str, stack, left, right) -> np.ndarray:
-    return within(compare_many(stack, left, right), maximum, name)
 
 
 def within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:

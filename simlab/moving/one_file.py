@@ -6,11 +6,12 @@ name, or both.
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import stat
 from pathlib import Path
+
+from simlab.paths import sha256_of
 
 _NO_SUCH_SERVICE = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -22,8 +23,7 @@ def content_of(path: Path) -> str:
         OSError: it is not there, cannot be read, or is a link, a folder, a pipe or a device.
     """
     check_is_file(path)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def check_is_file(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labels import parse_rows, read_text
-from simlab.paths import expanded
+from simlab.paths import expanded, identity_of
 from simlab.tables import without_apostrophe
 
 
@@ -160,12 +160,3 @@ def _check_files(plan: Plan, name: str) -> None:
                 f"{name}, line {row.line}: {row.file!r} is dropped, and is the same file as"
                 f" {other.file!r}, which is kept (line {other.line})"
             )
-
-
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return what all names and links of a file have in common; None where there is no file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -49,8 +49,8 @@ def undo(journal: str | os.PathLike, *, root: str | os.PathLike | None = None) -
 
 
 def _bring_back(entry: Entry, undone: Undone) -> None:
-    _remove_partials(entry)
-    source, target, sha256 = entry.source, entry.target, entry.sha256
+    source, target, partials, sha256 = entry
+    _remove_cut_off(partials)
     is_source_there = os.path.lexists(source)
     if not os.path.lexists(target):
         if is_source_there:
@@ -69,15 +69,15 @@ def _bring_back(entry: Entry, undone: Undone) -> None:
         return
     [name] = free_names(source.parent, [source.name])
     back = source.with_name(name)
-    move_file(target, back, entry.partials[1], sha256)
+    move_file(target, back, partials[1], sha256)
     undone.back.append(back)
     if back != source:
         undone.renamed[source] = back
 
 
-def _remove_partials(entry: Entry) -> None:
+def _remove_cut_off(partials: tuple[Path, Path]) -> None:
     """Remove copies that were cut off; the original of each is where it was."""
-    for partial in entry.partials:
+    for partial in partials:
         if partial.is_file() and not partial.is_symlink():
             os.unlink(partial)
 

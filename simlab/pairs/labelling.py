@@ -242,12 +242,15 @@ class LabelFile:
         sides, _ = identity(row)
         if len(sides) == 1:
             raise ValueError(f"{row['reference']!r} is paired with itself")
-        tables.check_pairs(pd.DataFrame([row | {"label": 0}]))
+        specs.check_number("weight", pd.to_numeric(row["weight"], errors="coerce"), 0)
+        seed = pd.to_numeric(row["seed"], errors="coerce")
+        specs.check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
         if identity(row) in self.rows:
             raise ValueError(
                 f"the pair {row['reference']!r}, {row['query']!r} has a label; take that back first"
             )
         for side in ("reference", "query"):
+            specs.check_kind(side, row[side], str, "a path, as text")
             check_path(_written(row[side]), self.root)
 
     def _append(self, line: bytes) -> None:

@@ -16,6 +16,7 @@ from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
 
 from simlab import perturb, specs
+from simlab.cards import no_picture
 from simlab.evaluation.curves import hardest
 from simlab.images import read_image
 from simlab.messages import counted
@@ -158,7 +159,7 @@ def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> 
     try:
         image = perturb.apply_to_file(path, spec, int(seed))
     except (ValueError, OSError):
-        return Image.new("RGB", (240, 180), "#d0d0d0")
+        return no_picture()
     image.thumbnail((side, side))
     return image
 

@@ -150,6 +150,15 @@ def passed_over(facts: Mapping[str, Any]) -> str:
     return f"Files that were passed over, by ending: {in_words(counts)}." if counts else ""
 
 
+def unreadable(facts: Mapping[str, Any]) -> list[tuple[pd.DataFrame, str]]:
+    """Return the files that could not be read as a table with its caption; none where all could."""
+    errors = facts.get("errors")
+    if not errors:
+        return []
+    table = pd.DataFrame(list(errors.items()), columns=["file", "reason"])
+    return [(table, "Files that could not be read, and why")]
+
+
 def write_run(run: Mapping[str, Any], folder: Path) -> None:
     """Write run.json into the folder: how a result was made."""
     text = json.dumps(run, indent=2, default=str, ensure_ascii=False)

@@ -9,7 +9,7 @@ import pandas as pd
 from simlab.messages import counted
 from simlab.paths import expanded, relative_root
 from simlab.plots.pictures import plot_rows
-from simlab.report.files import passed_over, versions, whole, write_csv, write_run
+from simlab.report.files import passed_over, unreadable, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, next_steps, write_report
 from simlab.report.sentences import interval
 from simlab.search.judging import COPY, LOOK_ALIKE
@@ -140,12 +140,9 @@ def _left_out(found: Leaks) -> Section:
         "Only pairs whose hashes or vectors are near, or whose keypoints vote for each other, were"
         " compared by every method: a copy that shares neither is not here. Nothing was changed."
     )
-    errors = found.pairs.attrs.get("errors", {})
-    table = pd.DataFrame(list(errors.items()), columns=["file", "reason"])
-    tables = [(table, "Files that could not be read, and why")] if errors else []
-    return Section(
-        "What this leaves out", f"{text} {passed_over(found.pairs.attrs)}", tables=tables
-    )
+    facts = found.pairs.attrs
+    words = f"{text} {passed_over(facts)}"
+    return Section("What this leaves out", words, tables=unreadable(facts))
 
 
 def _advice(found: Leaks) -> str:

@@ -3,6 +3,7 @@
 Thumbnails and matches cost time: they are made apart, and kept in a cache.
 """
 
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from simlab.cards import jpeg
+from simlab.cards import jpeg, no_picture
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods import keypoints, registry
 from simlab.methods.alignment import Looks
 from simlab.methods.keypoints import Keypoints
+from simlab.methods.overlap import transform_of
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature
 from simlab.moving.plan import DROP, PLAN_COLUMNS
@@ -28,6 +28,7 @@ from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
 from simlab.search.leaks import edit_of
+from simlab.tables import components
 
 SIDE = 256
 """Longer side of a thumbnail, in pixels."""
@@ -92,9 +93,7 @@ def review_data(
 def _same(pairs: Sequence[list], n_files: int) -> list[int]:
     """For each picture one that stands for all that are identical to it."""
     identical = [pair[:2] for pair in pairs if pair[2] == IDENTICAL]
-    rows, columns = np.array(identical, dtype=int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_files, n_files))
-    return connected_components(graph, directed=False)[1].tolist()
+    return components(identical, n_files).tolist()
 
 
 def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -175,10 +174,8 @@ def _pairs(pairs: pd.DataFrame, renamed: Rename, number: dict[str, int]) -> Iter
         query = number.get(renamed(row["query"]))
         if reference is not None and query is not None:
             edit = edit_of(row).replace("the training picture", "it")
-            transform = row.get("transform") or ""
-            laid = None
-            if isinstance(transform, str) and transform:
-                laid = [float(number) for number in transform.strip("[]").split()]
+            transform = transform_of(row)
+            laid = None if transform is None else transform.ravel().tolist()
             yield [reference, query, row["verdict"], _in_words(row), edit, laid]
 
 
@@ -218,7 +215,7 @@ def shown(path: Path, side: int = SIDE) -> tuple[bytes, list[int]]:
     try:
         image = read_image(read_bytes(path), name=path)
     except ImageError:
-        grey, _ = make_thumbnail(Image.new("RGB", (240, 180), "#d0d0d0"))
+        grey, _ = make_thumbnail(no_picture())
         return grey.tobytes(), [0, 0]
     data, size = make_thumbnail(image, side)
     return data.tobytes(), size.tolist()
@@ -257,30 +254,33 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[np.ndarray]:
     (n, 4).
     """
     feature = registry.get("aligned").feature  # the shipped recipe has it already
-    sides = [[(Variant(name), feature) for name in pair] for pair in pairs]
-    store.read(name for pair in pairs for name in pair)
+    store.read(itertools.chain.from_iterable(pairs))
     keys = []
-    for pair in sides:
-        both = [store.key(*side).hex() for side in pair if not store.error(side[0])]
+    sides_of = {}
+    for pair in pairs:
+        sides = [(Variant(name), feature) for name in pair]
+        both = [store.key(*side).hex() for side in sides if not store.error(side[0])]
         keys.append(key("matches", *both))
+        sides_of[keys[-1]] = sides
     found = store.cache.get(keys)
-    missing = [(its_key, pair) for its_key, pair in zip(keys, sides) if its_key not in found]
-    store.make(side for _, pair in missing for side in pair)
+    missing = {its_key: sides for its_key, sides in sides_of.items() if its_key not in found}
+    store.make(itertools.chain.from_iterable(missing.values()))
     made = {}
-    for its_key, pair in missing:
-        looks = store.get(pair)
-        made[its_key] = pack(_matched(*[looks.get(side, b"") for side in pair]))
+    for its_key, sides in missing.items():
+        looks = store.get(sides)
+        made[its_key] = pack(_matched([looks.get(side, b"") for side in sides]))
     store.cache.put(made)
     found |= made
     return [unpack(found[its_key])[0] for its_key in keys]
 
 
-def _matched(first: bytes, second: bytes) -> np.ndarray:
+def _matched(packed: Sequence[bytes]) -> np.ndarray:
     """The matches of the packed features of two pictures."""
-    if not first or not second:
+    if not all(packed):
         return np.zeros((0, 4), np.int64)
-    sides = [Looks._make(unpack(packed)) for packed in (first, second)]
-    left, right = keypoints.inliers(*[Keypoints._make(looks[:4]) for looks in sides])
+    sides = [Looks._make(unpack(feature)) for feature in packed]
+    first, second = sides
+    left, right = keypoints.inliers(Keypoints._make(first[:4]), Keypoints._make(second[:4]))
     shares = []
     for looks, chosen in zip(sides, (left, right)):
         size = np.array(looks.grey.shape[::-1]) / looks.scale  # of the picture

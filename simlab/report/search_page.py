@@ -5,6 +5,7 @@ The page is one file. Where its thumbnails would make that larger than 5 MB, the
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from simlab.paths import expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
     passed_over,
+    unreadable,
     versions,
     whole,
     write_csv,
@@ -195,7 +197,7 @@ def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     numbers = {}
     if listed := facts.get("pictures"):
         numbers["pictures"] = len(listed["file"])
-    values = [value for group in data["groups"] for value in group["values"]]
+    values = list(itertools.chain.from_iterable(group["values"] for group in data["groups"]))
     n_alike = sum(group["alike"] for group in data["groups"])
     numbers |= {
         "groups of copies": len(data["groups"]) - n_alike,
@@ -235,6 +237,4 @@ def _left_out(pairs: pd.DataFrame) -> Section:
     if passed := passed_over(facts):
         parts.append(passed)
     parts.append("Every pair, with every distance, stands in found.csv.")
-    errors = pd.DataFrame(list(facts.get("errors", {}).items()), columns=["file", "reason"])
-    tables = [(errors, "Files that could not be read, and why")] if len(errors) else []
-    return Section("What this leaves out", " ".join(parts), tables=tables)
+    return Section("What this leaves out", " ".join(parts), tables=unreadable(facts))

@@ -59,11 +59,11 @@ def by_kind(kinds: pd.DataFrame, metric: str) -> str:
     """Return which kinds of copy every method finds, on which they differ, and what none finds."""
     rows = kinds[(kinds["metric"] == metric) & (kinds["group"] != "all")].dropna(subset=["value"])
     ranges = rows.groupby("group", sort=False)["value"].agg(["min", "max"])
-    gaps = (ranges["max"] - ranges["min"])[ranges["max"] >= 0.5].sort_values(
-        ascending=False, kind="stable"
-    )
-    split = [_span(rows[rows["group"] == kind]) for kind in gaps.index[gaps >= _DIFFERS][:_SHOWN]]
-    easy, hard = ranges.index[ranges["min"] >= _FOUND], ranges.index[ranges["max"] < 0.5]
+    gaps = (ranges["max"] - ranges["min"])[ranges["max"] >= 0.5]
+    widest = gaps[gaps >= _DIFFERS].sort_values(ascending=False, kind="stable").head(_SHOWN)
+    split = [_span(rows[rows["group"] == kind]) for kind in widest.index]
+    easy = ranges.index[ranges["min"] >= _FOUND]
+    hard = ranges.index[ranges["max"] < 0.5]
     told = {
         f"Every method finds nearly all copies ({_FOUND} or more) of these kinds:": _names(easy),
         "The choice of method matters most for": "; ".join(split),

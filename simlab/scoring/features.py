@@ -167,7 +167,8 @@ class Store:
                 done = run(_extract_source, self._tasks(in_workers), n_jobs=self.n_jobs)
                 with contextlib.closing(done):
                     self._keep_all(done, bar)
-            self._keep_all(_extract_in_batches(self._tasks(in_batches)), bar)
+            if in_batches:
+                self._keep_all(_extract_in_batches(self._tasks(in_batches)), bar)
 
     def _keep_all(self, done: "Iterable[tuple[str, list[_Made] | str]]", bar: Any) -> None:
         for path, made in done:
@@ -312,8 +313,8 @@ def _is_full(batch: "list[_Waiting]") -> bool:
 
 
 def _extract_batch(batch: "list[_Waiting]") -> Iterator[tuple[str, list[_Made]]]:
-    features = dict.fromkeys(feature for one in batch for feature in one.job.features)
-    for feature in features:
+    features = itertools.chain.from_iterable(one.job.features for one in batch)
+    for feature in dict.fromkeys(features):
         wanting = [one for one in batch if feature in one.job.features]
         try:
             values = feature.extract_many([one.picture for one in wanting])
@@ -358,7 +359,7 @@ def describe(
     return pd.DataFrame(
         {
             "file": table["path"].to_numpy(),
-            "status": ["error" if error else "ok" for error in errors],
+            "status": np.where(np.array(errors) == "", "ok", "error"),
             "error": errors,
             "frames": pd.array(frames, dtype="Int64"),
             **columns,

@@ -150,6 +150,7 @@ def compare_stacked(
         usable = (reference >= 0) & (query >= 0)
         if usable.any():
             apart = method.compare_many(stack, reference[usable], query[usable])
+            apart = registry.within(apart, method.maximum, method.name)
             nearest[usable] = np.minimum(nearest[usable], apart)
     no_evidence = np.isinf(nearest)
     return np.where(no_evidence, float(method.maximum), nearest), no_evidence

@@ -93,7 +93,9 @@ def score_pairs(
 
 def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
     for column in ("perturbation_reference", "perturbation"):
-        known = {spec: canonical(spec) if spec else "" for spec in pairs[column].unique()}
+        known = {"": ""}
+        for spec in filter(None, pairs[column].unique()):
+            known[spec] = canonical(spec)
         pairs[column] = pairs[column].map(known).astype(object)
     return pairs
 

@@ -76,9 +76,9 @@ class Gallery:
             kinds = [PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)]
             self._packed = {feature: self.library.packed(feature) for feature in kinds}
         self.errors = self.library.errors
-        self._number_of = {
-            file: number for number, alike in enumerate(self.library.alike) for file in alike
-        }
+        self._number_of = {}
+        for number, alike in enumerate(self.library.alike):
+            self._number_of |= dict.fromkeys(alike, number)
         self._indexes = build_indexes(self.library.methods, self._packed.__getitem__)
 
     def __repr__(self) -> str:

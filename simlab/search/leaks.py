@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simlab.evaluation import share_interval
+from simlab.methods.overlap import transform_of
 from simlab.search.copies import find_copies
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE, Recipe
 from simlab.tables import connected_sources
@@ -65,7 +66,7 @@ def find_leaks(train, test, recipe: Recipe = None, **options: Any) -> Leaks:
     pairs = found.rename(columns={"query": "test_file", "reference": "train_file"})
     pairs["edit"] = [edit_of(row) for row in pairs.to_dict("records")]
     first = ["test_file", "train_file", "verdict", "distance", "probability", "edit"]
-    pairs = pairs[[*first, *(name for name in pairs if name not in first)]]
+    pairs = pairs[[*first, *pairs.columns.drop(first)]]
     pictures = _pictures(pairs, found.attrs["queries"], found.attrs["errors"])
     return Leaks(pairs, pictures, _shares(pictures))
 
@@ -119,11 +120,10 @@ def edit_of(row: dict[str, Any]) -> str:
         return "same pixels"
     if row["verdict"] == LOOK_ALIKE:
         return ""
-    transform = row.get("transform")
-    if not isinstance(transform, str) or not transform:
+    transform = transform_of(row)
+    if transform is None:
         return "cannot be told"
-    matrix = np.array(transform.strip("[]").split(), dtype=float).reshape(3, 3)
-    return _change(matrix[:2, :2], row)
+    return _change(transform[:2, :2], row)
 
 
 def _change(linear: np.ndarray, row: dict[str, Any]) -> str:

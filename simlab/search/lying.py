@@ -63,10 +63,12 @@ def of_pictures(reference: Features, query: Features) -> dict[str, Any]:
 
 def _task(store: Store, pair: Pair) -> tuple[bytes, bytes, Size, Size]:
     """The arguments of :func:`simlab.methods.overlap.between`."""
-    wanted = list(itertools.product(map(Variant, pair), [overlap.feature(), SIZE_AND_DETAIL]))
-    packed = store.get(wanted)
-    reference, size_reference, query, size_query = [packed.get(side, b"") for side in wanted]
-    return reference, query, _size(size_reference), _size(size_query)
+    variants = [Variant(file) for file in pair]
+    kinds = [overlap.feature(), SIZE_AND_DETAIL]
+    packed = store.get(itertools.product(variants, kinds))
+    looks = [packed.get((variant, kinds[0]), b"") for variant in variants]
+    sizes = [_size(packed.get((variant, SIZE_AND_DETAIL), b"")) for variant in variants]
+    return (*looks, *sizes)
 
 
 def _size(packed: bytes) -> Size:

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from simlab import evaluation, perturb, plots
-from simlab.evaluation.sample import Sample, read
+from simlab.evaluation.sample import check_index, read
 from simlab.pairs.labelling import LabelFile, identity
 from simlab.paths import expanded
 from simlab.plots.summaries import draw_table, spelled
 from simlab.tables import check_both, root_of
 from simlab.widgets import workbench
 from simlab.widgets.panel import Latest, plain
-from simlab.widgets.quick_drawing import akaze_lines
+from simlab.widgets.quick_drawing import akaze_lines, akaze_words
 
 VERDICTS = ("missed", "false alarms", "found", "rejected", "all")
 """Copies and non-copies that a method gets wrong, then those that it gets right."""
@@ -65,7 +65,8 @@ class Failures(workbench.Workbench):
         marks: str | Path = "mislabelled.csv",
     ):
         sample = read(scores, methods)
-        _check(sample)
+        check_both(sample.label)
+        check_index(sample.table)
         self._scores = sample.table
         self._methods = sample.methods
         self._marks = expanded(marks)
@@ -290,9 +291,8 @@ class Failures(workbench.Workbench):
 
     def _match(self, row: Hashable) -> Iterator[dict[str, Any]]:
         lines = akaze_lines(workbench.full_pictures(self._scores.loc[row], self._root))
-        n_agreeing = int(lines[:, 4].sum())
-        text = f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"
-        yield {"matches": {str(row): {"lines": lines.tolist(), "text": text}}}
+        drawn = {"lines": lines.tolist(), "text": akaze_words(lines)}
+        yield {"matches": {str(row): drawn}}
 
     def _act(self, action: str, row: str) -> None:
         index = next(index for index in self._rows.index if str(index) == row)
@@ -302,19 +302,10 @@ class Failures(workbench.Workbench):
             self.mark(index)
 
 
-def _check(sample: Sample) -> None:
-    check_both(sample.label)
-    if not sample.table.index.is_unique:
-        raise ValueError(
-            "the index of scores must name each row once; scores.reset_index(drop=True) does"
-        )
-
-
 def _kind_of(table: pd.DataFrame) -> pd.Series:
     """Return the kind of perturbation of each row of a score table."""
     unchanged = pd.Series("", table.index)
-    specs = table.get("perturbation", unchanged).astype(str)
-    return specs.map({spec: perturb.kind(spec) for spec in specs.unique()})
+    return table.get("perturbation", unchanged).astype(str).map(perturb.kind)
 
 
 def select(

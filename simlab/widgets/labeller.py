@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops
 
 from simlab import perturb, plots
-from simlab.cards import jpeg
+from simlab.cards import jpeg, no_picture
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.plots import style
 from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, plain
-from simlab.widgets.quick_drawing import akaze_lines
+from simlab.widgets.quick_drawing import akaze_lines, akaze_words
 
 SIDES = {"reference": "perturbation_reference", "query": "perturbation"}
 VIEWS = ("side by side", "flicker", "difference")
@@ -288,7 +288,7 @@ class Label(Panel):
         try:
             image = perturb.apply_to_file(self._root / path, perturbation, seed)
         except (ValueError, OSError) as error:
-            return Shown(Image.new("RGB", (240, 180), "#d0d0d0"), (0, 0), str(error))
+            return Shown(no_picture(), (0, 0), str(error))
         small = image.copy()
         small.thumbnail((_SIDE, _SIDE))
         return Shown(small, image.size, "")
@@ -341,8 +341,7 @@ class Label(Panel):
         if not self.matched or key != self._key:
             return
         self._stage.lines = lines.tolist()
-        n_agreeing = int(lines[:, 4].sum())
-        self._note = f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"
+        self._note = akaze_words(lines)
 
 
 def _by_identity(pairs: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:

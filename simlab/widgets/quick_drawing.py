@@ -144,3 +144,9 @@ def akaze_lines(images: Sequence[Image.Image]) -> np.ndarray:
     starts = features_a.points[left] / first.size
     ends = features_b.points[right] / second.size
     return np.column_stack([starts, ends, agree]).round(4)
+
+
+def akaze_words(lines: np.ndarray) -> str:
+    """Return how many of these lines agree, in words."""
+    n_agreeing = int(lines[:, 4].sum())
+    return f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"

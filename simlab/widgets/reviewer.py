@@ -127,7 +127,8 @@ class Review(Panel):
                 if decision == NOT:
                     decision = KEEP
                     reason = f"no copy of {self._files['name'][one['against'][place]]}, by hand"
-                name, sha256 = self._files["name"][number], self._files["sha256"][number]
+                name = self._files["name"][number]
+                sha256 = self._files["sha256"][number]
                 rows.append((name, one["number"], decision, reason, sha256))
         table = pd.DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
         table.insert(0, "root", relative_root(self._folder, self._path.parent))
@@ -172,7 +173,9 @@ class Review(Panel):
         for at, change in changes.items():
             self._check(self._groups[at], change["values"])
         said_before = self._said(changes)
-        before = {at: {name: self._groups[at][name] for name in changes[at]} for at in changes}
+        before = {}
+        for at, change in changes.items():
+            before[at] = {name: self._groups[at][name] for name in change}
         self._put(changes)
         try:
             replace_file(self._path, files.csv_bytes(self.plan))

@@ -30,7 +30,7 @@ from simlab.methods import hashes, keypoints
 from simlab.methods import registry as methods
 from simlab.methods.orientations import TURNED, turned_picture
 from simlab.methods.packing import unpack
-from simlab.scoring.one_pair import compare_features
+from simlab.scoring.one_pair import compare_features, compare_stacked
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "datasets" / "sample"
@@ -595,7 +595,7 @@ def test_impossible_distances_are_refused(registry, value):
     with pytest.raises(ValueError, match=r"own gave the distance .* must lie in 0 to 1"):
         distance("own", textured(), textured(1))
     with pytest.raises(ValueError, match="many gave the distance"):
-        methods.get("many").compare_many(np.zeros((2, 3)), np.array([0]), np.array([1]))
+        compare_stacked(methods.get("many"), np.zeros((2, 3)), np.array([0]), [np.array([1])])
 
 
 def test_what_a_user_wraps_around_a_hash_is_not_passed_by(registry):
