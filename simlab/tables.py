@@ -389,6 +389,6 @@ def root_of(
     if asked and not any(os.path.exists(folder / file) for file in asked):
         raise ValueError(
             f"not one file of the table is in {str(folder)!r}, such as {asked[0]!r};"
-            " name the folder that its paths are relative to with root="
+            " name the folder that its paths are relative to with root= or as its attrs['root']"
         )
     return folder
