@@ -96,6 +96,11 @@ MAX_SCANS = 100
 picture.
 """
 
+ENOUGH = 1600
+"""Pixels on the longer side of what keypoints and alignment look at, of a picture that is at least
+twice as large.
+"""
+
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
 
@@ -133,6 +138,7 @@ _CUT = "damaged or truncated: its data end before the picture does"
 
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
+_DIGESTED = 64  # rows whose bytes are digested at a time
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 
@@ -401,6 +407,19 @@ def read_grey(image) -> Image.Image:
     return to_grey(read_image(image))
 
 
+def reduced(image: Image.Image, side: int = ENOUGH) -> Image.Image:
+    """Return a large picture as means of whole squares of its pixels; another as it is.
+
+    Args:
+        side: least pixels on the longer side of what comes back, where there were so many.
+
+    >>> reduced(Image.new("RGB", (5000, 3000))).size, reduced(Image.new("RGB", (3199, 3000))).size
+    ((1667, 1000), (3199, 3000))
+    """
+    factor = max(image.size) // side
+    return image.reduce(factor) if factor > 1 else image
+
+
 def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
     """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing
     to compare.
@@ -417,7 +436,13 @@ def content_digest(image: Image.Image) -> bytes:
     32
     """
     _check_pillow(image)
-    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest()
+    width, height = image.size
+    digest = hashlib.sha256(b"%d %d " % (width, height))
+    # the bytes of all rows at once would take three times as long, and twice the memory
+    for top in range(0, height, _DIGESTED):
+        rows = image.crop((0, top, width, min(top + _DIGESTED, height)))
+        digest.update(rows.tobytes())
+    return digest.digest()
 
 
 def _check_pillow(image: Image.Image) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from simlab.cards import card
-from simlab.images import read_image
+from simlab.images import ENOUGH, read_image, reduced
 from simlab.messages import counted
 from simlab.methods.registry import Extract, register
 from simlab.specs import between, check_kind, checked
@@ -464,7 +464,8 @@ def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, floa
         return image, 1.0
     scale = max_side / longer
     size = tuple(max(1, round(scale * side)) for side in image.size)
-    small = cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA)
+    copy = reduced(image, max(ENOUGH, 2 * max_side))
+    small = cv2.resize(np.asarray(copy), size, interpolation=cv2.INTER_AREA)
     return Image.fromarray(small), scale
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from simlab import specs
 from simlab.cards import card, number
-from simlab.images import is_flat, to_grey
+from simlab.images import is_flat, reduced, to_grey
 from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
@@ -32,7 +32,7 @@ from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
 
-EXTRACTOR = 7
+EXTRACTOR = 8
 """Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
@@ -64,10 +64,17 @@ class Seen:
         return to_grey(self.image)
 
     @functools.cached_property
+    def reduced(self) -> "Seen":
+        """A smaller copy of a large picture; another itself."""
+        copy = reduced(self.image)
+        return self if copy is self.image else Seen(copy)
+
+    @functools.cached_property
     def inner(self) -> "Seen":
-        """The part that shows something; itself, where that is all of it."""
-        part = inner_part(self.image, self.grey)
-        return self if part is self.image else Seen(part)
+        """The part of the reduced picture that shows something; itself, where that is all of it."""
+        whole = self.reduced
+        part = inner_part(whole.image, whole.grey)
+        return whole if part is whole.image else Seen(part)
 
     def small(self, size: tuple[int, int]) -> Image.Image:
         """Return a small grey copy, scaled as hashes scale."""
@@ -92,6 +99,7 @@ class Feature:
         orientation: in which the picture is looked at; see :mod:`simlab.methods.orientations`.
         small: the size of the grey copy that is all that is looked at, where it is known.
         inner: whether of the part that shows something; see :mod:`simlab.methods.inner`.
+        of_seen: whether the function is given :class:`Seen`, of which it takes what it needs.
         plain: the feature of the picture as it is, where that of the turned one follows from it.
         turn: (value of `plain`, orientation) → value.
     """
@@ -104,6 +112,7 @@ class Feature:
     orientation: int = field(default=0, compare=False)
     small: tuple[int, int] | None = field(default=None, compare=False)
     inner: bool = field(default=False, compare=False)
+    of_seen: bool = field(default=False, compare=False)
     plain: "Feature | None" = field(default=None, compare=False)
     turn: Callable[[Any, int], Any] | None = field(default=None, compare=False)
 
@@ -145,7 +154,9 @@ class Feature:
             return None
         return self.turn(value, self.orientation)
 
-    def _looked_at(self, seen: Seen) -> Image.Image:
+    def _looked_at(self, seen: Seen) -> Image.Image | Seen:
+        if self.of_seen:
+            return seen
         if self.small is not None:
             picture = seen.small(turned_size(self.small, self.orientation))
         elif self.grey:
@@ -266,12 +277,16 @@ class Definition:
         key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
         if of_seen_in["inner"]:
             key = f"inner of {key}"
+        small = None
+        if self.small is not None:
+            small = specs.call_named(self.small, of_extract)
         feature = Feature(
             key,
             self.extract,
             of_extract,
             self.grey,
             together=self.extract_many,
+            small=small,
             inner=of_seen_in["inner"],
         )
         turned = self._turned(feature, of_seen_in, by_distance="orientations" in of_distance)
@@ -303,10 +318,7 @@ class Definition:
                 return ()
             key = f"mirror of {feature.key}"
             return (dataclasses.replace(feature, key=key, orientation=MIRROR),)
-        small = None
-        if self.small is not None:
-            small = specs.call_named(self.small, feature.arguments)
-        others = {"small": small, "turn": self.turn, "plain": feature}
+        others = {"turn": self.turn, "plain": feature}
         turned = []
         # turns are nothing to keypoints
         for orientation in (MIRROR,) if self.feature_kind == "keypoints" else TURNED:

@@ -13,9 +13,8 @@ import pandas as pd
 
 from simlab.ensemble import Ensemble
 from simlab.methods import registry
-from simlab.methods.inner import inner_part
 from simlab.methods.packing import pack, unpack
-from simlab.methods.registry import Feature
+from simlab.methods.registry import Feature, Seen
 from simlab.scoring.cache import Cache, key
 from simlab.scoring.features import FRAMES, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
@@ -228,25 +227,26 @@ def table_of(pictures: list[Picture]) -> pd.DataFrame:
     return pd.DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
 
 
-def size_and_detail(grey) -> np.ndarray:
+def size_and_detail(seen: Seen) -> np.ndarray:
     """Return width, height, sharpness, detail, and detail of the part that shows something.
 
-    They are of a grey picture, float64 (5,). Sharpness is the variance of the Laplacian; detail is
-    the share of a small copy in which neighbours differ.
+    They are float64 (5,). Sharpness is the variance of the Laplacian; detail is the share of a
+    small grey copy in which neighbours differ.
     """
-    laplacian = cv2.Laplacian(np.asarray(grey), cv2.CV_16S)
+    laplacian = cv2.Laplacian(np.asarray(seen.grey), cv2.CV_16S)
     sharpness = cv2.meanStdDev(laplacian)[1].item() ** 2
-    part = inner_part(grey, grey)
-    return np.array([*grey.size, sharpness, _detail(grey), _detail(part)])
+    detail = _detail(seen.reduced)
+    detail_of_part = detail if seen.inner is seen.reduced else _detail(seen.inner)
+    return np.array([*seen.image.size, sharpness, detail, detail_of_part])
 
 
-def _detail(grey) -> float:
-    small = np.asarray(grey.resize((64, 64))).astype(np.int16)
+def _detail(seen: Seen) -> float:
+    small = np.asarray(seen.grey.resize((64, 64))).astype(np.int16)
     down = np.abs(np.diff(small, axis=0))[:, 1:]
     across = np.abs(np.diff(small, axis=1))[1:]
     return float(np.mean(np.maximum(down, across) > 4))
 
 
 # "look" is what caches know it by: under another name, all pictures would be read anew
-SIZE_AND_DETAIL = Feature("look", size_and_detail, {}, grey=True)
+SIZE_AND_DETAIL = Feature("look", size_and_detail, {}, of_seen=True)
 """Size, sharpness and detail of a picture; none for a flat one."""

@@ -1,6 +1,7 @@
 """One edit, pictures from 64 to 4,032 pixels: every method's distance keeps, both ways round."""
 
 import cv2
+import imagehash
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from test_methods import NAMES
 
 from simlab import perturb
 from simlab.methods import registry as methods
+from simlab.methods.packing import unpack
 from simlab.scoring.one_pair import compare_features
 
 EDITS = (
@@ -100,3 +102,27 @@ def test_distance_of_an_edit_does_not_depend_on_the_size_of_the_picture(size, la
         if allowed is not None and by > allowed:
             moved.append((method, edit, pair.round(3).tolist(), usual[method, edit].round(3)))
     assert not moved
+
+
+def test_a_large_picture_is_seen_in_a_smaller_copy_but_hashed_whole(largest):
+    strip = largest.crop((0, 400, 3300, 900))
+    seen = methods.Seen(strip)
+    assert seen.inner.image.size == (1650, 250)
+    wanted = [methods.get(name).feature for name in ("phash", "phash(inner=True)", "akaze")]
+    phash, of_part, akaze = [unpack(feature.extract(seen))[0] for feature in wanted]
+    assert np.array_equal(phash, imagehash.phash(strip).hash.ravel())
+    assert np.array_equal(of_part, imagehash.phash(strip.reduce(2)).hash.ravel())
+    assert akaze[:, 0].max() > 2000  # in its own pixels
+    just_smaller = strip.crop((0, 0, 3199, 500))
+    assert methods.Seen(just_smaller).inner.image.size == just_smaller.size
+
+
+def test_all_hashes_of_turned_pictures_are_of_one_small_copy(largest, monkeypatch):
+    sizes = []
+    resize = Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda *given: sizes.append(given) or resize(*given))
+    picture = largest.resize((400, 300))
+    sizes.clear()
+    features = methods.get("phash(orientations=8)").features(query=True)
+    assert len(methods.extract_all(picture, features)) == 8
+    assert sum(image.size == picture.size for image, *_ in sizes) == 2  # one looks whether it is flat

@@ -21,6 +21,7 @@ from simlab.evaluation.intervals import reach
 from simlab.methods import overlap
 from simlab.methods.orientations import turned_picture
 from simlab.methods.packing import pack
+from simlab.methods.registry import Seen
 from simlab.report.files import TOLD
 from simlab.search import copies, indexes, judging, library
 from simlab.search import gallery as galleries
@@ -646,15 +647,15 @@ def test_a_picture_is_measured_by_size_sharpness_and_detail():
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (60, 80), dtype=np.uint8))
     blurred = noise.resize((20, 15)).resize((80, 60), Image.Resampling.BICUBIC)
-    sharp, soft = library.size_and_detail(noise), library.size_and_detail(blurred)
+    sharp, soft = map(library.size_and_detail, map(Seen, (noise, blurred)))
     assert sharp[:2].tolist() == [80, 60] and sharp[2] > soft[2] and sharp[3] > library.DETAIL
-    assert library.size_and_detail(Image.new("L", (80, 60), 7))[2:].tolist() == [0, 0, 0]
+    assert library.size_and_detail(Seen(Image.new("L", (80, 60), 7)))[2:].tolist() == [0, 0, 0]
 
 
 def test_real_pictures_have_detail(shared_pictures):
     paths = sl.list_images(shared_pictures)[::25]
     details = [
-        library.size_and_detail(sl.read_image(Path(shared_pictures, path)).convert("L"))[3]
+        library.size_and_detail(Seen(sl.read_image(Path(shared_pictures, path))))[3]
         for path in paths
     ]
     assert np.mean(np.array(details) > library.DETAIL) > 0.9
