@@ -145,11 +145,9 @@ def large_pictures(folder: Path) -> tuple:
     paths = _of_12_megapixels(folder)
     ours = []
     floors = []
+    wanted = list(itertools.product([Variant(path.name) for path in paths], features))
     for _ in range(5):
-        with sl.cache.Cache() as cache:
-            store = Store(folder, cache, n_jobs=1, progress=False)
-            wanted = itertools.product([Variant(path.name) for path in paths], features)
-            ours.append(_of_processor(lambda: store.make(wanted)))
+        ours.append(_of_processor(lambda: _make_anew(folder, wanted)))
         floors.append(_of_processor(lambda: [_floor_of_a_search(path) for path in paths]))
     n = len(paths)
     best = min(ours) / n
@@ -171,6 +169,11 @@ def _of_12_megapixels(folder: Path) -> list[Path]:
         Image.fromarray((levels + grain).clip(0, 255).astype(np.uint8)).save(target, quality=90)
         paths.append(target)
     return paths
+
+
+def _make_anew(folder: Path, wanted: list) -> None:
+    with sl.cache.Cache() as cache:
+        Store(folder, cache, n_jobs=1, progress=False).make(wanted)
 
 
 def _floor_of_a_search(path: Path) -> None:
