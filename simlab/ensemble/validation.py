@@ -108,7 +108,7 @@ def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
     """Return the distances of the methods (n, d), NaN where one had no evidence or no distance."""
     noted = scores.get("no_evidence", pd.Series("", scores.index))
     # a CSV gives a column of empty texts back as one of missing numbers
-    absent = noted.astype(object).fillna("").astype(str).str.split(";")
+    absent = [str(text).split(";") for text in noted.astype(object).fillna("")]
     columns = []
     for method in methods:
         abstains = [method in names for names in absent]

@@ -36,6 +36,9 @@ LEAST_OVERLAP = 200
 GOOD_FIT = 0.9
 """Where an affine transform brings less correlation than this, a homography may be fitted."""
 
+HOPELESS = 0.25
+"""Where pictures correlate less, however they are laid, nothing finer is tried."""
+
 MANY_MATCHES = 12
 """It is fitted where so many matches agree on the affine transform (by chance, 4 to 6 do)."""
 
@@ -130,7 +133,7 @@ def aligned_distance(
     """
     found = best_alignment(a, b, ratio=ratio, tolerance=tolerance).likeness
     if orientations > 1 and found < GOOD_FIT:
-        of_mirror = best_alignment(a, mirrored(b), ratio=ratio, tolerance=tolerance)
+        of_mirror = mirrored_alignment(a, b, ratio=ratio, tolerance=tolerance)
         found = max(found, of_mirror.likeness)
     return round(1.0 - found, 6)
 
@@ -153,10 +156,24 @@ def best_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2.0) 
 
     What two methods ask of a pair is worked out once.
     """
-    return _best_alignment(_Kept(a), _Kept(b), ratio, tolerance)
+    return _best_alignment(Kept(a), Kept(b), ratio, tolerance)
 
 
-class _Kept:
+def mirrored_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2.0) -> Alignment:
+    """Return the same of the mirror image of the second, which few are.
+
+    So half of its keypoints are asked first, which takes half the time; only where the pictures
+    correlate at all by these, all are.
+    """
+    image = mirrored(b)
+    half = [column[::2] for column in image[:4]]
+    found = best_alignment(a, Looks(*half, *image[4:]), ratio=ratio, tolerance=tolerance)
+    if found.likeness <= HOPELESS:
+        return found
+    return best_alignment(a, image, ratio=ratio, tolerance=tolerance)
+
+
+class Kept:
     """Looks by which an answer can be kept: equal where their bytes are."""
 
     def __init__(self, looks: Looks):
@@ -167,11 +184,11 @@ class _Kept:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept) and self.key == other.key
+        return isinstance(other, Kept) and self.key == other.key
 
 
 @functools.lru_cache(maxsize=4)
-def _best_alignment(kept_a: _Kept, kept_b: _Kept, ratio: float, tolerance: float) -> Alignment:
+def _best_alignment(kept_a: Kept, kept_b: Kept, ratio: float, tolerance: float) -> Alignment:
     a, b = kept_a.looks, kept_b.looks
     source, target = _matched_points(a, b, ratio)
     nothing = Alignment(0.0, np.eye(3), source, target)

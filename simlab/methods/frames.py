@@ -5,6 +5,7 @@ transforms of matched keypoints are exact to a few pixels; patches that are look
 the rest.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from simlab.methods import alignment
-from simlab.methods.alignment import GOOD_FIT, Looks
+from simlab.methods.alignment import GOOD_FIT, HOPELESS, Kept, Looks
 from simlab.methods.keypoints import is_plausible
 from simlab.methods.orientations import MIRROR, TURNED, to_turned, turned
 
@@ -24,9 +25,6 @@ _ABOUT_AS_LIKELY = 0.1
 
 _AS_GOOD_AS_CAN_BE = 0.97
 """Where the small greys correlate so much, no other transforms are tried."""
-
-_HOPELESS = 0.25
-"""Where the small greys correlate less, finer transforms are not tried."""
 
 _SURROUNDINGS = (17, 17)  # pixels of the small greys
 _PATCH = 32  # pixels, of the patches that are looked for
@@ -70,13 +68,21 @@ def likely_transforms(
         orientations: 8 to try, where nothing fits well, the keypoints of the mirror image as well,
             and the whole in every orientation.
     """
+    return list(_likely_transforms(Kept(a), Kept(b), ratio, orientations))
+
+
+@functools.lru_cache(maxsize=4)
+def _likely_transforms(
+    kept_a: Kept, kept_b: Kept, ratio: float, orientations: int
+) -> list[np.ndarray]:
+    a, b = kept_a.looks, kept_b.looks
     matched = alignment.best_alignment(a, b, ratio=ratio)
     guesses = [matched.transform, _of_whole(a, b, 0)]
     tried = [(_alike(a, b, small), small) for small in guesses]
     if tried[0][0] < _AS_GOOD_AS_CAN_BE:
         whole_mirrored = _of_whole(a, b, MIRROR)
         tried.append((_alike(a, b, whole_mirrored), whole_mirrored))
-        if max(likeness for likeness, _ in tried) > _HOPELESS:
+        if max(likeness for likeness, _ in tried) > HOPELESS:
             tried.extend((_alike(a, b, small), small) for small in _of_fine_matches(matched))
     if orientations > 1 and max(likeness for likeness, _ in tried) < GOOD_FIT:
         tried.extend((_alike(a, b, small), small) for small in _of_turned(a, b, ratio))
@@ -100,17 +106,24 @@ def _of_turned(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
     What is out of the question is not worked out.
     """
     found = []
-    one = alignment.correlation(a.grey).astype(np.float32)
-    other = alignment.correlation(b.grey).astype(np.float32)
+    one = _small_vector(a.grey.tobytes(), a.grey.shape)
+    other = _small_vector(b.grey.tobytes(), b.grey.shape)
     for orientation in TURNED:
-        if one @ alignment.turned_vector(other, orientation) > _HOPELESS:
+        if one @ alignment.turned_vector(other, orientation) > HOPELESS:
             found.append(_of_whole(a, b, orientation))
-    matched = alignment.best_alignment(a, alignment.mirrored(b), ratio=ratio)
+    matched = alignment.mirrored_alignment(a, b, ratio=ratio)
     of_mirrored = [matched.transform]
-    if matched.likeness > _HOPELESS:
+    if matched.likeness > HOPELESS:
         of_mirrored += _of_fine_matches(matched)
     to_mirrored = to_turned(MIRROR, b.grey.shape)
     return found + [small @ to_mirrored for small in of_mirrored]
+
+
+@functools.lru_cache(maxsize=64)
+def _small_vector(pixels: bytes, shape: tuple[int, int]) -> np.ndarray:
+    """What :func:`alignment.correlation` makes of a small grey: of many pairs one is the same."""
+    grey = np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
+    return alignment.correlation(grey).astype(np.float32)
 
 
 def _of_whole(a: Looks, b: Looks, orientation: int) -> np.ndarray:
@@ -174,6 +187,13 @@ def common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> Frame:
     Args:
         to_a: about how the second view lies on the first.
     """
+    return _common_frame(Kept(a), Kept(b), tuple(to_a.ravel().tolist()))
+
+
+@functools.lru_cache(maxsize=4)
+def _common_frame(kept_a: Kept, kept_b: Kept, numbers: tuple[float, ...]) -> Frame:
+    a, b = kept_a.looks, kept_b.looks
+    to_a = np.array(numbers).reshape(3, 3)
     swapped = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2])) > 1
     coarse, fine = (b, a) if swapped else (a, b)
     to_coarse = np.linalg.inv(to_a) if swapped else to_a

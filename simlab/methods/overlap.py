@@ -234,17 +234,24 @@ def _part(frame: Frame) -> _Part:
     if gain >= _MOSTLY * maps[..., 0].clip(0).sum():
         return whole
     gain, agreement, box = _rectangle(maps)
-    upright = _Part(gain, agreement, box, everything)
-    # one that is turned in the first may be upright in the second
-    to_second = np.linalg.inv(frame.to_first)
-    height, width = frame.fine.view.shape
-    gain, agreement, box = _rectangle(cv2.warpPerspective(maps, to_second, (width, height)))
-    area = abs(np.linalg.det(frame.to_first[:2, :2] / frame.to_first[2, 2]))
-    turned = _Part(gain * area, agreement, everything, box)
-    best = max(upright, turned, key=lambda part: part.gain)
+    best = _Part(gain, agreement, box, everything)
+    if not _keeps_upright(frame.to_first):
+        # one that is turned in the first may be upright in the second
+        to_second = np.linalg.inv(frame.to_first)
+        height, width = frame.fine.view.shape
+        gain, agreement, box = _rectangle(cv2.warpPerspective(maps, to_second, (width, height)))
+        area = abs(np.linalg.det(frame.to_first[:2, :2] / frame.to_first[2, 2]))
+        turned = _Part(gain * area, agreement, everything, box)
+        best = max(best, turned, key=lambda part: part.gain)
     if whole.gain >= _MOSTLY * best.gain:
         return whole
     return best
+
+
+def _keeps_upright(transform: np.ndarray) -> bool:
+    """Whether a rectangle stays one, but for less than half a degree."""
+    linear = np.abs(transform[:2, :2])
+    return bool(linear[[0, 1], [1, 0]].max() < 0.005 * linear.max())
 
 
 def _maps(frame: Frame) -> np.ndarray:

@@ -117,11 +117,22 @@ def compare_features(method: Method, reference: bytes, queries: Sequence[bytes])
     usable = [query for query in queries if query]
     if not reference or not usable:
         return Answer(float(method.maximum), no_evidence=True)
+    if method.compare_many and len(usable) > 1:
+        return Answer(_nearest(method, reference, usable), no_evidence=False)
     apart = [_apart(method, reference, query) for query in usable]
     told = [distance for distance in apart if not math.isnan(distance)]
     if not told:
         return Answer(float(method.maximum), no_evidence=True)
     return Answer(min(told), no_evidence=False)
+
+
+def _nearest(method: Method, reference: bytes, queries: Sequence[bytes]) -> float:
+    """The distance of the nearest query: all at once takes hardly longer than one."""
+    if reference in queries:
+        return 0.0
+    stack = np.stack([method.restore(unpack(packed)) for packed in (reference, *queries)])
+    others = np.arange(1, len(stack))
+    return float(method.compare_many(stack, np.zeros_like(others), others).min())
 
 
 def _apart(method: Method, reference: bytes, query: bytes) -> float:

@@ -7,6 +7,7 @@ a doubt.
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -212,6 +213,7 @@ class Gallery:
 
     def _proposed(self, query: "Query", methods: list[Method], n: int) -> list[int]:
         """Numbers of pictures: by each method n at most, the nearest or with most votes first."""
+        query.make(needed(methods, query=True))
         proposed = []
         for method, index in self._indexes:
             if method in methods:
@@ -238,8 +240,10 @@ class Gallery:
         """A row for every file with the pixels of a compared picture; the index is its number."""
         methods = self.recipe.methods_
         scores = pd.DataFrame(list(rows.values()), list(rows), ["no_evidence", *methods])
-        scores["file"] = [self.library.alike[number] for number in rows]
-        scores = scores.explode("file").astype({"file": object} | dict.fromkeys(methods, float))
+        scores = scores.astype(dict.fromkeys(methods, float))
+        files_of = [self.library.alike[number] for number in rows]
+        scores = scores.loc[np.repeat(scores.index, [len(files) for files in files_of])]
+        scores["file"] = np.array(list(itertools.chain.from_iterable(files_of)), dtype=object)
         references = self.library.pictures.loc[scores["file"]]
         return judge_scores(scores, ["file"], references, query.known, rule)
 

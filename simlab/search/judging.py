@@ -3,6 +3,7 @@
 The verdict is told by :func:`verdicts`, in one place, from the row alone.
 """
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ class Rule:
     prior: float
     threshold: float
 
+    @functools.cached_property
+    def sees_parts(self) -> bool:
+        """Whether a method looks at the part of a picture that shows something."""
+        return any(method.feature.inner for method in registry.resolve(self.recipe.methods_))
+
 
 def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> pd.DataFrame:
     """Return the pairs of files with their distances, and what the recipe makes of them."""
@@ -140,7 +146,7 @@ def judge_scores(
     low_information = (
         references["low_information"].to_numpy() | queries["low_information"].to_numpy()
     )
-    if any(method.feature.inner for method in registry.resolve(methods)):
+    if rule.sees_parts:
         # what is there was judged
         low_information &= ~(references["part_shows"].to_numpy() & queries["part_shows"].to_numpy())
     same = same_file | (scores[methods].to_numpy(float) == 0).all(axis=1)
