@@ -21,7 +21,6 @@ import yardstick
 
 import simlab as sl
 from simlab.scoring.audit import audit_sources
-from simlab.tables import rank_by_hash
 
 WEIGHED = [
     "phash(orientations=8, inner=True)",
@@ -85,7 +84,7 @@ def _lookalikes(folder):
         for pair in itertools.combinations(shown.index, 2):
             same = shown[pair[0]] == shown[pair[1]]
             (copies if same else others).append(pair)
-        pairs = [*copies, *rank_by_hash(others, kind)[:OTHERS_OF_A_KIND]]
+        pairs = [*copies, *yardstick.drawn(others, kind)[:OTHERS_OF_A_KIND]]
         table = pd.DataFrame(pairs, columns=["reference", "query"])
         sources = {file: f"{kind}/{group}" for file, group in shown.items()}
         for side in ("reference", "query"):

@@ -14,6 +14,7 @@ goes on from there.
 """
 
 import argparse
+import hashlib
 import time
 from pathlib import Path
 
@@ -288,15 +289,24 @@ def training_pairs(folder, work, per_picture):
     gallery = sl.Gallery(folder, cache=work / "train.sqlite", n_jobs=1, progress=False)
     for path in paths:
         image = sl.read_image(Path(folder, path))
-        for spec in rank_by_hash(attacks, path)[:per_picture]:
+        for spec in drawn(attacks, path)[:per_picture]:
             found = gallery.query(sl.perturb.apply(image, spec), top=BEST)["file"]
             near = list(dict.fromkeys([path, *found]))
-            far = rank_by_hash([p for p in paths if p not in near], f"{path} {spec}")
+            far = drawn([p for p in paths if p not in near], f"{path} {spec}")
             share = len(far) / OTHERS
             rows += [(p, path, spec, int(p == path), 1.0) for p in near]
             rows += [(p, path, spec, 0, share) for p in far[:OTHERS]]
     pairs = pd.DataFrame(rows, columns=["reference", "query", "perturbation", "label", "weight"])
     return pairs.assign(seed=0, source_reference=pairs["reference"], source_query=pairs["query"])
+
+
+def drawn(choices, by):
+    """The choices in the order of SHA-256 of (by, choice): a draw of its own for every text."""
+
+    def digest(choice):
+        return hashlib.sha256(f"{by}\0{choice}".encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(choices, key=digest)
 
 
 def main():
