@@ -83,11 +83,31 @@ def shared_pictures() -> Path:
     pytest.skip("needs the shared pictures (SIMLAB_SHARED)")
 
 
+KEEPING = """
+from simlab.scoring import cache
+
+begin = cache.Cache.__init__
+cache.Cache.__init__ = lambda self, path=None: begin(self, {path!r})
+cache.Memory = cache.Cache
+"""
+"""Wherever a notebook keeps its features, those of the others are there: most look at the same
+pairs."""
+
+
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+def keeping(tmp_path_factory):
+    """What a kernel runs first, so that the notebooks of a run share their features."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all processes of this run
+    return KEEPING.format(path=str(folder / "features.sqlite"))
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory, keeping):
     """A JupyterLab of this process's own, for all browser tests."""
     harness = browser_harness()
-    with harness.Lab(tmp_path_factory.mktemp("lab")) as running:
+    with harness.Lab(tmp_path_factory.mktemp("lab"), begin=keeping) as running:
         yield running
 
 

@@ -28,7 +28,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect, sync_playwright
 
-from tools.notebooks import METADATA
+from tools.notebooks import METADATA, write_beginning
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
@@ -76,10 +76,10 @@ def chromium():
 
 class Lab:
     """JupyterLab with its own settings, token and folder of notebooks; its kernels import this
-    checkout.
+    checkout, and run `begin` first.
     """
 
-    def __init__(self, home):
+    def __init__(self, home, begin=""):
         self.home, self.folder = home, home / "notebooks"
         self.temporary = home / "temporary"
         self.temporary.mkdir()
@@ -87,6 +87,7 @@ class Lab:
         shutil.copytree(ROOT / "notebooks", self.folder, ignore=shutil.ignore_patterns(".*"))
         for name in ("benchmarks", "datasets"):
             (home / name).symlink_to(ROOT / name, target_is_directory=True)
+        write_beginning(home / "ipython", begin)
         settings = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
         settings.parent.mkdir(parents=True)
         settings.write_text(json.dumps(QUIET))

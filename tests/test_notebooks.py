@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import re
 import warnings
 
@@ -16,26 +15,6 @@ from tools import notebooks
 from tools.notebooks import text_of
 
 NOTEBOOKS = sorted(notebooks.FOLDER.glob("*.ipynb"))
-
-
-KEEPING = """
-from simlab.scoring import cache
-
-begin = cache.Cache.__init__
-cache.Cache.__init__ = lambda self, path=None: begin(self, {path!r})
-cache.Memory = cache.Cache
-"""
-"""Wherever a notebook keeps its features, those of the others are there: most look at the same
-pairs."""
-
-
-@pytest.fixture(scope="module")
-def keeping(tmp_path_factory):
-    """What lets the notebooks of all processes of this run share their features."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # of all processes of this run
-    return KEEPING.format(path=str(folder / "features.sqlite"))
 
 
 def saved(folder, *sources):

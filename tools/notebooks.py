@@ -118,9 +118,7 @@ def execute(path, folder, seconds=None, *, begin=""):
     for name in SEEN_BY_NOTEBOOKS:
         (folder / name).symlink_to(ROOT / name, target_is_directory=True)
     (folder / "notebooks").mkdir()
-    start = folder / "ipython" / "profile_default" / "startup" / "begin.py"
-    start.parent.mkdir(parents=True)
-    start.write_text(begin, encoding="utf-8")
+    write_beginning(folder / "ipython", begin)
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -138,6 +136,13 @@ def execute(path, folder, seconds=None, *, begin=""):
         )
     client.execute(env=kernel_environment(folder))
     return clean(notebook)
+
+
+def write_beginning(home, begin):
+    """Lets every kernel with this home of IPython's run some Python before its first cell."""
+    startup = home / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "begin.py").write_text(begin, encoding="utf-8")
 
 
 def processor_time(pid):

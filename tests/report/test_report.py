@@ -250,7 +250,7 @@ def test_a_picture_known_by_its_name_alone_has_a_thumbnail(tmp_path):
     assert plots.pictures.thumbnail(path).getpixel((5, 5)) == (255, 0, 0)
 
 
-def test_when_a_figure_fails_nothing_half_made_stays(tmp_path, monkeypatch):
+def test_when_a_figure_fails_nothing_half_made_stays(unrendered, tmp_path, monkeypatch):
     def broken(*arguments, **options):
         raise OSError("no space left on device")
 

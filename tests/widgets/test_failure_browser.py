@@ -9,7 +9,7 @@ from corpus import scored_pairs
 from matplotlib import pyplot as plt
 
 import simlab as sl
-from simlab.widgets.failure_browser import PER_PAGE, VERDICTS
+from simlab.widgets.failure_browser import PER_PAGE, VERDICTS, select
 
 METHODS = ["phash", "akaze"]
 
@@ -59,18 +59,20 @@ def test_a_point_leads_to_what_the_method_gets_wrong_there(scores, widget, metho
 
 
 def test_bins_hold_every_pair_once_also_by_kind(scores, widget):
+    right = sl.evaluation.judge(scores, METHODS, fpr=0.01)
     for kind in (None, "crop"):
         table = scores if kind is None else scores[scores["perturbation"].str.startswith("crop")]
-        widget.choose(method="akaze", kind=kind)
+        histogram = sl.evaluation.distance_histogram(table, ["akaze"])
         seen = []
-        for left in pd.DataFrame(widget._page.view["histogram"]).query("label == 1")["left"]:
-            widget.choose_bin(left)
-            bins = pd.DataFrame(widget._page.view["histogram"]).query("left == @left")
-            assert len(widget.rows) == bins["count"].sum()
-            seen.extend(widget.rows.index)
+        for left, bins in histogram.groupby("left"):
+            choice = {"method": "akaze", "verdict": "all", "distance": left}
+            rows = select(table, right, histogram, choice)
+            assert len(rows) == bins["count"].sum()
+            seen.extend(rows.index)
         assert sorted(seen) == sorted(table.index)
-    widget.choose_bin(1e9)
-    assert len(widget.rows) == bins["count"].sum(), "beyond the last bin is the last bin"
+        widget.choose(method="akaze", kind=kind)
+        widget.choose_bin(1e9)
+        assert sorted(widget.rows.index) == sorted(rows.index), "beyond the last bin is the last"
 
 
 def test_a_cell_leads_to_the_copies_missed_and_says_what_the_metrics_say(scores, widget):
