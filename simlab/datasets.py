@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from simlab.images import SUFFIXES, list_images, survey
+from simlab.images import SUFFIXES, list_images, read_image, survey
 from simlab.messages import progress_bar
 from simlab.paths import expanded, sha256_of
 from simlab.specs import check_choice, check_count
@@ -66,6 +66,42 @@ def load_sample() -> pd.DataFrame:
     if not sheet.is_file():
         raise ValueError(f"no sample at {str(sheet)!r}: install simlab again (pip install .)")
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
+
+
+def make_example(folder: str | os.PathLike, *, n: int = 16) -> pd.DataFrame:
+    """Return the pictures of a new folder that looks like anybody's: the sample, and copies of it.
+
+    Each picture has one or two copies that were cut, turned, made smaller or darker, and saved
+    again, all under the names that a camera gives. ``source`` says which show the same original.
+
+    Args:
+        n: pictures of the sample, the first ones.
+
+    Raises:
+        ValueError: the folder is there already.
+    """
+    check_count("n", n)
+    folder = expanded(folder)
+    if folder.exists():
+        raise ValueError(f"folder must be a new one; {str(folder)!r} is there already")
+    folder.mkdir(parents=True)
+    sample = load_sample().head(n)
+    rows = []
+    for number, (path, source) in enumerate(zip(sample["path"], sample["source"])):
+        picture = read_image(Path(sample.attrs["root"], path))
+        width, height = picture.size
+        copies = [
+            picture.crop((width // 6, height // 8, width, height)),
+            picture.resize((width * 2 // 3, height * 2 // 3)),
+            picture.rotate(8, resample=Image.Resampling.BICUBIC),
+            picture.point(lambda value: value * 3 // 4),
+        ]
+        first = number % len(copies)
+        for shown in [picture, *copies[first:][: 1 + number % 2]]:
+            name = f"DSC_{len(rows) + 1:04d}.jpg"
+            shown.save(folder / name, quality=88)
+            rows.append((name, source))
+    return as_table(pd.DataFrame(rows, columns=["path", "source"]), root=folder)
 
 
 def from_folder(

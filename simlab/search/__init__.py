@@ -10,9 +10,9 @@ known of the pictures), :mod:`~simlab.search.lying` (where found ones lie in eac
 of pairs beforehand, and :mod:`~simlab.search.leaks` a search between a training and a test set.
 """
 
-from simlab.search.copies import find_copies
+from simlab.search.copies import find_copies, pairs_to_label
 from simlab.search.gallery import Gallery
 from simlab.search.grouping import group
 from simlab.search.leaks import find_leaks
 
-__all__ = ["Gallery", "find_copies", "find_leaks", "group"]
+__all__ = ["Gallery", "find_copies", "find_leaks", "group", "pairs_to_label"]

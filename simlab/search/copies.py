@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from simlab.datasets import as_table, two_sides
 from simlab.ensemble import Ensemble
 from simlab.images import ImageError
+from simlab.pairs.labelling import choose
+from simlab.pairs.make import make_pairs
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
 from simlab.search.doubts import warnings_of
@@ -155,6 +158,44 @@ def find_copies(  # noqa: PLR0913
         facts["labels"] = said.facts()
     facts["warnings"] = _warnings(found, facts)
     return surest_first(found, facts)
+
+
+def pairs_to_label(
+    images,
+    n: int = 100,
+    recipe: Recipe = None,
+    *,
+    cache: Cache | str | os.PathLike | None = None,
+    n_jobs: int = -1,
+    progress: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return pairs worth a person's time, with weights, for :func:`simlab.widgets.label`.
+
+    Nearly all pairs of a folder are different, and the near ones are worth asking about: all that
+    a search finds up to a distance of 0.999, and of the others as many as are drawn by chance, each
+    of which stands for many. They are chosen as :func:`simlab.labelling.choose` does, by distance.
+
+    Args:
+        n: most pairs.
+        seed: of the draws.
+    """
+    table = as_table(images)
+    key = ["reference", "query"]
+    near = find_copies(
+        table, recipe, threshold=0.999, cache=cache, n_jobs=n_jobs, progress=progress
+    )
+    near = near[[*key, "distance"]].assign(weight=1.0)
+    near[key] = np.sort(near[key].to_numpy(object), axis=1)
+    drawn = make_pairs(table, [], design="original-original", negatives=30 * n, seed=seed)
+    far = drawn[key].merge(near, how="left", on=key)
+    far = far[far["weight"].isna()].assign(distance=1.0)
+    n_pairs = len(table) * (len(table) - 1) / 2
+    far["weight"] = (n_pairs - len(near)) / max(1, len(far))
+    pairs = pd.concat([near, far], ignore_index=True)
+    chosen = choose(pairs, min(n, len(pairs)), by="distance", seed=seed)
+    chosen.attrs = {"root": table.attrs["root"]}
+    return chosen
 
 
 class _Search(NamedTuple):

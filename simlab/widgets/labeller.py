@@ -66,7 +66,7 @@ class Label(Panel):
         root: folder that the paths of the pairs are relative to; by default their
             ``attrs["root"]``.
         annotator: who labels.
-        names: whether the names of the files are shown.
+        names: whether the names of the files are shown, which may give the answer away.
 
     Attributes:
         view: one of :data:`VIEWS`.
@@ -88,7 +88,7 @@ class Label(Panel):
         *,
         root: str | Path | None = None,
         annotator: str = "",
-        names: bool = True,
+        names: bool = False,
     ):
         self._root = root_of(pairs, root)
         self._names = names
