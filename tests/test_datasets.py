@@ -384,3 +384,12 @@ def test_the_registry_of_bsds500_is_whole():
     }
     assert registry["path"].is_unique and registry["sha256"].is_unique
     assert registry["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+
+
+def test_an_example_looks_like_anybodys_folder_and_says_what_shows_the_same(tmp_path):
+    table = datasets.make_example(tmp_path / "new" / "pictures", n=3)
+    assert list(table["path"]) == [f"DSC_{number:04d}.jpg" for number in range(1, 8)]
+    assert table.groupby("source").size().tolist() == [2, 3, 2]
+    assert len(datasets.list_images(tmp_path / "new" / "pictures")) == 7
+    with pytest.raises(ValueError, match="must be a new one"):
+        datasets.make_example(tmp_path / "new" / "pictures")

@@ -190,9 +190,11 @@ def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = N
     """
     drawstyle = f"steps-{step}" if step else "default"
     n_methods = table["method"].nunique()
+    wider = style.widened(table, y)
     for method, rows in table.groupby("method", sort=False):
         method_style = style.method_style(method)
-        ax.plot(rows[x], rows[y], drawstyle=drawstyle, linewidth=1.7, **method_style)
+        width = 1.7 + wider[method]
+        ax.plot(rows[x], rows[y], drawstyle=drawstyle, linewidth=width, **method_style)
         if style.has_interval(rows):
             ax.fill_between(
                 rows[x],

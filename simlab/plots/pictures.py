@@ -64,7 +64,7 @@ def plot_pairs(
         captions: as many as pairs; a line break starts a second line.
         columns: pairs in a row.
     """
-    return _draw_cells(ax, pairs, captions, columns, title, caption_inches=0.35)
+    return _draw_cells(ax, pairs, captions, columns, title, caption_inches=0.42)
 
 
 @style.styled

@@ -199,8 +199,9 @@ def plot_severity(
         legend_of=rows["method"].unique(),
     )
     for panel, (name, points) in zip(panels, curves.items(), strict=True):
+        wider = style.widened(points, "value")
         for method, line in points.groupby("method", sort=False):
-            _draw_line(panel, method, line)
+            _draw_line(panel, method, line, wider[method])
         _name_severities(panel, points.drop_duplicates("group"))
         if breaks is not None:
             _mark_breaks(panel, breaks[breaks["curve"] == name])
@@ -226,10 +227,11 @@ def _is_known(spec: str) -> bool:
         return False
 
 
-def _draw_line(ax: Axes, method: str, rows: pd.DataFrame) -> None:
+def _draw_line(ax: Axes, method: str, rows: pd.DataFrame, wider: float) -> None:
     method_style = style.method_style(method)
     severities = rows["severity"]
-    ax.plot(severities, rows["value"], marker="o", markersize=3.5, linewidth=1.6, **method_style)
+    size = {"markersize": 3.5 + wider, "linewidth": 1.6 + wider}
+    ax.plot(severities, rows["value"], marker="o", **size, **method_style)
     if style.has_interval(rows):
         whiskers = {"color": method_style["color"], "lw": 0.9, "alpha": 0.7}
         ax.vlines(severities, rows["low"], rows["high"], **whiskers)

@@ -112,7 +112,7 @@ def group(
                 "of='look-alike' joins whatever is linked: it takes linkage 'single' and no"
                 f" threshold, not {linkage!r} and {threshold!r}"
             )
-        return _of_look_alikes(found, pictures, reference)
+        return _below_root(_of_look_alikes(found, pictures, reference), found)
     merges = linkage_table(found, linkage=linkage)
     copies = _copies(found)
     table = _pictures(copies, pictures)
@@ -120,7 +120,14 @@ def group(
     table["group"] = _cut(merges, table["file"], threshold)
     table["protected"] = are_protected(table["file"], found, reference)
     is_near = _is_copy(found) & (found["distance"] <= threshold).to_numpy()
-    return _described(table, found, is_near)
+    return _below_root(_described(table, found, is_near), found)
+
+
+def _below_root(groups: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """The groups, which then know where their files are: figures of them need nothing else."""
+    if "root" in found.attrs:
+        groups.attrs["root"] = found.attrs["root"]
+    return groups
 
 
 def _copies(found: pd.DataFrame) -> pd.DataFrame:

@@ -5,8 +5,9 @@ const VIEWS = [
   ["side by side", "Side by side", "1", ""],
   ["flicker", "Flicker", "2", "the one that is shown is named in full colour"],
   ["difference", "Difference", "3", "black where both are equal"],
+  ["wipe", "Wipe", "4", "the query lies right of the line, which follows the pointer"],
 ];
-const GAP = 12, LARGEST = 4; // between two pictures, in pixels; small pictures are enlarged up to this
+const GAP = 12, LARGEST = 4, CLOSEST = 16; // between two pictures, in pixels; small pictures are enlarged up to this
 const TURN = 700; // ms: slower than what may harm those who are sensitive to flashes
 const PATIENCE = 6000; // ms without an answer of the kernel
 const SVG = "http://www.w3.org/2000/svg";
@@ -33,7 +34,7 @@ function render({ model, el }) {
   const root = element("div", "simlab-stage", el);
   root.tabIndex = 0;
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Labeller. Keys: S same, D different, K skip, U undo, 1 to 3 views, M matches");
+  root.setAttribute("aria-label", "Labeller. Keys: S same, D different, K skip, U undo, 1 to 4 views, M matches, plus and minus zoom");
   root.dataset.lmSuppressShortcuts = "true"; // D twice would delete the cell
 
   const head = element("div", "simlab-stage-head", root);
@@ -47,6 +48,9 @@ function render({ model, el }) {
   const lines = document.createElementNS(SVG, "svg");
   lines.setAttribute("aria-hidden", "true");
   frame.append(lines);
+  const wiper = element("input", "simlab-wiper", root);
+  Object.assign(wiper, { type: "range", min: 0, max: 1, step: 0.01, value: 0.5 });
+  wiper.setAttribute("aria-label", "Where the query begins");
   const captions = element("div", "simlab-captions", root);
   const [first, hint, second] = [1, 2, 3].map(() => element("p", "simlab-caption", captions));
   const names = [first, second];
@@ -57,6 +61,7 @@ function render({ model, el }) {
   note.setAttribute("role", "alert");
 
   let pending = 0, urls = [], front = 0, turning = 0;
+  let zoom = 1, centre = [0.5, 0.5], wiped = 0.5; // the centre and the line as shares of the reference
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   const send = (what) => {
@@ -97,11 +102,19 @@ function render({ model, el }) {
   });
   const matches = button(looks, ["matches", "Matches", "M"], "simlab-look", match);
   presses.M = [matches, match];
+  const closer = (factor) => {
+    zoom = Math.max(1, Math.min(CLOSEST, zoom * factor));
+    layout();
+  };
+  for (const [key, name, factor] of [["+", "Zoom in", 1.5], ["-", "Zoom out", 1 / 1.5]]) {
+    presses[key] = [button(looks, [name, "Zoom", key], "simlab-look", () => closer(factor)), () => closer(factor)];
+    presses[key][0].setAttribute("aria-label", name);
+  }
 
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     // by place where the keyboard writes no Latin letters
-    const key = /^[a-z0-9]$/i.test(event.key) ? event.key : event.code.replace(/^(Key|Digit|Numpad)/, "");
+    const key = /^[a-z0-9+-]$/i.test(event.key) ? event.key : event.code.replace(/^(Key|Digit|Numpad)/, "");
     const press = presses[key.toUpperCase()];
     if (!press) return;
     event.preventDefault();
@@ -109,14 +122,36 @@ function render({ model, el }) {
     if (!event.repeat && press[0].getAttribute("aria-disabled") !== "true") press[1]();
   });
   frame.addEventListener("pointerdown", () => root.focus({ preventScroll: true }));
+  frame.addEventListener("wheel", (event) => {
+    if (!root.contains(document.activeElement)) return; // a page that is scrolled past stays as it is
+    event.preventDefault();
+    closer(event.deltaY < 0 ? 1.25 : 0.8);
+  }, { passive: false });
+  frame.addEventListener("pointermove", (event) => {
+    const [left, , width, height] = places()[0];
+    if (event.buttons & 1 && zoom > 1) {
+      centre = [centre[0] - event.movementX / width, centre[1] - event.movementY / height];
+      layout();
+    } else if (model.get("view") === "wipe") {
+      wipe((event.clientX - frame.getBoundingClientRect().left - left) / width);
+    }
+  });
+  const wipe = (share) => {
+    wiped = Math.min(Math.max(share, 0), 1);
+    wiper.value = wiped;
+    layout();
+  };
+  wiper.addEventListener("input", () => wipe(Number(wiper.value)));
 
   // Where each picture lies in the frame: [left, top, width, height].
   const places = () => {
     const width = frame.clientWidth, height = frame.clientHeight, half = (width - GAP) / 2;
     const fit = (picture, left, room) => {
       const scale = Math.min(room / picture.naturalWidth, height / picture.naturalHeight, LARGEST) || 0;
-      const [w, h] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
-      return [left + (room - w) / 2, (height - h) / 2, w, h];
+      const [w, h] = [picture.naturalWidth * scale * zoom, picture.naturalHeight * scale * zoom];
+      const half = 0.5 / zoom;
+      centre = centre.map((share) => Math.min(Math.max(share, half), 1 - half));
+      return [left + room / 2 - centre[0] * w, height / 2 - centre[1] * h, w, h, left, room];
     };
     if (model.get("view") === "side by side") return [fit(pictures[0], 0, half), fit(pictures[1], half + GAP, half)];
     const whole = fit(pictures[0].naturalWidth ? pictures[0] : pictures[1], 0, width);
@@ -124,8 +159,14 @@ function render({ model, el }) {
   };
   const layout = () => {
     const placed = places();
-    placed.forEach(([left, top, width, height], i) =>
-      Object.assign(pictures[i].style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` }));
+    placed.forEach(([left, top, width, height, start, room], i) => {
+      // each stays in its half, and what is wiped away shows the reference below
+      const begin = i && model.get("view") === "wipe" ? left + wiped * width : start;
+      const cut = [0, left + width - start - room, 0, begin - left].map((by) => `${Math.max(0, by)}px`);
+      Object.assign(pictures[i].style, {
+        left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px`, clipPath: `inset(${cut.join(" ")})`,
+      });
+    });
     const beside = model.get("view") === "side by side" && model.get("matched");
     lines.replaceChildren();
     for (const [x1, y1, x2, y2, agrees] of beside ? model.get("lines") : []) {
@@ -145,6 +186,7 @@ function render({ model, el }) {
     const flicker = model.get("view") === "flicker";
     pictures[1].style.visibility = flicker && !front ? "hidden" : "visible";
     names.forEach((name, i) => name.classList.toggle("simlab-behind", flicker && i !== front));
+    wiper.hidden = model.get("view") !== "wipe";
   };
   const showView = () => {
     const view = model.get("view");
@@ -182,6 +224,7 @@ function render({ model, el }) {
       picture.alt = alt;
       names[i].textContent = caption;
     });
+    zoom = 1;
     showView();
   };
 

@@ -21,7 +21,7 @@ from simlab.widgets.panel import WORKING, Latest, Panel, plain
 from simlab.widgets.quick_drawing import akaze_lines, akaze_words
 
 SIDES = {"reference": "perturbation_reference", "query": "perturbation"}
-VIEWS = ("side by side", "flicker", "difference")
+VIEWS = ("side by side", "flicker", "difference", "wipe")
 """How the two pictures are shown."""
 
 QUESTION = "Do both show the same picture?"

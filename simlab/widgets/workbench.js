@@ -32,7 +32,7 @@ function axes(svg, xticks, yticks, xlabel, ylabel) {
   add(svg, "text", { transform: turned, class: "name", "text-anchor": "middle" }, ylabel);
 }
 
-const ink = (colour) => (colour === "#000000" ? "var(--jp-ui-font-color1, #000)" : colour);
+const ink = (colour) => (colour === "#000000" ? "var(--jp-ui-font-color1, currentColor)" : colour);
 
 // Curves over a logarithmic axis. at: [series, point]
 const lines = {

@@ -466,6 +466,11 @@ def test_an_overlap_is_outlined_in_both_pictures(ax):
     plt.close("all")
 
 
+def test_a_line_that_lies_under_another_is_wider_and_shows():
+    rows = pd.DataFrame({"method": [*"aabbccc"], "y": [1.0, 1, 1, 0.99, 1, 0.5, 0.4]})
+    assert style.widened(rows, "y") == {"a": 2.2, "b": 0, "c": 0}
+
+
 def test_the_hardest_pairs_are_drawn_with_names_distance_and_truth(tmp_path):
     for name in "abc":
         picture(40, 30).save(tmp_path / f"{name}.png")

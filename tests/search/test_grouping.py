@@ -346,3 +346,11 @@ def test_bad_tables():
             sl.group(CHAIN, pictures=pictures)
     with pytest.raises(ValueError, match="measure must be one of"):
         grouping.choose_cut(CHAIN, {}, measure="f1")
+
+
+def test_groups_know_where_their_files_are():
+    found = pd.DataFrame({"reference": ["a"], "query": ["b"], "distance": [0.1]})
+    found.attrs["root"] = "pictures"
+    assert sl.group(found).attrs["root"] == "pictures"
+    found["verdict"] = "look-alike"
+    assert sl.group(found, of="look-alike").attrs["root"] == "pictures"

@@ -73,6 +73,7 @@ def test_label_by_click_and_key_undo_and_go_on_after_kill_9(lab, browser):
         assert notebook.panel.locator(".jp-Cell").count() == cells
 
         for key, name in (
+            ("4", "Wipe"),
             ("3", "Difference"),
             ("2", "Flicker"),
             ("1", "Side by side"),

@@ -181,10 +181,10 @@ def test_a_label_that_a_pair_has_is_never_looked_at(pairs, path):
 
 
 def test_names_can_be_hidden_and_are_shown_as_text(pairs, path):
-    shown = label(pairs, path)._stage.scene["pictures"]
+    shown = label(pairs, path, names=True)._stage.scene["pictures"]
     assert shown[0]["alt"] == "reference: 猫.png"
     assert shown[1]["caption"] == "<b>&.png · 300 × 200"  # the page sets it as text, not as HTML
-    hidden = label(pairs, path, names=False)._stage.scene["pictures"]
+    hidden = label(pairs, path)._stage.scene["pictures"]
     assert "png" not in str([{**picture, "data": b""} for picture in hidden])
 
 
