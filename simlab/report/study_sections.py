@@ -100,8 +100,13 @@ def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
     """A row for each curve, a column for each method."""
     rows = breaks.fillna({"high": float("inf")}).to_dict("records")
     cells = breaks.assign(cell=[_break_in_words(row) for row in rows])
-    shown = cells.pivot(index="curve", columns="method", values="cell")
-    return shown.loc[breaks["curve"].unique(), breaks["method"].unique()].reset_index()
+    return _by_method(cells, "curve")
+
+
+def _by_method(cells: pd.DataFrame, row: str) -> pd.DataFrame:
+    """A row for each value of a column, a column for each method."""
+    shown = cells.pivot(index=row, columns="method", values="cell")
+    return shown.loc[cells[row].unique(), cells["method"].unique()].reset_index()
 
 
 def _break_in_words(row: Mapping[str, Any]) -> str:
@@ -231,27 +236,27 @@ def _chosen(made: Study) -> Section:
         "A pair is called a copy when its distance is at most the threshold, in the method's own"
         " unit."
     )
-    figures = [
-        made.draw(
-            "prevalence",
-            plots.plot_prevalence(rare),
-            "Precision by share of copies",
-            "What share of the pairs that are called copies at an FPR of 0.01 would be copies,"
-            " where copies are rarer.",
-        ),
-        made.draw(
-            "collection",
-            plots.plot_collection(alarms),
-            "False alarms by size of the collection",
-            "False alarms at the same thresholds, where every two pictures of a collection are"
-            " compared.",
-        ),
-    ]
     note = (
         "Copies found and FPR reached are those on pictures that the threshold was not chosen on."
         " [95 % intervals]"
     )
-    return Section("Which threshold", text, figures, [(_in_words(made.thresholds), note)])
+    rare["cell"] = _intervals(rare, "precision", "low", "high", ".2g")
+    rare["share"] = (1 / rare["share"]).map("1 in {:,.0f}".format)
+    alarms["cell"] = _intervals(alarms, "false_alarms", "low", "high", ",.0f")
+    tables = [
+        (_in_words(made.thresholds), note),
+        (
+            _by_method(rare, "share"),
+            "By the share of copies among the pairs: what share of those that are called copies at"
+            " an FPR of 0.01 are copies.",
+        ),
+        (
+            _by_method(alarms, "n_pictures"),
+            "By the size of a collection, every two pictures compared: false alarms at the same"
+            " thresholds.",
+        ),
+    ]
+    return Section("Which threshold", text, tables=tables)
 
 
 def _in_words(thresholds: pd.DataFrame) -> pd.DataFrame:

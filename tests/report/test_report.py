@@ -100,9 +100,9 @@ def test_a_study_writes_every_file(finished):
         if file.is_file()
     }
     figures = (
-        "audit collection comparison det differences distances gallery hardest_false_alarm "
+        "audit comparison det differences distances gallery hardest_false_alarm "
         "hardest_miss heatmap pr"
-        " prevalence roc severity"
+        " roc severity"
     )
     drawn = {f"figures/{name}.{suffix}" for name in figures.split() for suffix in ("png", "svg")}
     tables = (
@@ -125,7 +125,7 @@ def test_the_report_is_complete_and_everything_in_it_is_escaped(finished):
         "99 entries",
     ):
         assert expected in text
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 14
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 12
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
 
 
