@@ -103,6 +103,18 @@ def keeping(tmp_path_factory):
     return KEEPING.format(path=str(folder / "features.sqlite"))
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are made but not rendered, which takes the longest of a report."""
+    from simlab import plots
+
+    def save(ax, path, **options):
+        path.write_bytes(b"figure")
+        return path
+
+    monkeypatch.setattr(plots, "save", save)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory, keeping):
     """A JupyterLab of this process's own, for all browser tests."""

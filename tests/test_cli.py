@@ -100,7 +100,9 @@ def labels(tmp_path):
     return path
 
 
-def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path, capsys):
+def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(
+    labels, tmp_path, capsys, unrendered
+):
     cache = ["--cache", str(tmp_path / "c"), *QUICK]
     for verb in ("evaluate", "tune"):
         assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
@@ -128,7 +130,7 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(labels, tmp_path,
         assert [f">{heading}<" in page for page in pages] == [False, True]
 
 
-def test_evaluate_measures_what_another_tool_wrote_without_a_picture(tmp_path, capsys):
+def test_evaluate_measures_what_another_tool_wrote_without_a_picture(tmp_path, capsys, unrendered):
     numbers = range(24)
     rows = [(f"{n}.jpg", f"{n} copy.jpg", 1, n % 9, 0.9) for n in numbers]
     for apart in (1, 5, 7, 11, 13):
@@ -181,7 +183,7 @@ def test_a_run_replaces_no_file_that_it_reads(labels, tmp_path, monkeypatch, cap
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
-def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys):
+def test_labels_may_come_in_another_encoding(labels, tmp_path, capsys, unrendered):
     table = pd.read_csv(labels).replace("copy_0.png", "海_0.png")
     shutil.move(tmp_path / "copy_0.png", tmp_path / "海_0.png")
     other = tmp_path / "sjis.csv"

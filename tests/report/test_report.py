@@ -56,17 +56,6 @@ def score_table(names, specs=SPECS, methods=("phash", "akaze"), seed=0):
     return table
 
 
-@pytest.fixture
-def unrendered(monkeypatch):
-    """Figures are made but not rendered, which takes the longest."""
-
-    def save(ax, path, **options):
-        path.write_bytes(b"figure")
-        return path
-
-    monkeypatch.setattr(plots, "save", save)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A study of everything that can go wrong at once."""
