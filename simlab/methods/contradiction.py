@@ -9,6 +9,7 @@ together, in one place, are something that this picture has and the other lacks.
 places on one side; look-alikes have them on both.
 """
 
+import itertools
 import math
 from typing import Annotated, NamedTuple
 
@@ -62,7 +63,8 @@ _HIDDEN = 1.5
 """A thing may hide so many times what is expected under it, and is yet one that was added."""
 
 _MOST_HIDDEN = 0.2
-"""No added thing hides more than this share of a picture's edges."""
+_MOST_COVERED = 0.3
+"""No added thing hides more than this share of a picture's edges, and no opaque one than that."""
 
 _MOST_COLOURS = 1000  # places, by which a change of the whole is fitted
 
@@ -307,16 +309,16 @@ def _contradicted(own: _Things, other: _Things, both: np.ndarray) -> float:
         around = cv2.GaussianBlur(own.edges * free, (0, 0), 4) / known
         expected = float(around[other.places & both].sum()) / total
         hidden = min(_MOST_HIDDEN, _HIDDEN * expected)
-    under_opaque = max(0.0, under_opaque - _MOST_HIDDEN)
+    under_opaque = max(0.0, under_opaque - _MOST_COVERED)
     return in_the_open + under_opaque + max(0.0, under_things - hidden)
 
 
 def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
     """Where something opaque of the other lies, such as a bar or a sticker: bool (height, width).
 
-    It is enclosed by the other's things, or by these and the border; nothing of this picture is
-    left in it; and its rim is not where this picture has a thing as well, as a label is that was
-    printed otherwise.
+    It is a bar, or enclosed by the other's things, or by these and the border; nothing of this
+    picture is left in it; and its rim is not where this picture has a thing as well, as a label is
+    that was printed otherwise.
     """
     enclosed = (both & ~other.places).astype(np.uint8)
     n_regions, numbers, boxes, _ = cv2.connectedComponentsWithStats(enclosed, connectivity=4)
@@ -326,7 +328,8 @@ def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
     is_candidate = (gone >= _OPAQUE * edges) & (edges > 0)
     is_candidate &= (share > _LEAST_OPAQUE) & (share < _MOST_OPAQUE)
     is_candidate[0] = False
-    found = np.zeros(both.shape, dtype=bool)
+    # where both have a bar, neither is what only one of them has
+    found = _bars(own, other, both) & ~_bars(other, own, both)
     near_own = cv2.dilate(own.missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     for number in np.flatnonzero(is_candidate):
         region = numbers == number
@@ -335,6 +338,67 @@ def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
         if rim.any() and near_own[rim].mean() < 0.5:
             found |= wider & (region | other.places)
     return found
+
+
+def _bars(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+    """Where bars of the other may lie across all of the picture: bool (height, width)."""
+    upright = _level_bars(_turned(own), _turned(other), both.T).T
+    return _level_bars(own, other, both) | upright
+
+
+def _level_bars(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+    """The same, of those from left to right.
+
+    Lettering on a bar joins its edges, so that they enclose nothing, and looks like some of what
+    was there: the two lines tell. Lettering alone leaves a margin.
+    """
+    found = np.zeros(both.shape, dtype=bool)
+    near_own = cv2.dilate(own.missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    # where something of this picture was, no line may be seen
+    lines = _lines(other.missing, both, hidden=near_own)
+    if not lines.any():
+        return found
+    rows = np.flatnonzero(both.any(axis=1))
+    lines[[rows[0], rows[-1]]] = True
+    gone = own.edges * own.missing
+    for top, bottom in itertools.pairwise(np.flatnonzero(lines)):
+        inside = slice(top + 2, bottom - 1)
+        edges = own.edges[inside].sum()
+        share = both[inside].sum() / both.sum()
+        is_opaque = 0 < _MISSING * edges <= gone[inside].sum()
+        if is_opaque and _LEAST_OPAQUE < share < _MOST_OPAQUE:
+            found[max(0, top - 3) : bottom + 4] = True
+    return found & both
+
+
+_ACROSS = 0.8
+_HALF_ACROSS = 0.5
+"""Least shares of a row that a line across all of the picture has, and shows."""
+
+
+def _lines(missing: np.ndarray, both: np.ndarray, *, hidden: np.ndarray) -> np.ndarray:
+    """Which rows are a line from end to end, within a pixel: bool (height,).
+
+    Args:
+        hidden: where it may not be seen: half of it must be, and its ends.
+    """
+    near = both & (cv2.dilate(missing.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0)
+    rim = missing.shape[1] // 20
+    everything = slice(None)
+    is_line = both.any(axis=1)
+    for part, there, least in (
+        (everything, near, _HALF_ACROSS),
+        (everything, near | (hidden & both), _ACROSS),
+        (slice(rim), near, _ACROSS),
+        (slice(-rim, None), near, _ACROSS),
+    ):
+        is_line &= there[:, part].sum(axis=1) >= least * both[:, part].sum(axis=1)
+    return is_line
+
+
+def _turned(things: _Things) -> _Things:
+    """The same with rows as columns."""
+    return _Things(*(np.ascontiguousarray(part.T) for part in things))
 
 
 def _recoloured(frame: Frame, usable: np.ndarray) -> np.ndarray:

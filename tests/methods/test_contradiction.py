@@ -92,6 +92,21 @@ def test_two_captions_contradict_each_other_and_one_does_not(picture):
     assert apart(one, other) >= LOOK_ALIKE
 
 
+def barred(words: str, top: int, height: int) -> Image.Image:
+    """The filled form with a bar across, lettered from side to side."""
+    page = FILLED.copy()
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((0, top, page.width, top + height), fill=(20, 20, 40))
+    pen.text((30, top + 12), words, font=ImageFont.load_default(40), fill="white")
+    return page
+
+
+def test_a_lettered_bar_hides_what_is_under_it_and_two_of_them_contradict_each_other():
+    one = barred("a loan of the club, to be paid", 270, 80)
+    assert apart(FILLED, one) <= COPY
+    assert apart(one, barred("nothing was lent on that day", 250, 110)) >= LOOK_ALIKE
+
+
 def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
     def goods(colour):
         photo = Image.new("RGB", (400, 400), "white")
