@@ -132,7 +132,7 @@ def _nearest(method: Method, reference: bytes, queries: Sequence[bytes]) -> floa
         return 0.0
     stack = np.stack([method.restore(unpack(packed)) for packed in (reference, *queries)])
     others = np.arange(1, len(stack))
-    return float(method.compare_many(stack, np.zeros_like(others), others).min())
+    return float(_apart_in_stack(method, stack, np.zeros_like(others), others).min())
 
 
 def _apart(method: Method, reference: bytes, query: bytes) -> float:
@@ -160,8 +160,14 @@ def compare_stacked(
     for query in queries:
         usable = (reference >= 0) & (query >= 0)
         if usable.any():
-            apart = method.compare_many(stack, reference[usable], query[usable])
-            apart = registry.within(apart, method.maximum, method.name)
+            apart = _apart_in_stack(method, stack, reference[usable], query[usable])
             nearest[usable] = np.minimum(nearest[usable], apart)
     no_evidence = np.isinf(nearest)
     return np.where(no_evidence, float(method.maximum), nearest), no_evidence
+
+
+def _apart_in_stack(
+    method: Method, stack: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    distances = method.compare_many(stack, left, right)
+    return registry.within(distances, method.maximum, method.name)

@@ -29,7 +29,7 @@ from simlab import specs
 from simlab.methods import hashes, keypoints
 from simlab.methods import registry as methods
 from simlab.methods.orientations import TURNED, turned_picture
-from simlab.methods.packing import unpack
+from simlab.methods.packing import pack, unpack
 from simlab.scoring.one_pair import compare_features, compare_stacked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -596,6 +596,9 @@ def test_impossible_distances_are_refused(registry, value):
         distance("own", textured(), textured(1))
     with pytest.raises(ValueError, match="many gave the distance"):
         compare_stacked(methods.get("many"), np.zeros((2, 3)), np.array([0]), [np.array([1])])
+    of_three = [pack(np.full(3, level)) for level in (0.0, 1.0, 2.0)]
+    with pytest.raises(ValueError, match=r"many\(mirror=True\) gave the distance"):
+        compare_features(methods.get("many(mirror=True)"), of_three[0], of_three[1:])
 
 
 def test_what_a_user_wraps_around_a_hash_is_not_passed_by(registry):
