@@ -138,7 +138,7 @@ _CUT = "damaged or truncated: its data end before the picture does"
 
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
-_DIGESTED = 64  # rows whose bytes are digested at a time
+_DIGESTED = 1_000_000  # pixels whose bytes are digested at a time
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 
@@ -439,8 +439,9 @@ def content_digest(image: Image.Image) -> bytes:
     width, height = image.size
     digest = hashlib.sha256(b"%d %d " % (width, height))
     # the bytes of all rows at once would take three times as long, and twice the memory
-    for top in range(0, height, _DIGESTED):
-        rows = image.crop((0, top, width, min(top + _DIGESTED, height)))
+    n_rows = max(1, _DIGESTED // width)
+    for top in range(0, height, n_rows):
+        rows = image.crop((0, top, width, min(top + n_rows, height)))
         digest.update(rows.tobytes())
     return digest.digest()
 

@@ -9,7 +9,8 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from simlab.datasets import as_table
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods.overlap import COLUMNS, feature, row_of
-from simlab.methods.registry import Method
+from simlab.methods.registry import Feature, Method
 from simlab.paths import expanded
-from simlab.scoring.cache import Cache, opened
+from simlab.scoring.cache import Cache, Memory
 from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
@@ -53,7 +54,8 @@ is not compared further."""
 class Gallery:
     """Pictures in which the copies of another are looked for.
 
-    Arguments are as in :func:`find_copies`.
+    Arguments are as in :func:`find_copies`. Keypoints stay in the cache, and are read for the
+    pictures that a query is compared with; a cache that is passed open must stay so.
 
     Attributes:
         recipe: the ensemble that judges.
@@ -72,10 +74,15 @@ class Gallery:
     ):
         self.recipe = loaded(recipe)
         table = as_table(images)
-        with opened(cache) as kept:
-            self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
-            kinds = [PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)]
-            self._packed = {feature: self.library.packed(feature) for feature in kinds}
+        kept = self._opened(cache)
+        self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
+        self._packed: dict[Feature, Sequence[bytes]] = {}
+        for feature in (PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)):
+            self._packed[feature] = self.library.packed(feature)
+        # keypoints stay in the cache until a pair is compared
+        by_hash = [method for method in self.library.methods if method.compare_many]
+        for feature in (PIXELS, *needed(by_hash, query=False)):
+            self._packed[feature] = list(self._packed[feature])
         self.errors = self.library.errors
         self._number_of = {}
         for number, alike in enumerate(self.library.alike):
@@ -94,6 +101,14 @@ class Gallery:
         ]
         typed = ['gallery.query("picture.jpg", top=5)']
         return card(repr(self).strip("<>"), *lines, typed=typed)
+
+    def _opened(self, cache: Cache | str | os.PathLike | None) -> Cache | Memory:
+        """The cache, which is closed with the gallery where it was not passed open."""
+        if isinstance(cache, Cache | Memory):
+            return cache
+        own = Memory() if cache is None else Cache(cache)
+        weakref.finalize(self, own.close)
+        return own
 
     def query(
         self,
@@ -229,10 +244,11 @@ class Gallery:
         return {number: self._row(query, number, methods) for number in numbers}
 
     def _row(self, query: "Query", number: int, methods: list[Method]) -> dict[str, Any]:
-        picture = {feature: values[number] for feature, values in self._packed.items()}
-        same = picture[PIXELS] == query[PIXELS]
-        # where the pixels are equal all methods give 0, also those that are not asked yet
-        return answers(self.library.methods if same else methods, picture, query)
+        if self._packed[PIXELS][number] == query[PIXELS]:
+            methods = self.library.methods  # all give 0, also those that are not asked yet
+        kinds = [PIXELS, *needed(methods, query=False)]
+        picture = {feature: self._packed[feature][number] for feature in kinds}
+        return answers(methods, picture, query)
 
     def _judged(
         self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule

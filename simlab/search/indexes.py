@@ -257,9 +257,13 @@ def _foremost(found: _Found, n: int) -> Candidates:
 
 def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the pictures that have a hash or vector, and these, one a row."""
-    numbers = [number for number, value in enumerate(packed) if value]
-    rows = np.array([unpack(packed[number])[0] for number in numbers])
-    return np.array(numbers, dtype=np.int64), rows
+    numbers = []
+    rows = []
+    for number, value in enumerate(packed):
+        if value:
+            numbers.append(number)
+            rows.append(unpack(value)[0])
+    return np.array(numbers, dtype=np.int64), np.array(rows)
 
 
 def _of_length_1(vectors: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -81,14 +81,12 @@ class Library:
         self.alike = list(alike.values())
         self.files = [files_alike[0] for files_alike in self.alike]
 
-    def packed(self, feature: Feature) -> list[bytes]:
-        """Return a feature by the pictures' numbers; ``b""`` is no evidence."""
-        return self._packed_of(self.files, feature)
+    def packed(self, feature: Feature) -> "Packed":
+        """Return a feature by the pictures' numbers, read where it is asked for."""
+        return Packed(self.store, self.files, feature)
 
     def _packed_of(self, files: Sequence[str], feature: Feature) -> list[bytes]:
-        wanted = [(Variant(file), feature) for file in files]
-        found = self.store.get(wanted)
-        return [found.get(pair, b"") for pair in wanted]
+        return Packed(self.store, files, feature)[:]
 
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, votes of keypoints."""
@@ -159,8 +157,9 @@ class Library:
         They are kept a ballot at a time, so that a search that was stopped goes on from there.
         """
 
-        def packed(feature: Feature, chosen: np.ndarray) -> list[bytes]:
-            return [value if is_one else b"" for value, is_one in zip(self.packed(feature), chosen)]
+        def packed(feature: Feature, chosen: np.ndarray) -> Packed:
+            files = [file if is_one else "" for file, is_one in zip(self.files, chosen)]
+            return Packed(self.store, files, feature)
 
         found = [np.zeros((0, 2), dtype=np.int64)]
         for method, index in build_indexes(self.methods, lambda feature: packed(feature, is_asked)):
@@ -182,6 +181,37 @@ class Library:
             "passed_over": self._passed_over,
             "pictures": Facts(pictures.to_dict("list")),
         }
+
+
+class Packed(Sequence[bytes]):
+    """A packed feature of many pictures, which is read where it is asked for: it may take 80 KB a
+    picture. ``b""`` is no evidence.
+
+    Args:
+        files: "" for one that is left out, as if it had no evidence.
+    """
+
+    def __init__(self, store: Store, files: Sequence[str], feature: Feature):
+        self.store = store
+        self.files = files
+        self.feature = feature
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, at):
+        if isinstance(at, slice):
+            return self._read(self.files[at])
+        return self._read([self.files[at]])[0]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self), BALLOT):
+            yield from self[start : start + BALLOT]
+
+    def _read(self, files: Sequence[str]) -> list[bytes]:
+        wanted = [(Variant(file), self.feature) for file in files]
+        found = self.store.get(side for side, file in zip(wanted, files) if file)
+        return [found.get(side, b"") for side in wanted]
 
 
 def _vote(index: Index, ballot: Sequence[Sequence[bytes]], start: int) -> np.ndarray:
