@@ -77,12 +77,12 @@ class Gallery:
         kept = self._opened(cache)
         self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
         self._packed: dict[Feature, Sequence[bytes]] = {}
-        for feature in (PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)):
-            self._packed[feature] = self.library.packed(feature)
+        for kind in (PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)):
+            self._packed[kind] = self.library.packed(kind)
         # keypoints stay in the cache until a pair is compared
         by_hash = [method for method in self.library.methods if method.compare_many]
-        for feature in (PIXELS, *needed(by_hash, query=False)):
-            self._packed[feature] = list(self._packed[feature])
+        for kind in (PIXELS, *needed(by_hash, query=False)):
+            self._packed[kind] = list(self._packed[kind])
         self.errors = self.library.errors
         self._number_of = {}
         for number, alike in enumerate(self.library.alike):
@@ -247,7 +247,7 @@ class Gallery:
         if self._packed[PIXELS][number] == query[PIXELS]:
             methods = self.library.methods  # all give 0, also those that are not asked yet
         kinds = [PIXELS, *needed(methods, query=False)]
-        picture = {feature: self._packed[feature][number] for feature in kinds}
+        picture = {kind: self._packed[kind][number] for kind in kinds}
         return answers(methods, picture, query)
 
     def _judged(

@@ -4,6 +4,7 @@ Hashes are candidates by how few bits part them, vectors by the angle between th
 vote for each other in one index of all keypoints, which finds the crops and rotations no hash sees.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -28,6 +29,17 @@ FLAT = 5_000
 
 BALLOT = 200
 """Pictures whose keypoints vote in one call, and after which what was found is kept."""
+
+VOTING = 256
+"""Bits of AKAZE's 486 by which keypoints vote: they find as many copies, in half the memory."""
+
+LENGTH = 64
+"""Mean length of the lists of the inverted file: so a search grows little faster than what it is
+among.
+"""
+
+CENTRES = 1_000
+"""Centres of lists that are all compared; more are in lists themselves."""
 
 PROBES = 8
 """Lists of the inverted file in which a keypoint looks for its neighbours."""
@@ -175,30 +187,30 @@ class KeypointIndex(_Index):
     """
 
     def __init__(self, packed: Sequence[bytes], *, mirrored: bool = False):
-        self.owner, codes = _descriptors(packed)
-        self.index = _keypoint_index(_in_words(codes))
+        self.owner, codes = _ballot(packed)
+        self.index = _keypoint_index(codes)
         self.n_pictures = len(packed)
         self.mirrored = mirrored
 
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         parts = []
         for start in range(0, len(queries), BALLOT):
-            voter, codes = _descriptors(queries[start : start + BALLOT])
+            some = queries[start : start + BALLOT]
+            voter, codes = _ballot(some)
             parts.append(self._vote(start + voter, codes))
-            if self.mirrored and codes.shape[1] == keypoints.AKAZE_BYTES:
-                # half of them: a mirror image that shows enough gets votes enough
-                some = keypoints.mirrored_bits(codes[::2])
-                parts.append(self._vote(start + voter[::2], some))
+            if self.mirrored:
+                voter, codes = _ballot(some, mirrored=True)
+                parts.append(self._vote(start + voter, codes))
         return _Found._make([np.concatenate(columns) for columns in zip(*parts)])
 
     def _vote(self, voter: np.ndarray, codes: np.ndarray) -> _Found:
         if not len(voter):
             return _Found(voter, voter, voter)
-        distances, nearest = self.index.search(_in_words(codes), NEIGHBOURS)
+        distances, nearest = self.index.search(codes, NEIGHBOURS)
         margin = distances.max(axis=1, keepdims=True) - distances
         # where faiss found fewer neighbours it names keypoint -1: no vote for its owner
         margin = np.where(nearest < 0, 0, margin).astype(float)
-        ballots = voter[:, None] * self.n_pictures + self.owner[nearest]
+        ballots = voter[:, None].astype(np.int64) * self.n_pictures + self.owner[nearest]
         pairs, pair_of_ballot = np.unique(ballots, return_inverse=True)
         votes = np.bincount(pair_of_ballot.ravel(), margin.ravel() ** 2)
         voted = votes > 0
@@ -272,32 +284,66 @@ def _of_length_1(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-9)
 
 
-def _descriptors(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the pictures that descriptors are of, and these."""
-    numbers = [number for number, value in enumerate(packed) if value]
-    parts = [unpack(packed[number])[1] for number in numbers]
-    codes = np.concatenate(parts) if parts else np.zeros((0, 8), dtype=np.uint8)
-    owner = np.repeat(np.array(numbers, dtype=np.int64), [len(part) for part in parts])
-    return owner, codes
+def _ballot(packed: Sequence[bytes], *, mirrored: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the pictures that keypoints are of, int32, and the bits by which these vote.
+
+    Args:
+        mirrored: whether they are AKAZE's as in the mirror image; others have none.
+    """
+    owners = [np.zeros(0, dtype=np.int32)]
+    codes = []
+    for number, value in enumerate(packed):
+        if not value:
+            continue
+        descriptors = unpack(value)[1]
+        if mirrored and not _is_akaze(descriptors):
+            continue
+        if mirrored:
+            # half of them: a mirror image that shows enough gets votes enough
+            descriptors = keypoints.mirrored_bits(descriptors[::2])
+        codes.append(_that_vote(descriptors))
+        owners.append(np.full(len(descriptors), number, dtype=np.int32))
+    joined = np.concatenate(codes) if codes else np.zeros((0, 8), dtype=np.uint8)
+    return np.concatenate(owners), joined
 
 
-def _in_words(codes: np.ndarray) -> np.ndarray:
-    """Descriptors as whole 64-bit words."""
-    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
+def _is_akaze(descriptors: np.ndarray) -> bool:
+    return descriptors.shape[1] == keypoints.AKAZE_BYTES
+
+
+def _that_vote(descriptors: np.ndarray) -> np.ndarray:
+    """The bits of descriptors that vote, as whole 64-bit words."""
+    if not _is_akaze(descriptors):
+        return np.pad(descriptors, ((0, 0), (0, -descriptors.shape[1] % 8)))
+    bits = np.unpackbits(descriptors, axis=1, bitorder="little")
+    return np.packbits(bits[:, _voting_bits()], axis=1)
+
+
+@functools.cache
+def _voting_bits() -> np.ndarray:
+    """Which bits of AKAZE's vote: drawn once for all, by the one generator that never changes."""
+    drawn = np.random.RandomState(0).permutation(keypoints.AKAZE_BITS)
+    return np.sort(drawn[:VOTING])
 
 
 def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:
-    n_bits = 8 * codes.shape[1]
-    flat = faiss.IndexBinaryFlat(n_bits)
-    if len(codes) <= FLAT:
-        flat.add(codes)
-        return flat
-    n_lists = 2 ** round(np.log2(2 * np.sqrt(len(codes))))
+    return _flat(codes) if len(codes) <= FLAT else _in_lists(codes)
+
+
+def _flat(codes: np.ndarray) -> faiss.IndexBinary:
+    flat = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    flat.add(codes)
+    return flat
+
+
+def _in_lists(codes: np.ndarray) -> faiss.IndexBinary:
+    """Codes in lists around some of them, which are found by lists in turn, where they are many."""
     # a sample of the codes serves as centres: k-means costs minutes and finds no more copies
-    centres = np.linspace(0, len(codes) - 1, n_lists).astype(np.int64)
-    flat.add(codes[centres])
-    inverted = faiss.IndexBinaryIVF(flat, n_bits, n_lists)
-    inverted.nprobe = PROBES
-    inverted.is_trained = True
-    inverted.add(codes)
-    return inverted
+    n_lists = len(codes) // LENGTH + 1
+    centres = codes[np.linspace(0, len(codes) - 1, n_lists).astype(np.int64)]
+    nearest = _flat(centres) if n_lists <= CENTRES else _in_lists(centres)
+    lists = faiss.IndexBinaryIVF(nearest, 8 * codes.shape[1], n_lists)
+    lists.nprobe = PROBES
+    lists.is_trained = True
+    lists.add(codes)
+    return lists

@@ -21,10 +21,13 @@ from simlab.scoring.one_pair import PIXELS, needed
 from simlab.search.indexes import (
     BALLOT,
     BEST,
+    CENTRES,
     FLAT,
+    LENGTH,
     NEAR,
     NEIGHBOURS,
     PROBES,
+    VOTING,
     Index,
     build_indexes,
 )
@@ -132,7 +135,7 @@ class Library:
         features = needed(self.methods, query=True)
         pairs = itertools.product(self.files, features)
         keys = [self.store.key(Variant(file), feature).hex() for file, feature in pairs]
-        settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES))
+        settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES, VOTING, LENGTH, CENTRES))
         orientations = str([method.orientations for method in self.methods])
         name = key("candidates", faiss.__version__, settings + sides + orientations, *keys)
         return self._remembered(name, lambda: propose(name))

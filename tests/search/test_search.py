@@ -23,6 +23,8 @@ from simlab.methods.orientations import turned_picture
 from simlab.methods.packing import pack
 from simlab.methods.registry import Seen
 from simlab.report.files import TOLD
+from simlab.scoring.cache import Cache
+from simlab.scoring.features import Variant
 from simlab.search import copies, indexes, judging, library
 from simlab.search import gallery as galleries
 from simlab.search.copies import uncompared
@@ -565,12 +567,34 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
             for part in parts
         ]
 
-    for limit in (0, 1_000_000):
+    for limit, centres in ((0, 1_000), (0, 20), (1_000_000, 1_000)):
         monkeypatch.setattr(indexes, "FLAT", limit)
-        query, picture = indexes.KeypointIndex([b"", *packed(sets)]).candidates(
-            [[*packed(noisy), b""]], n=1
-        )
+        monkeypatch.setattr(indexes, "CENTRES", centres)
+        index = indexes.KeypointIndex([b"", *packed(sets)])
+        query, picture = index.candidates([[*packed(noisy), b""]], n=1)
         assert query.tolist() == list(range(40)) and (picture == query + 1).all()
+        assert index.index.d == indexes.VOTING and index.owner.itemsize == 4  # 44 bytes a keypoint
+
+
+def test_a_gallery_reads_keypoints_for_the_pictures_it_compares(folder, tmp_path, monkeypatch):
+    cache = tmp_path / "cache.sqlite"
+    looks = overlap.feature()
+    read = []
+    get = Cache.get
+
+    def noted(self, keys):
+        keys = list(keys)
+        read.extend(keys)
+        return get(self, keys)
+
+    gallery = sl.Gallery(folder, cache=cache, n_jobs=1, progress=False)
+    monkeypatch.setattr(Cache, "get", noted)
+    file = gallery.library.files[0]
+    found = gallery.query(sl.read_image(folder / file).reduce(2), top=3)
+    assert found["file"].iloc[0] == file
+    store = gallery.library.store
+    of_looks = [store.key(Variant(name), looks) for name in gallery.library.files]
+    assert 0 < len(set(read) & set(of_looks)) < len(of_looks)
 
 
 def test_bad_input_is_one_clear_line(folder, fitted, tmp_path):
