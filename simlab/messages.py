@@ -31,6 +31,25 @@ def in_bytes(n: int) -> str:
     return f"{value:,.{digits}f} {units[0]}"
 
 
+def in_units(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> in_units(40), in_units(600), in_units(9000)
+    ('40 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def say(text: str, *, shown: bool = True) -> None:
+    """Write a line where progress bars stand."""
+    if shown and sys.stderr is not None:
+        sys.stderr.write(f"{text}\n")
+
+
 def progress_bar(task: str, total: int, word: str = "", *, shown: bool = True) -> Any:
     """Return tqdm's bar over `total`, silent where nothing is to do or nobody sees it.
 

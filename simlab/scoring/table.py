@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from simlab.images import read_bytes, read_image
-from simlab.messages import counted, progress_bar
+from simlab.messages import counted, in_units, progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Method
@@ -412,7 +412,7 @@ def preview(
     ((_, seconds),) = run(_seconds, [("", task)], n_jobs=n_jobs)
     if isinstance(seconds, Died):
         seconds = 0.0
-    time_needed = _in_units(seconds / joblib.effective_n_jobs(n_jobs))
+    time_needed = in_units(seconds / joblib.effective_n_jobs(n_jobs))
     n_pairs = counted(len(pairs), "pair")
     return f"{n_pairs} of {counted(len(variants), 'picture')}, about {time_needed}"
 
@@ -481,11 +481,3 @@ def _timed(paths: list[Path], methods: list[Method]) -> list[tuple]:
         per_picture, per_pair = np.median(costs, axis=0) * 1000
         rows.append((method.name, per_picture, per_pair, len(images), megapixels))
     return rows
-
-
-def _in_units(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

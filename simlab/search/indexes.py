@@ -113,7 +113,13 @@ class _Found(NamedTuple):
 
 
 class _Index:
-    """Features of many pictures, among which candidates for others are found."""
+    """Features of many pictures, among which candidates for others are found.
+
+    Attributes:
+        n_bytes: that it needs while it is built.
+    """
+
+    n_bytes = 0
 
     def candidates(
         self, queries: Sequence[Sequence[bytes]], *, n: int, near: float = 1.0
@@ -127,6 +133,10 @@ class _Index:
         found = [self._found(in_orientation, n, near) for in_orientation in queries]
         together = _Found._make([np.concatenate(columns) for columns in zip(*found)])
         return _foremost(together, n)
+
+    def growth(self, times: float) -> float:
+        """Return how much longer a query takes among so many times the pictures."""
+        return times
 
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         """At least the n best of each query."""
@@ -189,6 +199,8 @@ class KeypointIndex(_Index):
     def __init__(self, packed: Sequence[bytes], *, mirrored: bool = False):
         self.owner, codes = _ballot(packed)
         self.index = _keypoint_index(codes)
+        # here and in faiss, which adds a number of 8 bytes
+        self.n_bytes = 2 * codes.nbytes + 8 * len(codes) + self.owner.nbytes
         self.n_pictures = len(packed)
         self.mirrored = mirrored
 
@@ -202,6 +214,10 @@ class KeypointIndex(_Index):
                 voter, codes = _ballot(some, mirrored=True)
                 parts.append(self._vote(start + voter, codes))
         return _Found._make([np.concatenate(columns) for columns in zip(*parts)])
+
+    def growth(self, times: float) -> float:
+        n_codes = len(self.owner)
+        return _n_compared(times * n_codes) / _n_compared(n_codes)
 
     def _vote(self, voter: np.ndarray, codes: np.ndarray) -> _Found:
         if not len(voter):
@@ -347,3 +363,12 @@ def _in_lists(codes: np.ndarray) -> faiss.IndexBinary:
     lists.is_trained = True
     lists.add(codes)
     return lists
+
+
+def _n_compared(n_codes: float) -> float:
+    """With how many others a keypoint is compared in :func:`_keypoint_index`."""
+    if n_codes <= FLAT:
+        return n_codes
+    n_lists = n_codes / LENGTH
+    to_find_lists = n_lists if n_lists <= CENTRES else _n_compared(n_lists)
+    return to_find_lists + PROBES * LENGTH

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from simlab.ensemble import Ensemble
+from simlab.messages import say
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, Seen
 from simlab.scoring.cache import Cache, key
 from simlab.scoring.features import FRAMES, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
+from simlab.search.forecast import LONG, forecast
 from simlab.search.indexes import (
     BALLOT,
     BEST,
@@ -65,6 +67,9 @@ class Library:
         """Make all features, once; then note what is known of each picture, or why it has none."""
         variants = [Variant(file) for file in files]
         features = [PIXELS, FRAMES, SIZE_AND_DETAIL, *needed(self.methods, query=True)]
+        if len(files) >= LONG:
+            expected = forecast(self.store, files, self.methods, features)
+            say(str(expected), shown=self.options["progress"])
         self.store.make(itertools.product(variants, features))
         sizes = self._packed_of(files, SIZE_AND_DETAIL)
         pixels = self._packed_of(files, PIXELS)

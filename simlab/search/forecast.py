@@ -1,0 +1,117 @@
+"""What a long search will take, said before it begins; one that does not fit in memory is refused.
+
+Features of some pictures are made first, which are kept like all others; what the index of
+keypoints and the comparisons will take is worked out from these and a few distances.
+"""
+
+import itertools
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import joblib
+import psutil
+
+from simlab.messages import in_bytes, in_units
+from simlab.methods.registry import Feature, Method
+from simlab.scoring.features import Store, Variant
+from simlab.scoring.one_pair import PIXELS, answers, needed
+from simlab.search.indexes import BEST, NEAR, build_indexes
+
+LONG = 5_000
+"""Pictures from which a search says beforehand what it will take."""
+
+_SAMPLE = 64
+_FIRST = 8  # of these, for which libraries are loaded and workers started
+_PAIRS = 16
+_KNOWN = 2_000  # bytes that are held of every picture beside its features
+
+
+_Packed: TypeAlias = dict[Feature, bytes]
+
+
+class Forecast(NamedTuple):
+    """What a search will take."""
+
+    pictures: int
+    features: float
+    """Seconds until all features are made; those of pictures in the cache take none."""
+    search: float
+    """Seconds of the search among them."""
+    memory: float
+    """Bytes that it will hold."""
+
+    def __str__(self) -> str:
+        features = in_units(self.features)
+        search = in_units(self.search)
+        memory = in_bytes(round(self.memory))
+        return (
+            f"{self.pictures:,} pictures: about {features} for features, {search} for the search,"
+            f" {memory} of memory"
+        )
+
+
+def forecast(
+    store: Store, files: Sequence[str], methods: Sequence[Method], features: Sequence[Feature]
+) -> Forecast:
+    """Return what a search among the files will take; features of some of them are made for it.
+
+    The seconds are those of this machine, on as many processes as the store has.
+
+    Args:
+        features: what is made of every picture.
+
+    Raises:
+        ValueError: it needs more memory than is free.
+    """
+    chosen = files[:: max(1, len(files) // _SAMPLE)]
+    store.make(itertools.product(map(Variant, chosen[:_FIRST]), features))
+    began = time.perf_counter()
+    store.make(itertools.product(map(Variant, chosen[_FIRST:]), features))
+    of_features = (time.perf_counter() - began) / len(chosen[_FIRST:])
+    asked = [PIXELS, *needed(methods, query=True)]
+    sample = [_packed(store, file, asked) for file in chosen if not store.error(Variant(file))]
+    search, memory = _of_search(sample, methods, len(files), store.n_jobs)
+    expected = Forecast(len(files), of_features * len(files), search, memory)
+    free = psutil.virtual_memory().available
+    if memory > free:
+        raise ValueError(
+            f"{expected}, and {in_bytes(free)} are free: search parts of the folder, and each two"
+            " parts with simlab find PART OTHER --between"
+        )
+    return expected
+
+
+def _packed(store: Store, file: str, features: Sequence[Feature]) -> _Packed:
+    wanted = [(Variant(file), feature) for feature in features]
+    found = store.get(wanted)
+    return {pair[1]: found.get(pair, b"") for pair in wanted}
+
+
+def _of_search(
+    sample: Sequence[_Packed], methods: Sequence[Method], n_files: int, n_jobs: int
+) -> tuple[float, float]:
+    """The seconds and bytes that a search among so many pictures like these takes."""
+    if len(sample) < 2:
+        return 0.0, _KNOWN * n_files
+    times = n_files / len(sample)
+    to_propose = 0.0
+    held = 0
+    for method, index in build_indexes(methods, lambda feature: [one[feature] for one in sample]):
+        asking = [[one[feature] for one in sample] for feature in method.features(query=True)]
+        began = time.perf_counter()
+        index.candidates(asking, n=BEST + 1, near=NEAR)
+        to_propose += (time.perf_counter() - began) * times * index.growth(times)
+        held += index.n_bytes + sum(len(value) for values in asking for value in values)
+    to_compare = BEST * n_files * _seconds_of_pair(sample, methods)
+    seconds = to_propose + to_compare / joblib.effective_n_jobs(n_jobs)
+    return seconds, _KNOWN * n_files + held * times
+
+
+def _seconds_of_pair(sample: Sequence[_Packed], methods: Sequence[Method]) -> float:
+    """How long it takes to compare two pictures, in the mean of neighbours in the sample."""
+    began = time.perf_counter()
+    pairs = list(itertools.pairwise(sample))[:_PAIRS]
+    for reference, query in pairs:
+        answers(methods, reference, query)
+    return (time.perf_counter() - began) / len(pairs)
