@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import simlab as sl
 from simlab import specs
-from simlab.messages import counted
+from simlab.messages import counted, in_bytes
 from simlab.paths import (
     check_replaced,
     expanded,
@@ -394,7 +394,7 @@ def _preview(plan: "sl.moving.Plan", options: argparse.Namespace) -> None:
     fate = "moves along" if options.companions else "stays; --companions moves it along"
     for name in would.companions:
         _say(_printable(f"{name}: beside a picture that goes; {fate}"))
-    files = f"{counted(would.n_files, 'file')} ({would.n_bytes / 1e6:,.1f} MB)"
+    files = f"{counted(would.n_files, 'file')} ({in_bytes(would.n_bytes)})"
     _say(_printable(f"{files} of {plan.root} would move to {options.to}; nothing has moved yet"))
     if would.n_files:
         _say(_printable(f"to move, type:  {options.command} --yes"))

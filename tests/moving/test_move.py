@@ -12,6 +12,7 @@ import hashlib
 import io
 import itertools
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -447,7 +448,8 @@ def test_the_command_says_what_would_move_moves_and_brings_back(place, capsys, m
     assert main(command) == 0
     said = capsys.readouterr().err
     assert "sub/b.xmp: beside a picture that goes; stays; --companions moves it along" in said
-    assert f"2 files (0.0 MB) of {place / 'p'} would move to out; nothing has moved yet" in said
+    assert re.search(r"2 files \(\d+ bytes\) of ", said)
+    assert f" of {place / 'p'} would move to out; nothing has moved yet" in said
     assert said.endswith("to move, type: simlab move plan.csv --to out --yes\n")
     assert state(place) == before
     assert main([*command, "--yes", "--companions"]) == 0
