@@ -28,7 +28,7 @@ from simlab.scoring.features import Store
 from simlab.scoring.workers import run
 from simlab.tables import connected_sources
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -207,21 +207,18 @@ def _signs_of_files(a: Traces, b: Traces) -> list[_Sign]:
 def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
     found = contradictions(a.looks, b.looks)
     to_b = resized(a.grey, b.grey)
-    signs = []
-    things = None, None
+    signs = [_Sign(0.0, "")]
+    things = [None, None]
     if found is not None:
         to_b = found.to_query @ np.linalg.inv(found.to_reference)
         own = _unhidden(found.own_reference, found.own_query)
         share_a, share_b = [float(places.mean()) + 0.003 for places in own]
-        signs.append(_sign(math.log(share_b / share_a), 0.7, 0.4, "something was put on it"))
-        things = [
-            cv2.warpPerspective(places.astype(np.uint8), to_pixels, side.grey.shape[::-1])
-            for places, to_pixels, side in zip(
-                (found.own_reference | found.own_query,) * 2,
-                (found.to_reference, found.to_query),
-                (a, b),
-            )
-        ]
+        signs[0] = _sign(math.log(share_b / share_a), 0.7, 0.4, "something was put on it")
+        hulls = (_hulls(found.own_reference) | _hulls(found.own_query)).astype(np.uint8)
+        sides = ((a, found.to_reference), (b, found.to_query))
+        things = []
+        for side, to_pixels in sides:
+            things.append(cv2.warpPerspective(hulls, to_pixels, side.grey.shape[::-1]))
     to_a = np.linalg.inv(to_b)
     signs.append(_sign_of_extent(a, b, to_a, 1))
     signs.append(_sign_of_extent(b, a, to_b, -1))
@@ -230,29 +227,122 @@ def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
     seen_a = _seen(a, shown_a)
     seen_b = _seen(b, shown_b)
     scale = math.sqrt(abs(np.linalg.det(to_b[:2, :2] / to_b[2, 2])))
-    is_as_large = a.grey.shape == b.grey.shape and abs(scale - 1) < _SAME_SCALE
-    if is_as_large:
-        both = shown_a & shown_b
-        levels = _sign_of_levels(a.rgb[both], b.rgb[both])
-        if abs(levels.weight) > 2 * SURE:
-            return [levels]  # whatever a change of levels did to the rest
-        signs.append(levels)
-    detail = _sign_of_detail(seen_a, seen_b, scale)
-    signs.append(detail)
-    if is_as_large:
-        blocks = _sign_of_blocks(a, b)
-        # blur and noise hide the blocks of a JPEG
-        if blocks.weight * detail.weight >= 0 or abs(detail.weight) < SURE:
-            signs.append(blocks)
-        elif abs(blocks.weight) >= 2 * SURE:
-            signs.remove(detail)  # where many blocks show, their edges pass for detail
-        signs.append(_sign_of_tables(a, b))
-        compressed = blocks.weight + signs[-1].weight
-        signs.extend(_signs_of_tone(seen_a, seen_b))
-        n_colours = math.log(seen_a.n_colours / seen_b.n_colours)
-        if n_colours * compressed >= 0:  # compression adds colours
-            signs.append(_sign(n_colours, 0.6, 0.6, "it has fewer colours"))
+    is_whole = _moves(a, to_b, resized(a.grey, b.grey)) < _IN_PLACE * max(b.grey.shape)
+    if found is None:
+        is_whole = alignment.likeness(a.looks.grey, b.looks.grey, np.eye(3)) > alignment.GOOD_FIT
+    finer = math.log(seen_a.detail / seen_b.detail) - math.log(scale) / 2
+    if signs[0].weight * finer < -_SOFTER * abs(signs[0].weight):
+        signs[0] = _Sign(0.0, "")  # what the softer lacks was not put on the other
+    if is_whole and a.grey.shape == b.grey.shape:
+        in_place = _signs_in_place(a, b, (seen_a, seen_b), shown_a & shown_b)
+        is_toned = np.median(np.abs(a.grey - b.grey)) > _OTHER_TONE
+        return _unless_opposed(signs, in_place, bool(is_toned))
+    if is_whole:
+        pixels = _sign_of_pixels(a.grey, b.grey)
+        if pixels.weight:
+            return [*signs, pixels]
+    return [*signs, _sign_of_detail(seen_a, seen_b, scale, by_filter=1.0)]
+
+
+def _unless_opposed(signs: list[_Sign], in_place: list[_Sign], is_toned: bool) -> list[_Sign]:
+    """All signs, unless that of things opposes that of levels.
+
+    A change of levels wipes things out; a pale thing on even ground looks like one of levels.
+    """
+    if signs[0].weight * in_place[0].weight > -2 * SURE:
+        return signs + in_place
+    return in_place if is_toned else []
+
+
+_SOFTER = 0.15
+_IN_PLACE = 0.01
+"""Share of the longer side: no corner is moved by more."""
+
+
+def _moves(picture: _Picture, transform: np.ndarray, other: np.ndarray) -> float:
+    """How far apart two transforms bring a corner of a picture at most."""
+    corners = _corners(picture.grey)[None]
+    apart = cv2.perspectiveTransform(corners, transform) - cv2.perspectiveTransform(corners, other)
+    return float(np.abs(apart).max())
+
+
+def _signs_in_place(
+    a: _Picture, b: _Picture, seen: tuple["_Seen", "_Seen"], both: np.ndarray
+) -> list[_Sign]:
+    """What speaks for one of two pictures that lie on each other, pixel on pixel."""
+    levels = _sign_of_levels(a.rgb[both], b.rgb[both])
+    if abs(levels.weight) > SURE:
+        return [levels]  # whatever a change of levels did to the rest
+    tables = _sign_of_tables(a, b)
+    if abs(tables.weight) == _MOST:
+        return [tables]
+    sharper, other = (a, b) if seen[0].detail > seen[1].detail else (b, a)
+    is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
+    inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
+    left = _left_by_filter(sharper.grey, other.grey, inside)
+    by_filter = left / _left_by_filter(other.grey, sharper.grey, inside)
+    if left > _WELL_FILTERED:
+        by_filter = max(_UNSHARPENED, by_filter)
+    detail = _sign_of_detail(*seen, 1.0, by_filter)
+    smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
+    if np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE:
+        detail = _hint(detail)  # other tones, other edges
+    blocks = _sign_of_blocks(a, b)
+    # blur and noise hide the blocks of a JPEG, and where many show, their edges pass for detail
+    compressed = tables.weight
+    if blocks.weight * detail.weight >= 0:
+        compressed += blocks.weight
+    signs = [levels, _hint(_Sign(compressed, "it is compressed more"))]
+    against = min(blocks.weight * detail.weight, tables.weight * detail.weight)
+    if against > -_SOME:
+        signs.append(detail)
+    if max(seen[0].noise, seen[1].noise) <= 2 * min(seen[0].noise, seen[1].noise) + _NOISY:
+        # noise has colours
+        colours = math.log((seen[0].colour + 2) / (seen[1].colour + 2))
+        signs.append(_sign(colours, 0.7, 0.3, "it has less colour"))
     return signs
+
+
+def _hint(sign: _Sign) -> _Sign:
+    """What is not enough by itself: an original may be compressed more than its edited copy."""
+    return _Sign(max(-_HINT, min(_HINT, sign.weight)), sign.reason)
+
+
+_HINT = 0.9
+_LEAST_INSIDE = 500  # pixels
+_WELL_FILTERED = 0.1
+_OTHER_TONE = 4.0  # grey levels
+_SOME = 1.0
+
+
+def _left_by_filter(grey: np.ndarray, other: np.ndarray, inside: np.ndarray) -> float:
+    """Of a picture's detail, the share left when another, blurred or sharpened, is taken off."""
+    layers = [cv2.GaussianBlur(other, (0, 0), sigma)[inside] for sigma in (0.6, 1.2, 2.5, 4.0)]
+    layers.append(cv2.blur(other, (3, 3))[inside])
+    if len(layers[0]) < _LEAST_INSIDE:
+        return 1.0
+    columns = np.column_stack([other[inside], *layers, np.ones_like(layers[0])])
+    some = slice(None, None, 1 + len(columns) // 20_000)
+    columns = columns[some]
+    levels = grey[inside][some]
+    weights = np.linalg.lstsq(columns, levels, rcond=None)[0]
+    left = np.sort(np.abs(levels - columns @ weights))
+    detail = (grey - cv2.GaussianBlur(grey, (0, 0), 2.5))[inside]
+    return float((left[: int(_NEARLY_ALL * len(left))] ** 2).mean() + 0.01) / detail.var()
+
+
+def _sign_of_pixels(a: np.ndarray, b: np.ndarray) -> _Sign:
+    """Whether one is the other enlarged by repeating its pixels."""
+    small, large, side = (a, b, 1) if a.size < b.size else (b, a, -1)
+    apart = []
+    for interpolation in (cv2.INTER_NEAREST_EXACT, cv2.INTER_CUBIC):
+        enlarged = cv2.resize(small, large.shape[::-1], interpolation=interpolation)
+        apart.append(float(np.abs(enlarged - large).mean()))
+    is_repeated = apart[0] < _REPEATED * apart[1]
+    return _Sign(side * _MOST * is_repeated, "it was enlarged")
+
+
+_REPEATED = 0.8
 
 
 _SAME_SCALE = 0.02
@@ -260,16 +350,19 @@ _SAME_SCALE = 0.02
 
 def _unhidden(*own: np.ndarray) -> list[np.ndarray]:
     """What each has of its own, but for what lies within the things of the other, and is hidden."""
-    hulls = []
-    for places in own:
-        hull = np.zeros(places.shape, dtype=np.uint8)
-        around, _ = cv2.findContours(
-            places.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        for contour in around:
-            cv2.fillConvexPoly(hull, cv2.convexHull(contour), 1)
-        hulls.append(hull > 0)
+    hulls = [_hulls(places) for places in own]
     return [own[0] & ~hulls[1], own[1] & ~hulls[0]]
+
+
+def _hulls(places: np.ndarray) -> np.ndarray:
+    """Places with what lies between: inside a plain sticker nothing else shows that it is one."""
+    hulls = np.zeros(places.shape, dtype=np.uint8)
+    around, _ = cv2.findContours(
+        places.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    for contour in around:
+        cv2.fillConvexPoly(hulls, cv2.convexHull(contour), 1)
+    return hulls > 0
 
 
 _SURPLUS = 0.015  # share of a picture that shows more than the other
@@ -286,15 +379,17 @@ def _sign_of_extent(outer: _Picture, inner: _Picture, to_outer: np.ndarray, side
     common, _ = cv2.intersectConvexConvex(cv2.convexHull(outline), _corners(view))
     if 1 - common / view.size < _SURPLUS:
         return _Sign(0.0, "")
-    steps = []
+    crossings = []
     for start, end in zip(outline, np.roll(outline, -1, axis=0)):
-        step = _step_across(view, start, end)
-        if step is not None:
-            steps.append(step)
-    if not steps:
+        crossing = _across(view, start, end)
+        if crossing is not None:
+            crossings.append(crossing)
+    if not crossings:
         return _Sign(0.0, "")
-    framed = min(steps) - _FRAMED
+    framed = min(crossing.step for crossing in crossings) - _FRAMED
     weight = max(-2.0, min(2.0, 4 * framed))
+    if framed < 0 and max(crossing.goes_on for crossing in crossings) < _GOES_ON:
+        weight = 0.0  # a white bar beside a white page, as likely as not
     reason = "a frame, bars or another picture were put around it" if framed > 0 else "it is a part"
     return _Sign(-side * weight, reason)
 
@@ -309,8 +404,20 @@ _FRAMED = 0.9  # log of how much stronger than others nearby an edge is along an
 _ASIDE = 9  # pixels of the view
 
 
-def _step_across(view: np.ndarray, start: np.ndarray, end: np.ndarray) -> float | None:
-    """How much stronger the edge along a line is than those beside it; None at the border."""
+_GOES_ON = 0.5
+
+
+class _Crossing(NamedTuple):
+    """What is seen across a line in a picture."""
+
+    step: float
+    """How much stronger the edge along it is than those beside it."""
+    goes_on: float
+    """Correlation of the levels on its two sides, -1 to 1; 0 where one side is even."""
+
+
+def _across(view: np.ndarray, start: np.ndarray, end: np.ndarray) -> _Crossing | None:
+    """What is seen across a line; None at the border."""
     length = float(np.hypot(*(end - start)))
     along = np.linspace(0.03, 0.97, max(8, int(length)))[:, None]
     across = np.array([-(end - start)[1], (end - start)[0]]) / max(length, 1.0)
@@ -325,7 +432,15 @@ def _step_across(view: np.ndarray, start: np.ndarray, end: np.ndarray) -> float 
     levels = cv2.remap(smooth, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     steps = np.abs(levels[2:] - levels[:-2])[:, is_clear].mean(axis=1)
     near = np.abs(aside[1:-1])
-    return math.log((steps[near <= 2].max() + 1) / (np.median(steps[near >= 4]) + 1))
+    step = math.log((steps[near <= 2].max() + 1) / (np.median(steps[near >= 4]) + 1))
+    sides = levels[[aside.tolist().index(-3), aside.tolist().index(3)]][:, is_clear]
+    first, second = sides - sides.mean(axis=1, keepdims=True)
+    contrast = math.sqrt(float((first**2).mean() * (second**2).mean()))
+    goes_on = float((first * second).mean()) / (contrast + _EVEN)
+    return _Crossing(step, goes_on)
+
+
+_EVEN = 4.0  # grey levels squared
 
 
 def _shown(
@@ -337,7 +452,9 @@ def _shown(
     shown = cv2.warpPerspective(whole, to_picture, size, flags=cv2.INTER_NEAREST)
     if things is not None:
         shown &= 1 - cv2.dilate(things, np.ones((7, 7), np.uint8))
-    inner = cv2.erode(shown, np.ones((9, 9), np.uint8), borderValue=1) > 0
+    # the outline is known to a pixel of the view; black corners beside it are no detail
+    rim = 9 + max(picture.grey.shape) // 100 * 2
+    inner = cv2.erode(shown, np.ones((rim, rim), np.uint8), borderValue=1) > 0
     return inner if inner.sum() > 1000 else np.ones_like(inner)
 
 
@@ -346,15 +463,14 @@ class _Seen(NamedTuple):
 
     detail: float
     """Curvature by slope, at the strongest edges: half of it where a picture is twice as large."""
+    n_edges: int
+    """Pixels that are the strongest edges."""
     overshoot: float
     """By how much of a step the levels beside the strongest edges go beyond those farther off."""
     noise: float
     """Grey levels, in the evenest parts."""
-    clipped: float
-    """Share of the pixels with a channel at its end."""
     colour: float
     """Mean of the largest channel less the smallest."""
-    n_colours: int
 
 
 def _seen(picture: _Picture, shown: np.ndarray) -> _Seen:
@@ -372,14 +488,12 @@ def _seen(picture: _Picture, shown: np.ndarray) -> _Seen:
     rgb = picture.rgb[shown]
     most = rgb.max(axis=1)
     least = rgb.min(axis=1)
-    some = rgb[:: max(1, len(rgb) // 20_000)].astype(np.int64)
     return _Seen(
         float(detail) + 0.01,
+        int(strongest.sum()),
         _overshoot(grey, across / (slope + 1e-6), down / (slope + 1e-6), strongest),
         float(np.quantile(noise[shown][::7], 0.1)),
-        float(((least == 0) | (most == 255)).mean()),
         float((most - least).mean()),
-        len(np.unique(some @ np.array([65536, 256, 1]))),
     )
 
 
@@ -397,76 +511,145 @@ def _overshoot(grey: np.ndarray, across: np.ndarray, down: np.ndarray, edges: np
     return float(beyond.sum() / (levels[2.0] - levels[-2.0]).clip(1).sum())
 
 
-def _sign_of_detail(a: _Seen, b: _Seen, scale: float) -> _Sign:
+def _sign_of_detail(a: _Seen, b: _Seen, scale: float, by_filter: float) -> _Sign:
     """Which shows more, unless it is only harsher.
 
     A copy that was made smaller is as sharp as the original, pixel by pixel, and one that was made
     larger is less sharp: half-way between the two, on a scale of logarithms, neither is better.
+
+    Args:
+        by_filter: what is left of the sharper when the other, filtered, is taken off, by what is
+            left the other way round.
     """
     finer = math.log(a.detail / b.detail) - math.log(scale) / 2
+    if min(a.n_edges, b.n_edges) < _LEAST_EDGES:
+        return _Sign(0.0, "")  # in a smooth picture noise passes for detail
     sharper, other = (a, b) if finer > 0 else (b, a)
     is_noisier = sharper.noise > other.noise + _NOISY
     is_same_scale = abs(scale - 1) < _SAME_SCALE
-    if is_same_scale and is_noisier and sharper.detail > _HARSH:
+    if is_same_scale and is_noisier and sharper.detail > _HARSH and by_filter < _SOFTENED:
         return _sign(-finer, 0.0, 0.05, "noise was added to it, or it was sharpened")
     haloes = sharper.overshoot - other.overshoot
-    if is_same_scale and haloes > _HALOES * abs(finer) and abs(finer) > 0.1:
+    has_haloes = haloes > _HALOES * abs(finer) and abs(finer) > 0.1
+    # a median filter takes haloes away, too
+    is_glaring = sharper.overshoot > _GLARING and by_filter < _UNSHARPENED
+    is_sharpened = by_filter < _SHARPENED or is_glaring
+    if is_same_scale and has_haloes and is_sharpened:
         return _sign(-finer, 0.0, 0.1, "it was sharpened")
+    if is_same_scale and haloes > _SOME_HALOES * abs(finer) and by_filter < _SOFTENED:
+        return _Sign(0.0, "")
     return _sign(finer, 0.04, 0.06, "it shows less detail")
 
 
+_LEAST_EDGES = 200
+_GLARING = 0.6  # overshoot
+_SOME_HALOES = 0.6
+_SHARPENED = 0.7
+_UNSHARPENED = 2.5
+_SOFTENED = 4.0
 _HARSH = 2.6
 _NOISY = 2.5
 _HALOES = 1.3  # what sharpening adds to the overshoot, by what it adds to log detail; blur less
 
 
-def _signs_of_tone(a: _Seen, b: _Seen) -> list[_Sign]:
-    clipped = b.clipped - a.clipped
-    if min(a.clipped, b.clipped) > _DRAWN:
-        clipped = 0.0
-    colours = math.log((a.colour + 2) / (b.colour + 2))
-    if max(a.noise, b.noise) > 2 * min(a.noise, b.noise) + _NOISY:
-        colours = 0.0  # noise has colours
-    return [
-        _sign(clipped, 0.08, 0.1, "its lightest or darkest parts are cut off"),
-        _sign(colours, 0.7, 0.3, "it has less colour"),
-    ]
-
-
-_DRAWN = 0.2  # share of pure black or white, beyond which more of it means nothing
-
-
 def _sign_of_blocks(a: _Picture, b: _Picture) -> _Sign:
     """Which of two pictures of the same size shows the blocks of JPEG and its kin more."""
     blocks = _blockiness(b.grey) - _blockiness(a.grey)
-    return _sign(blocks, 0.1, 0.25, "it is compressed more")
+    return _hint(_sign(blocks, 0.1, 0.25, "it is compressed more"))
 
 
 def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
-    """Whether one is what compression makes of the other, as the tables of its JPEG say.
+    """Whether one is what compression makes of the other, as the steps of a JPEG say.
 
     Then no coefficient differs by more than half a step. Where both might be, the one with the
     finer steps is: the coarser ones would have moved more.
     """
-    reason = "it is the other one, compressed"
-    differences = np.abs(_coefficients(a.grey - b.grey))
+    differences = _coefficients(a.grey - b.grey)
     # of a block, no mean differs by much in any colour
     means = cv2.blur(a.rgb.astype(np.float32) - b.rgb, (8, 8))
-    is_near = np.quantile(np.abs(means[::4, ::4]), 0.998) < 4
+    colours_apart = np.quantile(np.abs(means[::4, ::4]), 0.998)
+    steps = [_steps(picture) for picture in (a, b)]
     made_of_other = []
-    for picture in (a, b):
-        steps = picture.traces.steps
-        if steps is None:
-            made_of_other.append(math.inf)
-            continue
-        is_within = is_near and (differences <= steps / 2 + 1.5).mean() > 0.998
-        made_of_other.append(float(steps.mean()) if is_within else math.inf)
+    for its_steps in steps:
+        mean = _mean_of_lowest(its_steps)
+        is_made_of_other = colours_apart < 4 + mean / 3 and _is_rounding(differences, its_steps)
+        made_of_other.append(mean if is_made_of_other else math.inf)
+    coarser = np.log(steps[1] / steps[0])
+    known = coarser[np.isfinite(coarser)]
+    if len(known) >= _LEAST_STEPS and np.abs(known).max() < _EQUAL and colours_apart < 4:
+        # both were the same JPEG once; saved anew with finer steps, it is no better
+        made_of_other = [_mean_of_lowest(side.traces.steps) for side in (a, b)]
     if made_of_other[0] != made_of_other[1]:
-        return _Sign(math.copysign(_MOST, made_of_other[0] - made_of_other[1]), reason)
-    if a.traces.steps is None or b.traces.steps is None:
+        weight = math.copysign(_MOST, made_of_other[0] - made_of_other[1])
+        return _Sign(weight, "it is the other one, compressed")
+    if len(known) < _LEAST_STEPS:
         return _Sign(0.0, "")
-    coarser = math.log(b.traces.steps.mean() / a.traces.steps.mean())
-    return _sign(coarser, 0.3, 0.4, "it is compressed more")
+    return _hint(_sign(float(known.mean()), 0.3, 0.4, "it is compressed more"))
+
+
+def _mean_of_lowest(steps: np.ndarray | None) -> float:
+    """Mean of the known steps, in grey levels, of the coarsest detail; 0 where none is known."""
+    if steps is None:
+        return 0.0
+    known = [steps[place] for place in _LOWEST if np.isfinite(steps[place])]
+    return float(np.mean(known)) if known else 0.0
+
+
+def _is_rounding(differences: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether coefficients (n, 8, 8) differ by half a step at most, the means by about it."""
+    known = np.isfinite(steps)
+    if known.sum() < _LEAST_STEPS:
+        return False
+    within = np.abs(differences)[:, known] <= steps[known] / 2 + 1.5
+    # rounding moves the means of blocks evenly; sharpening, noise and their kin do not
+    lowest = next(place for place in _LOWEST if known[place])
+    moved = differences[:, lowest[0], lowest[1]].std() / steps[lowest]
+    return bool(within.mean() > 0.99 and moved > _MOVED)
+
+
+_LOWEST = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2)]
+_LEAST_STEPS = 4
+_EQUAL = 0.05  # log of the ratio of steps
+_MOVED = 0.15
+"""Of a step, by which rounding moves a coefficient; evenly spread ones by 0.29 of it."""
+
+
+def _steps(picture: _Picture) -> np.ndarray:
+    """Steps, (8, 8), to which coefficients were rounded; NaN where nothing says it.
+
+    Of a JPEG they stand in its file; of what was a coarser one before, its pixels tell.
+    """
+    coefficients = np.abs(_coefficients(picture.grey - 128))
+    coefficients = coefficients[:: 1 + len(coefficients) // 2000]
+    steps = np.full((8, 8), np.nan)
+    for row, column in _LOWEST:
+        steps[row, column] = _step_of(coefficients[:, row, column])
+    of_file = picture.traces.steps
+    if of_file is None:
+        return steps
+    ratio = np.nanmean(steps / of_file) if np.isfinite(steps).any() else 0.0
+    return steps if ratio > _COARSER and np.isfinite(steps).sum() >= _LEAST_STEPS else of_file
+
+
+_COARSER = 1.5
+
+
+def _step_of(sizes: np.ndarray) -> float:
+    """The largest step of which all sizes of a coefficient are about a multiple, else NaN."""
+    for step in range(_LARGEST_STEP, 2, -1):
+        multiples = sizes / step
+        multiples = multiples[multiples > 0.5]
+        if len(multiples) < _ENOUGH_SIZES or len(np.unique(np.rint(multiples))) < 3:
+            continue
+        if np.cos(2 * np.pi * multiples).mean() > _ON_STEPS:
+            return float(step)
+    return math.nan
+
+
+_LARGEST_STEP = 60
+_ENOUGH_SIZES = 50
+_ON_STEPS = 0.6
+"""Mean cosine, 1 where all lie on multiples, 0 where they lie anywhere."""
 
 
 def _coefficients(grey: np.ndarray) -> np.ndarray:
@@ -491,23 +674,41 @@ def _blockiness(grey: np.ndarray) -> float:
 
 def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
     """Whether the levels of one, RGB (n, 3), follow from the other's, and not the other way."""
-    unexplained_a = 0.0
-    unexplained_b = 0.0
+    some = slice(None, None, 1 + len(a) // 100_000)
+    unexplained = np.zeros(2)
+    usual = np.zeros(2)
     for channel in range(3):
-        unexplained_a += _unexplained(a[:, channel], b[:, channel]) / 3
-        unexplained_b += _unexplained(b[:, channel], a[:, channel]) / 3
-    ratio = math.log((unexplained_a + 0.02) / (unexplained_b + 0.02))
-    if min(unexplained_a, unexplained_b) > _COMPRESSED:
+        levels = (a[some, channel], b[some, channel])
+        for side in (0, 1):
+            apart = _unexplained(levels[side], levels[1 - side])
+            unexplained[side] += float((apart**2).mean()) / 3
+            usual[side] += float(np.median(apart)) / 3
+    ratio = math.log((unexplained[0] + 0.02) / (unexplained[1] + 0.02))
+    follows = int(ratio > 0)  # 1 where the second's levels follow
+    counts = np.sort(np.bincount((a, b)[follows][some].ravel()))
+    n_levels = np.count_nonzero(np.cumsum(counts) > _FEW * counts.sum())
+    moved = np.median(np.abs(a[some].astype(float) - b[some]))
+    # a drawing has few levels; in a compressed one those near its edges are many, but only those
+    is_drawn = n_levels < _FEW_LEVELS and max(usual[1 - follows], moved) < 1
+    is_drawn |= n_levels < _DRAWN and (usual[1 - follows] < 5 or unexplained.min() > 0.02)
+    if unexplained.min() > _COMPRESSED or is_drawn:
         ratio = 0.0
     return _sign(ratio, 0.3, 0.6, "its levels follow from those of the other")
 
 
 _COMPRESSED = 20.0  # grey levels squared, that compression leaves unexplained
+_FEW = 0.05  # share of the places, that may have other levels
+_FEW_LEVELS = 64
+_DRAWN = 8
 
 
-def _unexplained(levels: np.ndarray, by: np.ndarray) -> float:
-    """Variance of levels that is left when others are known."""
+def _unexplained(levels: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """By how much levels are not what others say, but for a few: the rest of something added."""
     counts = np.maximum(np.bincount(by, minlength=256), 1)
-    sums = np.bincount(by, levels, 256)
-    squares = np.bincount(by, levels.astype(float) ** 2, 256)
-    return float((squares - sums**2 / counts).sum()) / len(levels)
+    usual = np.bincount(by, levels, 256) / counts
+    apart = np.abs(levels - usual[by])
+    n_kept = max(1, int(_NEARLY_ALL * len(apart)))
+    return np.partition(apart, n_kept - 1)[:n_kept]
+
+
+_NEARLY_ALL = 0.98

@@ -57,7 +57,7 @@ ORIGINAL = saved(IMAGE)
         ("sharpness(factor=5)", "sharpened"),
         ("brightness(factor=2)", "levels"),
         ("gray", "colour"),
-        ("posterize(bits=2)", ""),
+        ("posterize(bits=4)", "levels"),
     ],
 )
 def test_the_original_is_kept(edit, words):
@@ -66,6 +66,39 @@ def test_the_original_is_kept(edit, words):
     backwards = choose(variant, ORIGINAL)
     assert (forwards.better, backwards.better) == (0, 1), edit
     assert forwards.reason == backwards.reason and words in forwards.reason
+
+
+def test_of_an_enlargement_by_repeated_pixels_the_sharp_edges_are_no_detail():
+    enlarged = saved(IMAGE.resize((480, 360), Image.Resampling.NEAREST), "JPEG", quality=90)
+    assert choose(ORIGINAL, enlarged) == (0, "it was enlarged")
+
+
+@pytest.mark.parametrize("edit", ["caption", "border", "screenshot", "noise", "recompress"])
+def test_of_a_page_the_edited_copy_is_never_kept(edit):
+    """A white bar beside white paper may have been cut off, or put there."""
+    page = Image.new("RGB", (360, 480), "white")
+    draw = ImageDraw.Draw(page)
+    for row in range(60, 430, 22):
+        draw.text((40, row), f"line {row} of a page about nothing much", fill="black")
+    for form in ("PNG", "JPEG"):
+        variant = saved(sl.perturb.apply(page, edit, seed=2), form)
+        assert choose(saved(page), variant).better != 1
+
+
+def test_a_median_filter_is_not_taken_for_the_original_of_what_was_sharpened():
+    crisp = sl.perturb.apply(IMAGE, "sharpness(factor=1.6)", seed=0)
+    for kernel in (3, 5):
+        variant = sl.perturb.apply(crisp, f"median(kernel={kernel})", seed=0)
+        assert choose(saved(crisp), saved(variant)).better != 1
+
+
+def test_pixels_tell_which_of_two_was_the_coarser_jpeg():
+    jpeg = saved(IMAGE, "JPEG", quality=95)
+    coarser = saved(IMAGE, "JPEG", quality=40)
+    decoded = saved(sl.read_image(coarser))
+    anew = saved(sl.read_image(coarser), "JPEG", quality=97)
+    for variant in (coarser, decoded, anew):
+        assert choose(jpeg, variant) == (0, "it is the other one, compressed")
 
 
 def test_nobody_can_tell_a_mirror_image():
