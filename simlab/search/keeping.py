@@ -241,7 +241,7 @@ def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
         pixels = _sign_of_pixels(a.grey, b.grey)
         if pixels.weight:
             return [*signs, pixels]
-    return [*signs, _sign_of_detail(seen_a, seen_b, scale, by_filter=1.0)]
+    return [*signs, _sign_of_detail(seen_a, seen_b, scale, by_filter=math.inf)]
 
 
 def _unless_opposed(signs: list[_Sign], in_place: list[_Sign], is_toned: bool) -> list[_Sign]:
@@ -279,23 +279,13 @@ def _signs_in_place(
     sharper, other = (a, b) if seen[0].detail > seen[1].detail else (b, a)
     is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
     inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
-    left = _left_by_filter(sharper.grey, other.grey, inside)
-    by_filter = left / _left_by_filter(other.grey, sharper.grey, inside)
-    if left > _WELL_FILTERED:
-        by_filter = max(_UNSHARPENED, by_filter)
+    by_filter = _left_by_filter(sharper.grey, other.grey, inside)
+    by_filter /= _left_by_filter(other.grey, sharper.grey, inside)
     detail = _sign_of_detail(*seen, 1.0, by_filter)
     smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
     if np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE:
         detail = _hint(detail)  # other tones, other edges
-    blocks = _sign_of_blocks(a, b)
-    # blur and noise hide the blocks of a JPEG, and where many show, their edges pass for detail
-    compressed = tables.weight
-    if blocks.weight * detail.weight >= 0:
-        compressed += blocks.weight
-    signs = [levels, _hint(_Sign(compressed, "it is compressed more"))]
-    against = min(blocks.weight * detail.weight, tables.weight * detail.weight)
-    if against > -_SOME:
-        signs.append(detail)
+    signs = [levels, tables, detail]
     if max(seen[0].noise, seen[1].noise) <= 2 * min(seen[0].noise, seen[1].noise) + _NOISY:
         # noise has colours
         colours = math.log((seen[0].colour + 2) / (seen[1].colour + 2))
@@ -310,9 +300,7 @@ def _hint(sign: _Sign) -> _Sign:
 
 _HINT = 0.9
 _LEAST_INSIDE = 500  # pixels
-_WELL_FILTERED = 0.1
 _OTHER_TONE = 4.0  # grey levels
-_SOME = 1.0
 
 
 def _left_by_filter(grey: np.ndarray, other: np.ndarray, inside: np.ndarray) -> float:
@@ -343,9 +331,6 @@ def _sign_of_pixels(a: np.ndarray, b: np.ndarray) -> _Sign:
 
 
 _REPEATED = 0.8
-
-
-_SAME_SCALE = 0.02
 
 
 def _unhidden(*own: np.ndarray) -> list[np.ndarray]:
@@ -465,8 +450,6 @@ class _Seen(NamedTuple):
     """Curvature by slope, at the strongest edges: half of it where a picture is twice as large."""
     n_edges: int
     """Pixels that are the strongest edges."""
-    overshoot: float
-    """By how much of a step the levels beside the strongest edges go beyond those farther off."""
     noise: float
     """Grey levels, in the evenest parts."""
     colour: float
@@ -491,24 +474,9 @@ def _seen(picture: _Picture, shown: np.ndarray) -> _Seen:
     return _Seen(
         float(detail) + 0.01,
         int(strongest.sum()),
-        _overshoot(grey, across / (slope + 1e-6), down / (slope + 1e-6), strongest),
         float(np.quantile(noise[shown][::7], 0.1)),
         float((most - least).mean()),
     )
-
-
-def _overshoot(grey: np.ndarray, across: np.ndarray, down: np.ndarray, edges: np.ndarray) -> float:
-    """Mean overshoot on both sides of edges, whose directions are given, by the mean step."""
-    y, x = [places[:: max(1, len(places) // 15_000)] for places in np.nonzero(edges)]
-    if not len(x):
-        return 0.0
-    levels = {}
-    for far in (-3.5, -2.0, -1.25, 1.25, 2.0, 3.5):
-        to_x = (x + far * across[y, x]).astype(np.float32)
-        to_y = (y + far * down[y, x]).astype(np.float32)
-        levels[far] = cv2.remap(grey, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    beyond = levels[1.25] - levels[3.5] + levels[-3.5] - levels[-1.25]
-    return float(beyond.sum() / (levels[2.0] - levels[-2.0]).clip(1).sum())
 
 
 def _sign_of_detail(a: _Seen, b: _Seen, scale: float, by_filter: float) -> _Sign:
@@ -526,36 +494,20 @@ def _sign_of_detail(a: _Seen, b: _Seen, scale: float, by_filter: float) -> _Sign
         return _Sign(0.0, "")  # in a smooth picture noise passes for detail
     sharper, other = (a, b) if finer > 0 else (b, a)
     is_noisier = sharper.noise > other.noise + _NOISY
-    is_same_scale = abs(scale - 1) < _SAME_SCALE
-    if is_same_scale and is_noisier and sharper.detail > _HARSH and by_filter < _SOFTENED:
+    if is_noisier and sharper.detail > _HARSH and by_filter < _SOFTENED:
         return _sign(-finer, 0.0, 0.05, "noise was added to it, or it was sharpened")
-    haloes = sharper.overshoot - other.overshoot
-    has_haloes = haloes > _HALOES * abs(finer) and abs(finer) > 0.1
-    # a median filter takes haloes away, too
-    is_glaring = sharper.overshoot > _GLARING and by_filter < _UNSHARPENED
-    is_sharpened = by_filter < _SHARPENED or is_glaring
-    if is_same_scale and has_haloes and is_sharpened:
+    if by_filter < _SHARPENED:
         return _sign(-finer, 0.0, 0.1, "it was sharpened")
-    if is_same_scale and haloes > _SOME_HALOES * abs(finer) and by_filter < _SOFTENED:
+    if by_filter < _SOFTENED:
         return _Sign(0.0, "")
     return _sign(finer, 0.04, 0.06, "it shows less detail")
 
 
 _LEAST_EDGES = 200
-_GLARING = 0.6  # overshoot
-_SOME_HALOES = 0.6
 _SHARPENED = 0.7
-_UNSHARPENED = 2.5
-_SOFTENED = 4.0
+_SOFTENED = 3.0
 _HARSH = 2.6
 _NOISY = 2.5
-_HALOES = 1.3  # what sharpening adds to the overshoot, by what it adds to log detail; blur less
-
-
-def _sign_of_blocks(a: _Picture, b: _Picture) -> _Sign:
-    """Which of two pictures of the same size shows the blocks of JPEG and its kin more."""
-    blocks = _blockiness(b.grey) - _blockiness(a.grey)
-    return _hint(_sign(blocks, 0.1, 0.25, "it is compressed more"))
 
 
 def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
@@ -568,88 +520,30 @@ def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
     # of a block, no mean differs by much in any colour
     means = cv2.blur(a.rgb.astype(np.float32) - b.rgb, (8, 8))
     colours_apart = np.quantile(np.abs(means[::4, ::4]), 0.998)
-    steps = [_steps(picture) for picture in (a, b)]
     made_of_other = []
-    for its_steps in steps:
-        mean = _mean_of_lowest(its_steps)
-        is_made_of_other = colours_apart < 4 + mean / 3 and _is_rounding(differences, its_steps)
-        made_of_other.append(mean if is_made_of_other else math.inf)
-    coarser = np.log(steps[1] / steps[0])
-    known = coarser[np.isfinite(coarser)]
-    if len(known) >= _LEAST_STEPS and np.abs(known).max() < _EQUAL and colours_apart < 4:
-        # both were the same JPEG once; saved anew with finer steps, it is no better
-        made_of_other = [_mean_of_lowest(side.traces.steps) for side in (a, b)]
+    for steps in (a.traces.steps, b.traces.steps):
+        is_made_of_other = steps is not None and _is_rounding(differences, steps)
+        is_near = is_made_of_other and colours_apart < 4 + steps[:2, :2].mean() / 3
+        made_of_other.append(float(steps.mean()) if is_near else math.inf)
     if made_of_other[0] != made_of_other[1]:
         weight = math.copysign(_MOST, made_of_other[0] - made_of_other[1])
         return _Sign(weight, "it is the other one, compressed")
-    if len(known) < _LEAST_STEPS:
+    if a.traces.steps is None or b.traces.steps is None:
         return _Sign(0.0, "")
-    return _hint(_sign(float(known.mean()), 0.3, 0.4, "it is compressed more"))
-
-
-def _mean_of_lowest(steps: np.ndarray | None) -> float:
-    """Mean of the known steps, in grey levels, of the coarsest detail; 0 where none is known."""
-    if steps is None:
-        return 0.0
-    known = [steps[place] for place in _LOWEST if np.isfinite(steps[place])]
-    return float(np.mean(known)) if known else 0.0
+    coarser = math.log(b.traces.steps.mean() / a.traces.steps.mean())
+    return _hint(_sign(coarser, 0.3, 0.4, "it is compressed more"))
 
 
 def _is_rounding(differences: np.ndarray, steps: np.ndarray) -> bool:
     """Whether coefficients (n, 8, 8) differ by half a step at most, the means by about it."""
-    known = np.isfinite(steps)
-    if known.sum() < _LEAST_STEPS:
-        return False
-    within = np.abs(differences)[:, known] <= steps[known] / 2 + 1.5
+    within = np.abs(differences) <= steps / 2 + 1.5
     # rounding moves the means of blocks evenly; sharpening, noise and their kin do not
-    lowest = next(place for place in _LOWEST if known[place])
-    moved = differences[:, lowest[0], lowest[1]].std() / steps[lowest]
-    return bool(within.mean() > 0.99 and moved > _MOVED)
+    moved = differences[:, 0, 0].std() / steps[0, 0]
+    return bool(within.mean() > 0.998 and moved > _MOVED)
 
 
-_LOWEST = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2)]
-_LEAST_STEPS = 4
-_EQUAL = 0.05  # log of the ratio of steps
 _MOVED = 0.15
 """Of a step, by which rounding moves a coefficient; evenly spread ones by 0.29 of it."""
-
-
-def _steps(picture: _Picture) -> np.ndarray:
-    """Steps, (8, 8), to which coefficients were rounded; NaN where nothing says it.
-
-    Of a JPEG they stand in its file; of what was a coarser one before, its pixels tell.
-    """
-    coefficients = np.abs(_coefficients(picture.grey - 128))
-    coefficients = coefficients[:: 1 + len(coefficients) // 2000]
-    steps = np.full((8, 8), np.nan)
-    for row, column in _LOWEST:
-        steps[row, column] = _step_of(coefficients[:, row, column])
-    of_file = picture.traces.steps
-    if of_file is None:
-        return steps
-    ratio = np.nanmean(steps / of_file) if np.isfinite(steps).any() else 0.0
-    return steps if ratio > _COARSER and np.isfinite(steps).sum() >= _LEAST_STEPS else of_file
-
-
-_COARSER = 1.5
-
-
-def _step_of(sizes: np.ndarray) -> float:
-    """The largest step of which all sizes of a coefficient are about a multiple, else NaN."""
-    for step in range(_LARGEST_STEP, 2, -1):
-        multiples = sizes / step
-        multiples = multiples[multiples > 0.5]
-        if len(multiples) < _ENOUGH_SIZES or len(np.unique(np.rint(multiples))) < 3:
-            continue
-        if np.cos(2 * np.pi * multiples).mean() > _ON_STEPS:
-            return float(step)
-    return math.nan
-
-
-_LARGEST_STEP = 60
-_ENOUGH_SIZES = 50
-_ON_STEPS = 0.6
-"""Mean cosine, 1 where all lie on multiples, 0 where they lie anywhere."""
 
 
 def _coefficients(grey: np.ndarray) -> np.ndarray:
@@ -658,18 +552,6 @@ def _coefficients(grey: np.ndarray) -> np.ndarray:
     blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
     blocks = blocks.reshape(-1, 8, 8)
     return scipy.fft.dctn(blocks, axes=(1, 2), norm="ortho")
-
-
-def _blockiness(grey: np.ndarray) -> float:
-    """By how many levels edges at every eighth place are stronger than the others."""
-    excess = 0.0
-    for levels in (grey, grey.T):
-        step = np.minimum(np.abs(np.diff(levels, axis=1)), 8)
-        peaks = (step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(axis=0)
-        n = len(peaks) // 8
-        by_place = np.sort(peaks[: 8 * n].reshape(n, 8).mean(axis=0))
-        excess += float(by_place[7] - np.median(by_place[:7]))
-    return excess
 
 
 def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
