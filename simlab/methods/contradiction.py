@@ -169,9 +169,12 @@ def _contradictions_in(frame: Frame) -> Contradictions | None:
         if found is None:
             return None
         things.append(found)
-    recoloured = _recoloured(frame, both & ~(things[0].places | things[1].places))
-    first = _contradicted(things[0], things[1], both)
-    second = _contradicted(things[1], things[0], both)
+    covered = [_opaque(*things, both), _opaque(*things[::-1], both)]
+    # the colour of what is laid over a place is not that of the place
+    in_view = ~(things[0].places | things[1].places | covered[0] | covered[1])
+    recoloured = _recoloured(frame, both & in_view)
+    first = _contradicted(things[0], things[1], both, covered[0])
+    second = _contradicted(things[1], things[0], both, covered[1])
     share = min(first, second) + recoloured.sum() / max(1, both.sum())
     own_places = [thing.places & both for thing in things]
     pixels = [of_view @ _FROM_HALF for of_view in to_pixels(frame)]
@@ -290,14 +293,16 @@ def _places(missing: np.ndarray) -> np.ndarray:
     return is_large[numbers]
 
 
-def _contradicted(own: _Things, other: _Things, both: np.ndarray) -> float:
+def _contradicted(own: _Things, other: _Things, both: np.ndarray, opaque: np.ndarray) -> float:
     """Share of a picture's edges that the other contradicts.
 
     What the other's things hide does not count: under an opaque one, all of it; under another, as
     much as lies around.
+
+    Args:
+        opaque: bool (height, width), where there is such a one.
     """
     total = float(own.edges.sum())
-    opaque = _opaque(own, other, both)
     gone = own.edges * own.missing
     under_opaque = float(gone[opaque].sum()) / total
     in_the_open = float(gone[~other.places & ~opaque].sum()) / total
