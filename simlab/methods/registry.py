@@ -272,23 +272,7 @@ class Definition:
         bound = [specs.bind(call, function, allowed, "method") for function in functions]
         of_extract, of_distance, of_seen_in = bound
         arguments = of_extract | of_distance | of_seen_in
-        drawn_on = specs.call_named(self.resources, of_extract)
-        code = specs.code_digest(self.extract)
-        key = f"{specs.complete(self.feature, of_extract)}{drawn_on}{code}"
-        if of_seen_in["inner"]:
-            key = f"inner of {key}"
-        small = None
-        if self.small is not None:
-            small = specs.call_named(self.small, of_extract)
-        feature = Feature(
-            key,
-            self.extract,
-            of_extract,
-            self.grey,
-            together=self.extract_many,
-            small=small,
-            inner=of_seen_in["inner"],
-        )
+        feature = self._feature(of_extract, inner=of_seen_in["inner"])
         turned = self._turned(feature, of_seen_in, by_distance="orientations" in of_distance)
         name = specs.canonical(self.name, arguments, *functions)
         maximum = self.maximum
@@ -307,6 +291,26 @@ class Definition:
             restore=self.restore,
             symmetric=self.symmetric and not turned,
             feature_kind=self.feature_kind,
+        )
+
+    def _feature(self, arguments: dict[str, Any], *, inner: bool) -> Feature:
+        """What is extracted; all that it depends on is in its key."""
+        drawn_on = specs.call_named(self.resources, arguments)
+        code = specs.code_digest(self.extract)
+        key = f"{specs.complete(self.feature, arguments)}{drawn_on}{code}"
+        if inner:
+            key = f"inner of {key}"
+        small = None
+        if self.small is not None:
+            small = specs.call_named(self.small, arguments)
+        return Feature(
+            key,
+            self.extract,
+            arguments,
+            self.grey,
+            together=self.extract_many,
+            small=small,
+            inner=inner,
         )
 
     def _turned(
