@@ -542,7 +542,7 @@ def _is_rounding(differences: np.ndarray, steps: np.ndarray) -> bool:
     return bool(within.mean() > 0.998 and moved > _MOVED)
 
 
-_MOVED = 0.15
+_MOVED = 0.22
 """Of a step, by which rounding moves a coefficient; evenly spread ones by 0.29 of it."""
 
 
