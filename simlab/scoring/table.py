@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -439,17 +439,20 @@ def _readable(paths: list[Path]) -> list[Image.Image]:
 
 
 def _cost_of_one(
-    images: Sequence[Image.Image], methods: list[Method], compared: list[Method]
+    images: Sequence[Image.Image],
+    methods: list[Method],
+    compared: list[Method],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float]:
     """Seconds to make a picture's features, and to compare two pictures by some of the methods."""
-    start = time.process_time()
+    start = clock()
     reference, query = map(LazyPicture, images)
     for picture in (reference, query):
         picture.make([PIXELS, *needed(methods, query=True)])
-    made = time.process_time()
+    made = clock()
     for method in compared:
         compare(method, reference, query)
-    return (made - start) / 2, time.process_time() - made
+    return (made - start) / 2, clock() - made
 
 
 def timings(images: pd.DataFrame, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
@@ -476,8 +479,9 @@ def _timed(paths: list[Path], methods: list[Method]) -> list[tuple]:
     megapixels = float(np.median([image.width * image.height for image in images])) / 1e6
     rows = []
     for method in methods:
-        _cost_of_one(images[:2], [method], [method])  # the first time pays for loading libraries
-        costs = [_cost_of_one(pair, [method], [method]) for pair in itertools.pairwise(images)]
+        one = ([method], [method], time.process_time)
+        _cost_of_one(images[:2], *one)  # the first time pays for loading libraries
+        costs = [_cost_of_one(pair, *one) for pair in itertools.pairwise(images)]
         per_picture, per_pair = np.median(costs, axis=0) * 1000
         rows.append((method.name, per_picture, per_pair, len(images), megapixels))
     return rows
