@@ -520,30 +520,88 @@ def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
     # of a block, no mean differs by much in any colour
     means = cv2.blur(a.rgb.astype(np.float32) - b.rgb, (8, 8))
     colours_apart = np.quantile(np.abs(means[::4, ::4]), 0.998)
+    steps = [_steps(picture) for picture in (a, b)]
     made_of_other = []
-    for steps in (a.traces.steps, b.traces.steps):
-        is_made_of_other = steps is not None and _is_rounding(differences, steps)
-        is_near = is_made_of_other and colours_apart < 4 + steps[:2, :2].mean() / 3
-        made_of_other.append(float(steps.mean()) if is_near else math.inf)
+    for its_steps in steps:
+        mean = _mean_of_lowest(its_steps)
+        is_made_of_other = colours_apart < 4 + mean / 3 and _is_rounding(differences, its_steps)
+        made_of_other.append(mean if is_made_of_other else math.inf)
+    coarser = np.log(steps[1] / steps[0])
+    known = coarser[np.isfinite(coarser)]
+    if len(known) >= _LEAST_STEPS and np.abs(known).max() < _EQUAL and colours_apart < 4:
+        # both were the same JPEG once; saved anew with finer steps, it is no better
+        made_of_other = [_mean_of_lowest(side.traces.steps) for side in (a, b)]
     if made_of_other[0] != made_of_other[1]:
         weight = math.copysign(_MOST, made_of_other[0] - made_of_other[1])
         return _Sign(weight, "it is the other one, compressed")
-    if a.traces.steps is None or b.traces.steps is None:
+    if len(known) < _LEAST_STEPS:
         return _Sign(0.0, "")
-    coarser = math.log(b.traces.steps.mean() / a.traces.steps.mean())
-    return _hint(_sign(coarser, 0.3, 0.4, "it is compressed more"))
+    return _hint(_sign(float(known.mean()), 0.3, 0.4, "it is compressed more"))
+
+
+def _mean_of_lowest(steps: np.ndarray | None) -> float:
+    """Mean of the known steps, in grey levels, of the coarsest detail; 0 where none is known."""
+    if steps is None:
+        return 0.0
+    known = [steps[place] for place in _LOWEST if np.isfinite(steps[place])]
+    return float(np.mean(known)) if known else 0.0
 
 
 def _is_rounding(differences: np.ndarray, steps: np.ndarray) -> bool:
     """Whether coefficients (n, 8, 8) differ by half a step at most, the means by about it."""
-    within = np.abs(differences) <= steps / 2 + 1.5
+    known = np.isfinite(steps)
+    if known.sum() < _LEAST_STEPS:
+        return False
+    within = np.abs(differences)[:, known] <= steps[known] / 2 + 1.5
     # rounding moves the means of blocks evenly; sharpening, noise and their kin do not
-    moved = differences[:, 0, 0].std() / steps[0, 0]
-    return bool(within.mean() > 0.998 and moved > _MOVED)
+    lowest = next(place for place in _LOWEST if known[place])
+    moved = differences[:, lowest[0], lowest[1]].std() / steps[lowest]
+    return bool(within.mean() > 0.99 and moved > _MOVED)
 
 
+_LOWEST = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2)]
+_LEAST_STEPS = 4
+_EQUAL = 0.05  # log of the ratio of steps
 _MOVED = 0.22
 """Of a step, by which rounding moves a coefficient; evenly spread ones by 0.29 of it."""
+
+
+def _steps(picture: _Picture) -> np.ndarray:
+    """Steps, (8, 8), to which coefficients were rounded; NaN where nothing says it.
+
+    Of a JPEG they stand in its file; of what was a coarser one before, its pixels tell.
+    """
+    coefficients = np.abs(_coefficients(picture.grey - 128))
+    coefficients = coefficients[:: 1 + len(coefficients) // 2000]
+    steps = np.full((8, 8), np.nan)
+    for row, column in _LOWEST:
+        steps[row, column] = _step_of(coefficients[:, row, column])
+    of_file = picture.traces.steps
+    if of_file is None:
+        return steps
+    ratio = np.nanmean(steps / of_file) if np.isfinite(steps).any() else 0.0
+    return steps if ratio > _COARSER and np.isfinite(steps).sum() >= _LEAST_STEPS else of_file
+
+
+_COARSER = 1.5
+
+
+def _step_of(sizes: np.ndarray) -> float:
+    """The largest step of which all sizes of a coefficient are about a multiple, else NaN."""
+    for step in range(_LARGEST_STEP, 2, -1):
+        multiples = sizes / step
+        multiples = multiples[multiples > 0.5]
+        if len(multiples) < _ENOUGH_SIZES or len(np.unique(np.rint(multiples))) < 3:
+            continue
+        if np.cos(2 * np.pi * multiples).mean() > _ON_STEPS:
+            return float(step)
+    return math.nan
+
+
+_LARGEST_STEP = 60
+_ENOUGH_SIZES = 50
+_ON_STEPS = 0.6
+"""Mean cosine, 1 where all lie on multiples, 0 where they lie anywhere."""
 
 
 def _coefficients(grey: np.ndarray) -> np.ndarray:

@@ -83,9 +83,17 @@ def test_of_a_page_the_edited_copy_is_never_kept(edit):
         assert choose(saved(page), variant).better != 1
 
 
-@pytest.mark.parametrize("edit", ["recompress(quality=20)", "sharpness(factor=5)", "median"])
-def test_where_little_tells_it_is_undecided(edit):
-    """Blocks and haloes pass for detail: saved as PNG, no table says that it was a JPEG."""
+def test_pixels_tell_which_of_two_was_the_coarser_jpeg():
+    jpeg = saved(IMAGE, "JPEG", quality=95)
+    coarser = saved(IMAGE, "JPEG", quality=40)
+    decoded = saved(sl.read_image(coarser))
+    anew = saved(sl.read_image(coarser), "JPEG", quality=97)
+    for variant in (coarser, decoded, anew):
+        assert choose(jpeg, variant) == (0, "it is the other one, compressed")
+
+
+@pytest.mark.parametrize("edit", ["sharpness(factor=5)", "median"])
+def test_where_little_tells_the_variant_is_not_kept(edit):
     assert choose(ORIGINAL, saved(sl.perturb.apply(IMAGE, edit, seed=1))).better != 1
 
 
