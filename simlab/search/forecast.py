@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import joblib
+import numpy as np
 import psutil
 
 from simlab.messages import in_bytes, in_units
 from simlab.methods.registry import Feature, Method
+from simlab.scoring.cache import Memory
 from simlab.scoring.features import Store, Variant
 from simlab.scoring.one_pair import PIXELS, answers, needed
-from simlab.search.indexes import BEST, NEAR, build_indexes
+from simlab.search.indexes import BEST, NEAR, Index, KeypointIndex, build_indexes
 
 LONG = 5_000
 """Pictures from which a search says beforehand what it will take."""
@@ -24,6 +26,7 @@ LONG = 5_000
 _SAMPLE = 64
 _FIRST = 8  # of these, for which libraries are loaded and workers started
 _PAIRS = 16
+_TILES = 64
 _KNOWN = 2_000  # bytes that are held of every picture beside its features
 
 
@@ -72,6 +75,8 @@ def forecast(
     asked = [PIXELS, *needed(methods, query=True)]
     sample = [_packed(store, file, asked) for file in chosen if not store.error(Variant(file))]
     search, memory = _of_search(sample, methods, len(files), store.n_jobs)
+    if isinstance(store.cache, Memory):
+        memory += len(files) * np.mean([sum(map(len, one.values())) for one in sample])
     expected = Forecast(len(files), of_features * len(files), search, memory)
     free = psutil.virtual_memory().available
     if memory > free:
@@ -99,19 +104,31 @@ def _of_search(
     held = 0
     for method, index in build_indexes(methods, lambda feature: [one[feature] for one in sample]):
         asking = [[one[feature] for one in sample] for feature in method.features(query=True)]
-        began = time.perf_counter()
-        index.candidates(asking, n=BEST + 1, near=NEAR)
-        to_propose += (time.perf_counter() - began) * times * index.growth(times)
-        held += index.n_bytes + sum(len(value) for values in asking for value in values)
+        seconds = _seconds(index, asking)
+        if isinstance(index, KeypointIndex):
+            to_propose += times * seconds * index.growth(times)
+        else:
+            # a query costs something by itself, and something more for each picture it is held to
+            many = type(index)([one[method.feature] for one in sample] * _TILES)
+            more = max(0, _seconds(many, asking) - seconds) / (_TILES - 1)
+            to_propose += times * (seconds + more * (times - 1))
+        held += index.n_bytes
+    _seconds_of_pair(sample, methods)  # the first time pays for loading libraries
     to_compare = BEST * n_files * _seconds_of_pair(sample, methods)
     seconds = to_propose + to_compare / joblib.effective_n_jobs(n_jobs)
     return seconds, _KNOWN * n_files + held * times
 
 
+def _seconds(index: Index, asking: Sequence[Sequence[bytes]]) -> float:
+    began = time.perf_counter()
+    index.candidates(asking, n=BEST + 1, near=NEAR)
+    return time.perf_counter() - began
+
+
 def _seconds_of_pair(sample: Sequence[_Packed], methods: Sequence[Method]) -> float:
     """How long it takes to compare two pictures, in the mean of neighbours in the sample."""
-    began = time.perf_counter()
     pairs = list(itertools.pairwise(sample))[:_PAIRS]
+    began = time.perf_counter()
     for reference, query in pairs:
         answers(methods, reference, query)
     return (time.perf_counter() - began) / len(pairs)

@@ -119,7 +119,7 @@ class _Index:
         n_bytes: that it needs while it is built.
     """
 
-    n_bytes = 0
+    n_bytes: int
 
     def candidates(
         self, queries: Sequence[Sequence[bytes]], *, n: int, near: float = 1.0
@@ -134,10 +134,6 @@ class _Index:
         together = _Found._make([np.concatenate(columns) for columns in zip(*found)])
         return _foremost(together, n)
 
-    def growth(self, times: float) -> float:
-        """Return how much longer a query takes among so many times the pictures."""
-        return times
-
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         """At least the n best of each query."""
         raise NotImplementedError
@@ -148,6 +144,7 @@ class HashIndex(_Index):
 
     def __init__(self, packed: Sequence[bytes]):
         self.numbers, self.bits = _stacked(packed)
+        self.n_bytes = self.bits.nbytes
 
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         numbers, bits = _stacked(queries)
@@ -171,6 +168,7 @@ class VectorIndex(_Index):
         self.has_scale = has_scale
         self.index = faiss.IndexFlatIP(vectors.shape[1])
         self.index.add(_of_length_1(vectors))
+        self.n_bytes = 2 * vectors.nbytes  # here, and in faiss
 
     def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
         numbers, vectors = _stacked(queries)
@@ -216,6 +214,7 @@ class KeypointIndex(_Index):
         return _Found._make([np.concatenate(columns) for columns in zip(*parts)])
 
     def growth(self, times: float) -> float:
+        """Return how much longer a query takes among so many times the pictures."""
         n_codes = len(self.owner)
         return _n_compared(times * n_codes) / _n_compared(n_codes)
 
