@@ -27,6 +27,7 @@ _SAMPLE = 64
 _FIRST = 8  # of these, for which libraries are loaded and workers started
 _PAIRS = 16
 _TILES = 64
+_ANY = 250_000_000  # bytes that a search of few pictures holds
 _KNOWN = 2_000  # bytes that are held of every picture beside its features
 
 
@@ -67,7 +68,9 @@ def forecast(
     Raises:
         ValueError: it needs more memory than is free.
     """
-    chosen = files[:: max(1, len(files) // _SAMPLE)]
+    step = max(1, len(files) // _SAMPLE)
+    # each time from another one, so that none stands for all because an earlier search began there
+    chosen = files[time.time_ns() % step :: step]
     store.make(itertools.product(map(Variant, chosen[:_FIRST]), features))
     began = time.perf_counter()
     store.make(itertools.product(map(Variant, chosen[_FIRST:]), features))
@@ -98,7 +101,7 @@ def _of_search(
 ) -> tuple[float, float]:
     """The seconds and bytes that a search among so many pictures like these takes."""
     if len(sample) < 2:
-        return 0.0, _KNOWN * n_files
+        return 0.0, _ANY + _KNOWN * n_files
     times = n_files / len(sample)
     to_propose = 0.0
     held = 0
@@ -116,7 +119,7 @@ def _of_search(
     _seconds_of_pair(sample, methods)  # the first time pays for loading libraries
     to_compare = BEST * n_files * _seconds_of_pair(sample, methods)
     seconds = to_propose + to_compare / joblib.effective_n_jobs(n_jobs)
-    return seconds, _KNOWN * n_files + held * times
+    return seconds, _ANY + _KNOWN * n_files + held * times
 
 
 def _seconds(index: Index, asking: Sequence[Sequence[bytes]]) -> float:
