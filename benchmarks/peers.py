@@ -2,6 +2,7 @@
 
     python benchmarks/peers.py plant PHOTOGRAPHS OUT       folders with known copies, of photographs
     python benchmarks/peers.py run FOLDER --csv OUT.csv    each folder in FOLDER, by each tool
+    python benchmarks/peers.py draw OUT.csv OUT.png        what was found, as a figure
 
 A folder to run has pictures/ and truth.csv (file, group); benchmarks/lookalike_kinds.py writes such
 folders too. ``run`` makes an environment of its own for the other tools the first time (``--env``),
@@ -24,6 +25,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+from matplotlib import pyplot as plt
 from scipy.stats import binomtest
 
 import simlab as sl
@@ -58,6 +60,16 @@ EDITS = [
     "blur(sigma=2)",
 ]
 
+PLANTED = {
+    "ordinary": "edited photographs",
+    "orientations": "turned and mirrored",
+    "large": "large photographs",
+}
+"""What folders are called in the figure; all others are of look-alikes."""
+
+OURS = "#0072b2"
+OTHERS = "#666666"
+
 TURNS = [
     "mirror",
     'mirror(axis="vertical")',
@@ -70,12 +82,14 @@ TURNS = [
 
 
 def main() -> None:
-    """Plant, run, or ask simlab."""
+    """Plant, run, draw, or ask simlab."""
     options = _options()
     if options.command == "plant":
         plant(options.folder, options.out, options.sources)
     elif options.command == "run":
         run(options)
+    elif options.command == "draw":
+        draw(pd.read_csv(options.csv), options.out)
     else:
         simlab_pairs(options.folder, options.out)
 
@@ -128,6 +142,40 @@ def run(options: argparse.Namespace) -> None:
     print(table.to_string(index=False))
     if options.csv:
         table.to_csv(options.csv, index=False)
+
+
+def draw(table: pd.DataFrame, out: Path) -> None:
+    """Draw the share of copies that each tool found, and say beside it how many pairs are false."""
+    kinds = table["folder"].map(PLANTED).fillna("folders of look-alikes")
+    counts = table.groupby([kinds, "tool"], sort=False)[["copies", "found", "false"]].sum()
+    panels = [
+        "edited photographs",
+        "turned and mirrored",
+        "folders of look-alikes",
+        "large photographs",
+    ]
+    tools = list(table["tool"].unique())[::-1]
+    figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), sharey=True, layout="constrained")
+    for place, panel in zip(axes, panels):
+        for height, tool in enumerate(tools):
+            row = counts.loc[panel, tool].astype(int)
+            interval = binomtest(row["found"], row["copies"]).proportion_ci(method="wilson")
+            is_ours = tool == "simlab"
+            color = OURS if is_ours else OTHERS
+            place.hlines(height, interval.low, interval.high, color=color, linewidth=2)
+            place.plot(row["found"] / row["copies"], height, "o", color=color)
+            weight = "bold" if is_ours else "normal"
+            place.text(1.06, height, f"{row['false']}", color=color, va="center", weight=weight)
+        place.set_title(f"{panel}\n{row['copies']} copies", fontsize=10)
+        place.set_xlim(-0.04, 1.04)
+        place.set_xticks([0, 0.5, 1])
+        place.text(1.06, len(tools) - 0.3, "false", color=OTHERS, fontsize=9)
+        place.spines[["top", "right", "left"]].set_visible(False)
+        place.tick_params(axis="y", length=0)
+    axes[0].set_yticks(range(len(tools)), tools)
+    axes[0].get_yticklabels()[-1].set_weight("bold")
+    figure.supxlabel("share of the copies that are found, with 95 % interval", fontsize=10)
+    figure.savefig(out, dpi=110)
 
 
 def measured(tool: str, pictures: Path, true: set, python: Path) -> dict:
@@ -213,6 +261,9 @@ def _options() -> argparse.Namespace:
     planting.add_argument("folder", type=Path, help="photographs, no two of one scene")
     planting.add_argument("out", type=Path)
     planting.add_argument("--sources", type=int, default=100)
+    drawing = commands.add_parser("draw", help="what was found, as a figure")
+    drawing.add_argument("csv", type=Path)
+    drawing.add_argument("out", type=Path)
     asking = commands.add_parser("simlab", help="the pairs that simlab finds, as JSON")
     asking.add_argument("folder", type=Path)
     asking.add_argument("out", type=Path)

@@ -21,10 +21,11 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import matplotlib
+import pandas as pd
 
 matplotlib.use("Agg")
 
-from simlab import cli, plots
+from simlab import cli, plots, scoring
 from simlab.pairs import labelling
 from simlab.report import study_sections
 
@@ -38,6 +39,11 @@ def render_nothing(ax, path, **options):
     """
     Path(path).write_bytes(b"figure")
     return path
+
+
+def take_no_time(images, methods):
+    """What methods take is never the same twice."""
+    return pd.DataFrame({"method": methods, "ms_picture": 1.0, "ms_pair": 1.0, "megapixels": 1.0})
 
 
 class Noon(labelling.datetime):
@@ -120,6 +126,7 @@ def main(pictures, work, kind, step, *verb):
     error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
     work = Path(work)
     plots.save, labelling.datetime = render_nothing, Noon
+    scoring.timings = take_no_time
     study_sections.RESAMPLES = 5
     folder = fresh(work / "run")
     verb = [part.replace("PICTURES", pictures).replace("WORK", str(folder)) for part in verb]

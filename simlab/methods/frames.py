@@ -26,6 +26,9 @@ _ABOUT_AS_LIKELY = 0.1
 _AS_GOOD_AS_CAN_BE = 0.97
 """Where the small greys correlate so much, no other transforms are tried."""
 
+_MOST_SQUEEZED = 6
+"""A picture that is squeezed more, one way against the other, is none that anyone made."""
+
 _SURROUNDINGS = (17, 17)  # pixels of the small greys
 _PATCH = 32  # pixels, of the patches that are looked for
 _REACH = 7  # pixels, by which they may have moved
@@ -112,11 +115,11 @@ def _of_turned(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
         if one @ alignment.turned_vector(other, orientation) > HOPELESS:
             found.append(_of_whole(a, b, orientation))
     matched = alignment.mirrored_alignment(a, b, ratio=ratio)
-    of_mirrored = [matched.transform]
     if matched.likeness > HOPELESS:
-        of_mirrored += _of_fine_matches(matched)
-    to_mirrored = to_turned(MIRROR, b.grey.shape)
-    return found + [small @ to_mirrored for small in of_mirrored]
+        to_mirrored = to_turned(MIRROR, b.grey.shape)
+        of_mirrored = [matched.transform, *_of_fine_matches(matched)]
+        found.extend(small @ to_mirrored for small in of_mirrored)
+    return found
 
 
 @functools.lru_cache(maxsize=64)
@@ -154,8 +157,9 @@ def _alike(a: Looks, b: Looks, to_a: np.ndarray) -> float:
 
     A mirror image is allowed.
     """
-    area = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2]))
-    if not is_plausible(area):
+    linear = to_a[:2, :2] / to_a[2, 2]
+    area = abs(np.linalg.det(linear))
+    if not is_plausible(area) or np.linalg.cond(linear) > _MOST_SQUEEZED:
         return 0.0
     coarse, fine, to_coarse = a.grey, b.grey, to_a
     if area > 1:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 import simlab as sl
 from simlab import perturb
-from simlab.methods import alignment, contradiction
+from simlab.methods import alignment, contradiction, frames
 from simlab.methods.places import places_between, sentence
 
 SIZE = {"width": 480, "height": 320}
@@ -105,6 +105,15 @@ def test_a_lettered_bar_hides_what_is_under_it_and_two_of_them_contradict_each_o
     one = barred("a loan of the club, to be paid", 270, 80)
     assert apart(FILLED, one) <= COPY
     assert apart(one, barred("nothing was lent on that day", 250, 110)) >= LOOK_ALIKE
+
+
+def test_a_picture_is_not_squeezed_until_it_fits():
+    page = alignment.looks(FILLED)
+    squeezed = np.diag([0.08, 1.0, 1.0])
+    squeezed[0, 2] = 40
+    assert frames._alike(page, page, np.eye(3)) == pytest.approx(1)
+    assert frames._alike(page, page, np.diag([0.5, 0.8, 1.0])) > 0
+    assert frames._alike(page, page, squeezed) == 0
 
 
 def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
