@@ -292,13 +292,8 @@ def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
     >>> call_named(lambda hash_size: hash_size**2, {"hash_size": 8, "other": 1})
     64
     """
-    return function(
-        **{
-            key: value
-            for key, value in arguments.items()
-            if key in inspect.signature(function).parameters
-        }
-    )
+    named = inspect.signature(function).parameters
+    return function(**{key: value for key, value in arguments.items() if key in named})
 
 
 def code_digest(function: Callable) -> str:

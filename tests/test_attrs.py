@@ -9,7 +9,7 @@ from corpus import textured
 from PIL import Image
 
 import simlab as sl
-from simlab.scoring.table import preview
+from simlab.scoring import preview
 
 N = 12
 FEW = {"n_resamples": 20}

@@ -10,7 +10,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
 import cv2
@@ -89,7 +89,7 @@ class Seen:
         return self._values[feature.key]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Feature:
     """What is extracted from one picture: a function with its arguments, its key a text of both.
 
@@ -105,16 +105,22 @@ class Feature:
     """
 
     key: str
-    function: Callable[..., Any] = field(compare=False)
-    arguments: dict[str, Any] = field(compare=False)
-    grey: bool = field(default=False, compare=False)
-    together: Callable[..., Any] | None = field(default=None, compare=False)
-    orientation: int = field(default=0, compare=False)
-    small: tuple[int, int] | None = field(default=None, compare=False)
-    inner: bool = field(default=False, compare=False)
-    of_seen: bool = field(default=False, compare=False)
-    plain: "Feature | None" = field(default=None, compare=False)
-    turn: Callable[[Any, int], Any] | None = field(default=None, compare=False)
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    grey: bool = False
+    together: Callable[..., Any] | None = None
+    orientation: int = 0
+    small: tuple[int, int] | None = None
+    inner: bool = False
+    of_seen: bool = False
+    plain: "Feature | None" = None
+    turn: Callable[[Any, int], Any] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Feature) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     def extract(self, image: Image.Image | Seen) -> bytes:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""

@@ -3,11 +3,13 @@
 Read in this order: :mod:`~simlab.scoring.one_pair` (the rule by which two pictures get a distance),
 :mod:`~simlab.scoring.table` (the same for a table of pairs), :mod:`~simlab.scoring.features` (made
 once for each picture), :mod:`~simlab.scoring.workers` (on all cores) and
-:mod:`~simlab.scoring.cache` (once, ever). Beside them stand :mod:`~simlab.scoring.audit` (hidden
-duplicates among sources) and :mod:`~simlab.scoring.comparison` (two pictures looked at closely).
+:mod:`~simlab.scoring.cache` (once, ever). Beside them stand :mod:`~simlab.scoring.cost` (how long
+it takes), :mod:`~simlab.scoring.audit` (hidden duplicates among sources) and
+:mod:`~simlab.scoring.comparison` (two pictures looked at closely).
 """
 
+from simlab.scoring.cost import preview, timings
 from simlab.scoring.one_pair import distances
-from simlab.scoring.table import preview, score_designs, score_pairs, timings
+from simlab.scoring.table import score_designs, score_pairs
 
 __all__ = ["distances", "preview", "score_designs", "score_pairs", "timings"]

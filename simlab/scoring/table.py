@@ -7,19 +7,15 @@ features, compare, and write the score table.
 import contextlib
 import itertools
 import struct
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from simlab.images import read_bytes, read_image
-from simlab.messages import counted, in_units, progress_bar
+from simlab.messages import progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Method
@@ -30,13 +26,10 @@ from simlab.scoring.features import Side, Store, Variant
 from simlab.scoring.one_pair import (
     PIXELS,
     Answer,
-    LazyPicture,
-    compare,
     compare_features,
     compare_stacked,
-    needed,
 )
-from simlab.scoring.workers import Died, check_jobs, chunked, in_words, run
+from simlab.scoring.workers import Died, chunked, in_words, run
 from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
@@ -76,7 +69,7 @@ def score_pairs(
             there.
     """
     resolved = registry.resolve(methods)
-    table = _canonical_specs(check_pairs(pairs))
+    table = checked_pairs(pairs)
     folder = root_of(pairs, root)
     with opened(cache) as kept:
         store = Store(folder, kept, n_jobs=n_jobs, progress=progress)
@@ -91,7 +84,9 @@ def score_pairs(
     return scores
 
 
-def _canonical_specs(pairs: pd.DataFrame) -> pd.DataFrame:
+def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the checked table, each perturbation in its one spelling."""
+    pairs = check_pairs(pairs)
     for column in ("perturbation_reference", "perturbation"):
         known = {"": ""}
         for spec in filter(None, pairs[column].unique()):
@@ -129,8 +124,8 @@ class _Scoring:
 
 
 def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring:
-    references = _variants_of(pairs, "reference", "perturbation_reference")
-    queries = _variants_of(pairs, "query", "perturbation")
+    references = variants_of(pairs, "reference")
+    queries = variants_of(pairs, "query")
     variants = list(dict.fromkeys(references + queries))
     places = {variant: place for place, variant in enumerate(variants)}
     shape = (len(pairs), len(methods))
@@ -147,10 +142,11 @@ def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring
     )
 
 
-def _variants_of(pairs: pd.DataFrame, paths: str, perturbations: str) -> list[Variant]:
-    """The pictures on one side, row by row."""
+def variants_of(pairs: pd.DataFrame, side: str) -> list[Variant]:
+    """Return the pictures on one side of checked pairs, row by row."""
+    specs = pairs["perturbation" if side == "query" else "perturbation_reference"]
     variants = []
-    for path, spec, seed in zip(pairs[paths], pairs[perturbations], pairs["seed"].tolist()):
+    for path, spec, seed in zip(pairs[side], specs, pairs["seed"].tolist()):
         # the draw of an unperturbed picture is no draw: seed 0, so that it is one variant
         variants.append(Variant(path, spec, seed if spec else 0))
     return variants
@@ -383,105 +379,3 @@ def score_designs(
         for design, table in pairs.items():
             scores[design] = score_pairs(table, methods, cache=kept, **options)
     return scores
-
-
-def preview(
-    pairs: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
-    *,
-    root: str | Path | None = None,
-    n_jobs: int = -1,
-) -> str:
-    """Return what scoring would cost without a cache: "3,600 pairs of 396 pictures, about 40 s".
-
-    The time is extrapolated from a few pictures and one pair of different ones, on as many
-    processes as `n_jobs` says.
-    """
-    check_jobs(n_jobs)
-    resolved = registry.resolve(methods)
-    folder = root_of(pairs, root)
-    table = _canonical_specs(check_pairs(pairs))
-    variants = {
-        *_variants_of(table, "reference", "perturbation_reference"),
-        *_variants_of(table, "query", "perturbation"),
-    }
-    files = sorted({folder / variant.path for variant in variants})
-    examples = list(itertools.islice(filter(Path.is_file, files), 4))  # some may be unreadable
-    # where a picture crashes its decoder, only a worker ends
-    task = (examples, resolved, len(variants), len(pairs))
-    ((_, seconds),) = run(_seconds, [("", task)], n_jobs=n_jobs)
-    if isinstance(seconds, Died):
-        seconds = 0.0
-    time_needed = in_units(seconds / joblib.effective_n_jobs(n_jobs))
-    n_pairs = counted(len(pairs), "pair")
-    return f"{n_pairs} of {counted(len(variants), 'picture')}, about {time_needed}"
-
-
-def _seconds(paths: list[Path], methods: list[Method], n_variants: int, n_pairs: int) -> float:
-    """Cost of the whole on one core, from a few pictures and one pair."""
-    images = _readable(paths)
-    if not images:
-        return 0.0
-    # of a single picture, the pairs are with its variants
-    images.append(images[0].rotate(90, expand=True))
-    not_stacked = [method for method in methods if method.compare_many is None]
-    _cost_of_one(images[:2], methods, not_stacked)  # the first time pays for loading libraries
-    per_picture, per_pair = _cost_of_one(images[:2], methods, not_stacked)
-    return per_picture * n_variants + per_pair * n_pairs
-
-
-def _readable(paths: list[Path]) -> list[Image.Image]:
-    images = []
-    for path in paths:
-        with contextlib.suppress(ValueError):
-            images.append(read_image(read_bytes(path)))
-    return images
-
-
-def _cost_of_one(
-    images: Sequence[Image.Image],
-    methods: list[Method],
-    compared: list[Method],
-    clock: Callable[[], float] = time.perf_counter,
-) -> tuple[float, float]:
-    """Seconds to make a picture's features, and to compare two pictures by some of the methods."""
-    start = clock()
-    reference, query = map(LazyPicture, images)
-    for picture in (reference, query):
-        picture.make([PIXELS, *needed(methods, query=True)])
-    made = clock()
-    for method in compared:
-        compare(method, reference, query)
-    return (made - start) / 2, clock() - made
-
-
-def timings(images: pd.DataFrame, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
-    """Return what each method costs here and now, in processor time: no two runs give the same.
-
-    Measured on eight pictures of the table, decoded before, one method after the other: the median.
-    Columns: method, ms_picture (to make what it needs of a picture, as a query), ms_pair (to
-    compare two, one pair alone), n_pictures, megapixels (their median).
-    """
-    folder = root_of(images, columns=["path"])
-    paths = [folder / path for path in sorted(images["path"])]
-    step = max(1, len(paths) // 8)
-    task = (paths[::step][:8], registry.resolve(methods))
-    # where a picture crashes its decoder, only a worker ends
-    ((_, rows),) = run(_timed, [("", task)], n_jobs=2)
-    columns = ["method", "ms_picture", "ms_pair", "n_pictures", "megapixels"]
-    return pd.DataFrame([] if isinstance(rows, Died) else rows, columns=columns)
-
-
-def _timed(paths: list[Path], methods: list[Method]) -> list[tuple]:
-    images = _readable(paths)
-    if len(images) < 2:
-        return []
-    megapixels = float(np.median([image.width * image.height for image in images])) / 1e6
-    rows = []
-    for method in methods:
-        one = ([method], [method], time.process_time)
-        _cost_of_one(images[:2], *one)  # the first time pays for loading libraries
-        costs = [_cost_of_one(pair, *one) for pair in itertools.pairwise(images)]
-        per_picture, per_pair = np.median(costs, axis=0) * 1000
-        rows.append((method.name, per_picture, per_pair, len(images), megapixels))
-    return rows

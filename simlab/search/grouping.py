@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.spatial.distance import squareform
 
 from simlab import specs, tables
 from simlab.cards import shown
@@ -33,7 +34,7 @@ two pictures and a hub stands for what is not known of the two.
 _MOST_HUBS = 20
 
 MAX_LINKED = 15_000
-"""Most pictures, all linked by pairs, that complete or average linkage clusters, in 2 GB.
+"""Most pictures, all linked by pairs, that complete or average linkage clusters, in 3 GB.
 
 Single linkage needs no more than the pairs, and knows no limit.
 """
@@ -114,12 +115,13 @@ def group(
             )
         return _below_root(_of_look_alikes(found, pictures, reference), found)
     merges = linkage_table(found, linkage=linkage)
-    copies = _copies(found)
+    is_copy = _is_copy(found)
+    copies = found[is_copy]
     table = _pictures(copies, pictures)
     threshold = _stated_threshold(copies) if threshold is None else threshold
     table["group"] = _cut(merges, table["file"], threshold)
     table["protected"] = are_protected(table["file"], found, reference)
-    is_near = _is_copy(found) & (found["distance"] <= threshold).to_numpy()
+    is_near = is_copy & (found["distance"] <= threshold).to_numpy()
     return _below_root(_described(table, found, is_near), found)
 
 
@@ -130,12 +132,8 @@ def _below_root(groups: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return groups
 
 
-def _copies(found: pd.DataFrame) -> pd.DataFrame:
-    """The pairs that join pictures: no look-alikes, where verdicts tell them, and none apart."""
-    return found[_is_copy(found)]
-
-
 def _is_copy(found: pd.DataFrame) -> np.ndarray:
+    """Which pairs join pictures: no look-alikes, where verdicts tell them, and none apart."""
     is_copy = np.ones(len(found), dtype=bool)
     if "apart" in found:
         is_copy &= ~found["apart"].to_numpy(dtype=bool)
@@ -210,7 +208,9 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
         is_near: which of the found pairs hold a group together.
     """
     table["size"] = table.groupby("group")["file"].transform("size")
-    near = _with_choice(found)[is_near]
+    # empty where no search wrote them
+    choice = found.reindex(columns=["keep", "keep_reason"]).astype(object).fillna("")
+    near = found.assign(**choice)[is_near]
     worse = near["reference"].where(near["keep"] == near["query"], near["query"])
     n_worse_than = worse[near["keep"] != ""].value_counts()
     table["worse"] = table["file"].map(n_worse_than).fillna(0)
@@ -234,17 +234,8 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
     table["compared"] = n_pairs.where(table["size"] <= CLOSED, n_known)
     n_near = table["group"].map(_n_within(near, group_of)).fillna(0)
     table["chained"] = n_near < table["compared"]
-    return table[_COLUMNS]
-
-
-_COLUMNS = ["file", "group", "size", "keep", "reason", "undecided"]
-_COLUMNS += ["representative", "distance", "compared", "chained"]
-
-
-def _with_choice(found: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with keep and keep_reason, empty where no search wrote them."""
-    choice = found.reindex(columns=["keep", "keep_reason"]).astype(object).fillna("")
-    return found.assign(keep=choice["keep"], keep_reason=choice["keep_reason"])
+    columns = ["file", "group", "size", "keep", "reason", "undecided"]
+    return table[[*columns, "representative", "distance", "compared", "chained"]]
 
 
 def _reasoned(table: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
@@ -282,7 +273,8 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     """
     specs.check_choice("linkage", linkage, get_args(Linkage))
     _check_found(found)
-    copies = _copies(found)
+    is_copy = _is_copy(found)
+    copies = found[is_copy]
     files = sorted({*copies["reference"], *copies["query"]})
     links = _links(copies, files)
     n_files = len(files)
@@ -291,7 +283,7 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
     else:
         # look-alikes were compared: nothing stands for them
         is_inside = found["reference"].isin(files) & found["query"].isin(files)
-        known = found.assign(distance=found["distance"].where(_is_copy(found), 1.0))
+        known = found.assign(distance=found["distance"].where(is_copy, 1.0))
         joins = _clustered(_links(known[is_inside], files), n_files, linkage)
     merges = _numbered(joins, n_files)
     table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
@@ -371,9 +363,15 @@ def _joins_within(links: np.ndarray, linkage: Linkage, *, all_compared: bool) ->
         _lessen_by_hubs(apart, i, j, links[:, 2])
     apart[i, j] = links[:, 2]
     apart[j, i] = links[:, 2]
-    np.fill_diagonal(apart, np.inf)
-    left, right, distance = _chained_joins(apart, linkage).T
-    return np.column_stack([files[left.astype(int)], files[right.astype(int)], distance])
+    np.fill_diagonal(apart, 0)
+    condensed = squareform(apart)
+    del apart  # of the largest groups it holds 2 GB
+    speaks_for = files.tolist()  # a file of each cluster
+    joins = []
+    for left, right, distance, _ in hierarchy.linkage(condensed, linkage):
+        joins.append((speaks_for[int(left)], speaks_for[int(right)], distance))
+        speaks_for.append(speaks_for[int(left)])
+    return np.array([join for join in joins if join[2] < 1]).reshape(-1, 3)
 
 
 def _lessen_by_hubs(apart: np.ndarray, i: np.ndarray, j: np.ndarray, distance: np.ndarray) -> None:
@@ -390,44 +388,6 @@ def _lessen_by_hubs(apart: np.ndarray, i: np.ndarray, j: np.ndarray, distance: n
         to_hub[place, hub] = 0
     for file, row in enumerate(apart):
         np.maximum(to_hub[:, [file]], to_hub).min(axis=0, out=row)
-
-
-def _chained_joins(apart: np.ndarray, linkage: Linkage) -> np.ndarray:
-    """What is joined below 1, (m, 3): two rows of the distances, which change, and how far apart.
-
-    From a cluster to its nearest and on to that one's, until two are each other's nearest: they
-    are joined, in the later of their rows.
-
-    Source: D. Müllner, "Modern hierarchical, agglomerative clustering algorithms", 2011.
-    """
-    size = np.ones(len(apart))
-    gone = np.zeros(len(apart))  # infinite where a row was joined to another, or none is near
-    chain: list[int] = []
-    joins: list[tuple[int, int, float]] = []
-    while not gone.all():
-        if not chain:
-            chain.append(int(gone.argmin()))
-        row = apart[chain[-1]] + gone
-        nearest = int(row.argmin())
-        if row[nearest] >= 1:
-            gone[chain.pop()] = np.inf
-            continue
-        if len(chain) == 1 or row[nearest] < row[chain[-2]]:
-            chain.append(nearest)
-            continue
-        both = sorted(chain[-2:])
-        left, kept = both
-        del chain[-2:]
-        joins.append((left, kept, row[nearest]))
-        joined = apart[both].max(axis=0)
-        if linkage == "average":
-            joined = (size[both, None] * apart[both]).sum(axis=0) / size[both].sum()
-        size[kept] += size[left]
-        gone[left] = np.inf
-        apart[kept] = joined
-        others = np.flatnonzero(gone == 0)
-        apart[others, kept] = joined[others]
-    return np.array(joins).reshape(-1, 3)
 
 
 def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
@@ -456,18 +416,16 @@ def _pictures(
     listed = pd.DataFrame(specs.by_name("pictures", pictures))
     if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
-    sides = [_side(found, side) for side in ("reference", "query")]
+    sides = []
+    for side in ("reference", "query"):
+        names = {side: "file", f"pixels_{side}": "pixels", f"sharpness_{side}": "sharpness"}
+        # a search notes pixels and sharpness
+        sides.append(found[[name for name in names if name in found]].rename(columns=names))
     paired = pd.concat(sides).sort_values("file", kind="stable")
     table = pd.concat([listed.astype({"file": object}), paired])
     table = table.drop_duplicates("file", ignore_index=True)
     table = table.reindex(columns=["file", "pixels", "sharpness"])
     return table.fillna({"pixels": 0, "sharpness": 0.0})
-
-
-def _side(found: pd.DataFrame, side: str) -> pd.DataFrame:
-    """The pictures of one side: file, and pixels and sharpness where a search noted them."""
-    names = {side: "file", f"pixels_{side}": "pixels", f"sharpness_{side}": "sharpness"}
-    return found[[name for name in names if name in found]].rename(columns=names)
 
 
 def _stated_threshold(found: pd.DataFrame) -> float:
@@ -606,7 +564,7 @@ def choose_cut(
     specs.check_choice("measure", measure, MEASURES)
     specs.check_count("steps", steps)
     _check_found(found)
-    table = _pictures(_copies(found), pictures)
+    table = _pictures(found[_is_copy(found)], pictures)
     rows = []
     for linkage in specs.names(linkages, "linkages"):
         merges = linkage_table(found, linkage=linkage)

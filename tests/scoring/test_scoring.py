@@ -23,8 +23,9 @@ from simlab.methods import registry as methods
 from simlab.scoring import features
 from simlab.scoring import table as scoring
 from simlab.scoring.cache import Cache
+from simlab.scoring.cost import preview
 from simlab.scoring.one_pair import distances
-from simlab.scoring.table import preview, score_pairs
+from simlab.scoring.table import score_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ("mirror", "crop(area=0.5)", "recompress(quality=30)")
