@@ -8,7 +8,6 @@ import base64
 import functools
 import html
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -17,6 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from simlab.images import read_image
+from simlab.paths import AnyPath
 
 P = ParamSpec("P")
 
@@ -180,7 +180,7 @@ def _text(value: Any) -> str:
     return "" if value is None or value is pd.NA else escaped(value)
 
 
-def _picture(path: str | os.PathLike) -> str:
+def _picture(path: AnyPath) -> str:
     """The picture of a file, small; nothing of a file that shows none."""
     try:
         small = read_image(path)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from simlab.images import SUFFIXES, list_images, read_image, survey
 from simlab.messages import progress_bar
-from simlab.paths import expanded, sha256_of
+from simlab.paths import AnyPath, expanded, sha256_of
 from simlab.specs import check_choice, check_count
 from simlab.tables import rank_by_hash
 
@@ -68,7 +68,7 @@ def load_sample() -> pd.DataFrame:
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
 
 
-def make_example(folder: str | os.PathLike, *, n: int = 16) -> pd.DataFrame:
+def make_example(folder: AnyPath, *, n: int = 16) -> pd.DataFrame:
     """Return the pictures of a new folder that looks like anybody's: the sample, and copies of it.
 
     Each picture has one or two copies that were cut, turned, made smaller or darker, and saved
@@ -104,9 +104,7 @@ def make_example(folder: str | os.PathLike, *, n: int = 16) -> pd.DataFrame:
     return as_table(pd.DataFrame(rows, columns=["path", "source"]), root=folder)
 
 
-def from_folder(
-    folder: str | os.PathLike, *, sources: str = "file", any_name: bool = False
-) -> pd.DataFrame:
+def from_folder(folder: AnyPath, *, sources: str = "file", any_name: bool = False) -> pd.DataFrame:
     """Return the pictures below a folder as a table.
 
     Args:
@@ -131,7 +129,7 @@ def from_folder(
 def as_table(
     images: str | os.PathLike | Iterable | pd.DataFrame,
     *,
-    root: str | os.PathLike | None = None,
+    root: AnyPath | None = None,
     any_name: bool = False,
 ) -> pd.DataFrame:
     """Return a folder, list or table of pictures as a table; rows keep their order, other columns
@@ -203,7 +201,7 @@ def two_sides(images, others, *, any_name: bool = False) -> tuple[pd.DataFrame, 
     return table, frozenset(table["path"][len(only_first) :])
 
 
-def path_text(path: str | os.PathLike) -> str:
+def path_text(path: AnyPath) -> str:
     """Return a path as text; one of a Path has slashes.
 
     Raises:
@@ -231,7 +229,7 @@ def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
 
 def fetch(
     name: str,
-    folder: str | os.PathLike | None = None,
+    folder: AnyPath | None = None,
     *,
     base_url: str | None = None,
     n_jobs: int = 8,

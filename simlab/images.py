@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.specs import check_kind, check_number, listed
 
 FORMATS = [
@@ -155,7 +155,7 @@ def read_image(
     *,
     background: tuple[int, int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
-    name: str | os.PathLike = "",
+    name: AnyPath = "",
 ) -> Image.Image:
     """Return a picture as upright RGB.
 
@@ -188,7 +188,7 @@ def read_image(
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
         return _open(data, _formats(data, name), background, max_pixels)
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, AnyPath):
         allowed = "a path, bytes, a PIL image or an array"
         raise ImageError(f"a picture is {allowed}, not of type {type(source).__name__}")
     try:
@@ -199,14 +199,14 @@ def read_image(
     return _open(data, _formats(data, source), background, max_pixels)
 
 
-def is_tga(name: str | os.PathLike) -> bool:
+def is_tga(name: AnyPath) -> bool:
     """Return whether a file is read as TGA, by its name alone: another with its content may be
     none.
     """
     return Path(name).suffix.lower() == ".tga"
 
 
-def read_bytes(path: str | os.PathLike) -> bytes:
+def read_bytes(path: AnyPath) -> bytes:
     """Return the content of a regular file, named as it is; a pipe, device or folder is refused
     without waiting on it.
 
@@ -242,7 +242,7 @@ class Survey(NamedTuple):
     passed_over: dict[str, int]
 
 
-def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[str]:
+def list_images(folder: AnyPath, *, any_name: bool = False) -> list[str]:
     """Return the pictures below a folder by their ending, as sorted POSIX paths relative to it.
 
     Links to folders are not followed, and hidden files and folders are left out, and so are folders
@@ -263,7 +263,7 @@ def list_images(folder: str | os.PathLike, *, any_name: bool = False) -> list[st
     raise ValueError(f"no pictures in {str(folder)!r}; looked for {endings}{others}")
 
 
-def survey(folder: str | os.PathLike, *, any_name: bool = False) -> Survey:
+def survey(folder: AnyPath, *, any_name: bool = False) -> Survey:
     """Return what :func:`list_images` lists, where there may be none, and what it passes over,
     counted by ending.
 
@@ -298,7 +298,7 @@ def in_words(passed_over: Mapping[str, int]) -> str:
     return ", ".join(words)
 
 
-def unseen(path: str | os.PathLike) -> str:
+def unseen(path: AnyPath) -> str:
     """Return what a picture's file holds beside the RGB that is compared, in words; "" for nothing.
 
     Raises:
@@ -318,7 +318,7 @@ class Traces(NamedTuple):
     """How much a camera, or another program, noted in it."""
 
 
-def traces_of(data: bytes, name: str | os.PathLike = "") -> Traces:
+def traces_of(data: bytes, name: AnyPath = "") -> Traces:
     """Return what the bytes of a picture's file tell beside its RGB.
 
     Raises:
@@ -496,7 +496,7 @@ def _looks_like_a_picture(path: Path) -> bool:
         return False
 
 
-def _formats(data: bytes, name: str | os.PathLike) -> list[str]:
+def _formats(data: bytes, name: AnyPath) -> list[str]:
     """What a file may be, by its first bytes and its name."""
     if not data:
         raise ImageError("empty file")
@@ -542,12 +542,19 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
         raise ImageError(f"{size} is over the limit of {limit:,} (SIMLAB_MAX_PIXELS)")
     if image.format in ("JPEG", "MPO"):
         return _load_jpeg(image, data)
-    _check_form(image, data)
+    # OpenJPEG takes a file that stops between two tiles for a whole one
+    if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
+        raise ImageError("damaged or truncated: its end is missing")
+    if image.format == "ICO":
+        _check_icon(image, data)
     box = image.tile[0][1] if image.format == "GIF" else (0, 0, *image.size)
     image.load()
     places = _last_places(image, box)
     values = [image.getpixel(place) for place in places]
-    if image.format in _STRICT or not _may_be_ground(values, image):
+    # what Pillow fills a picture with before it is decoded
+    ground = image.info.get("transparency") if image.format == "GIF" else 0
+    may_be_ground = any(value == ground or not np.any(value) for value in values)
+    if image.format in _STRICT or not may_be_ground:
         return image
     form = image.format
     del image  # two of them would need too much memory
@@ -644,12 +651,6 @@ def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tup
     return [(x, y) for x, y in sorted(places) if x < image.width and y < image.height]
 
 
-def _may_be_ground(values: list, image: Image.Image) -> bool:
-    """Whether some value is what Pillow fills a picture with before it is decoded."""
-    ground = image.info.get("transparency") if image.format == "GIF" else 0
-    return any(value == ground or not np.any(value) for value in values)
-
-
 def _load_onto_ones(data: bytes, form: str) -> Image.Image:
     """The picture decoded onto another ground than Pillow's, which shows where nothing is put."""
     image = Image.open(io.BytesIO(data), formats=[form])
@@ -695,14 +696,6 @@ def _check_file(status: os.stat_result) -> None:
         raise ImageError(
             f"file of {size} bytes is larger than the limit of {MAX_BYTES:,} (SIMLAB_MAX_BYTES)"
         )
-
-
-def _check_form(image: Image.Image, data: bytes) -> None:
-    # OpenJPEG takes a file that stops between two tiles for a whole one
-    if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\x4f\xff\x51"):
-        raise ImageError("damaged or truncated: its end is missing")
-    if image.format == "ICO":
-        _check_icon(image, data)
 
 
 def _check_icon(image: Image.Image, data: bytes) -> None:

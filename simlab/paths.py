@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-Folders: TypeAlias = str | os.PathLike | Iterable[str | os.PathLike]
+AnyPath: TypeAlias = str | os.PathLike
+"""A path as a person gives it: a text, or a Path."""
+
+Folders: TypeAlias = AnyPath | Iterable[AnyPath]
 """One folder, or several."""
 
 
-def expanded(path: str | os.PathLike) -> Path:
+def expanded(path: AnyPath) -> Path:
     """Return the path with ``~`` at its start as the home folder, as a shell reads it.
 
     Every function that takes a path from a person begins with this. A file that is really named so
@@ -30,7 +33,7 @@ def expanded(path: str | os.PathLike) -> Path:
     >>> expanded("~/pictures") == Path.home() / "pictures"
     True
     """
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, AnyPath):
         raise ValueError(f"a path must be a text or a Path, not of type {type(path).__name__}")
     if path == "":
         raise ValueError("a path must not be empty; the current folder is '.'")
@@ -39,7 +42,7 @@ def expanded(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def file_to_write(path: str | os.PathLike) -> Path:
+def file_to_write(path: AnyPath) -> Path:
     """Return the path, expanded, of a file that is written into a folder that is there.
 
     Raises:
@@ -53,7 +56,7 @@ def file_to_write(path: str | os.PathLike) -> Path:
     return path
 
 
-def folder_to_write(folder: str | os.PathLike) -> Path:
+def folder_to_write(folder: AnyPath) -> Path:
     """Return the path, expanded, of a folder that is there or can be made; it is not made yet.
 
     Raises:
@@ -74,7 +77,7 @@ def folders_named(folders: Folders) -> list[Path]:
     Raises:
         ValueError: there is no such folder; one that is mistyped protects nothing.
     """
-    given = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+    given = [folders] if isinstance(folders, AnyPath) else list(folders)
     named = [expanded(folder) for folder in given]
     for folder in named:
         if not folder.is_dir():
@@ -89,7 +92,7 @@ def lies_in(folder: Path, folders: Iterable[Path]) -> bool:
     return any(place.samefile(other) for place in there for other in folders)
 
 
-def relative_root(root: str | Path, out: str | Path) -> str:
+def relative_root(root: AnyPath, out: AnyPath) -> str:
     """Return a folder of pictures as a file in `out` names it: relative to `out`, with slashes.
 
     On another drive it is the whole path.
@@ -101,7 +104,7 @@ def relative_root(root: str | Path, out: str | Path) -> str:
         return os.path.realpath(root)
 
 
-def read_json(path: str | os.PathLike, what: str) -> Any:
+def read_json(path: AnyPath, what: str) -> Any:
     """Return what a JSON file holds.
 
     Args:
@@ -119,7 +122,7 @@ def read_json(path: str | os.PathLike, what: str) -> Any:
         raise ValueError(f"{what} {str(path)!r} is damaged, or none: no JSON text") from error
 
 
-def sha256_of(path: str | os.PathLike) -> str:
+def sha256_of(path: AnyPath) -> str:
     """Return the SHA-256 of a file.
 
     Raises:
@@ -129,7 +132,7 @@ def sha256_of(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def identity_of(path: str | os.PathLike) -> tuple[int, int] | None:
+def identity_of(path: AnyPath) -> tuple[int, int] | None:
     """Return what all names and links of a file have in common; None where there is no file."""
     try:
         status = os.stat(path)
@@ -148,7 +151,7 @@ def check_replaced(path: Path, beginning: bytes, kind: str) -> None:
         raise ValueError(f"{str(path)!r} is no {kind}, and is left as it is; name another")
 
 
-def replace_file(path: str | os.PathLike, data: bytes) -> None:
+def replace_file(path: AnyPath, data: bytes) -> None:
     """Write a file under a name that nobody has, and move it into place once it is on the disk.
 
     Raises:
@@ -171,7 +174,7 @@ def replace_file(path: str | os.PathLike, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def folder_for_files(folder: str | os.PathLike) -> Iterator[Path]:
+def folder_for_files(folder: AnyPath) -> Iterator[Path]:
     """Yield the folder, made where it is absent, and taken back where nothing is put there."""
     folder = folder_to_write(folder)
     absent = [path for path in (folder, *folder.parents) if not path.exists()]

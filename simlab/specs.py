@@ -17,10 +17,23 @@ import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+Names: TypeAlias = str | Iterable[str]
+"""Methods, metrics or the like: a text with commas, one name, or a list; see :func:`names`."""
 
 MAX_LENGTH = 2000
 """Longest accepted spec, in characters, also when written out: a spec comes from a CSV cell and is
@@ -348,7 +361,7 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> list[str]:
+def names(value: Names, what: str, known: Collection[str] = ()) -> list[str]:
     """Return the names in a text with commas, in one name or in a list of such, in order, without
     repeats.
 
@@ -375,7 +388,7 @@ def names(value: str | Iterable[str], what: str, known: Collection[str] = ()) ->
     return list(dict.fromkeys(found))
 
 
-def one_name(value: str | Iterable[str], what: str, known: Collection[str] = ()) -> str:
+def one_name(value: Names, what: str, known: Collection[str] = ()) -> str:
     """Return the one name that is given, by itself or in a list.
 
     Raises:
@@ -441,9 +454,8 @@ def _rule(option: Any) -> Rule:
     if option is types.NoneType:
         return Rule("None", lambda value: value is None)
     if get_origin(option) is Literal:
-        return Rule(
-            "one of " + ", ".join(map(repr, get_args(option))), get_args(option).__contains__
-        )
+        allowed = get_args(option)
+        return Rule(f"one of {', '.join(map(repr, allowed))}", allowed.__contains__)
     stated = [rule for rule in getattr(option, "__metadata__", ()) if isinstance(rule, Rule)]
     return stated[0] if stated else Rule("anything", lambda value: True)
 
@@ -455,7 +467,10 @@ def _sources(function: Callable, seen: set[Callable]) -> Iterator[str]:
     try:
         yield inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, or no plain function
-        compiled = [(code.co_code, code.co_names, _plain_constants(code)) for code in codes]
+        compiled = []
+        for code in codes:
+            constants = [one for one in code.co_consts if not isinstance(one, types.CodeType)]
+            compiled.append((code.co_code, code.co_names, constants))
         yield repr(compiled or function)
     for name, value in sorted(_used(function, codes).items()):
         if isinstance(value, bool | int | float | str | bytes | tuple | list | dict):
@@ -477,10 +492,6 @@ def _codes(code: types.CodeType | None) -> Iterator[types.CodeType]:
         yield code
         for constant in code.co_consts:
             yield from _codes(constant)
-
-
-def _plain_constants(code: types.CodeType) -> list[Any]:
-    return [value for value in code.co_consts if not isinstance(value, types.CodeType)]
 
 
 def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
@@ -527,9 +538,8 @@ def _call(node: ast.expr, text: str) -> Call:
         raise ValueError(
             f"arguments in the spec {_short(text)!r} are given by name, each once: 'crop(area=0.5)'"
         )
-    return Call(
-        node.func.id, {keyword.arg: _value(keyword.value, text) for keyword in node.keywords}
-    )
+    arguments = {keyword.arg: _value(keyword.value, text) for keyword in node.keywords}
+    return Call(node.func.id, arguments)
 
 
 def _value(node: ast.expr, text: str) -> Any:
@@ -549,9 +559,7 @@ def _allowed(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_allowed(item) and not isinstance(item, tuple) for item in value)
     if isinstance(value, str):
-        return not any(
-            "\ud800" <= char <= "\udfff" for char in value
-        )  # no Unicode, and so in no file
+        return not re.search("[\ud800-\udfff]", value)  # no Unicode, and so in no file
     if isinstance(value, int | float):
         return abs(value) < 2**63  # and so neither infinite nor not-a-number
     return value is None
@@ -584,7 +592,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(_literal, value)) + ("," if len(value) == 1 else "") + ")"
+        items = ", ".join(map(_literal, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return repr(value)

@@ -13,7 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simlab import specs
-from simlab.paths import expanded, read_json, sha256_of
+from simlab.paths import AnyPath, expanded, read_json, sha256_of
+from simlab.specs import Names
 
 PAIR_COLUMNS = (
     "reference",
@@ -81,7 +82,7 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.astype({**dict.fromkeys(_TEXT, object), **numbers})[[*PAIR_COLUMNS, *others]]
 
 
-def check_table(table: pd.DataFrame, what: str, columns: str | Iterable[str] = ()) -> pd.DataFrame:
+def check_table(table: pd.DataFrame, what: str, columns: Names = ()) -> pd.DataFrame:
     """Return the table itself.
 
     Args:
@@ -194,11 +195,8 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
         if file in number:
             edges.append((first_with.setdefault(digest, number[file]), number[file]))
     source = _connected(files, edges)
-    sources = {
-        "source_reference": pairs["reference"].map(source),
-        "source_query": pairs["query"].map(source),
-    }
-    return pd.DataFrame(sources, index=pairs.index)
+    sides = [pairs[side].map(source) for side in ("reference", "query")]
+    return pd.concat(sides, axis=1, keys=_SOURCES)
 
 
 def _unique(pairs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -221,7 +219,7 @@ def components(edges: Sequence[Sequence[int]], n: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def with_sources(pairs: pd.DataFrame, root: str | Path) -> pd.DataFrame:
+def with_sources(pairs: pd.DataFrame, root: AnyPath) -> pd.DataFrame:
     """Return the pairs with the sources that their labels and their files below `root` say."""
     check_table(pairs, "pairs", "reference, query, label")
     root = expanded(root)
@@ -298,7 +296,7 @@ def is_fitted(name: object) -> bool:
     return isinstance(name, str) and name.startswith(FITTED)
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
+def read_scores(path: AnyPath) -> pd.DataFrame:
     """Return a score table from the CSV that a study wrote.
 
     Where ``run.json`` stands beside it, ``attrs["root"]`` and ``attrs["methods"]`` are what that
@@ -346,7 +344,7 @@ def without_apostrophe(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def noted_beside(path: str | Path) -> dict[str, Any]:
+def noted_beside(path: AnyPath) -> dict[str, Any]:
     """Return root and methods, as far as the ``run.json`` beside a table of simlab names them.
 
     There, the root is relative to the folder of the two.
@@ -368,7 +366,7 @@ def noted_beside(path: str | Path) -> dict[str, Any]:
 
 def root_of(
     table: pd.DataFrame,
-    root: str | os.PathLike | None = None,
+    root: AnyPath | None = None,
     *,
     columns: Sequence[str] = ("reference", "query"),
 ) -> Path:

@@ -1,8 +1,7 @@
 """The ensemble on score tables: fit, read the weights, apply, save."""
 
 import warnings
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from simlab.cards import Shown, card, number
 from simlab.ensemble import reading, recipe, validation
 from simlab.ensemble.guard import LOOK_ALIKES, Guard, fit_guard
 from simlab.methods import registry
+from simlab.paths import AnyPath
+from simlab.specs import Names
 
 NAME = tables.FITTED
 """Column of the ensemble's distance."""
@@ -56,7 +57,7 @@ class Ensemble(BaseEstimator):
 
     def __init__(
         self,
-        methods: str | Iterable[str] | None = None,
+        methods: Names | None = None,
         *,
         folds: int = 5,
         n_resamples: int = 300,
@@ -348,7 +349,7 @@ class Ensemble(BaseEstimator):
         """How two columns of distances are compared."""
         return {"metric": self.metric_, "n_resamples": self.n_resamples, "seed": self.seed}
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the recipe as JSON.
 
         It holds methods, calibrations, weights, thresholds, versions, and what it was fitted to.
@@ -370,7 +371,7 @@ class Ensemble(BaseEstimator):
         }
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> "Ensemble":
+    def load(cls, path: AnyPath | None = None) -> "Ensemble":
         """Return the ensemble of a recipe, ready to be applied; None for the shipped one.
 
         Raises:

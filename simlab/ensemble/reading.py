@@ -88,9 +88,8 @@ def ablation(
             scores.assign(without=without), "without", n_comparisons=len(methods), **comparing
         )
         found.append({"method": method, **compared})
-    return (
-        pd.DataFrame(found).drop(columns="a").rename(columns={"b": "without", "difference": "loss"})
-    )
+    names = {"b": "without", "difference": "loss"}
+    return pd.DataFrame(found).drop(columns="a").rename(columns=names)
 
 
 def unseen_kinds(scores: pd.DataFrame, rows: FoldedRows, metric: str) -> pd.DataFrame:
@@ -100,21 +99,17 @@ def unseen_kinds(scores: pd.DataFrame, rows: FoldedRows, metric: str) -> pd.Data
     """
     found = []
     for name in pd.unique(rows.kinds[rows.label]):
+        steps = set(name.split("+"))
+        keep = np.array([not steps <= set(other.split("+")) for other in rows.kinds])
         distances = {FITTED: scores[FITTED].to_numpy()}
         with contextlib.suppress(ValueError):  # nearly every copy has it
-            distances["unseen"] = -validation.out_of_fold(rows, _without_kind(rows.kinds, name))
+            distances["unseen"] = -validation.out_of_fold(rows, keep)
         shown = ~rows.label | (rows.kinds == name)
         table = scores.assign(**distances)[shown]
         measured = evaluation.evaluate(table, list(distances), metrics=[metric], n_resamples=0)
         by_column = measured.set_index("method")["value"].reindex([FITTED, "unseen"])
         found.append((name, measured["n_positive"].iloc[0], *by_column))
     return pd.DataFrame(found, columns=["kind", "n_positive", "known", "unseen"])
-
-
-def _without_kind(kinds: np.ndarray, kind: str) -> np.ndarray:
-    """Which rows do not have every step of this kind of perturbation, bool (n,)."""
-    steps = set(kind.split("+"))
-    return np.array([not steps <= set(other.split("+")) for other in kinds])
 
 
 @shown
@@ -133,17 +128,9 @@ def reliability(probability: np.ndarray, rows: FoldedRows, bins: int) -> pd.Data
     n_pairs = np.bincount(place, minlength=bins)
     n_sources = [np.unique(rows.sources[:, place == number]).size for number in range(bins)]
     low, high = wilson(observed, np.minimum(n_pairs, n_sources).clip(1), 1.96)
-    return pd.DataFrame(
-        {
-            "left": edges[:-1],
-            "right": edges[1:],
-            "predicted": predicted,
-            "observed": observed,
-            "low": low,
-            "high": high,
-            "n": n_pairs,
-        }
-    )
+    names = ["left", "right", "predicted", "observed", "low", "high", "n"]
+    columns = [edges[:-1], edges[1:], predicted, observed, low, high, n_pairs]
+    return pd.DataFrame(dict(zip(names, columns)))
 
 
 def thresholds(scores: pd.DataFrame) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.classifier import CopyClassifier
 from simlab.ensemble.guard import Guard
-from simlab.paths import check_replaced, file_to_write, read_json, replace_file
+from simlab.paths import AnyPath, check_replaced, file_to_write, read_json, replace_file
 
 FORMAT = 2
 """Raised when a recipe comes to mean something else."""
@@ -25,7 +25,7 @@ DEFAULT = Path(__file__).parents[1] / "recipe.json"
 """The recipe that ships with the package."""
 
 
-def write(path: str | Path, content: dict[str, Any]) -> None:
+def write(path: AnyPath, content: dict[str, Any]) -> None:
     """Write a recipe, whole or not at all.
 
     Raises:
@@ -39,7 +39,7 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     replace_file(path, f"{text}\n".encode())
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: AnyPath) -> dict[str, Any]:
     """Return what :func:`write` wrote.
 
     Raises:

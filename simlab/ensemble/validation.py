@@ -93,12 +93,13 @@ def folded_rows(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: i
     codes, names = pd.factorize(pd.concat(sides, ignore_index=True).astype(str))
     sources = codes.reshape(2, -1)
     place = {name: number for number, name in enumerate(tables.rank_by_hash(names, seed))}
+    spec = scores.get("perturbation", pd.Series("", scores.index)).astype(str)
     fold_of_source = np.array([place[name] % folds for name in names], dtype=int)
     return FoldedRows(
         X=voting_distances(scores, methods),
         label=scores["label"].to_numpy() == 1,
         weight=tables.weights(scores).to_numpy(),
-        kinds=_kinds(scores),
+        kinds=spec.map(kind).to_numpy(),
         sources=sources,
         folds=fold_of_source[sources],
     )
@@ -114,11 +115,6 @@ def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
         abstains = [method in names for names in absent]
         columns.append(np.where(abstains, np.nan, scores[method].to_numpy(float)))
     return np.column_stack(columns)
-
-
-def _kinds(scores: pd.DataFrame) -> np.ndarray:
-    spec = scores.get("perturbation", pd.Series("", scores.index)).astype(str)
-    return spec.map(kind).to_numpy()
 
 
 def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:

@@ -1,7 +1,7 @@
 """ROC and precision–recall curves with bands, histograms of distances, and the hardest pairs."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from simlab import specs
 from simlab.evaluation.intervals import fraction_interval, recall_interval
 from simlab.evaluation.resampling import Counts, Resampler, last, within
 from simlab.evaluation.sample import Group, read, read_one, sample_groups
+from simlab.specs import Names
 
 BAND = 100
 """FPRs at which the band of an ROC curve is worked out."""
@@ -20,7 +21,7 @@ Ends = tuple[np.ndarray, np.ndarray]
 
 def roc_curve(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
@@ -50,7 +51,7 @@ def roc_curve(
 
 def pr_curve(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
@@ -140,7 +141,7 @@ def _precision_at_each_recall(resampler: Resampler, group: Group, counts: Counts
 
 
 def distance_histogram(
-    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, bins: int = 40
+    scores: pd.DataFrame, methods: Names | None = None, *, bins: int = 40
 ) -> pd.DataFrame:
     """Return the histogram of each method's distances, of copies and of others, over the same bins.
 

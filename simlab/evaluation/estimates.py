@@ -1,6 +1,6 @@
 """One number per method, group and metric, with its interval."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from simlab.evaluation.metrics import METRICS, Metric, parse
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, sample_groups
 from simlab.messages import counted
+from simlab.specs import Names
 
 COLUMNS = [
     "method",
@@ -36,11 +37,11 @@ Record = dict[str, object]
 @shown
 def evaluate(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     by: str | None = None,
     negatives: str = "all",
-    metrics: str | Iterable[str] = METRICS,
+    metrics: Names = METRICS,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:

@@ -1,17 +1,14 @@
 """The pairs behind a number: which method calls which pair right, and what came nearer."""
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 from simlab import specs
 from simlab.evaluation.estimates import recalls_at
 from simlab.evaluation.sample import check_index, read, read_one
+from simlab.specs import Names
 
 
-def judge(
-    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, fpr: float = 0.01
-) -> pd.DataFrame:
+def judge(scores: pd.DataFrame, methods: Names | None = None, *, fpr: float = 0.01) -> pd.DataFrame:
     """Return which pairs each method calls as they are labelled, all at one FPR: bool columns.
 
     The index is that of `scores`, without rows of errors. ``attrs["thresholds"]`` holds the

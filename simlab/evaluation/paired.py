@@ -16,6 +16,7 @@ from simlab.evaluation.intervals import FEW, UNMOVED, reach, spread_of
 from simlab.evaluation.metrics import Metric, parse
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import Group, read, read_one, sample_groups
+from simlab.specs import Names
 from simlab.tables import check_table
 
 RANKED = [
@@ -43,7 +44,7 @@ def compare(
     *,
     metric: str = "tpr@fpr=0.01",
     by: str | None = None,
-    among: str | Iterable[str] | None = None,
+    among: Names | None = None,
     n_comparisons: int | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -145,7 +146,7 @@ def decided(differences: pd.DataFrame) -> np.ndarray:
 @shown
 def rank(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     n_resamples: int = 1000,
@@ -196,7 +197,7 @@ def rank(
 @shown
 def compare_designs(
     designs: Mapping[str, pd.DataFrame],
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     **options: object,
 ) -> pd.DataFrame:
     """Return the ranking of the methods under each design of negatives, one score table per design.

@@ -1,7 +1,6 @@
 """Where methods break, how they complete each other, what they say of labels and of queries."""
 
 import itertools
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from simlab.evaluation.intervals import TAILS, fraction_interval
 from simlab.evaluation.metrics import parse
 from simlab.evaluation.resampling import Resampler
 from simlab.evaluation.sample import Sample, read, sample_groups
+from simlab.specs import Names
 
 BREAK_POINTS = [
     "method",
@@ -30,7 +30,7 @@ BREAK_POINTS = [
 @shown
 def break_points(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     target: float = 0.95,
@@ -108,7 +108,7 @@ def _crossing(severity: np.ndarray, recall: np.ndarray, target: float) -> np.nda
 @shown
 def complementarity(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     fpr: float = 0.01,
     n_resamples: int = 1000,
@@ -150,7 +150,7 @@ def complementarity(
 @shown
 def query_average_precision(
     scores: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -210,7 +210,7 @@ def _each_average_precision(sample: Sample, method: str, query: np.ndarray) -> n
 
 
 def label_audit(
-    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, least: float = 0.9
+    scores: pd.DataFrame, methods: Names | None = None, *, least: float = 0.9
 ) -> pd.DataFrame:
     """Return the score rows whose label every method contradicts, the strongest first.
 

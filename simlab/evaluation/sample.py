@@ -3,7 +3,7 @@
 Everything else in this package computes with these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -14,9 +14,10 @@ import pandas as pd
 from simlab import perturb, specs, tables
 from simlab.messages import counted
 from simlab.methods import registry
+from simlab.specs import Names
 
 
-def read(scores: pd.DataFrame, methods: str | Iterable[str] | None = None) -> "Sample":
+def read(scores: pd.DataFrame, methods: Names | None = None) -> "Sample":
     """Return the rows whose status is not "error" and that have every method's distance.
 
     Everything in this package looks at scores through here. Rows of weight 0 do not count.
@@ -36,7 +37,7 @@ def read(scores: pd.DataFrame, methods: str | Iterable[str] | None = None) -> "S
     return Sample(table, methods, n_errors=len(scores) - len(good))
 
 
-def read_one(scores: pd.DataFrame, method: str | Iterable[str]) -> tuple["Sample", str]:
+def read_one(scores: pd.DataFrame, method: Names) -> tuple["Sample", str]:
     """Return the rows that have a distance by one method, and its name, which may stand in a list.
 
     Raises:

@@ -1,6 +1,6 @@
 """Thresholds, chosen on some sources and reported on others, and what they mean in a search."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from simlab.evaluation.intervals import TAILS, Interval, fraction_interval, reca
 from simlab.evaluation.metrics import Limit, fpr_of
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, read_one, sample_groups
+from simlab.specs import Names
 from simlab.tables import check_table
 
 SHARES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -21,7 +22,7 @@ N_PICTURES = (1_000, 10_000, 100_000, 1_000_000)
 @shown
 def choose_threshold(
     scores: pd.DataFrame,
-    method: str | Iterable[str] | None,
+    method: Names | None,
     *,
     max_fpr: float | None = None,
     min_precision: float | None = None,

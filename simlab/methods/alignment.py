@@ -189,8 +189,11 @@ class Kept:
 
 @functools.lru_cache(maxsize=4)
 def _best_alignment(kept_a: Kept, kept_b: Kept, ratio: float, tolerance: float) -> Alignment:
-    a, b = kept_a.looks, kept_b.looks
-    source, target = _matched_points(a, b, ratio)
+    a = kept_a.looks
+    b = kept_b.looks
+    left, right = ratio_matches(Keypoints._make(a[:4]), Keypoints._make(b[:4]), ratio)
+    source = _in_small(b).points[right]
+    target = _in_small(a).points[left]
     nothing = Alignment(0.0, np.eye(3), source, target)
     if len(source) < 4:
         return nothing
@@ -238,12 +241,6 @@ def near_to(transform: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
     """
     moved = cv2.perspectiveTransform(source[:, None], transform)[:, 0]
     return np.abs(moved - target).max(axis=1) < SMALL / 10
-
-
-def _matched_points(a: Looks, b: Looks, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """The matched keypoints of `b` and of `a`, float32 (n, 2), in small grey pixels."""
-    left, right = ratio_matches(Keypoints._make(a[:4]), Keypoints._make(b[:4]), ratio)
-    return _in_small(b).points[right], _in_small(a).points[left]
 
 
 def _in_small(looks: Looks) -> Keypoints:

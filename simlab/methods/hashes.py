@@ -238,12 +238,10 @@ def dhash_vertical(image, *, hash_size: HashSize = 8) -> np.ndarray:
     return (pixels[1:] > pixels[:-1]).ravel()
 
 
-def _n_coefficients(hash_size: int, mode: str) -> int:
-    side = hash_size + 6 if mode == "db4" else hash_size
-    return side**2
-
-
-@_hash_method(maximum=_n_coefficients, grey=True)
+@_hash_method(
+    maximum=lambda hash_size, mode: (hash_size + 6 * (mode == "db4")) ** 2,
+    grey=True,
+)
 @checked
 def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "haar") -> np.ndarray:
     """Return the coarse wavelet coefficients above their median, without the overall mean, as bits.

@@ -205,7 +205,10 @@ def verify(
     if len(left) > _MINIMAL[model]:
         extent = _extent(a)
         reach = max(2.0, tolerance * extent)  # detectors miss by a pixel or two
-        matrix, mask = _fit(b.points[right], a.points[left], model, reach)
+        fit = cv2.estimateAffine2D if model == "affine" else cv2.findHomography
+        matrix, mask = fit(
+            b.points[right], a.points[left], method=cv2.RANSAC, ransacReprojThreshold=reach
+        )
         # a thumbnail of a large picture is no different from one of a small picture
         area_ratio = (extent / max(1.0, _extent(b))) ** 2
         if matrix is not None and is_plausible(np.linalg.det(matrix[:2, :2]) / area_ratio):
@@ -287,12 +290,6 @@ def _padded(descriptors: np.ndarray) -> np.ndarray:
 
 def _extent(found: Keypoints) -> float:
     return float(np.ptp(found.points, axis=0).max())
-
-
-def _fit(source: np.ndarray, target: np.ndarray, model: str, reach: float):
-    if model == "affine":
-        return cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=reach)
-    return cv2.findHomography(source, target, cv2.RANSAC, reach)
 
 
 def mirrored_bits(descriptors: np.ndarray) -> np.ndarray:
@@ -475,10 +472,9 @@ def _keypoints(detected, descriptors: np.ndarray | None, detector: cv2.Feature2D
         is_bits = detector.descriptorType() == cv2.CV_8U
         dtype = np.uint8 if is_bits else np.float32
         descriptors = np.zeros((0, detector.descriptorSize()), dtype=dtype)
-    points = np.array([point.pt for point in detected], dtype=np.float32).reshape(-1, 2)
-    sizes = np.array([point.size for point in detected], dtype=np.float32)
-    responses = np.array([point.response for point in detected], dtype=np.float32)
-    return Keypoints(points, descriptors, sizes, responses)
+    rows = [(*point.pt, point.size, point.response) for point in detected]
+    x, y, sizes, responses = np.array(rows, dtype=np.float32).reshape(-1, 4).T
+    return Keypoints(np.column_stack([x, y]), descriptors, sizes, responses)
 
 
 def scaled(found: Keypoints, factor: float) -> Keypoints:

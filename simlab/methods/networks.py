@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from simlab.images import read_image
 from simlab.methods import registry
 from simlab.methods.alignment import uncorrelated, uncorrelated_pairs
-from simlab.paths import expanded, sha256_of
+from simlab.paths import AnyPath, expanded, sha256_of
 
 Resample: TypeAlias = Literal["bilinear", "bicubic"]
 
@@ -37,7 +37,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def from_onnx(
     name: str,
-    model: str | os.PathLike,
+    model: AnyPath,
     *,
     size: int | tuple[int, int],
     resize: int | None = None,
@@ -98,7 +98,7 @@ def from_onnx(
     )
 
 
-def from_file(path: str | os.PathLike) -> list[str]:
+def from_file(path: AnyPath) -> list[str]:
     """Register the networks that a TOML file names, a table each; return their names.
 
     The keys are the arguments of :func:`from_onnx`; a relative `model` is looked for beside the

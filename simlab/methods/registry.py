@@ -28,6 +28,7 @@ from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
 from simlab.methods.packing import pack, unpack
+from simlab.specs import Names
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
@@ -306,16 +307,13 @@ class Definition:
         key = f"{specs.complete(self.feature, arguments)}{drawn_on}{code}"
         if inner:
             key = f"inner of {key}"
-        small = None
-        if self.small is not None:
-            small = specs.call_named(self.small, arguments)
         return Feature(
             key,
             self.extract,
             arguments,
             self.grey,
             together=self.extract_many,
-            small=small,
+            small=self.small and specs.call_named(self.small, arguments),
             inner=inner,
         )
 
@@ -464,7 +462,7 @@ def get(spec: str) -> Method:
     return specs.lookup(calls[0].name, REGISTRY, "method").method(calls[0])
 
 
-def resolve(methods: str | Iterable[str] | None = None) -> list[Method]:
+def resolve(methods: Names | None = None) -> list[Method]:
     """Return the methods of a spec, a text with commas or a list of specs, without repeats.
 
     None stands for :data:`DEFAULT`.
@@ -473,8 +471,7 @@ def resolve(methods: str | Iterable[str] | None = None) -> list[Method]:
         ValueError: none is named, or one is unknown.
     """
     texts = specs.names(DEFAULT if methods is None else methods, "methods")
-    found = [get(text) for text in texts]
-    return list({one.name: one for one in found}.values())
+    return list({one.name: one for one in map(get, texts)}.values())
 
 
 def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, bytes]:
@@ -547,7 +544,7 @@ _FIRST_NAME = re.compile(r"\s*(\w+)")
 
 
 def columns(
-    scores: pd.DataFrame, methods: str | Iterable[str] | None = None, *, fitted: bool = True
+    scores: pd.DataFrame, methods: Names | None = None, *, fitted: bool = True
 ) -> list[str]:
     """Return the names of the distance columns of a score table: as named, else those of methods.
 

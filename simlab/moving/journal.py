@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from simlab.moving.one_file import sync_folder
 from simlab.moving.plan_file import below, folder_beside
 from simlab.pairs.labels import parse_rows, read_text
-from simlab.paths import expanded, relative_root
+from simlab.paths import AnyPath, expanded, relative_root
 from simlab.tables import guarded, without_apostrophe
 
 JOURNAL_COLUMNS = ("root", "file", "moved_to", "sha256")
@@ -97,7 +97,7 @@ def _line(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def read_journal(path: str | os.PathLike, *, root: str | os.PathLike | None = None) -> list[Entry]:
+def read_journal(path: AnyPath, *, root: AnyPath | None = None) -> list[Entry]:
     """Return the whole lines of a journal, in their order; what breaks off was not moved.
 
     Args:

@@ -12,7 +12,7 @@ from simlab.images import MOVED, SUFFIXES
 from simlab.moving.journal import Journal
 from simlab.moving.one_file import check_is_file, content_of, move_file
 from simlab.moving.plan_file import Plan, Row, below
-from simlab.paths import expanded, folder_to_write, lies_in
+from simlab.paths import AnyPath, expanded, folder_to_write, lies_in
 
 _MARK = b"""simlab move put the pictures in this folder here, and a search leaves it out. The files
 journal-*.csv say where they came from; simlab move --undo JOURNAL brings them back.
@@ -115,7 +115,7 @@ def words_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def check_folder(plan: Plan, to: str | os.PathLike) -> Path:
+def check_folder(plan: Plan, to: AnyPath) -> Path:
     """Return the folder that files are to move to; it is not made yet.
 
     Raises:
@@ -155,7 +155,7 @@ def preview(plan: Plan, *, companions: bool = False) -> Preview:
     return Preview(len(sizes), sum(sizes.values()), beside, left)
 
 
-def move(plan: Plan, to: str | os.PathLike, *, companions: bool = False) -> Moved:
+def move(plan: Plan, to: AnyPath, *, companions: bool = False) -> Moved:
     """Return what moved and what did not, after the files that a plan drops were moved.
 
     Sub-folders and names stay as they are; where a name is taken, the file gets a number. The
@@ -225,14 +225,11 @@ def free_names(folder: Path, names: list[str]) -> list[str]:
     targets = names
     while any(os.path.lexists(folder / target) for target in targets):
         number += 1
-        targets = [_numbered(name, stem, number) for name in names]
+        targets = []
+        for path in map(Path, names):
+            rest = path.name.removeprefix(stem)
+            targets.append(path.with_name(f"{stem} ({number}){rest}").as_posix())
     return targets
-
-
-def _numbered(name: str, stem: str, number: int) -> str:
-    path = Path(name)
-    rest = path.name.removeprefix(stem)
-    return path.with_name(f"{stem} ({number}){rest}").as_posix()
 
 
 class _Beside:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from simlab.images import ImageError, unseen
-from simlab.paths import Folders
+from simlab.paths import AnyPath, Folders
 from simlab.search.grouping import are_protected, group
 from simlab.search.judging import CAUTION, IDENTICAL, LOOK_ALIKE
 from simlab.tables import check_table, root_of
@@ -33,7 +33,7 @@ def make_plan(
     groups: pd.DataFrame | None = None,
     *,
     reference: Folders = (),
-    root: str | os.PathLike | None = None,
+    root: AnyPath | None = None,
 ) -> pd.DataFrame:
     """Return which files to keep, which to drop, and which a person must decide on; none is moved.
 
@@ -63,7 +63,8 @@ def make_plan(
     check_table(groups, "groups", "file, group, size, keep")
     groups = groups[groups["size"] > 1]
     groups = groups.assign(protected=are_protected(groups["file"], found, reference))
-    sha256 = _contents(found)
+    sha256 = dict(zip(found["reference"], found["sha256_reference"]))
+    sha256 |= dict(zip(found["query"], found["sha256_query"]))
     judge = _Judge(_judged(found), functools.cache(functools.partial(_unseen, folder)))
     rows = []
     for number, members in groups.groupby("group"):
@@ -71,12 +72,6 @@ def make_plan(
             rows.append((file, number, decision, reason, sha256[file]))
     plan = pd.DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
     return _with_one_root(plan, folder)
-
-
-def _contents(found: pd.DataFrame) -> dict[str, str]:
-    """File → SHA-256 of what was judged."""
-    contents = dict(zip(found["reference"], found["sha256_reference"]))
-    return contents | dict(zip(found["query"], found["sha256_query"]))
 
 
 class _Pair(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labels import parse_rows, read_text
-from simlab.paths import expanded, identity_of
+from simlab.paths import AnyPath, expanded, identity_of
 from simlab.tables import without_apostrophe
 
 
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
         return [row for row in self.rows if row.decision == DROP]
 
 
-def read_plan(path: str | os.PathLike, *, root: str | os.PathLike | None = None) -> Plan:
+def read_plan(path: AnyPath, *, root: AnyPath | None = None) -> Plan:
     """Return what a plan.csv says, once it is shown to be one that harms nothing.
 
     Args:
@@ -73,7 +73,7 @@ def read_plan(path: str | os.PathLike, *, root: str | os.PathLike | None = None)
     return plan
 
 
-def folder_beside(path: Path, named: set[str], root: str | os.PathLike | None) -> Path:
+def folder_beside(path: Path, named: set[str], root: AnyPath | None) -> Path:
     """Return the folder of pictures that a plan or journal names, or the one that is given.
 
     Args:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from simlab.moving.journal import Entry, read_journal
 from simlab.moving.move import free_names, words_of
 from simlab.moving.one_file import content_of, move_file
+from simlab.paths import AnyPath
 
 
 class Undone(NamedTuple):
@@ -25,7 +26,7 @@ class Undone(NamedTuple):
     left: dict[Path, str]
 
 
-def undo(journal: str | os.PathLike, *, root: str | os.PathLike | None = None) -> Undone:
+def undo(journal: AnyPath, *, root: AnyPath | None = None) -> Undone:
     """Return what came back, after the files that a move's journal names were moved back.
 
     It may be called again, and for a journal that breaks off. No file is replaced: where an old

@@ -26,7 +26,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from simlab import specs, tables
 from simlab.pairs.labels import LABELS, check_path, pair_identity, read_pairs
-from simlab.paths import expanded, file_to_write, replace_file
+from simlab.paths import AnyPath, expanded, file_to_write, replace_file
 
 ORDERS = ("random", "distance", "uncertainty")
 """How :func:`choose` draws: all alike, from each range of distance, or most of the uncertain."""
@@ -198,9 +198,9 @@ class LabelFile:
 
     def __init__(
         self,
-        path: str | Path,
+        path: AnyPath,
         *,
-        root: str | Path = ".",
+        root: AnyPath = ".",
         annotator: str = "",
         words: Mapping[str, Any] = LABELS,
     ):
@@ -409,7 +409,7 @@ class Labels(NamedTuple):
     agreement: pd.DataFrame
 
 
-def read_labels(*paths: str | Path, root: str | Path | None = None) -> Labels:
+def read_labels(*paths: AnyPath, root: AnyPath | None = None) -> Labels:
     """Return the labels of one file or of several people's, put together.
 
     The labelled pairs of a stratum stand for all that it holds: where labelling stopped half-way,

@@ -6,7 +6,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from simlab import specs
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
+from simlab.specs import Names
 from simlab.tables import (
     SCORE_COLUMNS,
     WRITTEN,
@@ -35,7 +36,7 @@ _COLUMNS = ("reference", "query", "label")
 
 
 def read_pairs(
-    path: str | Path, *, root: str | Path | None = None, encoding: str | None = None
+    path: AnyPath, *, root: AnyPath | None = None, encoding: str | None = None
 ) -> pd.DataFrame:
     """Return the labelled pairs of a CSV file as a pair table; paths are relative to `root`.
 
@@ -74,7 +75,7 @@ def read_pairs(
     return table
 
 
-def read_unchecked(path: str | os.PathLike, *, encoding: str | None = None) -> pd.DataFrame:
+def read_unchecked(path: AnyPath, *, encoding: str | None = None) -> pd.DataFrame:
     """Return the labels of a CSV file as texts and numbers, without a look at any picture.
 
     The columns are those of the file, with reference, query and label among them; names stand as
@@ -92,10 +93,10 @@ def read_unchecked(path: str | os.PathLike, *, encoding: str | None = None) -> p
 
 
 def read_distances(
-    path: str | os.PathLike,
-    distances: str | Iterable[str] = (),
+    path: AnyPath,
+    distances: Names = (),
     *,
-    similarities: str | Iterable[str] = (),
+    similarities: Names = (),
     encoding: str | None = None,
 ) -> pd.DataFrame:
     """Return a score table of labels and distances that any tool made; no picture is looked at.
@@ -263,7 +264,7 @@ def _label(text: str) -> int:
     return LABELS[word]
 
 
-def check_path(text: str, root: str | Path) -> str:
+def check_path(text: str, root: AnyPath) -> str:
     """Return the path as it stands, once it is shown to name a file under the root.
 
     Raises:

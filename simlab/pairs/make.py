@@ -1,14 +1,13 @@
 """Pairs by design: each source with its variants (copies) and with other sources (not copies)."""
 
 import itertools
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from simlab import perturb
 from simlab.datasets import as_table
-from simlab.specs import check_choice, check_count
+from simlab.specs import Names, check_choice, check_count
 from simlab.tables import PAIR_COLUMNS, check_pairs
 
 DESIGNS = ("original-variant", "variant-variant", "original-original")
@@ -22,7 +21,7 @@ _BLOCK = 4096  # candidates drawn at a time; fixed, so that more negatives begin
 
 def make_pairs(
     images,
-    perturbations: str | Iterable[str] = "basic",
+    perturbations: Names = "basic",
     *,
     negatives: int = NEGATIVES,
     design: str = "original-variant",
@@ -52,8 +51,9 @@ def make_pairs(
     specs = perturb.resolve(perturbations)
     if negatives:
         _check_negatives(table, specs, design)
+    each = np.repeat(np.arange(len(table)), len(specs))
     parts = [
-        _variants(table, specs, seed),
+        _rows(table, each, each, label=1, perturbation=specs * len(table), seed=seed),
         _known_copies(table),
         _negatives(table, specs, negatives, design, seed),
     ]
@@ -77,11 +77,6 @@ def _check_negatives(table, specs, design) -> None:
         raise ValueError(
             "negative pairs need two sources or more; there is one (negatives=0 makes copies only)"
         )
-
-
-def _variants(table, specs, seed) -> pd.DataFrame:
-    each = np.repeat(np.arange(len(table)), len(specs))
-    return _rows(table, each, each, label=1, perturbation=specs * len(table), seed=seed)
 
 
 def _known_copies(table: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from simlab.perturb.registry import (
     register,
     severity,
 )
+from simlab.specs import Names
 
 __all__ = [
     "PRESETS",
@@ -115,7 +116,7 @@ kinds, once each, and a chain. "attacks58": the published list of https://arxiv.
 """
 
 
-def resolve(perturbations: str | Iterable[str]) -> list[str]:
+def resolve(perturbations: Names) -> list[str]:
     """Return canonical specs, order kept and repeats dropped.
 
     Args:

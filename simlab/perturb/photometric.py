@@ -56,9 +56,8 @@ def recompress(
         format: the encoder; WebP and AVIF at settings that favour speed.
     """
     if format == "png":
-        return image.quantize(max(2, round(2.56 * quality)), Image.Quantize.FASTOCTREE).convert(
-            "RGB"
-        )
+        n_colours = max(2, round(2.56 * quality))
+        return image.quantize(n_colours, Image.Quantize.FASTOCTREE).convert("RGB")
     file = io.BytesIO()
     image.save(file, format, quality=quality, **ENCODERS[format])
     return Image.open(file).convert("RGB")
@@ -93,9 +92,9 @@ def blur(
 
     Source: https://arxiv.org/abs/2206.00282 for the kernels.
     """
-    return Image.fromarray(
-        cv2.GaussianBlur(np.asarray(image), (int(kernel or 0),) * 2, _sigma(sigma, kernel))
-    )
+    side = int(kernel or 0)
+    smooth = cv2.GaussianBlur(np.asarray(image), (side, side), _sigma(sigma, kernel))
+    return Image.fromarray(smooth)
 
 
 @register(severity=lambda kernel: kernel - 1, sweep=Sweep("kernel", 1, 31, 16))
@@ -145,7 +144,8 @@ def _normal_quantiles() -> np.ndarray:
 
 
 def _squared_error(kind: str, variance: float, amount: float) -> float:
-    if (amount if kind != "salt_pepper" else variance) != (0.05 if kind != "salt_pepper" else 0.02):
+    is_other_given = variance != 0.02 if kind == "salt_pepper" else amount != 0.05
+    if is_other_given:
         raise ValueError(
             "'noise' takes amount with kind=\"salt_pepper\", variance with the other kinds"
         )
@@ -180,25 +180,21 @@ def noise(
         draws = rng.integers(0, 65536, levels[band].shape, dtype=np.uint16)
         if kind == "salt_pepper":
             half = round(amount * 32768)
-            noisy[band] = np.where(
-                draws < 65536 - half, levels[band] * (draws >= half), np.uint8(255)
-            )
-        else:
-            field = _normal_quantiles().take(draws)
-            field *= np.float32(math.sqrt(variance)) * (
-                levels[band] if kind == "speckle" else np.float32(255)
-            )
-            field += levels[band]
-            noisy[band] = np.rint(np.clip(field, 0, 255, out=field), out=field)
+            peppered = levels[band] * (draws >= half)
+            noisy[band] = np.where(draws < 65536 - half, peppered, np.uint8(255))
+            continue
+        multiplied = levels[band] if kind == "speckle" else np.float32(255)
+        field = _normal_quantiles().take(draws)
+        field *= np.float32(math.sqrt(variance)) * multiplied
+        field += levels[band]
+        noisy[band] = np.rint(np.clip(field, 0, 255, out=field), out=field)
     return Image.fromarray(noisy)
 
 
-def _octaves(factor: float) -> float:
-    return math.log2(factor)
+_by_factor = functools.partial(register, severity=lambda factor: math.log2(factor))
 
 
-@register(
-    severity=_octaves,
+@_by_factor(
     directions=("darker", "brighter"),
     sweep=Sweep("factor", 0.2, 3, 29),
 )
@@ -210,8 +206,7 @@ def brightness(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
-@register(
-    severity=_octaves,
+@_by_factor(
     directions=("lower", "higher"),
     sweep=Sweep("factor", 0.2, 3, 29),
 )
@@ -223,8 +218,7 @@ def contrast(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
-@register(
-    severity=_octaves,
+@_by_factor(
     directions=("paler", "stronger"),
     sweep=Sweep("factor", 0, 3, 31),
 )
@@ -236,8 +230,7 @@ def saturation(image: Picture, rng: Rng, *, factor: Factor = 1.5) -> Picture:
     return ImageEnhance.Color(image).enhance(factor)
 
 
-@register(
-    severity=_octaves,
+@_by_factor(
     directions=("softer", "sharper"),
     sweep=Sweep("factor", 0.2, 5, 25),
 )

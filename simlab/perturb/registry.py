@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
@@ -13,6 +12,7 @@ from PIL import Image
 
 from simlab import specs
 from simlab.images import content_digest, read_bytes, read_image
+from simlab.paths import AnyPath
 from simlab.specs import Rule as Rule
 from simlab.specs import between
 
@@ -168,7 +168,10 @@ class Chain:
         content = content_digest(image) if content is None else content
         for number, step in enumerate(self.steps):
             earlier = sum(other.kind == step.kind for other in self.steps[:number])
-            variant = step.apply(variant, _generator(seed, content, step.kind, earlier))
+            drawn = f"{int(seed)} {step.kind} {earlier} ".encode() + content
+            digest = hashlib.sha256(drawn).digest()
+            rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
+            variant = step.apply(variant, rng)
         return image.copy() if variant is image else variant
 
 
@@ -218,11 +221,9 @@ def register(
 
     def decorate(function: Callable[..., Picture]) -> Callable[..., Picture]:
         name = _checked_name(function, severity)
-        if (
-            name in REGISTRY
-            and not replace
-            and specs.origin(REGISTRY[name].function) != specs.origin(function)
-        ):
+        known = REGISTRY.get(name)
+        is_taken = known and specs.origin(known.function) != specs.origin(function)
+        if is_taken and not replace:
             raise ValueError(
                 f"perturbation {name!r} exists; choose another name or say replace=True"
             )
@@ -243,11 +244,13 @@ def parse(spec: str) -> Chain:
     >>> chain.spec, chain.kind
     ('crop+mirror', 'crop+mirror')
     """
-    known = [
-        (specs.lookup(call.name, REGISTRY, "perturbation"), call) for call in specs.parse(spec)
-    ]
-    steps = tuple(perturbation.step(call) for perturbation, call in known)
-    return Chain("+".join(specs.canonical(s.kind, s.arguments, s.function) for s in steps), steps)
+    steps = []
+    written = []
+    for call in specs.parse(spec):
+        step = specs.lookup(call.name, REGISTRY, "perturbation").step(call)
+        steps.append(step)
+        written.append(specs.canonical(step.kind, step.arguments, step.function))
+    return Chain("+".join(written), tuple(steps))
 
 
 def apply(image: Any, spec: str, seed: int = 0) -> Picture:
@@ -265,14 +268,14 @@ def apply(image: Any, spec: str, seed: int = 0) -> Picture:
     return parse(spec).apply(read_image(image), seed)
 
 
-def apply_to_file(path: str | os.PathLike, spec: str, seed: int = 0) -> Picture:
+def apply_to_file(path: AnyPath, spec: str, seed: int = 0) -> Picture:
     """Return a variant of the picture in a file, named as it is: a ``~`` is no home folder.
 
     Raises:
         ImageError: the file is no picture that can be read.
         ValueError: as :func:`parse`.
     """
-    specs.check_kind("path", path, str | os.PathLike, "a path")
+    specs.check_kind("path", path, AnyPath, "a path")
     return apply(read_image(read_bytes(path), name=path), spec, seed)
 
 
@@ -310,11 +313,6 @@ def severity(spec: str) -> float:
         return math.nan if calls else 0.0
     perturbation = REGISTRY[calls[0].name]
     return perturbation.measure(specs.bind(calls[0], perturbation.function))
-
-
-def _generator(seed: int, content: bytes, name: str, index: int) -> Rng:
-    digest = hashlib.sha256(f"{int(seed)} {name} {index} ".encode() + content).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
 def _checked(image: Any, who: str) -> Picture:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,11 @@ from simlab.datasets import as_table
 from simlab.methods import hashes, registry
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Method
+from simlab.paths import AnyPath
 from simlab.scoring.cache import Cache, opened
 from simlab.scoring.features import Store, Variant
 from simlab.scoring.one_pair import needed
+from simlab.specs import Names
 from simlab.tables import root_of
 
 NEAR = 0.16
@@ -24,9 +25,9 @@ _BLOCK = 512  # rows of the distance matrix that are in memory at a time
 
 def audit_sources(
     images,
-    methods: str | Iterable[str] = ("phash", "dhash", "average_hash"),
+    methods: Names = ("phash", "dhash", "average_hash"),
     *,
-    cache: Cache | str | Path | None = None,
+    cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:

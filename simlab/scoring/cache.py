@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 
 MEMORY_BYTES = 500_000_000
 """Most that is kept in memory where there is no cache; beyond this it goes to a temporary file."""
@@ -57,7 +57,7 @@ class Cache:
         ValueError: the file cannot be opened or written, or is no cache, with the reason.
     """
 
-    def __init__(self, path: str | os.PathLike | None = None):
+    def __init__(self, path: AnyPath | None = None):
         self._folder = tempfile.TemporaryDirectory(prefix="simlab-") if path is None else None
         self.path = Path(self._folder.name, "cache.sqlite") if self._folder else expanded(path)
         self._lock = threading.Lock()
@@ -87,7 +87,9 @@ class Cache:
         """Return the values of those keys that are present and undamaged."""
         found = {}
         for its_key, value, checksum in self._select("key, value, sum", keys):
-            if _is_sound(its_key, value, checksum):
+            # damage may also change the type of a cell
+            are_bytes = isinstance(its_key, bytes) and isinstance(value, bytes)
+            if are_bytes and _checksum(its_key, value) == checksum:
                 found[its_key] = value
         return found
 
@@ -171,8 +173,7 @@ class Cache:
             _check_mark(self.path)
             aside = _set_aside(self.path).name
             damage = f"the cache {str(self.path)!r} is damaged ({error})"
-            words = f"{damage}; kept as {aside!r} and begun anew"
-            warnings.warn(words, stacklevel=4)
+            warnings.warn(f"{damage}; kept as {aside!r} and begun anew", stacklevel=4)
         with self._in_words():
             self._connection = self._connect(read_only=is_refused)
 
@@ -222,7 +223,7 @@ class Memory:
 
 
 @contextlib.contextmanager
-def opened(cache: Cache | Memory | str | os.PathLike | None) -> Iterator[Cache | Memory]:
+def opened(cache: Cache | Memory | AnyPath | None) -> Iterator[Cache | Memory]:
     """A cache: one passed open stays open; that of a path, or the memory for None, is closed."""
     if isinstance(cache, Cache | Memory):
         yield cache
@@ -235,11 +236,10 @@ def opened(cache: Cache | Memory | str | os.PathLike | None) -> Iterator[Cache |
 def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
     connection.text_factory = bytes  # damage may turn bytes into a text, which need not be Unicode
     connection.execute("PRAGMA trusted_schema = OFF")
-    marks = tuple(
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("application_id", "user_version")
-    )
-    if marks != (_APPLICATION_ID, SCHEMA):
+    marks = []
+    for name in ("application_id", "user_version"):
+        marks += connection.execute(f"PRAGMA {name}").fetchone()
+    if marks != [_APPLICATION_ID, SCHEMA]:
         raise _ForeignFile("it belongs to another program or version")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("SELECT key, value, sum FROM main.entries LIMIT 1").fetchone()
@@ -306,8 +306,3 @@ def _set_aside(path: Path) -> Path:
 
 def _checksum(key: bytes, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(key))
-
-
-def _is_sound(key: object, value: object, checksum: object) -> bool:
-    # damage may also change the type of a cell
-    return isinstance(key, bytes) and isinstance(value, bytes) and _checksum(key, value) == checksum

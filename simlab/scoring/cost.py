@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
@@ -15,17 +15,19 @@ from simlab.images import read_bytes, read_image
 from simlab.messages import counted, in_units
 from simlab.methods import registry
 from simlab.methods.registry import Method
+from simlab.paths import AnyPath
 from simlab.scoring.one_pair import PIXELS, LazyPicture, compare, needed
 from simlab.scoring.table import checked_pairs, variants_of
 from simlab.scoring.workers import Died, check_jobs, run
+from simlab.specs import Names
 from simlab.tables import root_of
 
 
 def preview(
     pairs: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
-    root: str | Path | None = None,
+    root: AnyPath | None = None,
     n_jobs: int = -1,
 ) -> str:
     """Return what scoring would cost without a cache: "3,600 pairs of 396 pictures, about 40 s".
@@ -88,7 +90,7 @@ def _cost_of_one(
     return (made - start) / 2, clock() - made
 
 
-def timings(images: pd.DataFrame, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
+def timings(images: pd.DataFrame, methods: Names | None = None) -> pd.DataFrame:
     """Return what each method costs here and now, in processor time: no two runs give the same.
 
     Measured on eight pictures of the table, decoded before, one method after the other: the median.

@@ -18,12 +18,13 @@ from simlab.images import content_digest, read_image
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, Method, extract_all
+from simlab.specs import Names
 
 PIXELS = Feature("pixels", content_digest, {})
 """The digest of a picture's size and pixels, which every picture has, a flat one too."""
 
 
-def distances(image_a, image_b, methods: str | Iterable[str] | None = None) -> pd.DataFrame:
+def distances(image_a, image_b, methods: Names | None = None) -> pd.DataFrame:
     """Return one row: the distance of two pictures by every method, and which had no evidence.
 
     Args:

@@ -9,7 +9,6 @@ import itertools
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from simlab.methods import registry
 from simlab.methods.packing import unpack
 from simlab.methods.registry import Method
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
+from simlab.paths import AnyPath
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
 from simlab.scoring.features import Side, Store, Variant
@@ -30,6 +30,7 @@ from simlab.scoring.one_pair import (
     compare_stacked,
 )
 from simlab.scoring.workers import Died, chunked, in_words, run
+from simlab.specs import Names
 from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
@@ -40,10 +41,10 @@ _ANSWER = struct.Struct("<d?")  # as the cache keeps it: distance, whether there
 
 def score_pairs(
     pairs: pd.DataFrame,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
-    root: str | Path | None = None,
-    cache: Cache | str | Path | None = None,
+    root: AnyPath | None = None,
+    cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -349,12 +350,12 @@ def _score_table(scoring: _Scoring) -> pd.DataFrame:
 
 def score_designs(
     images,
-    perturbations: str | Iterable[str] = "basic",
-    methods: str | Iterable[str] | None = None,
+    perturbations: Names = "basic",
+    methods: Names | None = None,
     *,
     negatives: int = NEGATIVES,
     seed: int = 0,
-    cache: Cache | str | Path | None = None,
+    cache: Cache | AnyPath | None = None,
     **options,
 ) -> dict[str, pd.DataFrame]:
     """Return a score table for each design of negatives, by its name.

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import hashlib
 import itertools
-import os
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +22,7 @@ from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods.overlap import COLUMNS, feature, row_of
 from simlab.methods.registry import Feature, Method
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.scoring.cache import Cache, Memory
 from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
@@ -68,7 +67,7 @@ class Gallery:
         images,
         recipe: Recipe = None,
         *,
-        cache: Cache | str | os.PathLike | None = None,
+        cache: Cache | AnyPath | None = None,
         n_jobs: int = -1,
         progress: bool = True,
     ):
@@ -102,7 +101,7 @@ class Gallery:
         typed = ['gallery.query("picture.jpg", top=5)']
         return card(repr(self).strip("<>"), *lines, typed=typed)
 
-    def _opened(self, cache: Cache | str | os.PathLike | None) -> Cache | Memory:
+    def _opened(self, cache: Cache | AnyPath | None) -> Cache | Memory:
         """The cache, which is closed with the gallery where it was not passed open."""
         if isinstance(cache, Cache | Memory):
             return cache
@@ -205,7 +204,9 @@ class Gallery:
         stated = stated_prior(prior, len(self.library.files) + 1)
         rule = Rule(self.recipe, stated, stated_threshold(threshold))
 
-        near = dict.fromkeys([*self._equal(query), *self._proposed(query, by_hash, n_best)])
+        pixels = query[PIXELS]
+        equal = [number for number, other in enumerate(self._packed[PIXELS]) if other == pixels]
+        near = dict.fromkeys([*equal, *self._proposed(query, by_hash, n_best)])
         rows = self._compared(query, near, by_hash)
         judged = self._judged(query, rows, rule)
         yield surest_first(judged, {"prior": stated})
@@ -220,11 +221,6 @@ class Gallery:
             rows |= self._compared(query, part, methods)
             judged_anew = self._judged(query, rows, rule)
             yield surest_first(judged_anew, {"prior": stated})
-
-    def _equal(self, query: "Query") -> list[int]:
-        """Numbers of pictures with equal pixels: one, or none."""
-        pixels = query[PIXELS]
-        return [number for number, other in enumerate(self._packed[PIXELS]) if other == pixels]
 
     def _proposed(self, query: "Query", methods: list[Method], n: int) -> list[int]:
         """Numbers of pictures: by each method n at most, the nearest or with most votes first."""
@@ -272,7 +268,7 @@ class Query(LazyPicture):
     """
 
     def __init__(self, image):
-        is_path = isinstance(image, str | os.PathLike)
+        is_path = isinstance(image, AnyPath)
         data = read_bytes(expanded(image)) if is_path else image
         is_file = isinstance(data, bytes | bytearray | memoryview)
         self.file_digest = hashlib.sha256(data).hexdigest() if is_file else ""

@@ -4,7 +4,6 @@ The verdict is told by :func:`verdicts`, in one place, from the row alone.
 """
 
 import functools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -17,10 +16,11 @@ from simlab import specs
 from simlab.cards import Shown
 from simlab.ensemble import Ensemble
 from simlab.methods import registry
+from simlab.paths import AnyPath
 from simlab.scoring.table import score_pairs
 from simlab.search.library import Library
 
-Recipe: TypeAlias = Ensemble | str | os.PathLike | None
+Recipe: TypeAlias = Ensemble | AnyPath | None
 
 NOTHING_SAYS = 0.49
 """Largest probability where a picture has next to nothing in it, and the pixels differ: no copy."""
@@ -156,6 +156,8 @@ def judge_scores(
     # not 1 - probability, which would round 1e-17 to 0
     distance = np.maximum(np.where(same, 0.0, expit(-log_odds)), 1 - highest)
     probability = np.where(same, 1.0, expit(log_odds))
+    in_columns = np.array(methods, dtype=object)
+    agreed = (evidence > 0) | same[:, None]
     columns = {name: scores[name].array for name in names}
     columns |= {
         "verdict": verdicts(
@@ -169,7 +171,7 @@ def judge_scores(
         "same_file": same_file,
         "distance": distance,
         "probability": np.minimum(probability, highest),
-        "agreed": _joined(methods, (evidence > 0) | same[:, None]),
+        "agreed": [";".join(in_columns[row]) for row in agreed],
         "low_information": low_information,
         "frames": frames,
     }
@@ -224,12 +226,6 @@ def is_by_chance(scores: pd.DataFrame, by_itself: np.ndarray, recipe: Ensemble) 
     guard = registry.get(recipe.guard_.method)
     nothing_fits = scores[guard.name].to_numpy(float) >= guard.maximum
     return nothing_fits & ((by_itself > 0).sum(axis=1) < 2)
-
-
-def _joined(methods: list[str], chosen: np.ndarray) -> list[str]:
-    """For each row the names of the methods that are chosen in it, joined by ``;``."""
-    names = np.array(methods, dtype=object)
-    return [";".join(names[row]) for row in chosen]
 
 
 def surest_first(found: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:

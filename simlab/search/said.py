@@ -16,9 +16,10 @@ import pandas as pd
 
 from simlab import tables
 from simlab.pairs.labels import read_unchecked
+from simlab.paths import AnyPath
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
 
-Labels: TypeAlias = pd.DataFrame | str | os.PathLike | None
+Labels: TypeAlias = pd.DataFrame | AnyPath | None
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -75,7 +76,7 @@ def read_said(labels: Labels) -> pd.DataFrame | None:
     """
     if labels is None:
         return None
-    if isinstance(labels, str | os.PathLike):
+    if isinstance(labels, AnyPath):
         return read_unchecked(labels)
     tables.check_table(labels, "labels", "reference, query, label")
     return labels.assign(label=tables.labels(labels))
