@@ -15,7 +15,7 @@ from simlab import ensemble, evaluation, plots, tables
 from simlab.datasets import sample_sources
 from simlab.pairs import labelling
 from simlab.report.drift import verify
-from simlab.scoring import table as scoring
+from simlab.scoring import cost
 from simlab.scoring.features import Store
 from simlab.search import grouping
 
@@ -116,7 +116,7 @@ NUMBERS = [
     ("seed", SIZE, lambda v: labelling.choose(SCORES, 20, by="phash", seed=v)),
     ("n", COUNT, lambda v: sample_sources(TRUTH, v)),
     ("n_jobs", COUNT[:1] + COUNT[2:], lambda v: Store(".", None, n_jobs=v)),
-    ("n_jobs", COUNT[:1] + COUNT[2:], lambda v: scoring.preview(SCORES, "phash", n_jobs=v)),
+    ("n_jobs", COUNT[:1] + COUNT[2:], lambda v: cost.preview(SCORES, "phash", n_jobs=v)),
     ("threshold", SHARE, lambda v: sl.find_copies("nowhere", threshold=v)),
     ("threshold", (1, *(v for v in PART if v is not None)), lambda v: sl.group(FOUND, threshold=v)),
     ("steps", COUNT, lambda v: grouping.choose_cut(FOUND, TRUTH, steps=v)),

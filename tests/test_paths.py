@@ -15,8 +15,7 @@ from simlab import plots, report, tables
 from simlab.cli import default_cache, main
 from simlab.pairs import labelling, labels
 from simlab.paths import expanded, folder_for_files, replace_file
-from simlab.scoring import features
-from simlab.scoring import table as scoring
+from simlab.scoring import cost, features
 
 QUIET = {"n_jobs": 1, "progress": False}
 PICTURES = [f"~/p/{n}.png" for n in range(3)]
@@ -89,7 +88,7 @@ READING = {
     "check_path": lambda: labels.check_path("0.png", "~/p"),
     "read_labels": lambda: labelling.read_labels("~/labels.csv", root="~/p"),
     "score_pairs": lambda: sl.score_pairs(labelled(), **FEW),
-    "preview": lambda: scoring.preview(labelled(), "phash", root="~/p", n_jobs=1),
+    "preview": lambda: cost.preview(labelled(), "phash", root="~/p", n_jobs=1),
     "describe": lambda: features.describe("~/p", "phash", **QUIET),
     "a recipe": lambda: sl.Ensemble.load("~/recipe.json"),
     "find_copies": lambda: found(queries=["~/p/0.png"]),
