@@ -93,7 +93,7 @@ def test_an_ensemble_is_an_estimator_with_a_card(scores):
     with pytest.raises(ValueError, match="folds must be"):
         again.set_params(folds=1)
     fitted = unfitted.fit(scores)
-    page = fitted._repr_mimebundle_()["text/html"]
+    page = fitted._repr_html_()
     assert fitted.report_.splitlines()[0] in page and "share [low, high]" in page
     assert "ensemble.save" in page and "% phash" in repr(fitted)
     with pytest.raises(NotFittedError):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 from corpus import textured
 
 import simlab as sl
@@ -461,6 +462,21 @@ def test_help_loads_nothing_heavy():
     ).stdout
     loaded = printed.rsplit("[", 1)[1].replace("'", "").split(", ")
     assert not {"numpy", "pandas", "cv2", "matplotlib", "sklearn"} & set(loaded)
+
+
+def test_a_search_loads_nothing_that_only_fits_measures_or_draws(tmp_path):
+    for name in "ab":
+        Image.effect_noise((96, 64), 60).save(tmp_path / f"{name}.png")
+    arguments = ["find", str(tmp_path), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    arguments += ["--cache", str(tmp_path / "c.sqlite")]
+    code = (
+        f"import sys, simlab.cli as c\nstatus = c.main({arguments!r})\n"
+        "print(status, [m for m in ('sklearn', 'scipy.stats', 'matplotlib') if m in sys.modules])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "0 []\n"
 
 
 def test_each_verb_ends_its_help_with_two_uses(capsys):

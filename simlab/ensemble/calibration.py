@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import lsq_linear
 
 LEAST_FALL = 1e-3
 """Nats by which evidence falls from knot to knot at the least: no plateaus, so no ties are made."""
@@ -220,4 +219,7 @@ def _bounded_step(hessian, gradient, lower):
     free = solve_triangular(root, target)
     if (free >= lower).all():
         return free
+    # only a fit needs it, and it is slow to import
+    from scipy.optimize import lsq_linear
+
     return lsq_linear(root, target, bounds=(lower - 1e-15, np.inf), method="bvls").x

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
 from simlab import specs, tables
 from simlab.cards import Shown, card, number
@@ -22,13 +20,16 @@ NAME = tables.FITTED
 """Column of the ensemble's distance."""
 
 
-class Ensemble(BaseEstimator):
+_OPTIONS = ("methods", "folds", "n_resamples", "seed")
+
+
+class Ensemble:
     """Weights for methods, learnt from labelled pairs; then one more distance, and a probability.
 
     Each method's distance is calibrated to evidence (nats, falling), the evidence is weighed (no
     weight is negative) and added up. A method without evidence abstains. How good it is, is
     measured out of fold: every pair is scored by a model that saw neither of its two sources.
-    It is an estimator of scikit-learn, which reads, sets and clones what it was made with.
+    It is an estimator to scikit-learn, which reads, sets and clones what it was made with.
 
     Args:
         methods: columns of the score table, as in :func:`simlab.methods.columns`; None for those
@@ -69,13 +70,19 @@ class Ensemble(BaseEstimator):
         self.seed = seed
         self._check_options()
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return what it was made with; nothing in it goes deep."""
+        return {name: getattr(self, name) for name in _OPTIONS}
+
     def set_params(self, **options: Any) -> "Ensemble":
         """Return this ensemble with other options, which the next fit goes by.
 
         Raises:
             ValueError: an unknown option, or one out of range.
         """
-        super().set_params(**options)
+        for name, value in options.items():
+            specs.check_choice("option", name, _OPTIONS)
+            setattr(self, name, value)
         self._check_options()
         return self
 
@@ -87,13 +94,14 @@ class Ensemble(BaseEstimator):
 
     def __repr__(self) -> str:
         if "classifier_" not in vars(self):
-            return f"<{super().__repr__()}, not fitted>"
+            given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+            return f"<Ensemble({given}), not fitted>"
         shares = zip(self.voting_, self.weights_["share"])
         words = ", ".join(f"{share:.0%} {method}" for method, share in shares)
         guard = f"; guarded by {self.guard_.method}" if self.guard_ else ""
         return f"<Ensemble: {words}{guard}>"
 
-    def _html_repr(self) -> str:
+    def _repr_html_(self) -> str:
         if "classifier_" not in vars(self):
             typed = ["ensemble.fit(scores)", "sl.Ensemble.load()    # the one that ships"]
             return card("Ensemble, not fitted", "It has no weights yet.", typed=typed)
@@ -118,6 +126,9 @@ class Ensemble(BaseEstimator):
             words = "it comes from a recipe, which does not hold the pairs that it was fitted to"
         else:
             words = "the ensemble is not fitted; call fit(scores), or take Ensemble.load()"
+        # a search needs none of it, and importing it would be a fifth of its time
+        from sklearn.exceptions import NotFittedError
+
         raise NotFittedError(f"no {name!r}: {words}")
 
     def fit(self, scores: pd.DataFrame) -> "Ensemble":

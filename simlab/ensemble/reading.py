@@ -15,8 +15,8 @@ import pandas as pd
 from simlab import evaluation, tables
 from simlab.cards import shown
 from simlab.ensemble import validation
-from simlab.ensemble.classifier import CopyClassifier
 from simlab.ensemble.validation import FoldedRows
+from simlab.ensemble.weighing import WeighedEvidence
 from simlab.evaluation.intervals import wilson
 from simlab.messages import counted
 from simlab.methods import registry
@@ -35,7 +35,7 @@ def metric_for(rows: FoldedRows) -> str:
 
 @shown
 def weights(
-    methods: list[str], model: CopyClassifier, rows: FoldedRows, *, n_resamples: int, seed: int
+    methods: list[str], model: WeighedEvidence, rows: FoldedRows, *, n_resamples: int, seed: int
 ) -> pd.DataFrame:
     """Return the table method, weight, share, low, high (95 % interval of the share)."""
     table = pd.DataFrame({"method": methods, "weight": model.coef_, "share": shares(model.coef_)})

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from simlab.ensemble.calibration import Calibration
-from simlab.ensemble.classifier import CopyClassifier
 from simlab.ensemble.guard import Guard
+from simlab.ensemble.weighing import WeighedEvidence
 from simlab.paths import AnyPath, check_replaced, file_to_write, read_json, replace_file
 
 FORMAT = 2
@@ -66,25 +66,23 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_classifier(model: CopyClassifier, methods: list[str]) -> dict[str, Any]:
-    """Return the fitted numbers of a classifier, whose columns are these methods."""
+def from_classifier(model: WeighedEvidence, methods: list[str]) -> dict[str, Any]:
+    """Return the fitted numbers, whose columns are these methods."""
     columns = []
     for method, weight, calibration in zip(methods, model.coef_, model.calibrations_):
         columns.append({"weight": float(weight), **_numbers(calibration), "method": method})
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}
 
 
-def to_classifier(content: dict[str, Any]) -> CopyClassifier:
-    """Return the classifier that these numbers describe.
+def to_classifier(content: dict[str, Any]) -> WeighedEvidence:
+    """Return what these numbers describe.
 
     Raises:
         ValueError: a number is missing, not finite, or would make a larger distance mean more
             alike.
     """
     columns = content["columns"]
-    model = CopyClassifier()
-    model.classes_ = np.array([0, 1])
-    model.n_features_in_ = len(columns)
+    model = WeighedEvidence()
     model.prevalence_ = float(content["prevalence"])
     model.bias_ = float(content["bias"])
     model.coef_ = np.array([column["weight"] for column in columns], dtype=float)

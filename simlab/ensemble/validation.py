@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from simlab import tables
 from simlab.ensemble.calibration import nonnegative_logistic
-from simlab.ensemble.classifier import CopyClassifier
+from simlab.ensemble.weighing import WeighedEvidence
 from simlab.perturb import kind
 
 MANY_ROWS = 100_000
@@ -40,9 +40,9 @@ class FoldedRows:
     def n_sources(self) -> int:
         return int(self.sources.max()) + 1
 
-    def fit(self, rows=slice(None)) -> CopyClassifier:
-        """Return a classifier fitted to these rows."""
-        return CopyClassifier().fit(self.X[rows], self.label[rows], self.weight[rows])
+    def fit(self, rows=slice(None)) -> WeighedEvidence:
+        """Return the calibrations and weights fitted to these rows."""
+        return WeighedEvidence().learn(self.X[rows], self.label[rows], self.weight[rows])
 
     def without(self, column: int) -> "FoldedRows":
         """Return the same without a column of X."""
@@ -161,7 +161,7 @@ def tempering(rows: FoldedRows, held_out: np.ndarray) -> tuple[float, float]:
     return float(slope), float(intercept - logit(share_of_copies))
 
 
-def resampled_weights(model: CopyClassifier, rows: FoldedRows, *, n: int, seed: int) -> np.ndarray:
+def resampled_weights(model: WeighedEvidence, rows: FoldedRows, *, n: int, seed: int) -> np.ndarray:
     """Return weights (n, d), refitted to resampled sources; the calibrations stay.
 
     A resample without copies or without non-copies is passed over.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from simlab import specs
 from simlab.evaluation.intervals import degrees_of_freedom, reach, wilson
@@ -154,7 +154,7 @@ def _rates(by_source: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, 
         worth = trials[place_of_ten]
         trials[rate == 0] = worth
     freedom = np.where(is_bounded, np.inf, degrees_of_freedom(kurtosis, n_sources))
-    low, high = wilson(rate, trials, stats.t.ppf(0.975, freedom))
+    low, high = wilson(rate, trials, special.stdtrit(freedom, 0.975))
     # No end is tighter than without one error, or without one success.
     unseen = reach(worth)
     return rate, np.minimum(low, 1 - unseen), np.maximum(high, unseen)

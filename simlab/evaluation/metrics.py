@@ -9,7 +9,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from sklearn import metrics as sk
 
 from simlab import specs
 from simlab.evaluation.resampling import Counts, last, within
@@ -38,7 +37,7 @@ class Metric(NamedTuple):
 
     Attributes:
         statistic: its value under each weighting of the sources, the data's first: (1 + resamples,)
-        exact: scikit-learn's function for the data's value; None where the statistic is exact.
+        exact: scikit-learn's function for the data's value, by name; "": the statistic is exact.
         ties_against_copies: whether the copies come last among equal distances, in `exact`.
         larger_is_better: whether the better of two methods has the larger value.
         limit: of a recall, what limits the distance at which it is read.
@@ -46,7 +45,7 @@ class Metric(NamedTuple):
 
     name: str
     statistic: Callable[[Counts], np.ndarray]
-    exact: Callable[..., float] | None = None
+    exact: str = ""
     ties_against_copies: bool = False
     larger_is_better: bool = True
     limit: Limit | None = None
@@ -119,12 +118,12 @@ LIMITS = {
 PLAIN = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, exact=sk.roc_auc_score),
-        Metric("average_precision", average_precision, exact=sk.average_precision_score),
+        Metric("roc_auc", roc_auc, exact="roc_auc_score"),
+        Metric("average_precision", average_precision, exact="average_precision_score"),
         Metric(
             "micro_average_precision",
             average_precision,
-            exact=sk.average_precision_score,
+            exact="average_precision_score",
             ties_against_copies=True,
         ),
         Metric("equal_error_rate", equal_error_rate, larger_is_better=False),

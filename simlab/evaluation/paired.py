@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from simlab import specs
 from simlab.cards import shown
@@ -317,10 +317,10 @@ def _uncertainty(
     if spread.carriers[0] < FEW:
         # No tighter than where no source tells the two apart.
         unseen = reach(resampler.sample.n_sources_in(group.is_copy))
-        error = max(error, unseen / stats.t.isf(0.025, freedom))
-    half_width = stats.t.isf(tail, freedom) * error
+        error = max(error, unseen / -special.stdtrit(freedom, 0.025))
+    half_width = -special.stdtrit(freedom, tail) * error
     difference = first["value"] - second["value"]
-    p = 2 * stats.t.sf(abs(difference) / error, freedom)
+    p = 2 * special.stdtr(freedom, -abs(difference) / error)
     return half_width, half_width, p
 
 
@@ -329,10 +329,10 @@ def _joined_uncertainty(first: Record, second: Record, tail: float) -> tuple[flo
     difference = first["value"] - second["value"]
     below = np.hypot(first["value"] - first["low"], second["high"] - second["value"])
     above = np.hypot(first["high"] - first["value"], second["value"] - second["low"])
-    single = stats.norm.isf(0.025)
+    single = -special.ndtri(0.025)
     p = 1.0
     if difference:
         towards_zero = below if difference > 0 else above
-        p = 2 * stats.norm.sf(single * abs(difference) / towards_zero)
-    wider = stats.norm.isf(tail) / single
+        p = 2 * special.ndtr(-single * abs(difference) / towards_zero)
+    wider = -special.ndtri(tail) / single
     return below * wider, above * wider, p

@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from sklearn.metrics import cohen_kappa_score
 
 from simlab import specs, tables
 from simlab.pairs.labels import LABELS, check_path, pair_identity, read_pairs
@@ -466,6 +465,9 @@ def _weighed(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _agreement(votes: pd.DataFrame) -> pd.DataFrame:
+    # needed here only, and slow to import
+    from sklearn.metrics import cohen_kappa_score
+
     rows = []
     for first, second in itertools.combinations(votes, 2):
         both = votes[[first, second]].dropna().to_numpy(int)

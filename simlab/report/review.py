@@ -3,6 +3,7 @@
 Thumbnails and matches cost time: they are made apart, and kept in a cache.
 """
 
+import functools
 import itertools
 import math
 import os
@@ -60,6 +61,7 @@ def review_data(
     pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
     folder = plan["root"].iloc[0] if len(plan) else os.path.abspath(root)
 
+    @functools.cache  # a picture stands in many pairs
     def renamed(file: str) -> str:
         whole = os.path.join(os.path.abspath(root), file)
         return Path(os.path.relpath(whole, folder)).as_posix()

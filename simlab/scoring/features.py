@@ -87,6 +87,7 @@ class Store:
         # path → what a picture depends on: the file's bytes, and whether its name makes it a TGA
         self._identities: dict[str, str] = {}
         self._chains = {"": (perturb.Chain("", ()), " ")}
+        self._keys: dict[Side, bytes] = {}
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
@@ -135,8 +136,12 @@ class Store:
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
-        _, spec = self._chain(variant.perturbation)
-        return key(self._identities[variant.path], spec, str(variant.seed), feature.key, versions())
+        side = (variant, feature)
+        if side not in self._keys:  # a picture stands in many pairs
+            _, spec = self._chain(variant.perturbation)
+            identity = self._identities[variant.path]
+            self._keys[side] = key(identity, spec, str(variant.seed), feature.key, versions())
+        return self._keys[side]
 
     def frames(self, paths: Iterable[str]) -> list[int | None]:
         """Return each file's number of frames or pages; None where :data:`FRAMES` was not made."""

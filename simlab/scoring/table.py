@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,6 @@ class _Scoring:
         distances: (pairs, methods); NaN as long as it is not known.
         no_evidence: (pairs, methods), bool.
         failures: for each pair, why a method failed on it; "" where none did.
-        keys: of features of variants, in the cache, as far as they were asked for.
     """
 
     pairs: pd.DataFrame
@@ -121,7 +120,6 @@ class _Scoring:
     distances: np.ndarray
     no_evidence: np.ndarray
     failures: np.ndarray
-    keys: dict[Side, str] = field(default_factory=dict)
 
 
 def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring:
@@ -179,12 +177,7 @@ def _recall(scoring: _Scoring, column: int) -> None:
 
 
 def _answer_key(scoring: _Scoring, column: int, row: int) -> bytes:
-    known = scoring.keys  # a picture stands in many pairs
-    features = []
-    for side in _sides(scoring, column, row):
-        if side not in known:
-            known[side] = scoring.store.key(*side).hex()
-        features.append(known[side])
+    features = [scoring.store.key(*side).hex() for side in _sides(scoring, column, row)]
     return key(*features, scoring.methods[column].key)
 
 
