@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
 from corpus import textured
+from PIL import Image
 
 import simlab as sl
 from simlab import cli
