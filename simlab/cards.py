@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import pandas as pd
+from pandas import DataFrame
 from PIL import Image
 
 from simlab.images import read_image
@@ -39,7 +40,7 @@ _CARD = (
 _TYPED = "margin:.4em 0 0;padding:.3em .6em;background:#8882;color:inherit;white-space:pre-wrap"
 
 
-class Shown(pd.DataFrame):
+class Shown(DataFrame):
     """A plain table that shows well in a notebook, and so do its rows and columns.
 
     Numbers are rounded, a value stands with its interval, as "0.93 [0.88, 0.97]", files of the
@@ -47,7 +48,7 @@ class Shown(pd.DataFrame):
     """
 
     @property
-    def _constructor(self) -> type[pd.DataFrame]:
+    def _constructor(self) -> type[DataFrame]:
         return Shown
 
     def __repr__(self) -> str:
@@ -60,18 +61,18 @@ class Shown(pd.DataFrame):
         return table(self)
 
 
-def shown(function: Callable[P, pd.DataFrame]) -> Callable[P, pd.DataFrame]:
+def shown(function: Callable[P, DataFrame]) -> Callable[P, DataFrame]:
     """Return the function, with a result that is :class:`Shown`."""
 
     @functools.wraps(function)
-    def decorated(*args: P.args, **options: P.kwargs) -> pd.DataFrame:
+    def decorated(*args: P.args, **options: P.kwargs) -> DataFrame:
         result = function(*args, **options)
         return Shown(result).__finalize__(result)
 
     return decorated
 
 
-def card(title: str, *lines: str, rows: pd.DataFrame | None = None, typed: Sequence[str]) -> str:
+def card(title: str, *lines: str, rows: DataFrame | None = None, typed: Sequence[str]) -> str:
     """Return the card of an object: what it is, and what one may type next.
 
     Args:
@@ -87,7 +88,7 @@ def card(title: str, *lines: str, rows: pd.DataFrame | None = None, typed: Seque
     return f'<div style="{_CARD}">{"".join(parts)}</div>'
 
 
-def table(given: pd.DataFrame) -> str:
+def table(given: DataFrame) -> str:
     """Return a table as HTML: the first rows of a long one, and a line that says so."""
     rows = given if len(given) <= ROWS else given.head(10)
     rows = rows.iloc[:, :COLUMNS]
@@ -110,7 +111,7 @@ def table(given: pd.DataFrame) -> str:
             with_pictures = [_picture(Path(root, str(file))) for file in rows[name][:PICTURED]]
             for number, picture in enumerate(with_pictures):
                 cells[name][number] = picture + cells[name][number]
-    body = pd.DataFrame(cells, index=rows.index.map(_text), dtype=object)
+    body = DataFrame(cells, index=rows.index.map(_text), dtype=object)
     with pd.option_context("display.max_colwidth", None):
         text = body.to_html(escape=False)
     n_rows, n_columns = given.shape

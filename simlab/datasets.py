@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pandas import DataFrame
 from PIL import Image
 
 from simlab.images import SUFFIXES, list_images, read_image, survey
@@ -48,7 +49,7 @@ DOWNLOADS = {
 """What :func:`fetch` knows; licences and sources are in datasets/README.md."""
 
 
-def load_sample() -> pd.DataFrame:
+def load_sample() -> DataFrame:
     """Return the built-in sample: 36 pictures of photographs, textures, science, documents and
     look-alikes.
 
@@ -68,7 +69,7 @@ def load_sample() -> pd.DataFrame:
     return as_table(pd.read_csv(sheet, keep_default_na=False), root=DATA / "sample")
 
 
-def make_example(folder: AnyPath, *, n: int = 16) -> pd.DataFrame:
+def make_example(folder: AnyPath, *, n: int = 16) -> DataFrame:
     """Return the pictures of a new folder that looks like anybody's: the sample, and copies of it.
 
     Each picture has one or two copies that were cut, turned, made smaller or darker, and saved
@@ -101,10 +102,10 @@ def make_example(folder: AnyPath, *, n: int = 16) -> pd.DataFrame:
             name = f"DSC_{len(rows) + 1:04d}.jpg"
             shown.save(folder / name, quality=88)
             rows.append((name, source))
-    return as_table(pd.DataFrame(rows, columns=["path", "source"]), root=folder)
+    return as_table(DataFrame(rows, columns=["path", "source"]), root=folder)
 
 
-def from_folder(folder: AnyPath, *, sources: str = "file", any_name: bool = False) -> pd.DataFrame:
+def from_folder(folder: AnyPath, *, sources: str = "file", any_name: bool = False) -> DataFrame:
     """Return the pictures below a folder as a table.
 
     Args:
@@ -119,7 +120,7 @@ def from_folder(folder: AnyPath, *, sources: str = "file", any_name: bool = Fals
     check_choice("sources", sources, ["file", "subfolder"])
     folder = expanded(folder)
     found = survey(folder, any_name=any_name)
-    table = pd.DataFrame({"path": found.paths or list_images(folder, any_name=any_name)})
+    table = DataFrame({"path": found.paths or list_images(folder, any_name=any_name)})
     table.attrs["passed_over"] = found.passed_over
     if sources == "subfolder":
         table["source"] = [path.split("/")[0] for path in table["path"]]
@@ -127,11 +128,11 @@ def from_folder(folder: AnyPath, *, sources: str = "file", any_name: bool = Fals
 
 
 def as_table(
-    images: str | os.PathLike | Iterable | pd.DataFrame,
+    images: str | os.PathLike | Iterable | DataFrame,
     *,
     root: AnyPath | None = None,
     any_name: bool = False,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return a folder, list or table of pictures as a table; rows keep their order, other columns
     stay.
 
@@ -152,7 +153,7 @@ def as_table(
     """
     if isinstance(images, (str, os.PathLike)):
         return _from_path(os.fspath(images), any_name)
-    table = images.copy() if isinstance(images, pd.DataFrame) else _from_paths(images)
+    table = images.copy() if isinstance(images, DataFrame) else _from_paths(images)
     if "path" not in table:
         raise ValueError(
             f"a table of images needs a column path; found: {', '.join(map(str, table))}"
@@ -173,7 +174,7 @@ def as_table(
     return table
 
 
-def two_sides(images, others, *, any_name: bool = False) -> tuple[pd.DataFrame, frozenset[str]]:
+def two_sides(images, others, *, any_name: bool = False) -> tuple[DataFrame, frozenset[str]]:
     """Return the pictures of two collections as one table, and the paths of those of the second.
 
     A file that is in both is of the second, as where that is a sub-folder of the first.
@@ -211,7 +212,7 @@ def path_text(path: AnyPath) -> str:
     return Path(path).as_posix() if isinstance(path, os.PathLike) else path
 
 
-def sample_sources(images, n: int, *, seed: int = 0) -> pd.DataFrame:
+def sample_sources(images, n: int, *, seed: int = 0) -> DataFrame:
     """Return the rows of `n` sources (of all, where there are fewer) of a folder, list or table, in
     their order.
 
@@ -235,7 +236,7 @@ def fetch(
     n_jobs: int = 8,
     retries: int = 2,
     progress: bool = True,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return a registered set of pictures as a table, after downloading what is not there yet.
 
     Each file is written under a temporary name, checked by its sha256 and then moved into place; a
@@ -281,7 +282,7 @@ def _downloads() -> Path:
     return Path(pooch.os_cache("simlab")) / "downloads"
 
 
-def _from_path(path: str, any_name: bool) -> pd.DataFrame:
+def _from_path(path: str, any_name: bool) -> DataFrame:
     # os.path, as pathlib raises where a name is too long
     if path and not os.path.isfile(expanded(path)):
         return from_folder(path, any_name=any_name)
@@ -290,20 +291,20 @@ def _from_path(path: str, any_name: bool) -> pd.DataFrame:
     raise ValueError(f"images must be a folder or a picture; {path!r} is neither")
 
 
-def _from_paths(paths: Iterable) -> pd.DataFrame:
+def _from_paths(paths: Iterable) -> DataFrame:
     if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping | Image.Image):
         allowed = "a folder, a path, a list of paths or a table with a column path"
         raise ValueError(f"images must be {allowed}, not of type {type(paths).__name__}")
     absolute = [os.path.abspath(expanded(path)) for path in paths]
     if not absolute:
-        return pd.DataFrame({"path": []})
+        return DataFrame({"path": []})
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])
-    table = pd.DataFrame({"path": [Path(path).relative_to(root).as_posix() for path in absolute]})
+    table = DataFrame({"path": [Path(path).relative_to(root).as_posix() for path in absolute]})
     table.attrs["root"] = root
     return table
 
 
-def _check_kept(registry: pd.DataFrame, target: Path) -> None:
+def _check_kept(registry: DataFrame, target: Path) -> None:
     """Refuse a folder in which a file of a set has other content: a download would replace it."""
     for path, sha256 in zip(registry["path"], registry["sha256"]):
         kept = target / path
@@ -315,7 +316,7 @@ def _check_kept(registry: pd.DataFrame, target: Path) -> None:
 
 
 def _download(
-    registry: pd.DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
+    registry: DataFrame, target: Path, base_url: str, n_jobs: int, retries: int, progress: bool
 ) -> None:
     import pooch
 

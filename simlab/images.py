@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from simlab.paths import AnyPath, expanded
@@ -312,7 +313,7 @@ class Traces(NamedTuple):
 
     unseen: str
     """What it holds beside the RGB that is compared, in words; "" for nothing."""
-    steps: np.ndarray | None
+    steps: ndarray | None
     """(8, 8): the steps, in grey levels, to which a JPEG rounds; None for other formats."""
     n_tags: int
     """How much a camera, or another program, noted in it."""
@@ -728,7 +729,7 @@ def _heif_formats() -> list[str]:
     return ["HEIF"]
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
+def _from_array(array: ndarray) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     has_channels = array.ndim == 3 and array.shape[2] in (3, 4)
@@ -739,7 +740,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(_scale(array, _full_scale(array)))
 
 
-def _full_scale(array: np.ndarray) -> float:
+def _full_scale(array: ndarray) -> float:
     if array.dtype == bool:
         return 1.0
     if np.issubdtype(array.dtype, np.floating):
@@ -753,7 +754,7 @@ def _full_scale(array: np.ndarray) -> float:
     )
 
 
-def _scale(array: np.ndarray, full: float) -> np.ndarray:
+def _scale(array: ndarray, full: float) -> ndarray:
     """0 to `full` as 0 to 255; below and above is clipped, not-a-number and infinity are 0."""
     scaled = np.empty(array.shape, dtype=np.uint8)
     for start in range(0, len(array), _BAND):

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame, Series
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -56,7 +58,7 @@ class Facts(dict):
         return self
 
 
-def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+def check_pairs(pairs: DataFrame) -> DataFrame:
     """Return the pair table with absent optional columns added and types settled.
 
     The rows and their order stay.
@@ -82,7 +84,7 @@ def check_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.astype({**dict.fromkeys(_TEXT, object), **numbers})[[*PAIR_COLUMNS, *others]]
 
 
-def check_table(table: pd.DataFrame, what: str, columns: Names = ()) -> pd.DataFrame:
+def check_table(table: DataFrame, what: str, columns: Names = ()) -> DataFrame:
     """Return the table itself.
 
     Args:
@@ -92,7 +94,7 @@ def check_table(table: pd.DataFrame, what: str, columns: Names = ()) -> pd.DataF
     Raises:
         ValueError: it is something else, or lacks a column.
     """
-    specs.check_kind(what, table, pd.DataFrame, "a table (pandas DataFrame)")
+    specs.check_kind(what, table, DataFrame, "a table (pandas DataFrame)")
     needed = specs.names(columns, "columns") if columns else []
     missing = [name for name in needed if name not in table]
     if missing:
@@ -102,7 +104,7 @@ def check_table(table: pd.DataFrame, what: str, columns: Names = ()) -> pd.DataF
     return table
 
 
-def _check_values(pairs: pd.DataFrame) -> None:
+def _check_values(pairs: DataFrame) -> None:
     for name in ("reference", "query"):
         wrong = [value for value in pairs[name] if not isinstance(value, str) or not value]
         if wrong:
@@ -114,7 +116,7 @@ def _check_values(pairs: pd.DataFrame) -> None:
         raise ValueError("seed must be a whole number of at most 63 bits")
 
 
-def labels(table: pd.DataFrame) -> pd.Series:
+def labels(table: DataFrame) -> Series:
     """Return the labels of pairs or scores as the integers 1 (copy) and 0 (different).
 
     Raises:
@@ -130,7 +132,7 @@ def labels(table: pd.DataFrame) -> pd.Series:
     return table["label"].astype(np.int64)
 
 
-def check_both(label: np.ndarray | pd.Series) -> None:
+def check_both(label: ndarray | Series) -> None:
     """Raise unless there are copies and non-copies among these labels.
 
     Raises:
@@ -142,14 +144,14 @@ def check_both(label: np.ndarray | pd.Series) -> None:
         raise ValueError(f"scores must hold copies and non-copies; copies among them: {given}")
 
 
-def weights(table: pd.DataFrame) -> pd.Series:
+def weights(table: DataFrame) -> Series:
     """Return the weights of pairs or scores as numbers, 1 each where there is no such column.
 
     Raises:
         ValueError: a weight is missing, negative or not finite.
     """
     if "weight" not in table:
-        return pd.Series(1.0, index=table.index)
+        return Series(1.0, index=table.index)
     weight = pd.to_numeric(table["weight"], errors="coerce").astype(float)
     wrong = table.loc[~(np.isfinite(weight) & (weight >= 0)), "weight"]
     if len(wrong):
@@ -159,7 +161,7 @@ def weights(table: pd.DataFrame) -> pd.Series:
     return weight
 
 
-def has_sources(pairs: pd.DataFrame) -> bool:
+def has_sources(pairs: DataFrame) -> bool:
     """Return whether the pairs come with their sources: both columns, without gaps.
 
     Raises:
@@ -175,7 +177,7 @@ def has_sources(pairs: pd.DataFrame) -> bool:
     return bool(given)
 
 
-def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = None) -> pd.DataFrame:
+def connected_sources(pairs: DataFrame, contents: dict[str, str] | None = None) -> DataFrame:
     """Return the columns source_reference and source_query for pairs that come without sources.
 
     A source is a connected component of "labelled copy" and "same content"; it is named by its
@@ -199,11 +201,11 @@ def connected_sources(pairs: pd.DataFrame, contents: dict[str, str] | None = Non
     return pd.concat(sides, axis=1, keys=_SOURCES)
 
 
-def _unique(pairs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+def _unique(pairs: DataFrame, columns: Sequence[str]) -> ndarray:
     return pd.unique(pd.concat([pairs[name] for name in columns]))
 
 
-def _connected(files: np.ndarray, edges: list[tuple[int, int]]) -> dict[str, str]:
+def _connected(files: ndarray, edges: list[tuple[int, int]]) -> dict[str, str]:
     """For each file the first, by name, of those that it is connected with."""
     component_of = dict(zip(files, components(edges, len(files))))
     first: dict[int, str] = {}
@@ -212,14 +214,14 @@ def _connected(files: np.ndarray, edges: list[tuple[int, int]]) -> dict[str, str
     return {file: first[component] for file, component in component_of.items()}
 
 
-def components(edges: Sequence[Sequence[int]], n: int) -> np.ndarray:
+def components(edges: Sequence[Sequence[int]], n: int) -> ndarray:
     """Return the number of the connected component of each of n things, joined by edges: (n,)."""
     ends = np.array(edges, dtype=int).reshape(-1, 2).T
     graph = coo_array((np.ones(len(edges)), tuple(ends)), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 
 
-def with_sources(pairs: pd.DataFrame, root: AnyPath) -> pd.DataFrame:
+def with_sources(pairs: DataFrame, root: AnyPath) -> DataFrame:
     """Return the pairs with the sources that their labels and their files below `root` say."""
     check_table(pairs, "pairs", "reference, query, label")
     root = expanded(root)
@@ -235,8 +237,8 @@ def _digest(path: Path) -> str:
 
 
 def split_by_source(
-    pairs: pd.DataFrame, share: float = 0.5, *, seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    pairs: DataFrame, share: float = 0.5, *, seed: int = 0
+) -> tuple[DataFrame, DataFrame]:
     """Return two tables without a common source; pairs that join the two sides belong to neither.
 
     Args:
@@ -268,7 +270,7 @@ def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=digest)
 
 
-def check_columns(table: pd.DataFrame) -> None:
+def check_columns(table: DataFrame) -> None:
     """Raise unless a score table says of every row whether it is a copy, and of which two sources.
 
     Raises:
@@ -277,7 +279,7 @@ def check_columns(table: pd.DataFrame) -> None:
     has_sources(check_table(table, "scores", ["label", *_SOURCES]))
 
 
-def without_errors(scores: pd.DataFrame) -> pd.DataFrame:
+def without_errors(scores: DataFrame) -> DataFrame:
     """Return the rows whose status is not "error", with whole labels.
 
     Raises:
@@ -296,7 +298,7 @@ def is_fitted(name: object) -> bool:
     return isinstance(name, str) and name.startswith(FITTED)
 
 
-def read_scores(path: AnyPath) -> pd.DataFrame:
+def read_scores(path: AnyPath) -> DataFrame:
     """Return a score table from the CSV that a study wrote.
 
     Where ``run.json`` stands beside it, ``attrs["root"]`` and ``attrs["methods"]`` are what that
@@ -365,7 +367,7 @@ def noted_beside(path: AnyPath) -> dict[str, Any]:
 
 
 def root_of(
-    table: pd.DataFrame,
+    table: DataFrame,
     root: AnyPath | None = None,
     *,
     columns: Sequence[str] = ("reference", "query"),

@@ -9,6 +9,7 @@ the guard's method alone speaks against.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy import ndarray
 
 from simlab.ensemble.calibration import Calibration, fit_calibration
 
@@ -34,9 +35,7 @@ class Guard:
     calibration: Calibration
     per_copy: float
 
-    def held_back(
-        self, distance: np.ndarray, log_odds: np.ndarray, contested: np.ndarray
-    ) -> np.ndarray:
+    def held_back(self, distance: ndarray, log_odds: ndarray, contested: ndarray) -> ndarray:
         """Return what look-alikes take from log odds of a copy, 0 or less, in nats (n,).
 
         With odds a : 1 of a copy against an unrelated pair and b : 1 against a look-alike, those
@@ -55,9 +54,9 @@ class Guard:
 
 def fit_guard(
     method: str,
-    distance: np.ndarray,
-    label: np.ndarray,
-    weight: np.ndarray,
+    distance: ndarray,
+    label: ndarray,
+    weight: ndarray,
     *,
     per_copy: float = LOOK_ALIKES,
 ) -> Guard:

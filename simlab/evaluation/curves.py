@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.evaluation.intervals import fraction_interval, recall_interval
@@ -15,17 +17,17 @@ from simlab.specs import Names
 BAND = 100
 """FPRs at which the band of an ROC curve is worked out."""
 
-Ends = tuple[np.ndarray, np.ndarray]
+Ends = tuple[ndarray, ndarray]
 """Low and high ends of a band, (distances,) each."""
 
 
 def roc_curve(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the ROC curve of each method: a row per observed distance as threshold, ascending.
 
     Columns: method, threshold (native units), fpr, tpr (fractions), n_positive, n_negative,
@@ -50,12 +52,12 @@ def roc_curve(
 
 
 def pr_curve(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     n_resamples: int = 0,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the precision–recall curve of each method: a row per observed distance, ascending.
 
     Columns: method, threshold (native units), precision, recall (fractions), n_positive,
@@ -84,7 +86,7 @@ def pr_curve(
 
 def _curves(
     resampler: Resampler, x: str, y: str, band: Callable[[Resampler, Group, Counts], Ends]
-) -> pd.DataFrame:
+) -> DataFrame:
     """The curve of y over x, both rates of counts; with resamples also the interval of y."""
     sample = resampler.sample
     plain = resampler.plain()
@@ -107,7 +109,7 @@ def _curves(
             at = np.searchsorted(drawn.threshold, data.threshold)
             columns["low"] = np.fmin(low[at], columns[y])
             columns["high"] = np.fmax(high[at], columns[y])
-        parts.append(pd.DataFrame(columns))
+        parts.append(DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors
     return table
@@ -141,8 +143,8 @@ def _precision_at_each_recall(resampler: Resampler, group: Group, counts: Counts
 
 
 def distance_histogram(
-    scores: pd.DataFrame, methods: Names | None = None, *, bins: int = 40
-) -> pd.DataFrame:
+    scores: DataFrame, methods: Names | None = None, *, bins: int = 40
+) -> DataFrame:
     """Return the histogram of each method's distances, of copies and of others, over the same bins.
 
     Columns: method, label (1 copy, 0 different), left, right (edges, native units), count (rows),
@@ -183,13 +185,13 @@ def distance_histogram(
                 "count": count,
                 "share": weight / (weight.sum() or 1.0),
             }
-            parts.append(pd.DataFrame(columns))
+            parts.append(DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     table.attrs["n_errors"] = sample.n_errors
     return table
 
 
-def _edges(distance: np.ndarray, bins: int) -> np.ndarray:
+def _edges(distance: ndarray, bins: int) -> ndarray:
     """The edges of the bins; those of whole-numbered distances lie half-way between two of them."""
     if len(distance) == 0:
         return np.linspace(0, 1, bins + 1)
@@ -202,7 +204,7 @@ def _edges(distance: np.ndarray, bins: int) -> np.ndarray:
     return low - 0.5 + width * np.arange(math.ceil(n_whole / width) + 1)
 
 
-def hardest(scores: pd.DataFrame, method: str, n: int = 6) -> pd.DataFrame:
+def hardest(scores: DataFrame, method: str, n: int = 6) -> DataFrame:
     """Return the rows that `method` gets most wrong: the farthest copies, the nearest non-copies.
 
     The columns are those of `scores` after a first one, error_kind: "miss" or "false alarm"; `n`

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy import ndarray
 
 from simlab import specs
 from simlab.evaluation.sample import Group, Sample
@@ -29,7 +30,7 @@ CHUNK = 256_000
 class Resampler:
     """A sample under many weightings of its sources, the same for every method and group."""
 
-    def __init__(self, sample: Sample, weights: np.ndarray) -> None:
+    def __init__(self, sample: Sample, weights: ndarray) -> None:
         """Take the weights, (sources, resamples), behind a column for the data as they are."""
         self.sample = sample
         self.n_resamples = weights.shape[1]
@@ -103,7 +104,7 @@ class Resampler:
         sources = self.sample.sources[:, group.is_other]
         return calibrate(effects, sources, self.sample.weight[group.is_other])
 
-    def mean(self, value: np.ndarray, source: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def mean(self, value: ndarray, source: ndarray, weight: ndarray) -> ndarray:
         """Return the weighted mean of values that belong to one source each, (1 + resamples,).
 
         It is NaN where a resample has drawn none of them.
@@ -113,9 +114,7 @@ class Resampler:
         weight_by_source = np.bincount(source, weight, len(weights))
         return value_by_source @ weights / _or_nan(weight_by_source @ weights)
 
-    def _histogram(
-        self, bins: np.ndarray, mask: np.ndarray, n_bins: int, kappa: float
-    ) -> np.ndarray:
+    def _histogram(self, bins: ndarray, mask: ndarray, n_bins: int, kappa: float) -> ndarray:
         """Weight of the masked rows in each bin under each resample, (bins, 1 + resamples)."""
         rows = np.flatnonzero(mask)
         rows = rows[np.argsort(bins[rows], kind="stable")]
@@ -135,7 +134,7 @@ class Resampler:
             total[bins_met[begins]] += np.add.reduceat(product, begins, axis=0)
         return total
 
-    def _drawn_in(self, sources: np.ndarray, kappa: float) -> np.ndarray:
+    def _drawn_in(self, sources: ndarray, kappa: float) -> ndarray:
         """Weights of some sources, drawn towards 1: 1 + kappa (w - 1)."""
         weights = self.weights[sources]
         weights -= 1
@@ -148,44 +147,44 @@ class Resampler:
 class Counts:
     """Weights of pairs at K distances, ascending, (K, 1 + resamples): column 0 is the data."""
 
-    threshold: np.ndarray
-    copies: np.ndarray
-    others_below: np.ndarray
-    others_up_to: np.ndarray
-    n_others: np.ndarray
+    threshold: ndarray
+    copies: ndarray
+    others_below: ndarray
+    others_up_to: ndarray
+    n_others: ndarray
 
     @cached_property
-    def n_copies(self) -> np.ndarray:
+    def n_copies(self) -> ndarray:
         return _or_nan(self.copies.sum(axis=0))
 
     @cached_property
-    def tpr(self) -> np.ndarray:
+    def tpr(self) -> ndarray:
         return np.cumsum(self.copies, axis=0) / self.n_copies
 
     @cached_property
-    def fpr(self) -> np.ndarray:
+    def fpr(self) -> ndarray:
         return self.others_up_to / self.n_others
 
     @cached_property
-    def precision(self) -> np.ndarray:
+    def precision(self) -> ndarray:
         """The share of copies among the pairs up to each distance; 1 where there are none."""
         found = np.cumsum(self.copies, axis=0)
         called = found + self.others_up_to
         return np.divide(found, called, out=np.ones_like(found), where=called > 0)
 
 
-def within(error: np.ndarray, most: float | np.ndarray) -> np.ndarray:
+def within(error: ndarray, most: float | ndarray) -> ndarray:
     """Return where an error rate is at most `most`: 3 of 30 are .1, whatever the rounding."""
     return error <= most * (1 + 1e-9)
 
 
-def last(allowed: np.ndarray) -> np.ndarray:
+def last(allowed: ndarray) -> ndarray:
     """Return the place of the last true row of each column, -1 where none is."""
     from_the_end = allowed[::-1].argmax(axis=0)
     return np.where(allowed.any(axis=0), len(allowed) - 1 - from_the_end, -1)
 
 
-def bin_edges(distance: np.ndarray, label: np.ndarray) -> np.ndarray:
+def bin_edges(distance: ndarray, label: ndarray) -> ndarray:
     """Return the distinct distances, or of many, enough of them to keep ROC and PR curves.
 
     Copies are cut at even ranks; non-copies at ranks that grow by a constant factor, so that every
@@ -203,7 +202,7 @@ def bin_edges(distance: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([copies, others, distinct[-1:]]))
 
 
-def calibrate(effects: Iterable[np.ndarray], sources: np.ndarray, weight: np.ndarray) -> float:
+def calibrate(effects: Iterable[ndarray], sources: ndarray, weight: ndarray) -> float:
     """Return the factor k in (0, 1] by which products of weights 1 + k·(w - 1) fit the data.
 
     With T the effect summed over a source's pairs and D over one pair of sources, such products
@@ -246,6 +245,6 @@ def _squared_factor(share: float) -> float:
     return (np.sqrt(1 + 4 * share * wanted) - 1) / (2 * share)
 
 
-def _or_nan(total: np.ndarray) -> np.ndarray:
+def _or_nan(total: ndarray) -> ndarray:
     """The weight of a class, NaN where a resample has drawn none of it."""
     return np.where(total > 0, total, np.nan)

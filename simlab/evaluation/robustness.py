@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from simlab import perturb, specs
 from simlab.cards import shown
@@ -69,7 +70,7 @@ def break_points(
     return pd.DataFrame(rows, columns=BREAK_POINTS).replace(np.inf, np.nan)
 
 
-def _break_point(records: list[Record], severities: np.ndarray, target: float) -> Record:
+def _break_point(records: list[Record], severities: ndarray, target: float) -> Record:
     """Where the recall first falls under the target, for severities ascending."""
     n_severities = len(np.unique(severities))
     found = {"strongest": severities[-1], "n_severities": n_severities, "note": "one severity"}
@@ -90,7 +91,7 @@ def _break_point(records: list[Record], severities: np.ndarray, target: float) -
     return found
 
 
-def _crossing(severity: np.ndarray, recall: np.ndarray, target: float) -> np.ndarray:
+def _crossing(severity: ndarray, recall: ndarray, target: float) -> ndarray:
     """Where each column of the recalls first falls under the target; infinite where it does not.
 
     Between two severities the recall is a straight line.
@@ -196,7 +197,7 @@ def query_average_precision(
     return pd.DataFrame(rows)
 
 
-def _each_average_precision(sample: Sample, method: str, query: np.ndarray) -> np.ndarray:
+def _each_average_precision(sample: Sample, method: str, query: ndarray) -> ndarray:
     """Average precision of each query, ties together; 0 where it has no copy."""
     distance = sample.distance(method)
     pairs = pd.DataFrame({"query": query, "distance": distance, "called": sample.weight})
@@ -246,7 +247,7 @@ def label_audit(
     return table[strength >= least].sort_values("strength", ascending=False, kind="stable")
 
 
-def _share_up_to(distance: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _share_up_to(distance: ndarray, weight: ndarray) -> ndarray:
     """The share of the weight at or below each distance."""
     order = np.argsort(distance)
     up_to = np.cumsum(weight[order])

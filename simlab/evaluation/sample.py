@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import perturb, specs, tables
 from simlab.messages import counted
@@ -17,7 +19,7 @@ from simlab.methods import registry
 from simlab.specs import Names
 
 
-def read(scores: pd.DataFrame, methods: Names | None = None) -> "Sample":
+def read(scores: DataFrame, methods: Names | None = None) -> "Sample":
     """Return the rows whose status is not "error" and that have every method's distance.
 
     Everything in this package looks at scores through here. Rows of weight 0 do not count.
@@ -37,7 +39,7 @@ def read(scores: pd.DataFrame, methods: Names | None = None) -> "Sample":
     return Sample(table, methods, n_errors=len(scores) - len(good))
 
 
-def read_one(scores: pd.DataFrame, method: Names) -> tuple["Sample", str]:
+def read_one(scores: DataFrame, method: Names) -> tuple["Sample", str]:
     """Return the rows that have a distance by one method, and its name, which may stand in a list.
 
     Raises:
@@ -48,7 +50,7 @@ def read_one(scores: pd.DataFrame, method: Names) -> tuple["Sample", str]:
     return read(scores, [name]), name
 
 
-def check_index(scores: pd.DataFrame) -> None:
+def check_index(scores: DataFrame) -> None:
     """Raise unless the index names each row once.
 
     Raises:
@@ -64,17 +66,17 @@ def check_index(scores: pd.DataFrame) -> None:
 class Sample:
     """The rows of a score table that have every distance asked for."""
 
-    table: pd.DataFrame
+    table: DataFrame
     methods: list[str]
     n_errors: int
 
     @cached_property
-    def label(self) -> np.ndarray:
+    def label(self) -> ndarray:
         """Which rows are copies, bool (n,)."""
         return self.table["label"].to_numpy() == 1
 
     @cached_property
-    def weight(self) -> np.ndarray:
+    def weight(self) -> ndarray:
         return tables.weights(self.table).to_numpy()
 
     @property
@@ -84,7 +86,7 @@ class Sample:
         return float(self.weight[self.label].sum() / total)
 
     @cached_property
-    def sources(self) -> np.ndarray:
+    def sources(self) -> ndarray:
         """Number of the source of the reference and of the query, int (2, n)."""
         sides = [self.table["source_reference"], self.table["source_query"]]
         both = pd.concat(sides, ignore_index=True)
@@ -98,19 +100,19 @@ class Sample:
         return self.sources.max(initial=0) + 1
 
     @property
-    def query(self) -> np.ndarray:
+    def query(self) -> ndarray:
         """Number of each row's query, a picture with its perturbation and seed, int (n,)."""
         names = [name for name in ("query", "perturbation", "seed") if name in self.table]
         return self.table.groupby(names, sort=False).ngroup().to_numpy()
 
-    def distance(self, method: str) -> np.ndarray:
+    def distance(self, method: str) -> ndarray:
         return self.table[method].to_numpy(float)
 
-    def present(self, rows: np.ndarray) -> np.ndarray:
+    def present(self, rows: ndarray) -> ndarray:
         """Return which sources occur in the rows where the mask is true, bool (sources,)."""
         return np.bincount(self.sources[:, rows].ravel(), minlength=self.n_sources) > 0
 
-    def n_sources_in(self, rows: np.ndarray) -> int:
+    def n_sources_in(self, rows: ndarray) -> int:
         """Return how many sources occur in the rows where the mask is true; 1 of none."""
         return max(int(self.present(rows).sum()), 1)
 
@@ -123,8 +125,8 @@ class Group(NamedTuple):
     """
 
     name: str
-    is_copy: np.ndarray
-    is_other: np.ndarray
+    is_copy: ndarray
+    is_other: ndarray
     sizes: dict[str, int]
     smallest_fpr: float
 
@@ -157,7 +159,7 @@ def sample_groups(sample: Sample, by: str | None = None, negatives: str = "all")
     return groups
 
 
-def _values(table: pd.DataFrame, by: str) -> pd.Series:
+def _values(table: DataFrame, by: str) -> pd.Series:
     """The value of each row by which the groups are made."""
     words = f"'kind' or a column of the scores ({', '.join(map(str, table))})"
     specs.check_kind("by", by, str, words)
@@ -169,7 +171,7 @@ def _values(table: pd.DataFrame, by: str) -> pd.Series:
     return table[column].astype(str)
 
 
-def _group(sample: Sample, name: str, is_copy: np.ndarray, is_other: np.ndarray) -> Group:
+def _group(sample: Sample, name: str, is_copy: ndarray, is_other: ndarray) -> Group:
     present = sample.present(is_copy) | sample.present(is_other)
     sizes = {
         "n_positive": int(is_copy.sum()),
@@ -182,12 +184,12 @@ def _group(sample: Sample, name: str, is_copy: np.ndarray, is_other: np.ndarray)
 
 
 def smallest_fpr(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Sequence[str] | None = None,
     *,
     by: str | None = None,
     negatives: str = "all",
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the smallest FPR that the pairs can measure, overall and per group: of one negative.
 
     Columns: group, n_positive, n_negative, n_sources, smallest_fpr: 1 / n_negative, or with weights
@@ -195,7 +197,7 @@ def smallest_fpr(
     are those of :func:`evaluate`.
     """
     groups = sample_groups(read(scores, methods), by, negatives)
-    return pd.DataFrame(
+    return DataFrame(
         [
             {"group": group.name, **group.sizes, "smallest_fpr": group.smallest_fpr}
             for group in groups

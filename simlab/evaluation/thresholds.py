@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from simlab import specs
 from simlab.cards import shown
@@ -89,7 +90,7 @@ def _target(
         return f"fpr<={max_fpr:g}", Limit(fpr_of, max_fpr, needs_fpr=max_fpr)
     specs.check_share("min_precision", min_precision)
 
-    def false_share(counts: Counts) -> np.ndarray:
+    def false_share(counts: Counts) -> ndarray:
         false = (1 - prevalence) * np.fmax(counts.fpr, smallest_fpr)
         called = prevalence * counts.tpr + false
         return np.divide(false, called, out=np.zeros_like(called), where=called > 0)
@@ -135,7 +136,7 @@ def _chosen(
     return record | _with_ends("tpr", tpr, of_tpr) | _with_ends("fpr", fpr, of_fpr)
 
 
-def _with_ends(name: str, rate: np.ndarray, intervals: list[Interval]) -> dict[str, float]:
+def _with_ends(name: str, rate: ndarray, intervals: list[Interval]) -> dict[str, float]:
     """The columns of a rate, which reaches from the lowest to the highest end."""
     return {
         name: rate[0],
@@ -146,7 +147,7 @@ def _with_ends(name: str, rate: np.ndarray, intervals: list[Interval]) -> dict[s
 
 def _held_out(
     sample: Sample, method: str, group: Group, limit: Limit, n_splits: int, seed: int
-) -> np.ndarray:
+) -> ndarray:
     """TPR and FPR of thresholds chosen on half the sources, within the other half, (2, 1)."""
     every_second = np.arange(sample.n_sources)[:, None] % 2
     rng = np.random.default_rng(seed)
@@ -160,7 +161,7 @@ def _held_out(
     return pd.DataFrame(rates).mean(axis=1).to_numpy()[:, None]
 
 
-def _read_at(limit: Limit, chosen: Counts, read_on: Counts) -> np.ndarray:
+def _read_at(limit: Limit, chosen: Counts, read_on: Counts) -> ndarray:
     """TPR and FPR on one half at the thresholds chosen on the other: (2, splits), 0 of none."""
     place = limit.last_within(chosen)[1:]
     split = np.arange(1, len(place) + 1)

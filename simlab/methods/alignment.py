@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
+from numpy import ndarray
 from PIL import Image
 
 from simlab.images import read_grey, read_image
@@ -46,12 +47,12 @@ _BLOCK = 4096  # pairs at a time: 32 MB
 _CONTRAST = 16.0  # grey levels squared: flatter surroundings are not blown up to noise
 
 
-def uncorrelated(a: np.ndarray, b: np.ndarray) -> float:
+def uncorrelated(a: ndarray, b: ndarray) -> float:
     """Return 1 - correlation of two vectors: 0 the same, 1 unrelated, 2 the negative."""
     return float(uncorrelated_pairs(np.stack([a, b]), np.array([0]), np.array([1]))[0])
 
 
-def uncorrelated_pairs(stack: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def uncorrelated_pairs(stack: ndarray, left: ndarray, right: ndarray) -> ndarray:
     """Return 1 - correlation of the rows `left` and `right` of float (n, d), to six digits."""
     vectors = stack.astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -64,7 +65,7 @@ def uncorrelated_pairs(stack: np.ndarray, left: np.ndarray, right: np.ndarray) -
     return np.maximum(found.round(6), 0.0)
 
 
-def turned_vector(vector: np.ndarray, orientation: int) -> np.ndarray:
+def turned_vector(vector: ndarray, orientation: int) -> ndarray:
     """Return the vector of :func:`correlation` of the picture in another orientation."""
     side = math.isqrt(len(vector))
     return turned(vector.reshape(side, side), orientation).ravel()
@@ -79,7 +80,7 @@ def turned_vector(vector: np.ndarray, orientation: int) -> np.ndarray:
     turn=turned_vector,
 )
 @checked
-def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> np.ndarray:
+def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> ndarray:
     """Return side² numbers, float16, of length 1: a small square grey copy, evened out.
 
     Two pictures, of whatever brightness and contrast, are alike as far as these vectors point the
@@ -93,17 +94,17 @@ def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> np.ndar
 class Looks(NamedTuple):
     """Keypoints of two looks at a picture, all in its own pixels, and a small grey copy of it."""
 
-    points: np.ndarray
-    descriptors: np.ndarray
-    sizes: np.ndarray
-    responses: np.ndarray
-    grey: np.ndarray
+    points: ndarray
+    descriptors: ndarray
+    sizes: ndarray
+    responses: ndarray
+    grey: ndarray
     """uint8 (height, width): at most :data:`SMALL` on the longer side."""
-    scale: np.ndarray
+    scale: ndarray
     """float32 (1,): its longer side by the picture's."""
-    view: np.ndarray
+    view: ndarray
     """uint8 (height, width): the grey picture, at most :data:`VIEW` on the longer side."""
-    colour: np.ndarray
+    colour: ndarray
     """uint8 (height, width, 3): the RGB picture, at most :data:`COLOUR` on the longer side."""
 
 
@@ -143,11 +144,11 @@ class Alignment(NamedTuple):
 
     likeness: float
     """0 to 1: how well they correlate then."""
-    transform: np.ndarray
+    transform: ndarray
     """float (3, 3): from pixels of the second to those of the first."""
-    source: np.ndarray
+    source: ndarray
     """float32 (n, 2): the matched keypoints of the second."""
-    target: np.ndarray
+    target: ndarray
     """float32 (n, 2): those of the first."""
 
 
@@ -234,7 +235,7 @@ def _mirrored_bits(packed: bytes) -> bytes:
     return keypoints.mirrored_bits(descriptors).tobytes()
 
 
-def near_to(transform: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def near_to(transform: ndarray, source: ndarray, target: ndarray) -> ndarray:
     """Return which matches a transform brings near to their places: bool (n,).
 
     A homography is fitted to these: all matches would take RANSAC many times as long.
@@ -248,7 +249,7 @@ def _in_small(looks: Looks) -> Keypoints:
     return keypoints.scaled(Keypoints._make(looks[:4]), float(looks.scale[0]))
 
 
-def likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float:
+def likeness(grey: ndarray, other: ndarray, to_grey: ndarray) -> float:
     """Return the correlation, 0 to 1, of two small pictures once the other is laid on the first.
 
     It is taken where they overlap, in the frame of the coarser: the finer is shrunk to it.
@@ -261,7 +262,7 @@ def likeness(grey: np.ndarray, other: np.ndarray, to_grey: np.ndarray) -> float:
     return _overlap_correlation(grey, other, to_grey)
 
 
-def _overlap_correlation(coarse: np.ndarray, fine: np.ndarray, to_coarse: np.ndarray) -> float:
+def _overlap_correlation(coarse: ndarray, fine: ndarray, to_coarse: ndarray) -> float:
     size = coarse.shape[::-1]
     laid = cv2.warpPerspective(fine.astype(np.float32), to_coarse, size)
     whole = np.ones(fine.shape, np.float32)
@@ -336,13 +337,13 @@ def looks(
     return Looks(*in_given, grey, scale, np.asarray(view), np.asarray(colour))
 
 
-def _shrunk(image, size: tuple[int, int]) -> np.ndarray:
+def _shrunk(image, size: tuple[int, int]) -> ndarray:
     """A small grey copy: float32 (height, width)."""
     grey = np.asarray(read_grey(image), dtype=np.float32)
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
-def _evened(grey: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+def _evened(grey: ndarray, mask: ndarray, sigma: float) -> ndarray:
     """Local mean 0 and contrast 1 within the mask, 0 outside; surroundings are Gaussian."""
 
     def near(values):

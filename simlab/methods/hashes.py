@@ -18,6 +18,7 @@ import imagehash
 import numpy as np
 import scipy.fftpack
 import scipy.ndimage
+from numpy import ndarray
 from PIL import Image, ImageFilter
 
 from simlab.images import read_grey, read_image
@@ -59,7 +60,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def hamming(a: np.ndarray, b: np.ndarray) -> int:
+def hamming(a: ndarray, b: ndarray) -> int:
     """Return in how many bits two hashes differ: 0 to their length.
 
     They are bool arrays or imagehash's own objects.
@@ -77,7 +78,7 @@ def hamming(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.count_nonzero(first != second))
 
 
-def hamming_pairs(bits: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def hamming_pairs(bits: ndarray, left: ndarray, right: ndarray) -> ndarray:
     """Return the Hamming distances of the rows `left` and `right` of bool (n, bits)."""
     packed = pack(bits)
     return hamming_rows(packed[left], packed[right])
@@ -85,7 +86,7 @@ def hamming_pairs(bits: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.n
 
 @checked
 def crop_resistant_distance(
-    a: np.ndarray, b: np.ndarray, *, bit_error_rate: Annotated[float, between(0, 1)] = 0.25
+    a: ndarray, b: ndarray, *, bit_error_rate: Annotated[float, between(0, 1)] = 0.25
 ) -> float:
     """Return imagehash's ``a - b``: the segments of `a` without a like in `b`, and some wrong bits.
 
@@ -104,7 +105,7 @@ def crop_resistant_distance(
     return float(n_segments - (len(matched) - wrong_share))
 
 
-def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
+def closest_segments(a: ndarray, b: ndarray) -> float:
     """Return in how many bits the two most alike segments of two hashes differ: 0 to 64.
 
     imagehash's ``a == b`` says that this is at most 16. Unlike ``a - b`` it can be compared between
@@ -113,9 +114,9 @@ def closest_segments(a: np.ndarray, b: np.ndarray) -> float:
     return float(hamming_matrix(pack(a), pack(b)).min())
 
 
-def pack(bits: np.ndarray) -> np.ndarray:
+def pack(bits: ndarray) -> ndarray:
     """Return bool (…, n) as uint64 (…, ceil(n / 64)), zeros appended: many are compared so."""
-    check_kind("bits", bits, np.ndarray, "an array of True and False")
+    check_kind("bits", bits, ndarray, "an array of True and False")
     if bits.dtype.kind not in "bui":
         raise ValueError(f"bits must be an array of True and False, not of {bits.dtype}")
     octets = np.packbits(bits, axis=-1)
@@ -125,7 +126,7 @@ def pack(bits: np.ndarray) -> np.ndarray:
     return words
 
 
-def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def hamming_rows(a: ndarray, b: ndarray) -> ndarray:
     """Return the Hamming distance of each row of `a` to the same row of `b`: int64 (n,).
 
     Both are packed: (n, words).
@@ -136,7 +137,7 @@ def hamming_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.bitwise_count(a ^ b).sum(axis=-1, dtype=np.int64)
 
 
-def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def hamming_matrix(a: ndarray, b: ndarray) -> ndarray:
     """Return all distances of packed (n, words) and (m, words): uint16 (n, m), or uint32."""
     _check_packed(a, b)
     n_words = a.shape[1]
@@ -147,7 +148,7 @@ def hamming_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return distances
 
 
-def _check_packed(*hashes: np.ndarray) -> None:
+def _check_packed(*hashes: ndarray) -> None:
     kinds = [(getattr(words, "dtype", None), np.ndim(words)) for words in hashes]
     n_words = {np.shape(words)[-1:] for words in hashes}
     if kinds != [(np.uint64, 2), (np.uint64, 2)] or len(n_words) > 1:
@@ -169,7 +170,7 @@ def _of_cosines(hash_size: int, highfreq_factor: int) -> tuple[int, int]:
 @checked
 def phash(
     image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(1, 16)] = 4
-) -> np.ndarray:
+) -> ndarray:
     """Return hash_size² bits: the low frequencies of a cosine transform that exceed their median.
 
     Args:
@@ -187,7 +188,7 @@ def phash(
 
 @_square_hash(small=lambda hash_size: (hash_size + 1, hash_size))
 @checked
-def dhash(image, *, hash_size: HashSize = 8) -> np.ndarray:
+def dhash(image, *, hash_size: HashSize = 8) -> ndarray:
     """Return hash_size² bits: whether a pixel of a small grey copy is brighter than its left one.
 
     Source: N. Krawetz, "Kind of like that", 2013.
@@ -198,7 +199,7 @@ def dhash(image, *, hash_size: HashSize = 8) -> np.ndarray:
 
 @_square_hash(small=lambda hash_size: (hash_size, hash_size))
 @checked
-def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
+def average_hash(image, *, hash_size: HashSize = 8) -> ndarray:
     """Return hash_size² bits: the pixels of a small grey copy that are brighter than their mean.
 
     Source: N. Krawetz, "Looks like it", 2011.
@@ -214,7 +215,7 @@ def average_hash(image, *, hash_size: HashSize = 8) -> np.ndarray:
 @checked
 def phash_simple(
     image, *, hash_size: HashSize = 8, highfreq_factor: Annotated[int, between(2, 16)] = 4
-) -> np.ndarray:
+) -> ndarray:
     """Return hash_size² bits: the low frequencies of the rows' cosine transform above their mean.
 
     Args:
@@ -229,7 +230,7 @@ def phash_simple(
 
 @_square_hash(small=lambda hash_size: (hash_size, hash_size + 1))
 @checked
-def dhash_vertical(image, *, hash_size: HashSize = 8) -> np.ndarray:
+def dhash_vertical(image, *, hash_size: HashSize = 8) -> ndarray:
     """Return hash_size² bits: whether a pixel of a small grey copy is brighter than the one above.
 
     Source: as :func:`dhash`.
@@ -243,7 +244,7 @@ def dhash_vertical(image, *, hash_size: HashSize = 8) -> np.ndarray:
     grey=True,
 )
 @checked
-def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "haar") -> np.ndarray:
+def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "haar") -> ndarray:
     """Return the coarse wavelet coefficients above their median, without the overall mean, as bits.
 
     Args:
@@ -268,7 +269,7 @@ def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "h
         return imagehash.whash(grey, hash_size, scale, mode).hash.ravel()
 
 
-def _block_sums(grey: Image.Image, side: int, n_blocks: int) -> np.ndarray:
+def _block_sums(grey: Image.Image, side: int, n_blocks: int) -> ndarray:
     """Sums of the levels in n_blocks² blocks of the picture scaled to a square: int64."""
     pixels = np.asarray(grey.resize((side, side), Image.Resampling.LANCZOS))
     rows = pixels.reshape(n_blocks, -1, side).sum(axis=1, dtype=np.int64)
@@ -277,7 +278,7 @@ def _block_sums(grey: Image.Image, side: int, n_blocks: int) -> np.ndarray:
 
 @_hash_method(maximum=lambda binbits: 14 * binbits)
 @checked
-def colorhash(image, *, binbits: Annotated[int, between(1, 16)] = 3) -> np.ndarray:
+def colorhash(image, *, binbits: Annotated[int, between(1, 16)] = 3) -> ndarray:
     """Return 14 binbits bits: shares of black, of grey, of 6 hues of faint and bright colours.
 
     Source: imagehash 4.1, 2020, whose function this is.
@@ -296,7 +297,7 @@ def pdq_version() -> str:
 
 @_hash_method(maximum=256, resources=pdq_version)
 @checked
-def pdq(image, *, min_quality: Annotated[int, between(0, 100)] = 1) -> np.ndarray | None:
+def pdq(image, *, min_quality: Annotated[int, between(0, 100)] = 1) -> ndarray | None:
     """Return 256 bits of Meta's PDQ hash, or None where its quality is under `min_quality`.
 
     Its authors advise a quality of 50.
@@ -354,7 +355,7 @@ def crop_resistant_hash(
     limit_segments: Annotated[int, between(1, 1000)] | None = None,
     segment_threshold: Annotated[int, between(0, 255)] = 128,
     min_segment_size: Annotated[int, between(100, 50_000)] = 500,
-) -> np.ndarray | None:
+) -> ndarray | None:
     """Return a dhash of the box around each bright and each dark region: bool (segments, 64).
 
     Args:
@@ -389,7 +390,7 @@ class _Region(NamedTuple):
     columns: slice
 
 
-def _regions(bright: np.ndarray, min_pixels: int) -> list[_Region]:
+def _regions(bright: ndarray, min_pixels: int) -> list[_Region]:
     """The connected regions of more than `min_pixels`: bright ones first, each kind row by row."""
     regions = []
     # imagehash counts the pixels around the picture as done: it leaves out the last dark regions
@@ -416,12 +417,12 @@ def _cut_out(grey: Image.Image, region: _Region) -> Image.Image:
     )
 
 
-def _small(image, width: int, height: int) -> np.ndarray:
+def _small(image, width: int, height: int) -> ndarray:
     # Pillow sizes are (width, height), arrays (rows, columns)
     return np.asarray(read_grey(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def to_imagehash(bits: np.ndarray) -> imagehash.ImageHash:
+def to_imagehash(bits: ndarray) -> imagehash.ImageHash:
     """Return a square hash as imagehash's own object.
 
     Raises:
@@ -434,7 +435,7 @@ def to_imagehash(bits: np.ndarray) -> imagehash.ImageHash:
     return imagehash.ImageHash(flat.reshape(side, side))
 
 
-def from_imagehash(value: imagehash.ImageHash | np.ndarray) -> np.ndarray:
+def from_imagehash(value: imagehash.ImageHash | ndarray) -> ndarray:
     """Return the flat bits of an imagehash object; bits come back as they are.
 
     Raises:

@@ -6,6 +6,7 @@ around it.
 
 import cv2
 import numpy as np
+from numpy import ndarray
 from PIL import Image
 
 from simlab.images import is_flat
@@ -65,7 +66,7 @@ def inner_part(image: Image.Image, grey: Image.Image) -> Image.Image:
 _Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the small grey copy
 
 
-def _without_bars(grey: np.ndarray) -> _Box:
+def _without_bars(grey: ndarray) -> _Box:
     """What is left when bars are taken off all sides; all where that would be next to nothing."""
     height, width = grey.shape
     left, top, right, bottom = 0, 0, width, height
@@ -80,7 +81,7 @@ def _without_bars(grey: np.ndarray) -> _Box:
     return left, top, right, bottom
 
 
-def _bar(grey: np.ndarray) -> int:
+def _bar(grey: ndarray) -> int:
     """How many columns at the left are a bar: without detail, and ended by a straight step."""
     if min(grey.shape) < _LEAST_SIDE:
         return 0
@@ -98,7 +99,7 @@ def _bar(grey: np.ndarray) -> int:
     return int(ends[-1]) + _LEAST_BAR if len(ends) else 0
 
 
-def _shown(grey: np.ndarray) -> np.ndarray:
+def _shown(grey: ndarray) -> ndarray:
     """Where neighbours differ: bool (height, width)."""
     shown = np.zeros(grey.shape, dtype=bool)
     shown[1:] |= np.abs(np.diff(grey, axis=0)) > _SHOWN
@@ -106,7 +107,7 @@ def _shown(grey: np.ndarray) -> np.ndarray:
     return shown
 
 
-def _around_what_stands_out(grey: np.ndarray, box: _Box) -> _Box:
+def _around_what_stands_out(grey: ndarray, box: _Box) -> _Box:
     """The box around what differs from the ground by half of what anything does.
 
     At half of it lie the edges in a larger or smaller copy, too.

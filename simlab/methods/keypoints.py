@@ -16,6 +16,7 @@ from typing import Annotated, Literal, NamedTuple
 import cv2
 import faiss
 import numpy as np
+from numpy import ndarray
 from PIL import Image
 
 from simlab.cards import card
@@ -84,13 +85,13 @@ def __dir__() -> list[str]:
 class Keypoints(NamedTuple):
     """The keypoints of one picture, in the order in which they were detected."""
 
-    points: np.ndarray
+    points: ndarray
     """float32 (n, 2): x, y in pixels of the picture that was given."""
-    descriptors: np.ndarray
+    descriptors: ndarray
     """uint8 (n, bytes) of bits, compared by Hamming distance; or floating point (n, d), by L2."""
-    sizes: np.ndarray
+    sizes: ndarray
     """float32 (n,): diameter of the neighbourhood in pixels."""
-    responses: np.ndarray
+    responses: ndarray
     """float32 (n,): strength of the detection."""
 
     def __repr__(self) -> str:
@@ -120,7 +121,7 @@ def mean_distance(a: Keypoints, b: Keypoints) -> float:
     return float(_MAXIMA.get(a.descriptors.shape[1], math.inf))
 
 
-def match(a: Keypoints, b: Keypoints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def match(a: Keypoints, b: Keypoints) -> tuple[ndarray, ndarray, ndarray]:
     """Return the cross-checked matches: indexes into `a` (ascending), into `b`, and distances.
 
     Each is the other's nearest neighbour; among equally near ones the first counts, as in OpenCV.
@@ -173,7 +174,7 @@ def inlier_distance(
     return 1.0 / (1.0 + support / 10.0)
 
 
-def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[np.ndarray, np.ndarray]:
+def inliers(a: Keypoints, b: Keypoints, **options) -> tuple[ndarray, ndarray]:
     """Return the matches that agree on one transform from `b` to `a`: indexes into both, int64.
 
     Options as in :func:`inlier_distance`.
@@ -190,7 +191,7 @@ def verify(
     model: Model = "affine",
     ratio: float = 0.85,
     tolerance: float = 0.01,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[ndarray, ndarray, ndarray]:
     """Return the matches that pass the ratio test, and which of them agree on one transform.
 
     The first two are indexes into `a` and into `b`, int64; the third is bool.
@@ -221,7 +222,7 @@ def is_plausible(area: float) -> bool:
     return 1 / 400 < area < 400
 
 
-def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+def ratio_matches(a: Keypoints, b: Keypoints, ratio: float) -> tuple[ndarray, ndarray]:
     """Return the matches from `b` into `a` that pass Lowe's ratio test: indexes into `a` and `b`.
 
     Those into `a` ascend: each of its keypoints is used once, by its nearest.
@@ -248,7 +249,7 @@ def _check_both(a: Keypoints, b: Keypoints) -> None:
         check_kind(name, value, Keypoints, "keypoints, as from sl.akaze.extract")
 
 
-def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, np.ndarray]]:
+def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, ndarray]]:
     """All distances of `a` to `b`, so many rows at a time that memory stays bounded.
 
     There is nothing where a side is empty.
@@ -261,7 +262,7 @@ def _tables(a: Keypoints, b: Keypoints) -> Iterator[tuple[slice, np.ndarray]]:
         yield rows, distances(a.descriptors[rows], b.descriptors)
 
 
-def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def distances(a: ndarray, b: ndarray) -> ndarray:
     """Return all distances of descriptors (n, d) and (m, d).
 
     Hamming distances, int32, for uint8 ones; else L2, float32.
@@ -280,7 +281,7 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(lengths - 2 * (first @ second.T), 0))
 
 
-def _padded(descriptors: np.ndarray) -> np.ndarray:
+def _padded(descriptors: ndarray) -> ndarray:
     """The descriptors as whole 64-bit words."""
     n_bytes = descriptors.shape[1]
     padded = np.zeros((len(descriptors), -(-n_bytes // 8) * 8), dtype=np.uint8)
@@ -292,7 +293,7 @@ def _extent(found: Keypoints) -> float:
     return float(np.ptp(found.points, axis=0).max())
 
 
-def mirrored_bits(descriptors: np.ndarray) -> np.ndarray:
+def mirrored_bits(descriptors: ndarray) -> ndarray:
     """Return AKAZE's descriptors (n, 61), as they are in the mirror image: but for 40 bits of 486.
 
     What differs is that OpenCV's samples of 2 and of 4 cells are half a sample off the centre.
@@ -303,7 +304,7 @@ def mirrored_bits(descriptors: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _bits_in_mirror() -> tuple[np.ndarray, np.ndarray]:
+def _bits_in_mirror() -> tuple[ndarray, ndarray]:
     """Which bit each bit becomes, and whether it is turned over (uint8).
 
     A bit says which of two cells around a keypoint, of 2 x 2, 3 x 3 and 4 x 4, has more of a level,
@@ -466,7 +467,7 @@ def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, floa
     return Image.fromarray(small), scale
 
 
-def _keypoints(detected, descriptors: np.ndarray | None, detector: cv2.Feature2D) -> Keypoints:
+def _keypoints(detected, descriptors: ndarray | None, detector: cv2.Feature2D) -> Keypoints:
     """OpenCV's keypoints as arrays; it gives None for the descriptors where there are none."""
     if descriptors is None:
         is_bits = detector.descriptorType() == cv2.CV_8U

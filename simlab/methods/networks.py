@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
+from numpy import ndarray
 from PIL import Image, ImageOps
 
 from simlab.images import read_image
@@ -27,7 +28,7 @@ from simlab.paths import AnyPath, expanded, sha256_of
 
 Resample: TypeAlias = Literal["bilinear", "bicubic"]
 
-Run: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
+Run: TypeAlias = Callable[[ndarray], dict[str, ndarray]]
 """A loaded network: float32 (1, 3, height, width) → its outputs by name."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -155,17 +156,17 @@ class Network:
     resample: Resample
     output: str | None
 
-    def __call__(self, image) -> np.ndarray:
+    def __call__(self, image) -> ndarray:
         """Return the vector of a picture, float32 (d,), of length 1."""
         outputs = _loaded(self.path, self.digest, self.size)(self.prepared(image))
         vector = _vector(outputs, self.output)
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
-    def each(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
+    def each(self, images: Sequence[Image.Image]) -> list[ndarray]:
         """Return the vectors of pictures; one by one, so that none depends on its neighbours."""
         return [self(image) for image in images]
 
-    def prepared(self, image) -> np.ndarray:
+    def prepared(self, image) -> ndarray:
         """Return what the network is given of a picture: float32 (1, 3, height, width)."""
         rgb = read_image(image)
         filter_ = Image.Resampling[self.resample.upper()]
@@ -221,7 +222,7 @@ def _in_opencv(data: bytes) -> Run:
     network = cv2.dnn.readNetFromONNX(np.frombuffer(data, dtype=np.uint8))
     names = network.getUnconnectedOutLayersNames()
 
-    def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def run(pixels: ndarray) -> dict[str, ndarray]:
         network.setInput(pixels)
         return dict(zip(names, network.forward(names)))
 
@@ -235,13 +236,13 @@ def _in_onnxruntime(data: bytes) -> Run:
     names = [output.name for output in session.get_outputs()]
     given = session.get_inputs()[0].name
 
-    def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def run(pixels: ndarray) -> dict[str, ndarray]:
         return dict(zip(names, session.run(names, {given: pixels})))
 
     return run
 
 
-def _vector(outputs: dict[str, np.ndarray], name: str | None) -> np.ndarray:
+def _vector(outputs: dict[str, ndarray], name: str | None) -> ndarray:
     """The one vector that is wanted of a network's outputs."""
     names = ", ".join(map(repr, sorted(outputs)))
     if name is None and len(outputs) > 1:

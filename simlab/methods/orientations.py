@@ -5,6 +5,7 @@ columns; 1, left and right change places; 2, top and bottom do.
 """
 
 import numpy as np
+from numpy import ndarray
 from PIL import Image
 
 MIRROR = 1
@@ -35,7 +36,7 @@ def turned_picture(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TRANSPOSES[orientation])
 
 
-def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def turned(pixels: ndarray, orientation: int) -> ndarray:
     """Return pixels (height, width, …) in another orientation: a view.
 
     >>> turned(np.array([[1, 2], [3, 4]]), 5)
@@ -56,7 +57,7 @@ def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return size[::-1] if orientation & _COLUMNS else size
 
 
-def to_turned(orientation: int, shape: tuple[int, ...]) -> np.ndarray:
+def to_turned(orientation: int, shape: tuple[int, ...]) -> ndarray:
     """Return what takes pixels x, y of a picture to those of the turned one: float (3, 3).
 
     Args:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from simlab.images import read_image
 from simlab.methods import alignment, registry
@@ -60,11 +61,11 @@ _GRID = 200  # places on the longer side of the grid in which the rectangle is l
 class Overlap(NamedTuple):
     """Where two pictures show the same."""
 
-    to_reference: np.ndarray
+    to_reference: ndarray
     """float (3, 3): from points of the query to those of the reference."""
-    box_reference: np.ndarray
+    box_reference: ndarray
     """float (4,): left, top, right, bottom of what both show; where it is turned, it is within."""
-    box_query: np.ndarray
+    box_query: ndarray
     """float (4,): the same, in the query."""
     share_reference: float
     """0 to 1: of the reference's area, what both show."""
@@ -121,7 +122,7 @@ def row_of(found: Overlap | None) -> dict[str, Any]:
     return row
 
 
-def outlines(row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
+def outlines(row: Mapping[str, Any]) -> tuple[ndarray, ndarray] | None:
     """Return the outline of what both show, float (n, 2), in the reference and in the query.
 
     None where nothing says it.
@@ -139,7 +140,7 @@ def outlines(row: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
     return _regions(transform, *corners)
 
 
-def transform_of(row: Mapping[str, Any]) -> np.ndarray | None:
+def transform_of(row: Mapping[str, Any]) -> ndarray | None:
     """Return what takes points of the query to those of the reference, float (3, 3).
 
     None where the row of a found pair does not say it.
@@ -178,7 +179,7 @@ def between(
     return found
 
 
-def _transforms(a: Looks, b: Looks) -> list[np.ndarray]:
+def _transforms(a: Looks, b: Looks) -> list[ndarray]:
     """How the second view may lie on the first; of a small detail only its keypoints say it."""
     likely = likely_transforms(a, b, _RATIO, orientations=8)
     if likely:
@@ -221,8 +222,8 @@ class _Part(NamedTuple):
 
     gain: float
     agreement: float
-    box_first: np.ndarray
-    box_second: np.ndarray
+    box_first: ndarray
+    box_second: ndarray
 
 
 def _part(frame: Frame) -> _Part:
@@ -248,13 +249,13 @@ def _part(frame: Frame) -> _Part:
     return best
 
 
-def _keeps_upright(transform: np.ndarray) -> bool:
+def _keeps_upright(transform: ndarray) -> bool:
     """Whether a rectangle stays one, but for less than half a degree."""
     linear = np.abs(transform[:2, :2])
     return bool(linear[[0, 1], [1, 0]].max() < 0.005 * linear.max())
 
 
-def _maps(frame: Frame) -> np.ndarray:
+def _maps(frame: Frame) -> ndarray:
     """Of each place of a frame, float32 (height, width, 3): its gain, what agrees, and its weight.
 
     The gain is above 0 where the pictures agree, and below 0 where they do not.
@@ -286,7 +287,7 @@ def _maps(frame: Frame) -> np.ndarray:
     return np.dstack([gain, weight * correlation, weight]) * frame.both[..., None]
 
 
-def _rectangle(maps: np.ndarray) -> tuple[float, float, np.ndarray]:
+def _rectangle(maps: ndarray) -> tuple[float, float, ndarray]:
     """The rectangle with the largest gain: this, how well it agrees, and its box."""
     height, width = maps.shape[:2]
     scale = min(1.0, _GRID / max(height, width))
@@ -309,9 +310,7 @@ def _rectangle(maps: np.ndarray) -> tuple[float, float, np.ndarray]:
     return gained * area, agrees / (weight + 1e-6), box
 
 
-def _regions(
-    to_first: np.ndarray, first: np.ndarray, second: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _regions(to_first: ndarray, first: ndarray, second: ndarray) -> tuple[ndarray, ndarray] | None:
     """The part of two convex outlines that lies in both, as points of the first and the second.
 
     None where they do not overlap.
@@ -324,23 +323,23 @@ def _regions(
     return region, _through(np.linalg.inv(to_first), region)
 
 
-def _through(transform: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _through(transform: ndarray, points: ndarray) -> ndarray:
     """Where points (n, 2) come to lie."""
     return cv2.perspectiveTransform(points[None].astype(float), transform)[0]
 
 
-def _corners(box: np.ndarray) -> np.ndarray:
+def _corners(box: ndarray) -> ndarray:
     """The corners of left, top, right, bottom, (4, 2), in a round."""
     return box[[[0, 1], [2, 1], [2, 3], [0, 3]]]
 
 
-def _to_view(size: Size, view: np.ndarray) -> np.ndarray:
+def _to_view(size: Size, view: ndarray) -> ndarray:
     """From points of a picture of this size to those of its view."""
     height, width = view.shape
     return np.diag([width / size[0], height / size[1], 1.0])
 
 
-def _of_edges(transform: np.ndarray) -> np.ndarray:
+def _of_edges(transform: ndarray) -> ndarray:
     """A transform of pixels, whose centres are whole numbers, as one of points."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return half @ transform @ np.linalg.inv(half)

@@ -5,11 +5,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray
 
 _KINDS = "biuf"  # of arrays: booleans and numbers
 
 
-def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
+def pack(feature: ndarray | Sequence[ndarray]) -> bytes:
     """Return an array, or a tuple of arrays, as bytes.
 
     They are a JSON line with dtypes and shapes, then the data.
@@ -32,7 +33,7 @@ def pack(feature: np.ndarray | Sequence[np.ndarray]) -> bytes:
     return header + b"\n" + b"".join(array.tobytes() for array in arrays)
 
 
-def unpack(data: bytes) -> tuple[np.ndarray, ...]:
+def unpack(data: bytes) -> tuple[ndarray, ...]:
     """Return the arrays that :func:`pack` wrote, read-only.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from simlab.messages import counted
 from simlab.methods import alignment
@@ -17,7 +17,7 @@ KINDS = ("both", "reference", "query", "colour")
 """
 
 
-def places_between(image_a, image_b) -> pd.DataFrame | None:
+def places_between(image_a, image_b) -> DataFrame | None:
     """Return where two pictures contradict each other, largest place first; None if nothing says.
 
     Args:
@@ -30,7 +30,7 @@ def places_between(image_a, image_b) -> pd.DataFrame | None:
     return places_of(alignment.looks(image_a), alignment.looks(image_b))
 
 
-def places_of(a: Looks, b: Looks) -> pd.DataFrame | None:
+def places_of(a: Looks, b: Looks) -> DataFrame | None:
     """Return the same, from what :func:`simlab.methods.alignment.looks` made of two pictures."""
     found = contradictions(a, b)
     if found is None:
@@ -38,7 +38,7 @@ def places_of(a: Looks, b: Looks) -> pd.DataFrame | None:
     return _boxes(found)
 
 
-def _boxes(found: Contradictions) -> pd.DataFrame:
+def _boxes(found: Contradictions) -> DataFrame:
     """The places of what was found, as boxes in the pixels of both pictures."""
     anywhere = found.own_reference | found.own_query | found.recoloured
     joined = cv2.dilate(anywhere.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -58,7 +58,7 @@ def _boxes(found: Contradictions) -> pd.DataFrame:
             row[f"left_{side}"], row[f"top_{side}"] = moved.min(axis=0).round(1)
             row[f"right_{side}"], row[f"bottom_{side}"] = moved.max(axis=0).round(1)
         rows.append(row)
-    return pd.DataFrame(rows, columns=_PLACE_COLUMNS)
+    return DataFrame(rows, columns=_PLACE_COLUMNS)
 
 
 _PLACE_COLUMNS = ["kind"]
@@ -79,7 +79,7 @@ def _kind_of_place(found: Contradictions, here: np.ndarray) -> str:
     return "both"
 
 
-def sentence(places: pd.DataFrame | None) -> str:
+def sentence(places: DataFrame | None) -> str:
     """Return in words what :func:`places_between` found."""
     if places is None:
         return "Nothing says how one lies on the other."

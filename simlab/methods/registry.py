@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 import PIL
 import scipy
+from numpy import ndarray
+from pandas import DataFrame
 from PIL import Image
 
 from simlab import specs
@@ -205,7 +207,7 @@ class Method:
     maximum: float
     unit: str
     compare: Callable[[Any, Any], float]
-    compare_many: Callable[..., np.ndarray] | None
+    compare_many: Callable[..., ndarray] | None
     restore: Callable[..., Any]
     symmetric: bool
     feature_kind: FeatureKind | None
@@ -226,7 +228,7 @@ class Method:
         value = self.restore(unpack(feature))
         if getattr(value, "_fields", ())[:2] == ("points", "descriptors"):
             return "keypoints"
-        is_flat_array = isinstance(value, np.ndarray) and value.ndim == 1
+        is_flat_array = isinstance(value, ndarray) and value.ndim == 1
         return _KINDS.get(value.dtype.kind) if is_flat_array else None
 
     def __repr__(self) -> str:
@@ -362,7 +364,7 @@ def register(  # noqa: PLR0913
     maximum: float | Callable[..., float],
     unit: str = "",
     grey: bool = False,
-    compare_many: Callable[..., np.ndarray] | None = None,
+    compare_many: Callable[..., ndarray] | None = None,
     restore: Callable[..., Any] | None = None,
     feature: str | None = None,
     symmetric: bool = True,
@@ -524,7 +526,7 @@ def _only(arrays: tuple) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-def within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
+def within(distances: ndarray, maximum: float, name: str) -> ndarray:
     """Return distances, set right where they step over 0 or the maximum by rounding.
 
     Raises:
@@ -543,9 +545,7 @@ def within(distances: np.ndarray, maximum: float, name: str) -> np.ndarray:
 _FIRST_NAME = re.compile(r"\s*(\w+)")
 
 
-def columns(
-    scores: pd.DataFrame, methods: Names | None = None, *, fitted: bool = True
-) -> list[str]:
+def columns(scores: DataFrame, methods: Names | None = None, *, fitted: bool = True) -> list[str]:
     """Return the names of the distance columns of a score table: as named, else those of methods.
 
     By default these are the columns named by the spec of a registered method, and an ensemble's
@@ -591,11 +591,11 @@ def is_spec(name: object) -> bool:
         return False
 
 
-def _known(scores: pd.DataFrame) -> list[str]:
+def _known(scores: DataFrame) -> list[str]:
     return [name for name in scores if is_spec(name) or is_fitted(name)]
 
 
-def _check_noted(scores: pd.DataFrame, known: list[str]) -> None:
+def _check_noted(scores: DataFrame, known: list[str]) -> None:
     """Refuse what the table says is a method and is none here: nobody would miss it."""
     noted = [name for name in scores.attrs.get("methods", ()) if name in scores]
     unknown = [name for name in noted if name not in known]
@@ -606,7 +606,7 @@ def _check_noted(scores: pd.DataFrame, known: list[str]) -> None:
         )
 
 
-def _offered(scores: pd.DataFrame) -> str:
+def _offered(scores: DataFrame) -> str:
     """What may be named, in words: columns that name a method, others that could be distances."""
     known = _known(scores)
     others = []
@@ -620,14 +620,14 @@ def _offered(scores: pd.DataFrame) -> str:
     return f"{words}; others are to be named, such as methods={', '.join(others)!r}"
 
 
-def _check_distances(scores: pd.DataFrame, name: str, fitted: bool) -> None:
+def _check_distances(scores: DataFrame, name: str, fitted: bool) -> None:
     if is_fitted(name) and not fitted:
         raise ValueError(
             f"{name!r} is an ensemble's own distance, made with the labels of these pairs; an"
             " ensemble is not fitted on it: leave it out of methods"
         )
     column = scores[name]
-    if isinstance(column, pd.DataFrame):
+    if isinstance(column, DataFrame):
         raise ValueError(f"the column {name!r} is there {column.shape[1]} times")
     dtype = column.dtype
     is_number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
+from pandas import DataFrame
 
 from simlab.images import ImageError, unseen
 from simlab.paths import AnyPath, Folders
@@ -29,12 +29,12 @@ _FOUND = "reference, query, verdict, same_file, probability, sha256_reference, s
 
 
 def make_plan(
-    found: pd.DataFrame,
-    groups: pd.DataFrame | None = None,
+    found: DataFrame,
+    groups: DataFrame | None = None,
     *,
     reference: Folders = (),
     root: AnyPath | None = None,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return which files to keep, which to drop, and which a person must decide on; none is moved.
 
     Args:
@@ -70,7 +70,7 @@ def make_plan(
     for number, members in groups.groupby("group"):
         for file, decision, reason in judge.decisions(members):
             rows.append((file, number, decision, reason, sha256[file]))
-    plan = pd.DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
+    plan = DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
     return _with_one_root(plan, folder)
 
 
@@ -85,7 +85,7 @@ class _Pair(NamedTuple):
     keep_reason: str
 
 
-def _judged(found: pd.DataFrame) -> dict[frozenset[str], _Pair]:
+def _judged(found: DataFrame) -> dict[frozenset[str], _Pair]:
     """The pairs of copies, by their two files."""
     copies = found[found["verdict"] != LOOK_ALIKE]
     said = copies.reindex(columns=_Pair._fields).astype({"keep": object, "keep_reason": object})
@@ -109,7 +109,7 @@ class _Judge(NamedTuple):
     pairs: dict[frozenset[str], _Pair]
     unseen: Callable[[str], str]
 
-    def decisions(self, members: pd.DataFrame) -> Iterable[tuple[str, str, str]]:
+    def decisions(self, members: DataFrame) -> Iterable[tuple[str, str, str]]:
         """File, decision and reason of each picture of a group, the kept ones first."""
         is_kept = members["protected"] if members["protected"].any() else members["keep"]
         kept = members[is_kept]
@@ -118,7 +118,7 @@ class _Judge(NamedTuple):
         for file in members["file"][~is_kept]:
             yield file, *self._proposed(file, kept)
 
-    def _proposed(self, file: str, kept: pd.DataFrame) -> tuple[str, str]:
+    def _proposed(self, file: str, kept: DataFrame) -> tuple[str, str]:
         doubt = "not found to be a copy of the kept file itself, but of others of the group"
         for other, protected in zip(kept["file"], kept["protected"]):
             pair = self.pairs.get(frozenset((file, other)))
@@ -150,7 +150,7 @@ def _reason(pair: _Pair, kept: str) -> str:
     return f"{alike} {kept}{why}"
 
 
-def _with_one_root(plan: pd.DataFrame, root: Path) -> pd.DataFrame:
+def _with_one_root(plan: DataFrame, root: Path) -> DataFrame:
     """The plan with the folder that holds all its files: queries may lie elsewhere.
 
     Raises:

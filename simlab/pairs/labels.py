@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.paths import AnyPath, expanded
@@ -37,7 +38,7 @@ _COLUMNS = ("reference", "query", "label")
 
 def read_pairs(
     path: AnyPath, *, root: AnyPath | None = None, encoding: str | None = None
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the labelled pairs of a CSV file as a pair table; paths are relative to `root`.
 
     The file has a header with at least ``reference``, ``query`` and ``label``; commas or semicolons
@@ -66,7 +67,7 @@ def read_pairs(
         "seed": _seed,
         "weight": _weight,
     }
-    table = _converted(pd.DataFrame(rows), lines, converters)
+    table = _converted(DataFrame(rows), lines, converters)
     if not has_sources(table):
         table = with_sources(table, root)
     table = check_pairs(table)
@@ -75,7 +76,7 @@ def read_pairs(
     return table
 
 
-def read_unchecked(path: AnyPath, *, encoding: str | None = None) -> pd.DataFrame:
+def read_unchecked(path: AnyPath, *, encoding: str | None = None) -> DataFrame:
     """Return the labels of a CSV file as texts and numbers, without a look at any picture.
 
     The columns are those of the file, with reference, query and label among them; names stand as
@@ -87,7 +88,7 @@ def read_unchecked(path: AnyPath, *, encoding: str | None = None) -> pd.DataFram
     """
     path = expanded(path)
     rows, lines = _read_rows(path, encoding)
-    table = _converted(pd.DataFrame(rows), lines, {"label": _label})
+    table = _converted(DataFrame(rows), lines, {"label": _label})
     table.attrs["root"] = str(_root_beside(path))
     return table
 
@@ -98,7 +99,7 @@ def read_distances(
     *,
     similarities: Names = (),
     encoding: str | None = None,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return a score table of labels and distances that any tool made; no picture is looked at.
 
     The file has a header with at least reference, query and label, which are read as by
@@ -120,7 +121,7 @@ def read_distances(
     """
     path = expanded(path)
     rows, lines = _read_rows(path, encoding)
-    table = pd.DataFrame(rows)
+    table = DataFrame(rows)
     wanted = {}
     for given, what in ((distances, "distances"), (similarities, "similarities")):
         if given:
@@ -238,8 +239,8 @@ def _check_header(names: list[str], columns: Sequence[str], file: str) -> None:
 
 
 def _converted(
-    table: pd.DataFrame, lines: list[int], converters: Mapping[str, Callable[[str], Any]]
-) -> pd.DataFrame:
+    table: DataFrame, lines: list[int], converters: Mapping[str, Callable[[str], Any]]
+) -> DataFrame:
     """The table with the texts of some columns converted, where these are there."""
     for name, convert in converters.items():
         if name in table:
@@ -303,7 +304,7 @@ def _weight(text: str) -> float:
     return number
 
 
-def _check_repeats(table: pd.DataFrame, lines: list[int]) -> None:
+def _check_repeats(table: DataFrame, lines: list[int]) -> None:
     first_with: dict[tuple, tuple[int, int]] = {}
     for line, row in zip(lines, table.itertuples()):
         sides, seed = pair_identity(

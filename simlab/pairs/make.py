@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from simlab import perturb
 from simlab.datasets import as_table
@@ -26,7 +27,7 @@ def make_pairs(
     negatives: int = NEGATIVES,
     design: str = "original-variant",
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the pair table of a study: sources with their variants, and with other sources.
 
     Args:
@@ -79,7 +80,7 @@ def _check_negatives(table, specs, design) -> None:
         )
 
 
-def _known_copies(table: pd.DataFrame) -> pd.DataFrame:
+def _known_copies(table: DataFrame) -> DataFrame:
     copies = []
     for files in table.groupby("source", sort=True).indices.values():
         copies.extend(itertools.combinations(sorted(files), 2))
@@ -87,7 +88,7 @@ def _known_copies(table: pd.DataFrame) -> pd.DataFrame:
     return _rows(table, references, queries, label=1)
 
 
-def _negatives(table, specs, n, design, seed) -> pd.DataFrame:
+def _negatives(table, specs, n, design, seed) -> DataFrame:
     taking_turns = [""] if design == "original-original" else specs
     is_ordered = design == "original-variant"
     drawn = _draw(table["source"].to_numpy(), n, len(taking_turns), is_ordered, seed)
@@ -138,7 +139,7 @@ def _all_draws(sources, n_specs, is_ordered) -> list[tuple[int, int, int]]:
     return draws
 
 
-def _rows(table, references, queries, **columns) -> pd.DataFrame:
+def _rows(table, references, queries, **columns) -> DataFrame:
     paths = table["path"].to_numpy()
     sources = table["source"].to_numpy()
     pairs = {
@@ -152,4 +153,4 @@ def _rows(table, references, queries, **columns) -> pd.DataFrame:
         "source_query": sources[queries],
         **columns,
     }
-    return pd.DataFrame(pairs, index=range(len(references)))[list(PAIR_COLUMNS)]
+    return DataFrame(pairs, index=range(len(references)))[list(PAIR_COLUMNS)]

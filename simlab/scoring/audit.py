@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from simlab.datasets import as_table
 from simlab.methods import hashes, registry
@@ -85,9 +86,7 @@ def _check_hashes(methods: Iterable[Method]) -> None:
             )
 
 
-def _near(
-    packed: list[np.ndarray], limits: list[float], sources: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _near(packed: list[ndarray], limits: list[float], sources: ndarray) -> tuple[ndarray, ndarray]:
     """Indexes of pairs of different sources that enough of the hashes call near."""
     firsts = [np.zeros(0, dtype=int)]
     seconds = [np.zeros(0, dtype=int)]

@@ -4,8 +4,9 @@ import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab.methods import keypoints
 from simlab.methods.alignment import Looks
@@ -20,9 +21,9 @@ class Matches(NamedTuple):
     """Matches of keypoints: (n, 2) points of either picture, and which agree on one geometry."""
 
     method: str
-    first: np.ndarray
-    second: np.ndarray
-    agree: np.ndarray
+    first: ndarray
+    second: ndarray
+    agree: ndarray
 
 
 class Comparison:
@@ -43,16 +44,16 @@ class Comparison:
             answer = compare(method, reference, query)
             rows.append([answer.distance, answer.no_evidence, method.maximum, method.unit])
         names = pd.Index([method.name for method in self.methods], name="method")
-        self.table = pd.DataFrame(rows, names, ["distance", "no_evidence", "maximum", "unit"])
+        self.table = DataFrame(rows, names, ["distance", "no_evidence", "maximum", "unit"])
 
     @property
-    def scores(self) -> pd.DataFrame:
+    def scores(self) -> DataFrame:
         """The distances as a score table of one row, as an ensemble takes it."""
         absent = ";".join(self.table.index[self.table["no_evidence"]])
         return self.table[["distance"]].T.assign(no_evidence=absent)
 
     @property
-    def hashes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def hashes(self) -> dict[str, tuple[ndarray, ndarray]]:
         """The bits of both pictures by hash; of several with the same bits, by the first."""
         firsts: dict[Feature, Method] = {}
         for method in self.methods:
@@ -76,7 +77,7 @@ class Comparison:
         return None
 
     @functools.cached_property
-    def places(self) -> pd.DataFrame | None:
+    def places(self) -> DataFrame | None:
         """Where the two contradict each other, as of :func:`simlab.methods.places.places_between`.
 
         None where no method looks, or nothing says how one lies on the other.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 from PIL import Image
 
 from simlab.images import read_bytes, read_image
@@ -24,7 +24,7 @@ from simlab.tables import root_of
 
 
 def preview(
-    pairs: pd.DataFrame,
+    pairs: DataFrame,
     methods: Names | None = None,
     *,
     root: AnyPath | None = None,
@@ -90,7 +90,7 @@ def _cost_of_one(
     return (made - start) / 2, clock() - made
 
 
-def timings(images: pd.DataFrame, methods: Names | None = None) -> pd.DataFrame:
+def timings(images: DataFrame, methods: Names | None = None) -> DataFrame:
     """Return what each method costs here and now, in processor time: no two runs give the same.
 
     Measured on eight pictures of the table, decoded before, one method after the other: the median.
@@ -104,7 +104,7 @@ def timings(images: pd.DataFrame, methods: Names | None = None) -> pd.DataFrame:
     # where a picture crashes its decoder, only a worker ends
     ((_, rows),) = run(_timed, [("", task)], n_jobs=2)
     columns = ["method", "ms_picture", "ms_pair", "n_pictures", "megapixels"]
-    return pd.DataFrame([] if isinstance(rows, Died) else rows, columns=columns)
+    return DataFrame([] if isinstance(rows, Died) else rows, columns=columns)
 
 
 def _timed(paths: list[Path], methods: list[Method]) -> list[tuple]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from PIL import Image
 
 from simlab.images import content_digest, read_image
@@ -148,8 +149,8 @@ def _apart(method: Method, reference: bytes, query: bytes) -> float:
 
 
 def compare_stacked(
-    method: Method, stack: np.ndarray, reference: np.ndarray, queries: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+    method: Method, stack: ndarray, reference: ndarray, queries: Sequence[ndarray]
+) -> tuple[ndarray, ndarray]:
     """Return what a method says of many pairs at once, whose pixels differ: distances, no evidence.
 
     Args:
@@ -167,8 +168,6 @@ def compare_stacked(
     return np.where(no_evidence, float(method.maximum), nearest), no_evidence
 
 
-def _apart_in_stack(
-    method: Method, stack: np.ndarray, left: np.ndarray, right: np.ndarray
-) -> np.ndarray:
+def _apart_in_stack(method: Method, stack: ndarray, left: ndarray, right: ndarray) -> ndarray:
     distances = method.compare_many(stack, left, right)
     return registry.within(distances, method.maximum, method.name)

@@ -3,6 +3,7 @@ copies floods a folder, and nobody should find that out by reading pairs.
 """
 
 import pandas as pd
+from pandas import DataFrame
 
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
 from simlab.tables import connected_sources
@@ -23,7 +24,7 @@ WHAT_TO_DO = (
 )
 
 
-def warnings_of(found: pd.DataFrame, *, n_pictures: int, n_pairs: int, prior: float) -> list[str]:
+def warnings_of(found: DataFrame, *, n_pictures: int, n_pairs: int, prior: float) -> list[str]:
     """Return what looks wrong in found pairs and what to do, in one line; as a rule there is none.
 
     Pictures that are identical count as one, since nothing is wrong with ninety times one picture.
@@ -50,19 +51,19 @@ def warnings_of(found: pd.DataFrame, *, n_pictures: int, n_pairs: int, prior: fl
     return [f"{', and '.join(reasons)}: {WHAT_TO_DO}"]
 
 
-def _of_different_contents(found: pd.DataFrame) -> pd.DataFrame:
+def _of_different_contents(found: DataFrame) -> DataFrame:
     """The pairs of copies, each once, in which one file stands for all that are identical to it."""
     pairs = found[found["verdict"] != LOOK_ALIKE]
     identical = (pairs["verdict"] == IDENTICAL).astype(int)
     contents = connected_sources(pairs[["reference", "query"]].assign(label=identical))
     is_copy = (pairs["verdict"] == COPY).to_numpy()
     sides = contents[is_copy].to_numpy(dtype=object)
-    named = pd.DataFrame([sorted(names) for names in sides], columns=["reference", "query"])
+    named = DataFrame([sorted(names) for names in sides], columns=["reference", "query"])
     different = named[named["reference"] != named["query"]]
     return different.drop_duplicates()
 
 
-def _largest_group(copies: pd.DataFrame) -> int:
+def _largest_group(copies: DataFrame) -> int:
     """Number of contents in the largest group that pairs of copies link."""
     groups = connected_sources(copies.assign(label=1))["source_reference"]
     linked = pd.concat([copies["reference"], copies["query"]])

@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame, Series
 from scipy.cluster import hierarchy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
@@ -55,14 +57,14 @@ _BATCH = 300  # files of small parts that are clustered in one matrix
 
 @shown
 def group(
-    found: pd.DataFrame,
+    found: DataFrame,
     *,
     of: Of = "copy",
     linkage: Linkage = "single",
     threshold: float | None = None,
-    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+    pictures: DataFrame | Mapping[str, Sequence] | None = None,
     reference: Folders = (),
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return one row per picture with its group: the largest first, its representative at its head.
 
     Args:
@@ -125,14 +127,14 @@ def group(
     return _below_root(_described(table, found, is_near), found)
 
 
-def _below_root(groups: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def _below_root(groups: DataFrame, found: DataFrame) -> DataFrame:
     """The groups, which then know where their files are: figures of them need nothing else."""
     if "root" in found.attrs:
         groups.attrs["root"] = found.attrs["root"]
     return groups
 
 
-def _is_copy(found: pd.DataFrame) -> np.ndarray:
+def _is_copy(found: DataFrame) -> ndarray:
     """Which pairs join pictures: no look-alikes, where verdicts tell them, and none apart."""
     is_copy = np.ones(len(found), dtype=bool)
     if "apart" in found:
@@ -166,10 +168,10 @@ def hubs(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
 
 
 def _of_look_alikes(
-    found: pd.DataFrame,
-    pictures: pd.DataFrame | Mapping[str, Sequence] | None,
+    found: DataFrame,
+    pictures: DataFrame | Mapping[str, Sequence] | None,
     reference: Folders,
-) -> pd.DataFrame:
+) -> DataFrame:
     """The groups that look-alikes make, together with the copies of their pictures."""
     _check_found(found)
     tables.check_table(found, "found", "verdict")
@@ -191,7 +193,7 @@ def _of_look_alikes(
     return groups
 
 
-def are_protected(files: Iterable[str], found: pd.DataFrame, reference: Folders) -> list[bool]:
+def are_protected(files: Iterable[str], found: DataFrame, reference: Folders) -> list[bool]:
     """Return of each file whether it lies in a folder whose pictures are kept before all others."""
     folders = folders_named(reference)
     if not folders:
@@ -201,7 +203,7 @@ def are_protected(files: Iterable[str], found: pd.DataFrame, reference: Folders)
     return [holds((root / file).parent) for file in files]
 
 
-def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) -> pd.DataFrame:
+def _described(table: DataFrame, found: DataFrame, is_near: ndarray) -> DataFrame:
     """The table of groups, from file, group, pixels, sharpness, and protected, of each picture.
 
     Args:
@@ -238,7 +240,7 @@ def _described(table: pd.DataFrame, found: pd.DataFrame, is_near: np.ndarray) ->
     return table[[*columns, "representative", "distance", "compared", "chained"]]
 
 
-def _reasoned(table: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
+def _reasoned(table: DataFrame, near: DataFrame) -> DataFrame:
     """The table with reason, and undecided, by what was said of each file and the one to keep."""
     pairs = map(frozenset, zip(near["reference"], near["query"]))
     said = dict(zip(pairs, zip(near["keep"], near["keep_reason"])))
@@ -262,7 +264,7 @@ _NOT_COMPARED = "no pair of copies with the one to keep"
 _NOTHING_SAYS = "nothing says which of the two came first"
 
 
-def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.DataFrame:
+def linkage_table(found: DataFrame, *, linkage: Linkage = "single") -> DataFrame:
     """Return the merges as scipy's linkage matrix: left, right, distance, size.
 
     ``attrs["files"]`` names the leaves. Pictures without a pair are none; what no pair connects is
@@ -286,13 +288,13 @@ def linkage_table(found: pd.DataFrame, *, linkage: Linkage = "single") -> pd.Dat
         known = found.assign(distance=found["distance"].where(is_copy, 1.0))
         joins = _clustered(_links(known[is_inside], files), n_files, linkage)
     merges = _numbered(joins, n_files)
-    table = pd.DataFrame(merges, columns=["left", "right", "distance", "size"])
+    table = DataFrame(merges, columns=["left", "right", "distance", "size"])
     table = table.astype({"left": int, "right": int, "size": int})
     table.attrs["files"] = files
     return table
 
 
-def _check_found(found: pd.DataFrame) -> None:
+def _check_found(found: DataFrame) -> None:
     tables.check_table(found, "found", "reference, query, distance")
     if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
         raise ValueError("the distance of every found pair must lie in 0 to 1")
@@ -304,21 +306,21 @@ def _check_found(found: pd.DataFrame) -> None:
             )
 
 
-def _links(found: pd.DataFrame, files: list[str]) -> pd.DataFrame:
+def _links(found: DataFrame, files: list[str]) -> DataFrame:
     """The found pairs, each once: first, second (numbers of files), their smallest distance."""
     number = {file: n for n, file in enumerate(files)}
     sides = [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")]
     first, second = np.sort(sides, axis=0)
     distance = found["distance"].to_numpy(dtype=float)
-    links = pd.DataFrame({"first": first, "second": second, "distance": distance})
+    links = DataFrame({"first": first, "second": second, "distance": distance})
     return links.groupby(["first", "second"], as_index=False)["distance"].min()
 
 
-def _graph(links: pd.DataFrame, weights: np.ndarray, n_files: int) -> coo_array:
+def _graph(links: DataFrame, weights: ndarray, n_files: int) -> coo_array:
     return coo_array((weights, (links["first"], links["second"])), shape=(n_files, n_files))
 
 
-def _spanning(links: pd.DataFrame, n_files: int) -> np.ndarray:
+def _spanning(links: DataFrame, n_files: int) -> ndarray:
     """What single linkage joins, (m, 3): two files and their distance, a minimum spanning tree."""
     if links.empty:
         return np.zeros((0, 3))
@@ -328,7 +330,7 @@ def _spanning(links: pd.DataFrame, n_files: int) -> np.ndarray:
     return np.column_stack([tree.row, tree.col, distances[tree.data.astype(int) - 1]])
 
 
-def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarray:
+def _clustered(links: DataFrame, n_files: int, linkage: Linkage) -> ndarray:
     """What complete or average linkage joins, (m, 3): a file of either side and the distance.
 
     Files that pairs connect are clustered apart from the others, which are at distance 1 from all
@@ -354,7 +356,7 @@ def _clustered(links: pd.DataFrame, n_files: int, linkage: Linkage) -> np.ndarra
     return np.concatenate(joins)
 
 
-def _joins_within(links: np.ndarray, linkage: Linkage, *, all_compared: bool) -> np.ndarray:
+def _joins_within(links: ndarray, linkage: Linkage, *, all_compared: bool) -> ndarray:
     """The joins of some files, each cluster named by one of its files."""
     files, ends = np.unique(links[:, :2], return_inverse=True)
     i, j = ends.reshape(-1, 2).T
@@ -374,7 +376,7 @@ def _joins_within(links: np.ndarray, linkage: Linkage, *, all_compared: bool) ->
     return np.array([join for join in joins if join[2] < 1]).reshape(-1, 3)
 
 
-def _lessen_by_hubs(apart: np.ndarray, i: np.ndarray, j: np.ndarray, distance: np.ndarray) -> None:
+def _lessen_by_hubs(apart: ndarray, i: ndarray, j: ndarray, distance: ndarray) -> None:
     """Set the distance of any two files to the larger of those to a hub.
 
     Of the hub for which that is smallest; they were compared with all.
@@ -390,7 +392,7 @@ def _lessen_by_hubs(apart: np.ndarray, i: np.ndarray, j: np.ndarray, distance: n
         np.maximum(to_hub[:, [file]], to_hub).min(axis=0, out=row)
 
 
-def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
+def _numbered(joins: ndarray, n_files: int) -> ndarray:
     """Joins of files as scipy's linkage matrix (n - 1, 4); what they leave is joined at 1."""
     far = [(0, file, 1.0) for file in range(1, n_files)]
     nearest_first = joins[np.argsort(joins[:, 2], kind="stable")].tolist()
@@ -407,13 +409,11 @@ def _numbered(joins: np.ndarray, n_files: int) -> np.ndarray:
     return np.array(merges, dtype=float).reshape(-1, 4)
 
 
-def _pictures(
-    found: pd.DataFrame, pictures: pd.DataFrame | Mapping[str, Sequence] | None
-) -> pd.DataFrame:
+def _pictures(found: DataFrame, pictures: DataFrame | Mapping[str, Sequence] | None) -> DataFrame:
     """File, pixels and sharpness of the pictures that are listed, then of the others in pairs."""
     if pictures is None:
         pictures = {"file": []}
-    listed = pd.DataFrame(specs.by_name("pictures", pictures))
+    listed = DataFrame(specs.by_name("pictures", pictures))
     if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
     sides = []
@@ -428,7 +428,7 @@ def _pictures(
     return table.fillna({"pixels": 0, "sharpness": 0.0})
 
 
-def _stated_threshold(found: pd.DataFrame) -> float:
+def _stated_threshold(found: DataFrame) -> float:
     stated = found["threshold"].unique() if "threshold" in found else []
     if len(stated) > 1:
         raise ValueError(
@@ -437,7 +437,7 @@ def _stated_threshold(found: pd.DataFrame) -> float:
     return float(stated[0]) if len(stated) else 0.5
 
 
-def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray:
+def _cut(merges: DataFrame, files: Series, threshold: float) -> ndarray:
     """A number per file: the same for those that are merged at the threshold or below it."""
     specs.check_number("threshold", threshold, 0, 1)
     if threshold == 1:
@@ -450,7 +450,7 @@ def _cut(merges: pd.DataFrame, files: pd.Series, threshold: float) -> np.ndarray
     return pd.factorize(np.array(numbers))[0]
 
 
-def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
+def _to_representative(found: DataFrame, table: DataFrame) -> list[float]:
     """The distance of each file to its representative: 1 where the two were not found."""
     pairs = map(frozenset, zip(found["reference"], found["query"]))
     distance_of = dict(zip(pairs, found["distance"]))
@@ -459,14 +459,14 @@ def _to_representative(found: pd.DataFrame, table: pd.DataFrame) -> list[float]:
     return [distance_of.get(pair, 1.0) for pair in shown]
 
 
-def _n_within(pairs: pd.DataFrame, group_of: pd.Series) -> pd.Series:
+def _n_within(pairs: DataFrame, group_of: Series) -> Series:
     """How many of the pairs lie within each group."""
     reference_group = pairs["reference"].map(group_of)
     query_group = pairs["query"].map(group_of)
     return reference_group[reference_group == query_group].value_counts()
 
 
-def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd.Series:
+def quality(groups: DataFrame, truth: DataFrame | Mapping[str, Any]) -> Series:
     """Return how well groups agree with the truth, by :data:`MEASURES`; NaN where undefined.
 
     Pair measures count the pairs that share a group; B-cubed averages over pictures, so that one
@@ -500,18 +500,18 @@ def quality(groups: pd.DataFrame, truth: pd.DataFrame | Mapping[str, Any]) -> pd
     rand = 1.0 if both == said == true else _ratio(both - chance, (said + true) / 2 - chance)
     pair = [_ratio(both, said), _ratio(both, true), _ratio(2 * both, said + true)]
     bcubed = [precision, recall, 2 / (1 / precision + 1 / recall)]
-    return pd.Series([*pair, *bcubed, rand], index=MEASURES)
+    return Series([*pair, *bcubed, rand], index=MEASURES)
 
 
-def _truth(truth: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(truth, pd.DataFrame):
+def _truth(truth: DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(truth, DataFrame):
         return specs.by_name("truth", truth)
     file = "file" if "file" in truth else "path"
     tables.check_table(truth, "truth", [file, "source"])
     return dict(zip(truth[file], truth["source"]))
 
 
-def _labelled(groups: pd.DataFrame, shows: Mapping[str, Any]) -> pd.DataFrame:
+def _labelled(groups: DataFrame, shows: Mapping[str, Any]) -> DataFrame:
     """Group and truth of each file that has a truth."""
     tables.check_table(groups, "groups", "file, group")
     if len(groups) and not groups["file"].isin(list(shows)).any():
@@ -521,13 +521,13 @@ def _labelled(groups: pd.DataFrame, shows: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for place, (file, truth) in enumerate(shows.items()):
         rows.append((number_of.get(file, -place - 1), truth))
-    known = pd.DataFrame(rows, columns=["group", "truth"]).dropna()
+    known = DataFrame(rows, columns=["group", "truth"]).dropna()
     if known.empty:
         raise ValueError("truth must name what a file shows; it names none")
     return known
 
 
-def _n_pairs(counts: pd.Series) -> float:
+def _n_pairs(counts: Series) -> float:
     return float((counts * (counts - 1) / 2).sum())
 
 
@@ -536,14 +536,14 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def choose_cut(
-    found: pd.DataFrame,
-    truth: pd.DataFrame | Mapping[str, Any],
+    found: DataFrame,
+    truth: DataFrame | Mapping[str, Any],
     *,
     measure: str = "bcubed_f1",
     linkages: Iterable[Linkage] = ("single", "complete", "average"),
-    pictures: pd.DataFrame | Mapping[str, Sequence] | None = None,
+    pictures: DataFrame | Mapping[str, Sequence] | None = None,
     steps: int = 100,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the quality of every cut, the best first.
 
     The best cut is chosen on these very pictures: report its quality on others. Among equals the
@@ -573,13 +573,13 @@ def choose_cut(
             n_groups = groups["group"].nunique()
             facts = {"linkage": linkage, "threshold": threshold, "n_groups": n_groups}
             rows.append(facts | quality(groups, truth).to_dict())
-    cuts = pd.DataFrame(rows)
+    cuts = DataFrame(rows)
     return cuts.sort_values(
         [measure, "threshold"], ascending=[False, True], kind="stable", ignore_index=True
     )
 
 
-def _cuts(merges: pd.DataFrame, steps: int) -> Iterable[float]:
+def _cuts(merges: DataFrame, steps: int) -> Iterable[float]:
     """The distances at which clusters merge, or as many quantiles of them as there are steps."""
     heights = merges["distance"][merges["distance"] < 1]
     if heights.empty:

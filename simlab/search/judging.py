@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 from scipy.special import expit, logit
 
 from simlab import specs
@@ -102,9 +103,9 @@ class Rule:
         return any(method.feature.inner for method in registry.resolve(self.recipe.methods_))
 
 
-def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> pd.DataFrame:
+def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> DataFrame:
     """Return the pairs of files with their distances, and what the recipe makes of them."""
-    table = pd.DataFrame(pairs, columns=["reference", "query"]).astype(object)
+    table = DataFrame(pairs, columns=["reference", "query"]).astype(object)
     scores = score_pairs(
         table.assign(label=0),
         list(rule.recipe.methods_),
@@ -118,12 +119,12 @@ def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) 
 
 
 def judge_scores(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     names: list[str],
-    references: pd.DataFrame,
-    queries: pd.DataFrame,
+    references: DataFrame,
+    queries: DataFrame,
     rule: Rule,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return what the recipe makes of rows of scores: the table of a search, in their order.
 
     Args:
@@ -176,18 +177,18 @@ def judge_scores(
         "frames": frames,
     }
     columns |= {name: scores[name].array for name in ("no_evidence", *methods)}
-    return pd.DataFrame(columns, index=scores.index)
+    return DataFrame(columns, index=scores.index)
 
 
 def verdicts(
-    distance: np.ndarray,
-    evidence: np.ndarray,
+    distance: ndarray,
+    evidence: ndarray,
     threshold: float,
     *,
-    identical: np.ndarray,
-    low_information: np.ndarray,
-    by_chance: np.ndarray | bool = False,
-) -> np.ndarray:
+    identical: ndarray,
+    low_information: ndarray,
+    by_chance: ndarray | bool = False,
+) -> ndarray:
     """Return what each pair is: identical, copy, look-alike or different, as text (n,).
 
     A copy is within the threshold. A look-alike is not, though much speaks for one (:data:`MUCH`),
@@ -216,7 +217,7 @@ def verdicts(
     return np.select(conditions, [IDENTICAL, COPY, LOOK_ALIKE], DIFFERENT).astype(object)
 
 
-def is_by_chance(scores: pd.DataFrame, by_itself: np.ndarray, recipe: Ensemble) -> np.ndarray:
+def is_by_chance(scores: DataFrame, by_itself: ndarray, recipe: Ensemble) -> ndarray:
     """Return which pairs one method alone calls alike, while nothing lays them on each other (n,).
 
     Two pictures that were turned alike have the same black corners.
@@ -228,7 +229,7 @@ def is_by_chance(scores: pd.DataFrame, by_itself: np.ndarray, recipe: Ensemble) 
     return nothing_fits & ((by_itself > 0).sum(axis=1) < 2)
 
 
-def surest_first(found: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:
+def surest_first(found: DataFrame, attrs: dict[str, Any]) -> DataFrame:
     """Return the rows with identical pictures first, then by distance, then by names of files.
 
     Args:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from simlab.evaluation import share_interval
 from simlab.methods.overlap import transform_of
@@ -32,9 +33,9 @@ _PART = {
 class Leaks(NamedTuple):
     """What a test set has in common with a training set; see :func:`find_leaks`."""
 
-    pairs: pd.DataFrame
-    pictures: pd.DataFrame
-    shares: pd.DataFrame
+    pairs: DataFrame
+    pictures: DataFrame
+    shares: DataFrame
 
 
 def find_leaks(train, test, recipe: Recipe = None, **options: Any) -> Leaks:
@@ -71,7 +72,7 @@ def find_leaks(train, test, recipe: Recipe = None, **options: Any) -> Leaks:
     return Leaks(pairs, pictures, _shares(pictures))
 
 
-def _pictures(pairs: pd.DataFrame, files: list[str], errors: dict[str, str]) -> pd.DataFrame:
+def _pictures(pairs: DataFrame, files: list[str], errors: dict[str, str]) -> DataFrame:
     """A row for each test picture: its surest pair, which comes first among its pairs."""
     columns = ["test_file", "verdict", "train_file", "distance", "probability", "edit"]
     surest = pairs[columns].drop_duplicates("test_file").set_index("test_file")
@@ -89,7 +90,7 @@ def _pictures(pairs: pd.DataFrame, files: list[str], errors: dict[str, str]) -> 
     return pictures.assign(**texts, group=group, error=error)
 
 
-def _shares(pictures: pd.DataFrame) -> pd.DataFrame:
+def _shares(pictures: DataFrame) -> DataFrame:
     """The shares of the readable test pictures, by what they are."""
     known = pictures[pictures["verdict"] != UNREADABLE]
     has_leaked = known["verdict"].isin(LEAKED)
@@ -103,7 +104,7 @@ def _shares(pictures: pd.DataFrame) -> pd.DataFrame:
         share, low, high = share_interval(is_one, known["group"])
         doubt = 1 - known["probability"][is_one & has_leaked]
         rows.append((kind, int(is_one.sum()), share, low, high, doubt.sum()))
-    shares = pd.DataFrame(rows, columns=["kind", "n", "share", "low", "high", "false_alarms"])
+    shares = DataFrame(rows, columns=["kind", "n", "share", "low", "high", "false_alarms"])
     is_alike = shares["kind"] == LOOK_ALIKE
     shares["false_alarms"] = shares["false_alarms"].mask(is_alike)
     return shares.assign(n_test=len(known), n_groups=known["group"].nunique())

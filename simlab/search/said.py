@@ -13,13 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from simlab import tables
 from simlab.pairs.labels import read_unchecked
 from simlab.paths import AnyPath
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
 
-Labels: TypeAlias = pd.DataFrame | AnyPath | None
+Labels: TypeAlias = DataFrame | AnyPath | None
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -42,7 +43,7 @@ class Said(NamedTuple):
         kept = [pair for pair in pairs if pair not in self.different]
         return list(dict.fromkeys([*kept, *self.copies]))
 
-    def judged(self, compared: pd.DataFrame) -> pd.DataFrame:
+    def judged(self, compared: DataFrame) -> DataFrame:
         """Return what was compared, without the pairs that are none, and the copies sure."""
         pairs = list(zip(compared["reference"], compared["query"]))
         is_none = np.array([pair in self.different for pair in pairs], dtype=bool)
@@ -67,7 +68,7 @@ class Said(NamedTuple):
         }
 
 
-def read_said(labels: Labels) -> pd.DataFrame | None:
+def read_said(labels: Labels) -> DataFrame | None:
     """Return labels as a table with reference, query and label; None of none.
 
     Raises:
@@ -83,7 +84,7 @@ def read_said(labels: Labels) -> pd.DataFrame | None:
 
 
 def said_of(
-    labels: pd.DataFrame | None, files: Iterable[str], root: Path, queries: Iterable[str] = ()
+    labels: DataFrame | None, files: Iterable[str], root: Path, queries: Iterable[str] = ()
 ) -> Said:
     """Return what labels say of the pictures of a search.
 
@@ -153,7 +154,7 @@ def _is_virtual(row: dict[str, Any]) -> bool:
     return any(isinstance(change, str) and change for change in changes)
 
 
-def kept_apart(found: pd.DataFrame, different: Iterable[Pair]) -> np.ndarray:
+def kept_apart(found: DataFrame, different: Iterable[Pair]) -> np.ndarray:
     """Return which found pairs would join two pictures that are called different, bool (n,).
 
     Pairs of copies join pictures, the nearest first; one that would bring together two groups which
