@@ -111,21 +111,23 @@ class _Judge(NamedTuple):
 
     def decisions(self, members: DataFrame) -> Iterable[tuple[str, str, str]]:
         """File, decision and reason of each picture of a group, the kept ones first."""
-        is_kept = members["protected"] if members["protected"].any() else members["keep"]
-        kept = members[is_kept]
-        for row in kept.itertuples():
+        rows = list(members.itertuples())
+        kept = [row for row in rows if row.protected] or [row for row in rows if row.keep]
+        for row in kept:
             yield row.file, KEEP, "in a reference folder" if row.protected else row.reason
-        for file in members["file"][~is_kept]:
-            yield file, *self._proposed(file, kept)
+        names = {row.file for row in kept}
+        for row in rows:
+            if row.file not in names:
+                yield row.file, *self._proposed(row.file, kept)
 
-    def _proposed(self, file: str, kept: DataFrame) -> tuple[str, str]:
+    def _proposed(self, file: str, kept: list) -> tuple[str, str]:
         doubt = "not found to be a copy of the kept file itself, but of others of the group"
-        for other, protected in zip(kept["file"], kept["protected"]):
-            pair = self.pairs.get(frozenset((file, other)))
+        for row in kept:
+            pair = self.pairs.get(frozenset((file, row.file)))
             if pair is not None:
-                doubt = self._doubt(pair, file, other, protected)
+                doubt = self._doubt(pair, file, row.file, row.protected)
                 if not doubt:
-                    return DROP, _reason(pair, other)
+                    return DROP, _reason(pair, row.file)
         return UNDECIDED, doubt
 
     def _doubt(self, pair: _Pair, file: str, kept: str, protected: bool) -> str:

@@ -8,7 +8,6 @@ nothing that is loaded can run code.
 import contextlib
 import hashlib
 import itertools
-import json
 import os
 import sqlite3
 import tempfile
@@ -16,6 +15,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from simlab.paths import AnyPath, expanded
@@ -39,7 +39,9 @@ _NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 23}
 
 def key(*parts: str) -> bytes:
     """Return the SHA-256 of the parts, which cannot run into one another."""
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).digest()
+    # what json.dumps makes of a list of texts, in a fifth of its time: a search asks 100,000 times
+    texts = ", ".join(map(encode_basestring_ascii, parts))
+    return hashlib.sha256(f"[{texts}]".encode()).digest()
 
 
 class Cache:

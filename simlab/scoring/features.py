@@ -130,6 +130,8 @@ class Store:
         """Return why a variant has no features; "" where it has."""
         if variant.path in self.errors:
             return self.errors[variant.path]
+        if not self.failures:
+            return ""
         identity = self._identities.get(variant.path, "")
         of_all = self.failures.get(identity, "")
         return of_all or self.failures.get((identity, variant.perturbation, variant.seed), "")
