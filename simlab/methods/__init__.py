@@ -6,7 +6,7 @@ of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid
 :mod:`~simlab.methods.frames` (to the pixel), :mod:`~simlab.methods.contradiction` (what each then
 has of its own), :mod:`~simlab.methods.places` (and where), :mod:`~simlab.methods.overlap` (where
 the one lies in the other), :mod:`~simlab.methods.networks` (vectors of networks that you bring),
-and :mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it
+:mod:`~simlab.methods.whitening` (vectors against a background), and :mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it
 stands: its module tells first how two features are compared.
 """
 
@@ -25,6 +25,7 @@ from simlab.methods.registry import (
     resolve,
     versions,
 )
+from simlab.methods.whitening import whitened
 
 __all__ = [
     "DEFAULT",
@@ -43,4 +44,5 @@ __all__ = [
     "register",
     "resolve",
     "versions",
+    "whitened",
 ]

@@ -8,7 +8,11 @@ from typing import Any
 
 import cv2
 import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import (
+    BrokenProcessPool,
+    PicklingError,
+    TerminatedWorkerError,
+)
 
 
 class Died(str):
@@ -49,6 +53,11 @@ def run(
             return
         except TerminatedWorkerError:
             pass  # the culprit is among those that were handed out
+        except (PicklingError, BrokenProcessPool) as error:
+            raise ValueError(
+                "something that a method uses cannot be handed to other processes"
+                f" ({_cause(error)}): define it in a module that is imported, or say n_jobs=1"
+            ) from error
         finally:
             _stop(results)
         yield from _one_by_one(function, handed_out)
@@ -74,6 +83,12 @@ def chunked(items: Iterable, size: int) -> Iterator[tuple]:
 def in_words(error: Exception) -> str:
     """Return an exception as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _cause(error: Exception) -> str:
+    """What could not be sent: the last line of the other process's traceback."""
+    lines = str(error.__cause__ or error).strip('"\n').splitlines()
+    return lines[-1][:200]
 
 
 def _noted(
