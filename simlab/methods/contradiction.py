@@ -25,7 +25,13 @@ from simlab.specs import between, checked
 _NONE = 0.003
 """A share that is as good as none: no other frame is tried."""
 
-_MOST_FRAMES = 3
+_MOST_FRAMES = 4
+
+_ABOUT_AS_MUCH = 0.95
+"""Frames that explain less than this share of what the best one does are not asked."""
+
+_NEARLY_ALL = 0.8
+"""Where a frame explains so much, no other is tried."""
 
 _EVEN = 1.2
 """Sigma in pixels of the smoothing that both pictures get, so that noise makes few edges."""
@@ -136,17 +142,16 @@ def contradictions(
 
 
 def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions | None:
-    """What they contradict each other in, in that frame in which they do least.
+    """What they contradict each other in, in the frame that explains most of them.
 
-    A frame in which they agree less than in one before is not asked.
+    Of frames that explain about as much it is that in which they contradict each other least.
     """
+    frames = _frames(a, b, transforms)
+    frames.sort(key=lambda frame: -frame.explained)
     least = None
-    agreement = -1.0
-    for transform in transforms[:_MOST_FRAMES]:
-        frame = common_frame(a, b, transform)
-        if frame.agreement <= agreement:
-            continue
-        agreement = frame.agreement
+    for frame in frames:
+        if frame.explained < _ABOUT_AS_MUCH * frames[0].explained:
+            break
         found = _contradictions_in(frame)
         if found is None:
             continue
@@ -155,6 +160,17 @@ def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions |
         if least.share <= _NONE:
             break
     return least
+
+
+def _frames(a: Looks, b: Looks, transforms: list[np.ndarray]) -> list[Frame]:
+    """The likeliest frames, up to the first that explains nearly all."""
+    frames = []
+    for transform in transforms[:_MOST_FRAMES]:
+        frame = common_frame(a, b, transform)
+        frames.append(frame)
+        if frame.explained > _NEARLY_ALL:
+            break
+    return frames
 
 
 def _contradictions_in(frame: Frame) -> Contradictions | None:

@@ -57,6 +57,13 @@ class Frame(NamedTuple):
     """Whether the first is the query."""
     agreement: float
     """Correlation of fine detail, where both show something."""
+    overlap: float
+    """0 to 1: share of the smaller that both show."""
+
+    @property
+    def explained(self) -> float:
+        """How much of the smaller is the same in both: less than 1."""
+        return self.agreement * self.overlap
 
 
 def likely_transforms(
@@ -65,7 +72,8 @@ def likely_transforms(
     """Return how the second view may lie on the first, likeliest first; none if not related.
 
     Beside what matching keypoints say, the whole of one may be the whole of the other, or its
-    mirror image.
+    mirror image. Where a part fits turned, the best one upright is among them: a part that is its
+    own mirror image fits even better than two shots of one scene do.
 
     Args:
         orientations: 8 to try, where nothing fits well, the keypoints of the mirror image as well,
@@ -87,9 +95,11 @@ def _likely_transforms(
         tried.append((_alike(a, b, whole_mirrored), whole_mirrored))
         if max(likeness for likeness, _ in tried) > HOPELESS:
             tried.extend((_alike(a, b, small), small) for small in _of_fine_matches(matched))
-    if orientations > 1 and max(likeness for likeness, _ in tried) < GOOD_FIT:
-        tried.extend((_alike(a, b, small), small) for small in _of_turned(a, b, ratio))
     tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
+    upright = tried[0][0]
+    if orientations > 1 and upright < GOOD_FIT:
+        tried.extend((_alike(a, b, small), small) for small in _of_turned(a, b, ratio))
+        tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
     least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
     likely: list[np.ndarray] = []
     for likeness, small in tried:
@@ -98,7 +108,8 @@ def _likely_transforms(
         is_new = all(
             np.abs(corners - _corners(known, b.view.shape)).max() > _REACH / 2 for known in likely
         )
-        if likeness >= least and is_new:
+        is_likely = likeness >= least or (likeness == upright and likeness >= RELATED)
+        if is_likely and is_new:
             likely.append(transform)
     return likely
 
@@ -221,7 +232,9 @@ def _common_frame(kept_a: Kept, kept_b: Kept, numbers: tuple[float, ...]) -> Fra
             break
     second, both = laid
     inner = cv2.erode(both, np.ones((7, 7), np.uint8), borderValue=0) > 0
-    return Frame(first, second, inner, coarse, fine, to_coarse, swapped, agreement)
+    area_of_fine = fine.view.size * abs(np.linalg.det(to_coarse[:2, :2] / to_coarse[2, 2]))
+    overlap = min(1.0, float(both.sum()) / min(first.size, area_of_fine))
+    return Frame(first, second, inner, coarse, fine, to_coarse, swapped, agreement, overlap)
 
 
 def resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:

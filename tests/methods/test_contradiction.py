@@ -107,6 +107,31 @@ def test_a_lettered_bar_hides_what_is_under_it_and_two_of_them_contradict_each_o
     assert apart(one, barred("nothing was lent on that day", 250, 110)) >= LOOK_ALIKE
 
 
+def room(seed: int) -> Image.Image:
+    """A papered wall with a window, its own mirror image, and things before it."""
+    draw = np.random.default_rng(seed)
+    paper = np.random.default_rng(7)
+    shown = Image.new("RGB", (480, 320), "peru")
+    pen = ImageDraw.Draw(shown)
+    pen.rectangle((0, 0, 480, 160), fill="salmon")
+    for left in range(6, 480, 24):
+        stripe = tuple(paper.integers(0, 255, 3).tolist())
+        pen.rectangle((left, 0, left + 5, 160), fill=stripe)
+    pen.rectangle((40, 40, 130, 120), fill="lightblue", outline="black", width=5)
+    for _ in range(7):
+        left, top = draw.integers(10, 420), draw.integers(150, 260)
+        thing = (left, top, left + draw.integers(25, 60), top + draw.integers(25, 60))
+        pen.rectangle([int(side) for side in thing], fill=tuple(draw.integers(0, 255, 3).tolist()))
+    return shown
+
+
+def test_a_part_that_is_its_own_mirror_image_does_not_make_two_shots_agree():
+    first, second, turned_over = map(alignment.looks, (room(2), room(3), ImageOps.flip(room(2))))
+    distance = contradiction.contradiction_distance
+    assert distance(first, turned_over, orientations=8) < COPY
+    assert distance(first, second, orientations=8) > LOOK_ALIKE
+
+
 def test_a_picture_is_not_squeezed_until_it_fits():
     page = alignment.looks(FILLED)
     squeezed = np.diag([0.08, 1.0, 1.0])
