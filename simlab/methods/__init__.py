@@ -6,8 +6,9 @@ of them under its own name), :mod:`~simlab.methods.alignment` (two pictures laid
 :mod:`~simlab.methods.frames` (to the pixel), :mod:`~simlab.methods.contradiction` (what each then
 has of its own), :mod:`~simlab.methods.places` (and where), :mod:`~simlab.methods.overlap` (where
 the one lies in the other), :mod:`~simlab.methods.networks` (vectors of networks that you bring),
-:mod:`~simlab.methods.whitening` (vectors against a background), and :mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it
-stands: its module tells first how two features are compared.
+:mod:`~simlab.methods.whitening` (vectors against a background), and
+:mod:`~simlab.methods.packing` (a feature as bytes). Each method registers itself where it stands:
+its module tells first how two features are compared.
 """
 
 # each module registers its methods: lists and messages name them in this order

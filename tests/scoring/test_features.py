@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import threading
 import time
 from importlib import metadata
 
@@ -103,6 +104,11 @@ def test_a_process_that_dies_once_costs_nothing(tmp_path):
     """As where memory was short for a moment: a second try alone, before a picture is given up."""
     found = dict(run(die_once, ((n, (n, tmp_path / "died")) for n in range(8)), n_jobs=2))
     assert found == {n: n for n in range(8)} and (tmp_path / "died").exists()
+
+
+def test_what_no_other_process_can_be_given_is_said_in_words():
+    with pytest.raises(ValueError, match=r"pickle '_thread\.lock' object.*n_jobs=1"):
+        list(run(id, [("", (threading.Lock(),))], n_jobs=2))
 
 
 def test_on_a_single_core_too_a_worker_does_what_may_crash(monkeypatch):
