@@ -28,6 +28,10 @@ def saved(folder, *sources):
 def test_notebook_runs(path, tmp_path, keeping):
     fresh = notebooks.execute(path, tmp_path, begin=keeping)
     nbformat.validate(fresh)
+    for cell in fresh.cells:
+        for output in cell.get("outputs", []):
+            for kind in notebooks.PICTURES.intersection(output.get("data", {})):
+                assert output.metadata[kind]["alt"], "a figure without alternative text"
     changed = notebooks.changed_cells(nbformat.read(path, as_version=4), fresh)
     if changed:  # last digits may differ on another kind of processor: a note, not a failure
         warnings.warn(

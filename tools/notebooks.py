@@ -12,6 +12,7 @@ out of the result.
 import argparse
 import base64
 import csv
+import itertools
 import os
 import sys
 import tempfile
@@ -92,6 +93,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PICTURES = {"image/png", "image/jpeg"}
 PNG_SIGNATURE_BYTES = 8
 PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME")
 
@@ -177,9 +179,20 @@ def clean(notebook):
         cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
             cell.outputs = [clean_output(output) for output in cell.outputs if is_kept(output)]
+    for cell, prose in itertools.pairwise(notebook.cells):
+        describe(cell.get("outputs", []), prose.source)
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return nbformat.from_dict(notebook)
+
+
+def describe(outputs, prose):
+    """Give figures that simlab did not draw, and which say nothing of themselves, alternative text:
+    what is said of them in the next cell.
+    """
+    for output in outputs:
+        for kind in PICTURES.intersection(output.get("data", {})):
+            output.metadata.setdefault(kind, {}).setdefault("alt", prose.split("\n\n")[0])
 
 
 def is_kept(output):

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -32,6 +33,8 @@ MARK = "#E69F00"
 
 # matplotlib's okabe_ito without its yellow, which is too pale for a line on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_ALTERNATIVE = 500  # characters of alternative text, at most
+_STRIPE = 2.2  # of lines that lie on each other, in widths of the line
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
 # the methods that take the first colours, and the dash of each
 _FIRST = {
@@ -136,18 +139,57 @@ def method_style(method: str) -> dict:
     return {"color": COLOURS[rank % len(COLOURS)], "linestyle": _DASHES[dash % len(_DASHES)]}
 
 
-def widened(rows: pd.DataFrame, y: str) -> dict[str, float]:
-    """Return by how many points each method's line is to be wider: it then shows under others.
+class Stretch(NamedTuple):
+    """A part of a method's line, and of how many methods that lie on each other there it is one."""
 
-    Lines lie on each other where all their values are equal but for a twentieth.
+    x: np.ndarray
+    y: np.ndarray
+    n_methods: int
+    turn: int
+    """The methods take turns along it, from 0."""
+
+    def look(self, method: str) -> dict:
+        """Return the method's own line style, or its turns in stripes of the methods' colours."""
+        own = method_style(method)
+        if self.n_methods == 1:
+            return own | {"linewidth": 1.6}
+        # as matplotlib counts them, in widths of the line
+        period = _STRIPE * self.n_methods
+        dashes = (period - _STRIPE * self.turn, (_STRIPE, period - _STRIPE))
+        return {
+            "color": own["color"],
+            "linestyle": dashes,
+            "linewidth": 3.4,
+            "dash_capstyle": "butt",
+        }
+
+
+def stretches(rows: pd.DataFrame, x: str, y: str) -> dict[str, list[Stretch]]:
+    """Return the parts of each method's line: where several lie on each other, all are to be seen.
+
+    They do where their values are equal but for a fiftieth.
     """
-    values = {method: part[y].to_numpy() for method, part in rows.groupby("method", sort=False)}
-    wider = dict.fromkeys(values, 0.0)
-    for first, second in itertools.combinations(values, 2):
-        one, other = values[first], values[second]
-        if len(one) == len(other) and np.allclose(one, other, rtol=0.05, equal_nan=True):
-            wider[first] += 2.2
-    return wider
+    grid = np.unique(rows[x])
+    on_grid = {}
+    for method, line in rows.sort_values(x, kind="stable").groupby("method", sort=False):
+        on_grid[method] = np.interp(grid, line[x], line[y], left=np.nan, right=np.nan)
+    values = np.array(list(on_grid.values()))
+    is_near = np.isclose(values[:, None], values[None], rtol=0.02, atol=0)
+    together = is_near[:, :, :-1] & is_near[:, :, 1:]
+    parts = {}
+    for place, method in enumerate(on_grid):
+        # cut where the line meets others, or they part
+        companions = together[place]
+        cuts = np.flatnonzero((companions[:, 1:] != companions[:, :-1]).any(axis=0)) + 1
+        edges = [0, *cuts, len(grid) - 1]
+        parts[method] = []
+        for start, end in itertools.pairwise(edges):
+            part = slice(start, end + 1)
+            mates = np.flatnonzero(companions[:, start]) if end > start else []
+            turn = int(np.sum(mates < place)) if len(mates) else 0
+            stretch = Stretch(grid[part], values[place, part], max(len(mates), 1), turn)
+            parts[method].append(stretch)
+    return parts
 
 
 def _digest(text: str) -> int:
@@ -169,7 +211,7 @@ def heavy(text: str) -> dict:
 
 
 def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
-    """Return the function with our fonts, and without TeX.
+    """Return the function with our fonts, without TeX, and with alternative text in notebooks.
 
     TeX would run the commands in a hostile name.
     """
@@ -187,9 +229,41 @@ def styled(draw: Callable[..., Axes]) -> Callable[..., Axes]:
         with mpl.rc_context(settings):
             ax = draw(*arguments, **options)
         _name_fonts(ax)
+        # asked by Jupyter for what it displays; of a figure that was made elsewhere, too
+        ax.figure._repr_mimebundle_ = functools.partial(_alternative, ax.figure)
         return ax
 
     return drawn
+
+
+def _alternative(figure: Figure, **_: object) -> tuple[dict, dict]:
+    """No other form of a figure, but what is noted with its picture: the text for who sees none.
+
+    It is read aloud from what nbconvert and nbviewer make of a notebook, and by Sphinx and MyST;
+    JupyterLab 4 leaves pictures without one, whatever is noted.
+    """
+    noted = {"alt": alternative_text(figure)}
+    return {}, {"image/png": noted, "image/jpeg": noted}
+
+
+def alternative_text(figure: Figure) -> str:
+    """Return in words what a figure shows: titles, axes, legends and notes, each once.
+
+    >>> ax = plt.subplots()[1]
+    >>> finish(ax, "ROC", "n = 3 copies", xlabel="false alarms").figure is ax.figure
+    True
+    >>> alternative_text(ax.figure)
+    'ROC; n = 3 copies; across: false alarms'
+    """
+    words = []
+    for ax in figure.axes:
+        words.extend(ax.get_title(loc=place) for place in ("left", "center", "right"))
+        for direction, text in (("across", ax.get_xlabel()), ("up", ax.get_ylabel())):
+            words.append(text and f"{direction}: {text}")
+        named = [*ax.texts, *(ax.get_legend().get_texts() if ax.get_legend() else [])]
+        words.extend(text.get_text() for text in named)
+    shown = [" ".join(word.replace(r"\$", "$").split()) for word in dict.fromkeys(words)]
+    return "; ".join(word for word in shown if word)[:_ALTERNATIVE]
 
 
 def _name_fonts(ax: Axes) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import ScaledTranslation
 
 from simlab import perturb, specs
 from simlab.messages import counted
@@ -187,7 +188,7 @@ def plot_severity(
     ax = style.axes(ax, 8, 0.7 + 1.9 * style.n_rows(len(curves), columns))
     if not curves:
         return style.nothing(ax, f"no values of {style.label(metric)} with a severity")
-    aside = style.counts(rows, " a point")
+    aside = style.counts(rows, " a point") + ";  stripes: several at once"
     if breaks is not None:
         aside += ";  ◆ break point"
     panels = style.panels(
@@ -199,9 +200,7 @@ def plot_severity(
         legend_of=rows["method"].unique(),
     )
     for panel, (name, points) in zip(panels, curves.items(), strict=True):
-        wider = style.widened(points, "value")
-        for method, line in points.groupby("method", sort=False):
-            _draw_line(panel, method, line, wider[method])
+        _draw_lines(panel, points)
         _name_severities(panel, points.drop_duplicates("group"))
         if breaks is not None:
             _mark_breaks(panel, breaks[breaks["curve"] == name])
@@ -227,14 +226,20 @@ def _is_known(spec: str) -> bool:
         return False
 
 
-def _draw_line(ax: Axes, method: str, rows: pd.DataFrame, wider: float) -> None:
-    method_style = style.method_style(method)
-    severities = rows["severity"]
-    size = {"markersize": 3.5 + wider, "linewidth": 1.6 + wider}
-    ax.plot(severities, rows["value"], marker="o", **size, **method_style)
-    if style.has_interval(rows):
-        whiskers = {"color": method_style["color"], "lw": 0.9, "alpha": 0.7}
-        ax.vlines(severities, rows["low"], rows["high"], **whiskers)
+def _draw_lines(ax: Axes, points: pd.DataFrame) -> None:
+    parts = style.stretches(points, "severity", "value")
+    for place, (method, rows) in enumerate(points.groupby("method", sort=False)):
+        colour = style.method_style(method)["color"]
+        for part in parts[method]:
+            ax.plot(part.x, part.y, **part.look(method))
+        ax.plot(rows["severity"], rows["value"], "o", markersize=3.5, color=colour, zorder=1.9)
+        if style.has_interval(rows):
+            # side by side: whiskers at one severity would hide each other
+            aside = ScaledTranslation(
+                (place - (len(parts) - 1) / 2) / 40, 0, ax.figure.dpi_scale_trans
+            )
+            whiskers = {"color": colour, "lw": 0.9, "alpha": 0.7, "transform": ax.transData + aside}
+            ax.vlines(rows["severity"], rows["low"], rows["high"], **whiskers)
 
 
 def _name_severities(ax: Axes, groups: pd.DataFrame) -> None:

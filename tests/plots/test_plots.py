@@ -466,9 +466,22 @@ def test_an_overlap_is_outlined_in_both_pictures(ax):
     plt.close("all")
 
 
-def test_a_line_that_lies_under_another_is_wider_and_shows():
-    rows = pd.DataFrame({"method": [*"aabbccc"], "y": [1.0, 1, 1, 0.99, 1, 0.5, 0.4]})
-    assert style.widened(rows, "y") == {"a": 2.2, "b": 0, "c": 0}
+def test_lines_that_lie_on_each_other_take_turns_and_part_where_they_do():
+    columns = {"method": [*"aaabbbcc"], "x": [0, 1, 2, 0, 1, 2, 0, 2]}
+    rows = pd.DataFrame(columns | {"y": [1.0, 1, 0.5, 1, 0.99, 0.9, 0.1, 0.1]})
+    parts = style.stretches(rows, "x", "y")
+    told = {}
+    for method, stretches in parts.items():
+        told[method] = [(part.x.tolist(), part.n_methods, part.turn) for part in stretches]
+    assert told == {
+        "a": [([0, 1], 2, 0), ([1, 2], 1, 0)],
+        "b": [([0, 1], 2, 1), ([1, 2], 1, 0)],
+        "c": [([0, 1, 2], 1, 0)],
+    }
+    offsets = [parts[method][0].look(method)["linestyle"] for method in "ab"]
+    assert offsets[0][1] == offsets[1][1] and offsets[0][0] != offsets[1][0]
+    alone = pd.DataFrame({"method": ["a"], "x": [1.0], "y": [0.5]})
+    assert len(style.stretches(alone, "x", "y")["a"][0].x) == 1
 
 
 def test_the_hardest_pairs_are_drawn_with_names_distance_and_truth(tmp_path):
