@@ -21,6 +21,14 @@ settings.register_profile(
 )
 settings.load_profile("simlab")
 
+
+def pytest_configure(config):
+    """Fewer examples where a test names no number of its own and the long sweeps are left out."""
+    if config.option.markexpr == "not sweep":
+        settings.register_profile("quick", settings.get_profile("simlab"), max_examples=40)
+        settings.load_profile("quick")
+
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -104,7 +104,7 @@ def test_methods_keypoints_and_galleries_say_what_they_are(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     Image.fromarray(noise).resize((240, 180)).save(tmp_path / "a.png")
     keypoints = sl.akaze.extract(tmp_path / "a.png")
-    gallery = sl.Gallery(tmp_path, progress=False)
+    gallery = sl.Gallery(tmp_path, n_jobs=1, progress=False)
     method = sl.methods.get("phash(hash_size=16)")
     assert repr(method) == "<method phash(hash_size=16): 0 to 256 bits>"
     for thing, typed in (

@@ -91,9 +91,16 @@ def test_run_yields_every_task(n_jobs):
 
 
 @pytest.mark.parametrize(
-    "how", [0, signal.SIGABRT, signal.SIGKILL], ids=["exit", "crash", "out of memory"]
+    ("tasks", "how"),
+    [
+        pytest.param(range(12), 0, marks=pytest.mark.sweep, id="many-exit"),
+        pytest.param(range(12), signal.SIGABRT, id="many-crash"),
+        pytest.param(range(12), signal.SIGKILL, marks=pytest.mark.sweep, id="many-out of memory"),
+        pytest.param([3], 0, marks=pytest.mark.sweep, id="alone-exit"),
+        pytest.param([3], signal.SIGABRT, marks=pytest.mark.sweep, id="alone-crash"),
+        pytest.param([3], signal.SIGKILL, id="alone-out of memory"),
+    ],
 )
-@pytest.mark.parametrize("tasks", [range(12), [3]], ids=["many", "alone"])
 def test_a_process_that_dies_costs_its_own_task(tasks, how):
     found = dict(run(die_for_3, ((n, (n, how)) for n in tasks), n_jobs=2))
     assert "died twice: a decoder crash, or not enough memory" in found.pop(3)

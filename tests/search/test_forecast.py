@@ -18,8 +18,13 @@ from simlab.search.forecast import Forecast
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("many")
     for number in range(10):
-        textured(number).save(place / f"{number}.png")
+        textured(number, 90, 70).save(place / f"{number}.png")
     return place
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    return {"cache": tmp_path_factory.mktemp("cache") / "cache.sqlite", "n_jobs": 1}
 
 
 @pytest.fixture
@@ -28,18 +33,18 @@ def _long(monkeypatch):
 
 
 @pytest.mark.usefixtures("_long")
-def test_a_long_search_says_what_it_will_take(folder, capsys):
-    sl.find_copies(folder, n_jobs=1)
+def test_a_long_search_says_what_it_will_take(folder, options, capsys):
+    sl.find_copies(folder, **options)
     said = capsys.readouterr().err.splitlines()[0]
     number = r"[\d.]+ (s|min|h)"
     words = rf"10 pictures: about {number} for features, {number} for the search, \d.* of memory"
     assert re.fullmatch(words, said)
-    sl.find_copies(folder, n_jobs=1, progress=False)
+    sl.find_copies(folder, progress=False, **options)
     assert not capsys.readouterr().err
 
 
-def test_a_short_one_says_nothing(folder, capsys):
-    sl.find_copies(folder, n_jobs=1)
+def test_a_short_one_says_nothing(folder, options, capsys):
+    sl.find_copies(folder, **options)
     assert not capsys.readouterr().err
 
 
