@@ -8,6 +8,7 @@ how much likelier the distance is among copies than among non-copies. 0 says not
 from dataclasses import dataclass
 
 import numpy as np
+from numpy import ndarray
 from scipy.linalg import cholesky, solve_triangular
 
 LEAST_FALL = 1e-3
@@ -41,11 +42,11 @@ class Calibration:
         offset: evidence at the first knot.
     """
 
-    knots: np.ndarray
-    slopes: np.ndarray
+    knots: ndarray
+    slopes: ndarray
     offset: float
 
-    def __call__(self, distance: np.ndarray) -> np.ndarray:
+    def __call__(self, distance: ndarray) -> ndarray:
         """Return the evidence of distances in nats; 0 where the distance is NaN.
 
         >>> falling = Calibration(np.array([0.0, 10.0]), np.array([1.0, 0.0]), 4.0)
@@ -65,7 +66,7 @@ class Calibration:
         return np.where(np.isnan(distance), 0.0, self.offset - fall)
 
 
-def fit_calibration(distance: np.ndarray, label: np.ndarray, weight: np.ndarray) -> Calibration:
+def fit_calibration(distance: ndarray, label: ndarray, weight: ndarray) -> Calibration:
     """Return the calibration of one method, in which both classes count alike.
 
     So what comes out does not depend on the share of copies.
@@ -150,21 +151,21 @@ def _penalty(n_knots):
     return penalty
 
 
-def balanced(label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def balanced(label: ndarray, weight: ndarray) -> ndarray:
     """Return the weights scaled so that copies and others weigh the same, with the same sum."""
     share = weight[label].sum() / weight.sum()
     return weight * np.where(label, 0.5 / share, 0.5 / (1 - share))
 
 
 def nonnegative_logistic(  # noqa: PLR0917
-    basis: np.ndarray,
-    label: np.ndarray,
-    weight: np.ndarray,
-    penalty: np.ndarray,
-    lower: np.ndarray,
-    start: np.ndarray | None = None,
+    basis: ndarray,
+    label: ndarray,
+    weight: ndarray,
+    penalty: ndarray,
+    lower: ndarray,
+    start: ndarray | None = None,
     tolerance: float = 1e-10,
-) -> np.ndarray:
+) -> ndarray:
     """Return the coefficients (p,) of a penalised logistic regression, each at least `lower`.
 
     Newton's method; every step solves its quadratic problem within the bounds. The problem is

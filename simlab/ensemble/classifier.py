@@ -1,6 +1,7 @@
 """The core of the ensemble as a scikit-learn estimator: columns of distances, copies or not."""
 
 import numpy as np
+from numpy import ndarray
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
@@ -41,22 +42,22 @@ class CopyClassifier(ClassifierMixin, WeighedEvidence, BaseEstimator):
         # of one class alone, all labels are alike
         return self.learn(X, y == self.classes_[-1], weight)
 
-    def evidence(self, X) -> np.ndarray:
+    def evidence(self, X) -> ndarray:
         """Return what each column adds to the evidence, in nats (n, d); 0 where it is NaN."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
         return super().evidence(X)
 
-    def decision_function(self, X) -> np.ndarray:
+    def decision_function(self, X) -> ndarray:
         """Return the log odds of a copy at the training prevalence (n,)."""
         return self.evidence(X).sum(axis=1) + logit(self.prevalence_)
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X) -> ndarray:
         """Return the probabilities of the two classes (n, 2)."""
         odds = self.decision_function(X)
         return np.column_stack([expit(-odds), expit(odds)])
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X) -> ndarray:
         """Return the more probable class (n,)."""
         odds = self.decision_function(X)
         return self.classes_[(odds > 0).astype(int)]

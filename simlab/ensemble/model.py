@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame, Series
 from scipy.special import expit, logit
 
 from simlab import specs, tables
@@ -131,7 +132,7 @@ class Ensemble:
 
         raise NotFittedError(f"no {name!r}: {words}")
 
-    def fit(self, scores: pd.DataFrame) -> "Ensemble":
+    def fit(self, scores: DataFrame) -> "Ensemble":
         """Return the ensemble, fitted to a score table; rows with status "error" are left out.
 
         Raises:
@@ -164,7 +165,7 @@ class Ensemble:
         return self
 
     def guarded(
-        self, method: str, scores: pd.DataFrame, *, per_copy: float = LOOK_ALIKES
+        self, method: str, scores: DataFrame, *, per_copy: float = LOOK_ALIKES
     ) -> "Ensemble":
         """Return this ensemble with a guard against look-alikes, a method of its own.
 
@@ -222,8 +223,8 @@ class Ensemble:
         return self.methods_[: len(self.classifier_.coef_)]
 
     def evidence(
-        self, scores: pd.DataFrame, *, weighed: bool = True, prior: float | None = None
-    ) -> pd.DataFrame:
+        self, scores: DataFrame, *, weighed: bool = True, prior: float | None = None
+    ) -> DataFrame:
         """Return what each method says for a copy (above 0) or against it, in nats.
 
         Args:
@@ -249,26 +250,26 @@ class Ensemble:
             else:
                 guard_says = self.guard_.calibration(of_guard)
             said = np.column_stack([said, guard_says])
-        evidence = pd.DataFrame(said, index=scores.index, columns=self.methods_)
+        evidence = DataFrame(said, index=scores.index, columns=self.methods_)
         if "status" not in scores:
             return evidence
         return evidence.mask(scores["status"] == "error")
 
-    def _held_back(self, guard: Guard, distances: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
+    def _held_back(self, guard: Guard, distances: ndarray, log_odds: ndarray) -> ndarray:
         """What a guard takes; of the distances (n, d) its own are the last column."""
         by_themselves = self.classifier_.calibrated(distances[:, :-1])
         return guard.held_back(distances[:, -1], log_odds, (by_themselves < 0).any(axis=1))
 
-    def distance(self, scores: pd.DataFrame) -> pd.Series:
+    def distance(self, scores: DataFrame) -> Series:
         """Return 1 - probability of a copy at the training prevalence, per row; NaN for errors.
 
         It is named "ensemble", and computed from the log odds, so that near copies stay apart (1e-9
         is not rounded to 0).
         """
         odds = self.evidence(scores).sum(axis=1, skipna=False) + logit(self.prevalence_)
-        return pd.Series(expit(-odds), index=scores.index, name=NAME)
+        return Series(expit(-odds), index=scores.index, name=NAME)
 
-    def probability(self, scores: pd.DataFrame, *, prior: float | None = None) -> pd.Series:
+    def probability(self, scores: DataFrame, *, prior: float | None = None) -> Series:
         """Return the probability of a copy per row, NaN for errors.
 
         Args:
@@ -281,7 +282,7 @@ class Ensemble:
         prior = self._prior(prior)
         evidence = self.evidence(scores, prior=prior)
         odds = evidence.sum(axis=1, skipna=False) + logit(prior)
-        return pd.Series(expit(odds), index=scores.index, name="probability")
+        return Series(expit(odds), index=scores.index, name="probability")
 
     def _prior(self, given: float | None) -> float:
         """The share of copies that is given, else that of training."""
@@ -289,7 +290,7 @@ class Ensemble:
         specs.check_share("prior", prior)
         return prior
 
-    def reweighed(self, weights: Mapping[str, float], scores: pd.DataFrame) -> "Ensemble":
+    def reweighed(self, weights: Mapping[str, float], scores: DataFrame) -> "Ensemble":
         """Return this ensemble with weights set by hand, and the thresholds they give on `scores`.
 
         Methods that are not named keep theirs. What comes back can be applied and saved; its
@@ -317,7 +318,7 @@ class Ensemble:
         new.thresholds_ = reading.thresholds(scores.assign(**{NAME: distance}))
         return new
 
-    def reliability(self, *, bins: int = 10, prior: float | None = None) -> pd.DataFrame:
+    def reliability(self, *, bins: int = 10, prior: float | None = None) -> DataFrame:
         """Return, out of fold, how often a pair was a copy where the ensemble said how probable.
 
         Args:
@@ -334,7 +335,7 @@ class Ensemble:
         probability = expit(evidence + logit(prior))
         return reading.reliability(probability, self._data.with_share_of_copies(prior), bins)
 
-    def ablation(self) -> pd.DataFrame:
+    def ablation(self) -> DataFrame:
         """Return what is lost without each method.
 
         Columns: method, without (:attr:`metric_`, out of fold), loss, low, high. A loss whose
@@ -346,7 +347,7 @@ class Ensemble:
         rows = self._data  # the first that is asked for: a recipe has none
         return reading.ablation(self.out_of_fold_, self.methods_, rows, self._comparing())
 
-    def leave_one_perturbation_out(self) -> pd.DataFrame:
+    def leave_one_perturbation_out(self) -> DataFrame:
         """Return :attr:`metric_` on copies of each kind of perturbation, seen or not in training.
 
         Unseen means that no chain with it was seen either: without "crop", "crop+text" is left out

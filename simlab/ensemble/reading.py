@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import evaluation, tables
 from simlab.cards import shown
@@ -36,9 +38,9 @@ def metric_for(rows: FoldedRows) -> str:
 @shown
 def weights(
     methods: list[str], model: WeighedEvidence, rows: FoldedRows, *, n_resamples: int, seed: int
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the table method, weight, share, low, high (95 % interval of the share)."""
-    table = pd.DataFrame({"method": methods, "weight": model.coef_, "share": shares(model.coef_)})
+    table = DataFrame({"method": methods, "weight": model.coef_, "share": shares(model.coef_)})
     drawn = validation.resampled_weights(model, rows, n=n_resamples, seed=seed)
     if not len(drawn):
         return table.assign(low=np.nan, high=np.nan)
@@ -46,14 +48,14 @@ def weights(
     return table.assign(low=low, high=high)
 
 
-def shares(weights: np.ndarray) -> np.ndarray:
+def shares(weights: ndarray) -> ndarray:
     """Return the weights divided by their sum along the last axis; all 0 where the sum is."""
     total = weights.sum(axis=-1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
 
 def against_best_single(
-    scores: pd.DataFrame, methods: list[str], comparing: Mapping[str, Any]
+    scores: DataFrame, methods: list[str], comparing: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return best (single method), ensemble and single (their metric), difference, low, high.
 
@@ -78,8 +80,8 @@ def _against(scores, other, **options) -> pd.Series:
 
 @shown
 def ablation(
-    scores: pd.DataFrame, methods: list[str], rows: FoldedRows, comparing: Mapping[str, Any]
-) -> pd.DataFrame:
+    scores: DataFrame, methods: list[str], rows: FoldedRows, comparing: Mapping[str, Any]
+) -> DataFrame:
     """Return the table method, without (metric without it, out of fold), loss, low, high."""
     found = []
     for column, method in enumerate(methods):
@@ -89,10 +91,10 @@ def ablation(
         )
         found.append({"method": method, **compared})
     names = {"b": "without", "difference": "loss"}
-    return pd.DataFrame(found).drop(columns="a").rename(columns=names)
+    return DataFrame(found).drop(columns="a").rename(columns=names)
 
 
-def unseen_kinds(scores: pd.DataFrame, rows: FoldedRows, metric: str) -> pd.DataFrame:
+def unseen_kinds(scores: DataFrame, rows: FoldedRows, metric: str) -> DataFrame:
     """Return the table kind, n_positive, known and unseen: the metric with it and without it.
 
     Unseen is NaN where what is left is too little to train on.
@@ -109,11 +111,11 @@ def unseen_kinds(scores: pd.DataFrame, rows: FoldedRows, metric: str) -> pd.Data
         measured = evaluation.evaluate(table, list(distances), metrics=[metric], n_resamples=0)
         by_column = measured.set_index("method")["value"].reindex([FITTED, "unseen"])
         found.append((name, measured["n_positive"].iloc[0], *by_column))
-    return pd.DataFrame(found, columns=["kind", "n_positive", "known", "unseen"])
+    return DataFrame(found, columns=["kind", "n_positive", "known", "unseen"])
 
 
 @shown
-def reliability(probability: np.ndarray, rows: FoldedRows, bins: int) -> pd.DataFrame:
+def reliability(probability: ndarray, rows: FoldedRows, bins: int) -> DataFrame:
     """Return the table left, right, predicted, observed, low, high, n: a row a bin of probability.
 
     Args:
@@ -130,10 +132,10 @@ def reliability(probability: np.ndarray, rows: FoldedRows, bins: int) -> pd.Data
     low, high = wilson(observed, np.minimum(n_pairs, n_sources).clip(1), 1.96)
     names = ["left", "right", "predicted", "observed", "low", "high", "n"]
     columns = [edges[:-1], edges[1:], predicted, observed, low, high, n_pairs]
-    return pd.DataFrame(dict(zip(names, columns)))
+    return DataFrame(dict(zip(names, columns)))
 
 
-def thresholds(scores: pd.DataFrame) -> dict[str, float]:
+def thresholds(scores: DataFrame) -> dict[str, float]:
     """Return the ensemble's distance by false positive rate, where the non-copies are enough."""
     metrics = list(METRICS.values())
     found = evaluation.evaluate(scores, [FITTED], metrics=metrics, n_resamples=0)
@@ -145,7 +147,7 @@ def thresholds(scores: pd.DataFrame) -> dict[str, float]:
     return attainable
 
 
-def training(scores: pd.DataFrame, methods: list[str], rows: FoldedRows) -> dict[str, Any]:
+def training(scores: DataFrame, methods: list[str], rows: FoldedRows) -> dict[str, Any]:
     """Return what was fitted to: counts, the kinds of perturbation, a digest of the table."""
     kept = [name for name in (*tables.PAIR_COLUMNS, *methods) if name in scores]
     # to seven digits: the last ones of a distance differ from machine to machine
@@ -161,9 +163,7 @@ def training(scores: pd.DataFrame, methods: list[str], rows: FoldedRows) -> dict
     }
 
 
-def report(
-    metric: str, comparison: Mapping[str, Any], weights: pd.DataFrame, rows: FoldedRows
-) -> str:
+def report(metric: str, comparison: Mapping[str, Any], weights: DataFrame, rows: FoldedRows) -> str:
     """Return a fit in words, a line each: whether it pays, what it rests on, every share."""
     verdict = "beats" if comparison["low"] > 0 else "does not beat"
     lines = [

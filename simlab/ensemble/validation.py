@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 from scipy.special import logit
 
 from simlab import tables
@@ -29,12 +31,12 @@ class FoldedRows:
         folds: the fold of each, int (2, n).
     """
 
-    X: np.ndarray
-    label: np.ndarray
-    weight: np.ndarray
-    kinds: np.ndarray
-    sources: np.ndarray
-    folds: np.ndarray
+    X: ndarray
+    label: ndarray
+    weight: ndarray
+    kinds: ndarray
+    sources: ndarray
+    folds: ndarray
 
     @property
     def n_sources(self) -> int:
@@ -54,11 +56,11 @@ class FoldedRows:
         factor = np.where(self.label, share / now, (1 - share) / (1 - now))
         return replace(self, weight=self.weight * factor)
 
-    def has_both_classes(self, rows: np.ndarray) -> bool:
+    def has_both_classes(self, rows: ndarray) -> bool:
         """Return whether there are copies and non-copies where the mask is true."""
         return bool(self.label[rows].any() and (~self.label[rows]).any())
 
-    def held_out(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def held_out(self) -> Iterator[tuple[ndarray, ndarray]]:
         """Yield (training rows, test rows) for each pair of folds; every row is tested once."""
         lower = self.folds.min(axis=0)
         upper = self.folds.max(axis=0)
@@ -69,7 +71,7 @@ class FoldedRows:
                 yield ~touched, (lower == first) & (upper == second)
 
 
-def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+def usable(scores: DataFrame, methods: list[str]) -> DataFrame:
     """Return the rows that count: of some weight, and no error.
 
     Raises:
@@ -87,7 +89,7 @@ def usable(scores: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     return rows
 
 
-def folded_rows(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: int) -> FoldedRows:
+def folded_rows(scores: DataFrame, methods: list[str], *, folds: int, seed: int) -> FoldedRows:
     """Return usable rows of a score table as arrays, their sources dealt out into folds."""
     sides = [scores["source_reference"], scores["source_query"]]
     codes, names = pd.factorize(pd.concat(sides, ignore_index=True).astype(str))
@@ -105,7 +107,7 @@ def folded_rows(scores: pd.DataFrame, methods: list[str], *, folds: int, seed: i
     )
 
 
-def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
+def voting_distances(scores: DataFrame, methods: list[str]) -> ndarray:
     """Return the distances of the methods (n, d), NaN where one had no evidence or no distance."""
     noted = scores.get("no_evidence", pd.Series("", scores.index))
     # a CSV gives a column of empty texts back as one of missing numbers
@@ -117,7 +119,7 @@ def voting_distances(scores: pd.DataFrame, methods: list[str]) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:
+def out_of_fold(rows: FoldedRows, keep: ndarray | None = None) -> ndarray:
     """Return the log-likelihood ratio of every row from a model without the folds of its sources.
 
     Args:
@@ -140,7 +142,7 @@ def out_of_fold(rows: FoldedRows, keep: np.ndarray | None = None) -> np.ndarray:
     return evidence
 
 
-def tempering(rows: FoldedRows, held_out: np.ndarray) -> tuple[float, float]:
+def tempering(rows: FoldedRows, held_out: ndarray) -> tuple[float, float]:
     """Return the slope and the offset (nats) that make out-of-fold evidence no surer than right.
 
     A fit is surer of the pairs that it saw than of new ones, most of all where copies are rare and
@@ -161,7 +163,7 @@ def tempering(rows: FoldedRows, held_out: np.ndarray) -> tuple[float, float]:
     return float(slope), float(intercept - logit(share_of_copies))
 
 
-def resampled_weights(model: WeighedEvidence, rows: FoldedRows, *, n: int, seed: int) -> np.ndarray:
+def resampled_weights(model: WeighedEvidence, rows: FoldedRows, *, n: int, seed: int) -> ndarray:
     """Return weights (n, d), refitted to resampled sources; the calibrations stay.
 
     A resample without copies or without non-copies is passed over.
@@ -188,7 +190,7 @@ def resampled_weights(model: WeighedEvidence, rows: FoldedRows, *, n: int, seed:
     return np.array(weights).reshape(-1, rows.X.shape[1])
 
 
-def _resampled(rows: FoldedRows, rng: np.random.Generator, n_sources: int) -> np.ndarray:
+def _resampled(rows: FoldedRows, rng: np.random.Generator, n_sources: int) -> ndarray:
     """The weight of every row in a resample of the sources (n,)."""
     draws = np.bincount(rng.integers(n_sources, size=n_sources), minlength=n_sources)
     reference, query = draws[rows.sources]

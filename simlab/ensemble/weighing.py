@@ -4,6 +4,7 @@ Nothing here needs scikit-learn, whose import takes a search longer than its cac
 """
 
 import numpy as np
+from numpy import ndarray
 from scipy.special import logit
 
 from simlab.ensemble.calibration import fit_calibration, nonnegative_logistic
@@ -22,7 +23,7 @@ class WeighedEvidence:
         prevalence_: share of copies in training, by weight.
     """
 
-    def learn(self, X: np.ndarray, label: np.ndarray, weight: np.ndarray) -> "WeighedEvidence":
+    def learn(self, X: ndarray, label: ndarray, weight: ndarray) -> "WeighedEvidence":
         """Return this, fitted to distances (n, d), bool labels (n,), and weights, 0 for no row.
 
         Raises:
@@ -39,7 +40,7 @@ class WeighedEvidence:
         self._weigh(self.calibrated(X), label, weight)
         return self
 
-    def calibrated(self, X) -> np.ndarray:
+    def calibrated(self, X) -> ndarray:
         """Return each column's evidence before it is weighed (n, d)."""
         columns = np.asarray(X).T
         pairs = zip(self.calibrations_, columns)
@@ -61,7 +62,7 @@ class WeighedEvidence:
             self.bias_ += offset / float(total)
 
     @staticmethod
-    def solve(evidence, label, weight, **options) -> np.ndarray:
+    def solve(evidence, label, weight, **options) -> ndarray:
         """Return the intercept and the weights that fit calibrated evidence.
 
         Args:
@@ -75,7 +76,7 @@ class WeighedEvidence:
         # as they come: where copies are rare, the near tail of the many others decides
         return nonnegative_logistic(basis, label, weight, penalty, lower, **options)
 
-    def evidence(self, X: np.ndarray) -> np.ndarray:
+    def evidence(self, X: ndarray) -> ndarray:
         """Return what each column adds to the evidence, in nats (n, d); 0 where it is NaN."""
         has_curve = np.array([len(calibration.knots) > 0 for calibration in self.calibrations_])
         known = ~np.isnan(X) & has_curve

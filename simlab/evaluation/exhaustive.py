@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from scipy import special
 
 from simlab import specs
@@ -16,8 +17,8 @@ BLOCK = 400_000
 
 
 def exhaustive_histogram(
-    references: np.ndarray,
-    queries: np.ndarray,
+    references: ndarray,
+    queries: ndarray,
     reference_sources: Sequence,
     query_sources: Sequence,
 ) -> pd.DataFrame:
@@ -81,18 +82,16 @@ def exhaustive_histogram(
 class _Side(NamedTuple):
     """Packed hashes, and the number of each one's source, ascending."""
 
-    packed: np.ndarray
-    sources: np.ndarray
+    packed: ndarray
+    sources: ndarray
 
 
-def _side(bits: np.ndarray, sources: np.ndarray) -> _Side:
+def _side(bits: ndarray, sources: ndarray) -> _Side:
     order = np.argsort(sources, kind="stable")
     return _Side(hashes.pack(bits[order]), sources[order])
 
 
-def _by_source(
-    one: _Side, other: _Side, n_sources: int, bits: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _by_source(one: _Side, other: _Side, n_sources: int, bits: int) -> tuple[ndarray, ndarray]:
     """How many copies and others of each source of one side lie at each distance.
 
     Each is (sources, bits + 1).
@@ -113,7 +112,7 @@ def _by_source(
     return copies, others
 
 
-def _count(values: np.ndarray, n: int) -> np.ndarray:
+def _count(values: ndarray, n: int) -> ndarray:
     """How often each of 0 … n - 1 occurs.
 
     Many bytes are counted two at a time, as one number of 16 bits, which halves the time.
@@ -127,7 +126,7 @@ def _count(values: np.ndarray, n: int) -> np.ndarray:
     return (by_two.sum(axis=0) + by_two.sum(axis=1))[:n] + left_over
 
 
-def _rates(by_source: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rates(by_source: ndarray, owners: int) -> tuple[ndarray, ndarray, ndarray]:
     """Rate at or below each distance, and the ends of its interval.
 
     The variance is dyadic-robust, where pairs of two sources have one noise each: counted with both

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from scipy import special
 
 from simlab.evaluation.resampling import Counts, Resampler, last, within
@@ -36,10 +37,10 @@ class Interval(NamedTuple):
     one success; `carriers`: how many sources the variance rests on.
     """
 
-    low: np.ndarray
-    high: np.ndarray
-    bounded: np.ndarray
-    carriers: np.ndarray
+    low: ndarray
+    high: ndarray
+    bounded: ndarray
+    carriers: ndarray
 
 
 class Spread(NamedTuple):
@@ -49,18 +50,18 @@ class Spread(NamedTuple):
     95 %; `carriers`: how many sources the variance rests on.
     """
 
-    variance: np.ndarray
-    freedom: np.ndarray
-    least: np.ndarray
-    most: np.ndarray
-    carriers: np.ndarray
+    variance: ndarray
+    freedom: ndarray
+    least: ndarray
+    most: ndarray
+    carriers: ndarray
 
 
 def fraction_interval(
     resampler: Resampler,
-    value: np.ndarray,
-    replicates: np.ndarray,
-    rows: np.ndarray,
+    value: ndarray,
+    replicates: ndarray,
+    rows: ndarray,
     trials: float | None = None,
 ) -> Interval:
     """Return Wilson's interval of k fractions, of as many trials as fit their replicates' variance.
@@ -85,10 +86,10 @@ def fraction_interval(
 
 def recall_interval(
     resampler: Resampler,
-    value: np.ndarray,
+    value: ndarray,
     counts: Counts,
-    error: np.ndarray,
-    limits: np.ndarray,
+    error: ndarray,
+    limits: ndarray,
     group: Group,
 ) -> Interval:
     """Return the intervals of the recall at the largest distance whose error is within each limit.
@@ -118,7 +119,7 @@ def recall_interval(
     return _no_tighter_than_without_error(low, high, n_sources, bounded, spread)
 
 
-def spread_of(resampler: Resampler, replicates: np.ndarray, rows: np.ndarray) -> Spread:
+def spread_of(resampler: Resampler, replicates: ndarray, rows: ndarray) -> Spread:
     """Return how k statistics of the given rows vary.
 
     Args:
@@ -151,12 +152,12 @@ def spread_of(resampler: Resampler, replicates: np.ndarray, rows: np.ndarray) ->
     )
 
 
-def _concentration(square: np.ndarray) -> np.ndarray:
+def _concentration(square: ndarray) -> ndarray:
     """How much of each row's sum sits in few entries: 1 in one, 1 / n in n alike; 0 of nothing."""
     return (square**2).sum(axis=1) / np.maximum(square.sum(axis=1) ** 2, 1e-300)
 
 
-def degrees_of_freedom(kurtosis: np.ndarray, n_sources: int) -> np.ndarray:
+def degrees_of_freedom(kurtosis: ndarray, n_sources: int) -> ndarray:
     """Return the degrees of freedom of a variance over sources whose influences have this kurtosis.
 
     Few sources that carry most of the variance make its estimate a guess: a Student t of few
@@ -167,9 +168,7 @@ def degrees_of_freedom(kurtosis: np.ndarray, n_sources: int) -> np.ndarray:
     return np.clip(n_sources / np.maximum(kurtosis - 1, 1e-9), min(most, 6), most)
 
 
-def _effective_trials(
-    value: np.ndarray, spread: Spread, trials: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _effective_trials(value: ndarray, spread: Spread, trials: float) -> tuple[ndarray, ndarray]:
     """How many trials fractions are worth in an interval of Z standard errors; which are a bound.
 
     A binomial fraction of n trials has a variance of value (1 - value) / n. Wilson's interval takes
@@ -184,7 +183,7 @@ def _effective_trials(
 
 
 def _no_tighter_than_without_error(
-    low: np.ndarray, high: np.ndarray, trials: float, bounded: np.ndarray, spread: Spread
+    low: ndarray, high: ndarray, trials: float, bounded: ndarray, spread: Spread
 ) -> Interval:
     """The interval, its ends moved out to where `trials` without an error or success leave them."""
     unseen = reach(trials)
@@ -194,7 +193,7 @@ def _no_tighter_than_without_error(
     return Interval(low, high, bounded | moved_out, spread.carriers)
 
 
-def _chance_of_last(error: np.ndarray, limits: np.ndarray, n_sources: int) -> np.ndarray:
+def _chance_of_last(error: ndarray, limits: ndarray, n_sources: int) -> ndarray:
     """Chance of each distance to be the last with a true error rate within each limit, (k, 1 + K).
 
     The first column is the chance that none is. An error rate that was seen in n trials lies within
@@ -217,7 +216,7 @@ def _chance_of_last(error: np.ndarray, limits: np.ndarray, n_sources: int) -> np
     return -np.diff(kept, prepend=1.0, append=0.0, axis=1)
 
 
-def _ends_of_mixture(value: np.ndarray, chance: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _ends_of_mixture(value: ndarray, chance: ndarray, trials: ndarray) -> ndarray:
     """Where Wilson's distributions of K values, mixed by their chances, reach .025 and .975.
 
     The values are (K,), their chances (k, K), the ends (2, k). Wilson's distribution of a value
@@ -239,7 +238,7 @@ def _ends_of_mixture(value: np.ndarray, chance: np.ndarray, trials: np.ndarray) 
     return ends
 
 
-def wilson(value: np.ndarray, n: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def wilson(value: ndarray, n: ndarray, z: ndarray) -> tuple[ndarray, ndarray]:
     """Return the ends of the Wilson interval of fractions of `n` trials, at `z` standard errors.
 
     >>> [round(float(end), 4) for end in wilson(0.0, 100, 1.96)]

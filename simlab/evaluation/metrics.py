@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from simlab import specs
 from simlab.evaluation.resampling import Counts, last, within
@@ -16,7 +17,7 @@ from simlab.evaluation.resampling import Counts, last, within
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
 """What is measured by default."""
 
-Rate = Callable[[Counts], np.ndarray]
+Rate = Callable[[Counts], ndarray]
 """A rate at each of K distances, (K, 1 + resamples)."""
 
 
@@ -27,7 +28,7 @@ class Limit(NamedTuple):
     most: float
     needs_fpr: float = 1.0
 
-    def last_within(self, counts: Counts) -> np.ndarray:
+    def last_within(self, counts: Counts) -> ndarray:
         """Return the place of the largest distance that keeps it, -1 of none, (1 + resamples,)."""
         return last(within(self.error(counts), self.most))
 
@@ -44,7 +45,7 @@ class Metric(NamedTuple):
     """
 
     name: str
-    statistic: Callable[[Counts], np.ndarray]
+    statistic: Callable[[Counts], ndarray]
     exact: str = ""
     ties_against_copies: bool = False
     larger_is_better: bool = True
@@ -70,18 +71,18 @@ def parse(name: str) -> Metric:
     raise ValueError(f"a metric must be one of {allowed}; given {name!r}")
 
 
-def roc_auc(counts: Counts) -> np.ndarray:
+def roc_auc(counts: Counts) -> ndarray:
     """Return the chance that a copy is nearer than a non-copy, ties half, of each resample."""
     nearer = (counts.others_below + counts.others_up_to) / 2 / counts.n_others
     return 1 - (counts.copies * nearer).sum(axis=0) / counts.n_copies
 
 
-def average_precision(counts: Counts) -> np.ndarray:
+def average_precision(counts: Counts) -> ndarray:
     """Return the mean, over the copies, of the precision at their distance, of each resample."""
     return (counts.copies * counts.precision).sum(axis=0) / counts.n_copies
 
 
-def equal_error_rate(counts: Counts) -> np.ndarray:
+def equal_error_rate(counts: Counts) -> ndarray:
     """Return the mean of FPR and miss rate where they are closest, of each resample.
 
     Below each distance the copies are counted up to the one before.
@@ -94,17 +95,17 @@ def equal_error_rate(counts: Counts) -> np.ndarray:
     return ((miss + false) / 2)[closest, np.arange(len(closest))]
 
 
-def highest_recall(limit: Limit, counts: Counts) -> np.ndarray:
+def highest_recall(limit: Limit, counts: Counts) -> ndarray:
     """Return the largest recall among the distances within the limit, of each resample."""
     return np.where(within(limit.error(counts), limit.most), counts.tpr, 0.0).max(axis=0)
 
 
-def fpr_of(counts: Counts) -> np.ndarray:
+def fpr_of(counts: Counts) -> ndarray:
     """Return the share of the non-copies up to each distance, (K, 1 + resamples)."""
     return counts.fpr
 
 
-def false_share_of(counts: Counts) -> np.ndarray:
+def false_share_of(counts: Counts) -> ndarray:
     """Return the share of non-copies among the pairs up to each distance, (K, 1 + resamples)."""
     return 1 - counts.precision
 

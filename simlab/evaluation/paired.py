@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 from scipy import special
 
 from simlab import specs
@@ -38,7 +39,7 @@ RANKED = [
 
 @shown
 def compare(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     a: str,
     b: str,
     *,
@@ -48,7 +49,7 @@ def compare(
     n_comparisons: int | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return how much more method `a` reaches than `b`, overall and per group, with a verdict.
 
     Columns: group, metric, a, b (their values), difference, low, high (its 95 % interval, from the
@@ -98,7 +99,7 @@ def compare(
     for group, first, second in zip(groups, of_a, of_b):
         n = n_groups if rows else n_comparisons
         rows.append(_difference(resampler, group, first, second, n))
-    table = pd.DataFrame(rows)
+    table = DataFrame(rows)
     table["decided"] = decided(table)
     table["verdict"] = [_verdict(a, b, row) for row in table.to_dict("records")]
     sentences = [table["verdict"][0], *_leads(a, b, table[1:], parsed)]
@@ -123,7 +124,7 @@ def _verdict(a: str, b: str, row: Record) -> str:
     return f"{leader} finds {amount} more than {other} at {place}"
 
 
-def _leads(a: str, b: str, differences: pd.DataFrame, metric: Metric) -> list[str]:
+def _leads(a: str, b: str, differences: DataFrame, metric: Metric) -> list[str]:
     """Who leads on which groups, the decided ones of `a`'s higher values first."""
     better = 1 if metric.larger_is_better else -1
     words = {better: f"{a} leads on", -better: f"{b} leads on", 0: "undecided on"}
@@ -131,7 +132,7 @@ def _leads(a: str, b: str, differences: pd.DataFrame, metric: Metric) -> list[st
     return [f"{words[sign]} {', '.join(names)}" for sign, names in by_sign]
 
 
-def decided(differences: pd.DataFrame) -> np.ndarray:
+def decided(differences: DataFrame) -> np.ndarray:
     """Return the sign of each difference that is decided, its interval leaving out 0; else 0.
 
     >>> decided(pd.DataFrame({"low": [0.1, -0.3, -0.1, np.nan], "high": [0.2, -0.2, 0.3, np.nan]}))
@@ -145,13 +146,13 @@ def decided(differences: pd.DataFrame) -> np.ndarray:
 
 @shown
 def rank(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the methods from best to worst, in tiers that cannot be told apart from their first.
 
     Columns: method, metric, value, low, high, tier (1 is best), difference, difference_low,
@@ -191,15 +192,15 @@ def rank(
             "difference_high": behind["high"],
             "p_adjusted": behind["p_adjusted"],
         }
-    return pd.DataFrame(records, columns=RANKED)
+    return DataFrame(records, columns=RANKED)
 
 
 @shown
 def compare_designs(
-    designs: Mapping[str, pd.DataFrame],
+    designs: Mapping[str, DataFrame],
     methods: Names | None = None,
     **options: object,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the ranking of the methods under each design of negatives, one score table per design.
 
     Columns: design, then those of :func:`rank`, and flips: the methods that this one is in a better
@@ -234,7 +235,7 @@ def compare_designs(
     return table[["design", *table.columns.drop("design")]].reset_index(drop=True)
 
 
-def hard_negatives(scores: pd.DataFrame, method: str, n: int = 300) -> pd.DataFrame:
+def hard_negatives(scores: DataFrame, method: str, n: int = 300) -> DataFrame:
     """Return the copies of a score table and the `n` non-copies that `method` finds nearest.
 
     The rows keep their order. These negatives are chosen against `method`: the table says how the

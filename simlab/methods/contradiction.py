@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
+from numpy import ndarray
 
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
@@ -92,15 +93,15 @@ class Contradictions(NamedTuple):
 
     share: float
     """0 to 1: of what either shows, how much the other contradicts; that of the lesser side."""
-    own_reference: np.ndarray
+    own_reference: ndarray
     """bool (height, width): places where only the reference has something."""
-    own_query: np.ndarray
+    own_query: ndarray
     """bool (height, width): places where only the query has something."""
-    recoloured: np.ndarray
+    recoloured: ndarray
     """bool (height, width): places where both have a colour, and not the same."""
-    to_reference: np.ndarray
+    to_reference: ndarray
     """float (3, 3): from pixels of the frame to those of the reference."""
-    to_query: np.ndarray
+    to_query: ndarray
     """float (3, 3): from pixels of the frame to those of the query."""
 
 
@@ -141,7 +142,7 @@ def contradictions(
     return _least(a, b, likely_transforms(a, b, ratio, orientations=orientations))
 
 
-def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions | None:
+def _least(a: Looks, b: Looks, transforms: list[ndarray]) -> Contradictions | None:
     """What they contradict each other in, in the frame that explains most of them.
 
     Of frames that explain about as much it is that in which they contradict each other least.
@@ -162,7 +163,7 @@ def _least(a: Looks, b: Looks, transforms: list[np.ndarray]) -> Contradictions |
     return least
 
 
-def _frames(a: Looks, b: Looks, transforms: list[np.ndarray]) -> list[Frame]:
+def _frames(a: Looks, b: Looks, transforms: list[ndarray]) -> list[Frame]:
     """The likeliest frames, up to the first that explains nearly all."""
     frames = []
     for transform in transforms[:_MOST_FRAMES]:
@@ -204,13 +205,13 @@ _FROM_HALF = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1.0]])
 """From pixels of half the size to those of a view."""
 
 
-def _halved(mask: np.ndarray) -> np.ndarray:
+def _halved(mask: ndarray) -> ndarray:
     """A mask at half the size: where one of four pixels is in it, it is the first."""
     height, width = mask.shape
     return mask[: height // 2 * 2 : 2, : width // 2 * 2 : 2]
 
 
-def _means(values: np.ndarray) -> np.ndarray:
+def _means(values: ndarray) -> ndarray:
     """Values at half the size: the mean of each four."""
     height, width = values.shape
     even = values[: height // 2 * 2, : width // 2 * 2]
@@ -220,12 +221,12 @@ def _means(values: np.ndarray) -> np.ndarray:
 class _Edges(NamedTuple):
     """Gradients of a picture, in grey levels a pixel."""
 
-    across: np.ndarray
-    down: np.ndarray
-    strength: np.ndarray
+    across: ndarray
+    down: ndarray
+    strength: ndarray
 
 
-def _edges(grey: np.ndarray) -> _Edges:
+def _edges(grey: ndarray) -> _Edges:
     smooth = cv2.GaussianBlur(grey, (0, 0), _EVEN)
     across = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
     down = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
@@ -235,15 +236,15 @@ def _edges(grey: np.ndarray) -> _Edges:
 class _Things(NamedTuple):
     """What one picture has that the other lacks, at half the size."""
 
-    edges: np.ndarray
+    edges: ndarray
     """float32: strength of its edges, 0 elsewhere."""
-    missing: np.ndarray
+    missing: ndarray
     """bool: those of its edges that belong to a thing that the other lacks."""
-    places: np.ndarray
+    places: ndarray
     """bool: the places of such things."""
 
 
-def _things(own: _Edges, other: _Edges, both: np.ndarray) -> _Things | None:
+def _things(own: _Edges, other: _Edges, both: ndarray) -> _Things | None:
     """What a picture has that the other lacks; None where it has hardly any edges."""
     strengths = own.strength[::2, ::2][both[::2, ::2]]
     rank = int((1 - _EDGES) * (len(strengths) - 1))
@@ -268,7 +269,7 @@ def _things(own: _Edges, other: _Edges, both: np.ndarray) -> _Things | None:
 _DIRECTIONS = 8
 
 
-def _found_again(own: _Edges, other: _Edges) -> np.ndarray:
+def _found_again(own: _Edges, other: _Edges) -> ndarray:
     """For each gradient the largest of the other's in its direction, within a pixel, by its own."""
     steps = cv2.phase(own.across, own.down) * (_DIRECTIONS / (2 * math.pi))
     nearest = np.rint(steps).astype(np.uint8) % _DIRECTIONS
@@ -288,7 +289,7 @@ def _found_again(own: _Edges, other: _Edges) -> np.ndarray:
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
-def _in_eighths(levels: np.ndarray) -> np.ndarray:
+def _in_eighths(levels: ndarray) -> ndarray:
     """Grey levels in eighths, int16, which take half the time."""
     return np.rint(8 * levels).astype(np.int16)
 
@@ -296,7 +297,7 @@ def _in_eighths(levels: np.ndarray) -> np.ndarray:
 _JOINING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 
 
-def _places(missing: np.ndarray) -> np.ndarray:
+def _places(missing: ndarray) -> ndarray:
     """The places of things: near parts joined; small rests of edges are none."""
     rim = 4
     padded = cv2.copyMakeBorder(
@@ -309,7 +310,7 @@ def _places(missing: np.ndarray) -> np.ndarray:
     return is_large[numbers]
 
 
-def _contradicted(own: _Things, other: _Things, both: np.ndarray, opaque: np.ndarray) -> float:
+def _contradicted(own: _Things, other: _Things, both: ndarray, opaque: ndarray) -> float:
     """Share of a picture's edges that the other contradicts.
 
     What the other's things hide does not count: under an opaque one, all of it; under another, as
@@ -334,7 +335,7 @@ def _contradicted(own: _Things, other: _Things, both: np.ndarray, opaque: np.nda
     return in_the_open + under_opaque + max(0.0, under_things - hidden)
 
 
-def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+def _opaque(own: _Things, other: _Things, both: ndarray) -> ndarray:
     """Where something opaque of the other lies, such as a bar or a sticker: bool (height, width).
 
     It is a bar, or enclosed by the other's things, or by these and the border; nothing of this
@@ -361,13 +362,13 @@ def _opaque(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
     return found
 
 
-def _bars(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+def _bars(own: _Things, other: _Things, both: ndarray) -> ndarray:
     """Where bars of the other may lie across all of the picture: bool (height, width)."""
     upright = _level_bars(_turned(own), _turned(other), both.T).T
     return _level_bars(own, other, both) | upright
 
 
-def _level_bars(own: _Things, other: _Things, both: np.ndarray) -> np.ndarray:
+def _level_bars(own: _Things, other: _Things, both: ndarray) -> ndarray:
     """The same, of those from left to right.
 
     Lettering on a bar joins its edges, so that they enclose nothing, and looks like some of what
@@ -397,7 +398,7 @@ _HALF_ACROSS = 0.5
 """Least shares of a row that a line across all of the picture has, and shows."""
 
 
-def _lines(missing: np.ndarray, both: np.ndarray, *, hidden: np.ndarray) -> np.ndarray:
+def _lines(missing: ndarray, both: ndarray, *, hidden: ndarray) -> ndarray:
     """Which rows are a line from end to end, within a pixel: bool (height,).
 
     Args:
@@ -422,7 +423,7 @@ def _turned(things: _Things) -> _Things:
     return _Things(*(np.ascontiguousarray(part.T) for part in things))
 
 
-def _recoloured(frame: Frame, usable: np.ndarray) -> np.ndarray:
+def _recoloured(frame: Frame, usable: ndarray) -> ndarray:
     """Where both have a colour, and not the same, after a change of colour of the whole.
 
     Args:
@@ -442,18 +443,18 @@ def _recoloured(frame: Frame, usable: np.ndarray) -> np.ndarray:
     return cv2.resize(differs, usable.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
-def _clipped(rgb: np.ndarray) -> np.ndarray:
+def _clipped(rgb: ndarray) -> ndarray:
     """Where a channel is at its end: there a colour may have been lost."""
     return rgb.max(axis=2) >= 250
 
 
-def _lab(rgb: np.ndarray) -> np.ndarray:
+def _lab(rgb: ndarray) -> ndarray:
     """CIE Lab, float32; smoothed, since JPEG keeps colour at half the size."""
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     return cv2.GaussianBlur(lab, (0, 0), 0.8)
 
 
-def _is_other_colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _is_other_colour(first: ndarray, second: ndarray) -> ndarray:
     """Which of the places have another colour (n,), from Lab (n, 3).
 
     A change of the whole (:func:`_tints`) is fitted robustly, and explains what it can: but no
@@ -488,7 +489,7 @@ def _is_other_colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return is_other
 
 
-def _tints(lab: np.ndarray) -> np.ndarray:
+def _tints(lab: ndarray) -> ndarray:
     """What a change of the whole is made of, for a and for b, float (2, n, 5).
 
     It is one of saturation, and for either one of tint by lightness and of tint.

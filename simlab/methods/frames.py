@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy import ndarray
 
 from simlab.methods import alignment
 from simlab.methods.alignment import GOOD_FIT, HOPELESS, Kept, Looks
@@ -45,13 +46,13 @@ _STILL = 0.5  # pixels: a correction that moves less is the last
 class Frame(NamedTuple):
     """Two views, the second laid on the first, which is the coarser."""
 
-    first: np.ndarray
-    second: np.ndarray
-    both: np.ndarray
+    first: ndarray
+    second: ndarray
+    both: ndarray
     """bool: where both show something."""
     coarse: Looks
     fine: Looks
-    to_first: np.ndarray
+    to_first: ndarray
     """float (3, 3): from pixels of the second view, as it was, to those of the first."""
     swapped: bool
     """Whether the first is the query."""
@@ -66,9 +67,7 @@ class Frame(NamedTuple):
         return self.agreement * self.overlap
 
 
-def likely_transforms(
-    a: Looks, b: Looks, ratio: float, *, orientations: int = 1
-) -> list[np.ndarray]:
+def likely_transforms(a: Looks, b: Looks, ratio: float, *, orientations: int = 1) -> list[ndarray]:
     """Return how the second view may lie on the first, likeliest first; none if not related.
 
     Beside what matching keypoints say, the whole of one may be the whole of the other, or its
@@ -85,7 +84,7 @@ def likely_transforms(
 @functools.lru_cache(maxsize=4)
 def _likely_transforms(
     kept_a: Kept, kept_b: Kept, ratio: float, orientations: int
-) -> list[np.ndarray]:
+) -> list[ndarray]:
     a, b = kept_a.looks, kept_b.looks
     matched = alignment.best_alignment(a, b, ratio=ratio)
     guesses = [matched.transform, _of_whole(a, b, 0)]
@@ -101,7 +100,7 @@ def _likely_transforms(
         tried.extend((_alike(a, b, small), small) for small in _of_turned(a, b, ratio))
         tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
     least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
-    likely: list[np.ndarray] = []
+    likely: list[ndarray] = []
     for likeness, small in tried:
         transform = resized(a.grey, a.view) @ small @ resized(b.view, b.grey)
         corners = _corners(transform, b.view.shape)
@@ -114,7 +113,7 @@ def _likely_transforms(
     return likely
 
 
-def _of_turned(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
+def _of_turned(a: Looks, b: Looks, ratio: float) -> list[ndarray]:
     """Transforms of the small greys where one is turned or mirrored.
 
     What is out of the question is not worked out.
@@ -134,22 +133,22 @@ def _of_turned(a: Looks, b: Looks, ratio: float) -> list[np.ndarray]:
 
 
 @functools.lru_cache(maxsize=64)
-def _small_vector(pixels: bytes, shape: tuple[int, int]) -> np.ndarray:
+def _small_vector(pixels: bytes, shape: tuple[int, int]) -> ndarray:
     """What :func:`alignment.correlation` makes of a small grey: of many pairs one is the same."""
     grey = np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
     return alignment.correlation(grey).astype(np.float32)
 
 
-def _of_whole(a: Looks, b: Looks, orientation: int) -> np.ndarray:
+def _of_whole(a: Looks, b: Looks, orientation: int) -> ndarray:
     """What lays the whole of one, in an orientation, on the whole of the other."""
     whole = resized(turned(b.grey, orientation), a.grey)
     return whole @ to_turned(orientation, b.grey.shape)
 
 
-def _of_fine_matches(matched: alignment.Alignment) -> list[np.ndarray]:
+def _of_fine_matches(matched: alignment.Alignment) -> list[ndarray]:
     """Transforms by matches that are held to one pixel: turn, shift and scale alone; from aside."""
     source, target = matched.source, matched.target
-    found: list[np.ndarray] = []
+    found: list[ndarray] = []
     if len(source) < 4:
         return found
     similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)
@@ -163,7 +162,7 @@ def _of_fine_matches(matched: alignment.Alignment) -> list[np.ndarray]:
     return found
 
 
-def _alike(a: Looks, b: Looks, to_a: np.ndarray) -> float:
+def _alike(a: Looks, b: Looks, to_a: ndarray) -> float:
     """About what :func:`alignment.likeness` says of two small greys, in a third of its time.
 
     A mirror image is allowed.
@@ -187,7 +186,7 @@ def _alike(a: Looks, b: Looks, to_a: np.ndarray) -> float:
     return max(0.0, float(alike))
 
 
-def _evened(grey: np.ndarray, mask: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _evened(grey: ndarray, mask: ndarray, known: ndarray) -> ndarray:
     """Local mean 0 and contrast 1 within the mask, 0 outside, smoothed: (n,)."""
     inside = grey.astype(np.float32) * mask
     mean = cv2.blur(inside, _SURROUNDINGS) / known
@@ -196,7 +195,7 @@ def _evened(grey: np.ndarray, mask: np.ndarray, known: np.ndarray) -> np.ndarray
     return (cv2.GaussianBlur(even, (0, 0), 1.0) * mask).ravel()
 
 
-def common_frame(a: Looks, b: Looks, to_a: np.ndarray) -> Frame:
+def common_frame(a: Looks, b: Looks, to_a: ndarray) -> Frame:
     """Return both views in the frame of the coarser, laid on each other to the pixel.
 
     Args:
@@ -237,7 +236,7 @@ def _common_frame(kept_a: Kept, kept_b: Kept, numbers: tuple[float, ...]) -> Fra
     return Frame(first, second, inner, coarse, fine, to_coarse, swapped, agreement, overlap)
 
 
-def resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def resized(given: ndarray, wanted: ndarray) -> ndarray:
     """Return what takes pixels of a picture to those of the same at another size.
 
     The centres of pixels are half a pixel in.
@@ -249,9 +248,7 @@ def resized(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     )
 
 
-def warped(
-    picture: np.ndarray, transform: np.ndarray, shape: tuple[int, ...], **options
-) -> np.ndarray:
+def warped(picture: ndarray, transform: ndarray, shape: tuple[int, ...], **options) -> ndarray:
     """Return a picture through a transform, in half the time where this keeps parallels."""
     size = shape[1::-1]
     last_row = transform[2] / transform[2, 2]
@@ -260,7 +257,7 @@ def warped(
     return cv2.warpAffine(picture, transform[:2] / transform[2, 2], size, **options)
 
 
-def _as_coarse(view: np.ndarray, transform: np.ndarray) -> np.ndarray:
+def _as_coarse(view: ndarray, transform: ndarray) -> ndarray:
     """A view without the detail that is lost when a transform shrinks it: float32."""
     fine = view.astype(np.float32)
     shrunk = math.sqrt(abs(np.linalg.det(transform[:2, :2] / transform[2, 2])))
@@ -269,20 +266,18 @@ def _as_coarse(view: np.ndarray, transform: np.ndarray) -> np.ndarray:
     return fine
 
 
-def _laid(
-    fine: np.ndarray, transform: np.ndarray, shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
+def _laid(fine: ndarray, transform: ndarray, shape: tuple[int, ...]) -> tuple[ndarray, ndarray]:
     """A view as it lies in another frame, and where it does (uint8)."""
     laid = warped(fine, transform, shape, borderMode=cv2.BORDER_REPLICATE)
     whole = np.ones(fine.shape, np.uint8)
     return laid, warped(whole, transform, shape, flags=cv2.INTER_NEAREST)
 
 
-def _detail(grey: np.ndarray) -> np.ndarray:
+def _detail(grey: ndarray) -> ndarray:
     return grey - cv2.blur(grey, _EVEN)
 
 
-def _agreement(detail: np.ndarray, laid: tuple[np.ndarray, np.ndarray]) -> float:
+def _agreement(detail: ndarray, laid: tuple[ndarray, ndarray]) -> float:
     """Correlation of the fine detail of two pictures, where both show something."""
     second, both = laid
     one = cv2.copyTo(detail, both).ravel()
@@ -291,7 +286,7 @@ def _agreement(detail: np.ndarray, laid: tuple[np.ndarray, np.ndarray]) -> float
     return float(one @ other) / lengths
 
 
-def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray | None:
+def _correction(first: ndarray, second: ndarray, both: ndarray) -> ndarray | None:
     """The transform that moves the second to the first by the last pixels, if any is found.
 
     Patches of the first are looked for in the second nearby, by correlation.
@@ -317,12 +312,12 @@ def _correction(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.n
     return correction
 
 
-def _largest_move(transform: np.ndarray, shape: tuple[int, ...]) -> float:
+def _largest_move(transform: ndarray, shape: tuple[int, ...]) -> float:
     """By how many pixels a transform moves the corners at most."""
     return float(np.abs(_corners(transform, shape) - _corners(np.eye(3), shape)).max())
 
 
-def _corners(transform: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _corners(transform: ndarray, shape: tuple[int, ...]) -> ndarray:
     """Where the corners of a picture come to lie, float (4, 2)."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
@@ -330,7 +325,7 @@ def _corners(transform: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return moved[:, :2] / moved[:, 2:]
 
 
-def _patches(first: np.ndarray, both: np.ndarray) -> list[tuple[int, int]]:
+def _patches(first: ndarray, both: ndarray) -> list[tuple[int, int]]:
     """Left upper corners of patches with contrast, those with most of it first."""
     height, width = first.shape
     half = _PATCH // 2
@@ -347,7 +342,7 @@ def _patches(first: np.ndarray, both: np.ndarray) -> list[tuple[int, int]]:
     return [(left, top) for left, top in corners.tolist()]
 
 
-def _moved(first: np.ndarray, second: np.ndarray, x: int, y: int):
+def _moved(first: ndarray, second: ndarray, x: int, y: int):
     """The centre of a patch of the first, and where in the second it is, to parts of a pixel."""
     patch = first[y : y + _PATCH, x : x + _PATCH]
     around = second[y - _REACH : y + _PATCH + _REACH, x - _REACH : x + _PATCH + _REACH]
@@ -372,14 +367,14 @@ def _peak(before: float, best: float, after: float) -> float:
     return 0.5 * (before - after) / (bend - 1e-9)
 
 
-def to_pixels(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+def to_pixels(frame: Frame) -> tuple[ndarray, ndarray]:
     """Return what takes the frame to pixels of the first, and of the second, as they were given."""
     to_second = np.linalg.inv(frame.to_first)
     first = _resized_to_given(frame.coarse)
     return first, _resized_to_given(frame.fine) @ to_second
 
 
-def _resized_to_given(looks: Looks) -> np.ndarray:
+def _resized_to_given(looks: Looks) -> ndarray:
     """From pixels of the view to those of the picture that was given."""
     factor = max(looks.grey.shape) / float(looks.scale[0]) / max(looks.view.shape)
     return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from PIL import Image
 
 from simlab import specs
@@ -93,16 +94,16 @@ class Whitened:
     """
 
     plain: registry.Method
-    mean: np.ndarray
-    directions: np.ndarray
-    gains: np.ndarray
+    mean: ndarray
+    directions: ndarray
+    gains: ndarray
     digest: str
 
-    def __call__(self, image: Image.Image) -> np.ndarray | None:
+    def __call__(self, image: Image.Image) -> ndarray | None:
         """Return the vector of a picture, float32 (d,), of length 1; None for no evidence."""
         return self._of(self.plain.feature.extract(image))
 
-    def each(self, images: Sequence[Image.Image]) -> list[np.ndarray | None]:
+    def each(self, images: Sequence[Image.Image]) -> list[ndarray | None]:
         """Return the vectors of pictures, of which the method makes many at once."""
         return [self._of(packed) for packed in self.plain.feature.extract_many(images)]
 
@@ -110,7 +111,7 @@ class Whitened:
         """Return all that its vectors depend on, as a text for the cache's keys."""
         return f"{self.plain.feature.key} {self.digest}"
 
-    def _of(self, packed: bytes) -> np.ndarray | None:
+    def _of(self, packed: bytes) -> ndarray | None:
         if not packed:
             return None
         centred = _vector(self.plain, packed) - self.mean
@@ -119,7 +120,7 @@ class Whitened:
         return white / max(float(np.linalg.norm(white)), 1e-9)
 
 
-def _learnt(plain: registry.Method, vectors: np.ndarray, shrinkage: float) -> Whitened:
+def _learnt(plain: registry.Method, vectors: ndarray, shrinkage: float) -> Whitened:
     """What the vectors of a background, float (n, d), have in common."""
     mean = vectors.mean(axis=0)
     _, lengths, directions = np.linalg.svd(vectors - mean, full_matrices=False)
@@ -135,7 +136,7 @@ def _learnt(plain: registry.Method, vectors: np.ndarray, shrinkage: float) -> Wh
     return Whitened(plain, *arrays, digest)
 
 
-def _vectors_of(plain: registry.Method, background, progress: bool) -> np.ndarray:
+def _vectors_of(plain: registry.Method, background, progress: bool) -> ndarray:
     """The method's vectors of the pictures of a background, float64 (n, d)."""
     table = as_table(background)
     packed = []
@@ -164,5 +165,5 @@ def _feature(plain: registry.Method, path: str) -> bytes:
     return registry.extract_all(image, [plain.feature])[plain.feature.key]
 
 
-def _vector(plain: registry.Method, packed: bytes) -> np.ndarray:
+def _vector(plain: registry.Method, packed: bytes) -> ndarray:
     return np.asarray(plain.restore(unpack(packed)), dtype=np.float32)

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame, Series
 from scipy.special import logit
 
 from simlab import specs, tables
@@ -48,7 +50,7 @@ COLUMNS = (
 NATS = (0, 1, 2, 3, 4, 6, 8, 12, np.inf)
 """Edges of the strata by uncertainty: the log odds of being a copy, or of being none."""
 
-Pair = Mapping[str, Any] | pd.Series
+Pair = Mapping[str, Any] | Series
 """A row of a pair table."""
 
 Rows = dict[Hashable, dict[str, Any]]
@@ -60,14 +62,14 @@ _LEFT = "the file is left as it is"
 
 
 def choose(
-    pairs: pd.DataFrame,
+    pairs: DataFrame,
     n: int,
     *,
     by: str = "",
     order: str = "distance",
     strata: int = 10,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return `n` of the pairs, drawn by chance, in the order in which to label them.
 
     "random" draws every pair alike: nearly all will be different pictures. "distance" takes turns
@@ -126,7 +128,7 @@ def choose(
     )
 
 
-def _candidates(pairs, by, order) -> pd.DataFrame:
+def _candidates(pairs, by, order) -> DataFrame:
     """The pairs that have a distance, without labels and sources."""
     pairs = tables.check_table(pairs, "pairs")
     words = f"a column of the pairs ({', '.join(map(str, pairs))})"
@@ -139,7 +141,7 @@ def _candidates(pairs, by, order) -> pd.DataFrame:
     return known.drop(columns=["label", "source_reference", "source_query"], errors="ignore")
 
 
-def _strata(pairs, by, order, n_ranges) -> tuple[np.ndarray, np.ndarray]:
+def _strata(pairs, by, order, n_ranges) -> tuple[ndarray, ndarray]:
     """The number of each pair's stratum, and the names of the strata."""
     if order == "random":
         return np.zeros(len(pairs), int), np.array(["all"])
@@ -163,13 +165,13 @@ def _strata(pairs, by, order, n_ranges) -> tuple[np.ndarray, np.ndarray]:
     return stratum, np.array(names)
 
 
-def _turns(pairs, stratum, seed) -> np.ndarray:
+def _turns(pairs, stratum, seed) -> ndarray:
     """The place of each pair in the random order of its stratum, from 0."""
-    absent = pd.Series("", pairs.index)
+    absent = Series("", pairs.index)
     columns = [pairs.get(name, absent).astype(str) for name in KEY]
     names = ["\0".join(cells) for cells in zip(*columns)]
     rank = {name: place for place, name in enumerate(tables.rank_by_hash(names, seed))}
-    ranks = pd.Series([rank[name] for name in names])
+    ranks = Series([rank[name] for name in names])
     return ranks.groupby(stratum).rank(method="first").to_numpy() - 1
 
 
@@ -403,9 +405,9 @@ class Labels(NamedTuple):
             them), Cohen's kappa.
     """
 
-    pairs: pd.DataFrame
-    disputed: pd.DataFrame
-    agreement: pd.DataFrame
+    pairs: DataFrame
+    disputed: DataFrame
+    agreement: DataFrame
 
 
 def read_labels(*paths: AnyPath, root: AnyPath | None = None) -> Labels:
@@ -454,7 +456,7 @@ def _names(files: list[Path]) -> list[str]:
     return names
 
 
-def _weighed(pairs: pd.DataFrame) -> pd.DataFrame:
+def _weighed(pairs: DataFrame) -> DataFrame:
     """The pairs with weights for as many of each stratum as were labelled."""
     if not {"planned", "stratum"} <= set(pairs):
         return pairs
@@ -464,7 +466,7 @@ def _weighed(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(weight=weight, probability=1 / weight)
 
 
-def _agreement(votes: pd.DataFrame) -> pd.DataFrame:
+def _agreement(votes: DataFrame) -> DataFrame:
     # needed here only, and slow to import
     from sklearn.metrics import cohen_kappa_score
 
@@ -477,4 +479,4 @@ def _agreement(votes: pd.DataFrame) -> pd.DataFrame:
         several = len(np.unique(both)) > 1
         kappa = cohen_kappa_score(of_first, of_second) if several else np.nan
         rows.append((first, second, len(both), agreed, kappa))
-    return pd.DataFrame(rows, columns=["first", "second", "n", "agreed", "kappa"])
+    return DataFrame(rows, columns=["first", "second", "n", "agreed", "kappa"])
