@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
+from pandas import DataFrame, Series
 from scipy.cluster import hierarchy
 
 from simlab import specs
@@ -18,7 +18,7 @@ from simlab.tables import check_table
 
 @style.styled
 def plot_forest(
-    differences: pd.DataFrame, *, a: str = "a", b: str = "b", ax: Axes | None = None
+    differences: DataFrame, *, a: str = "a", b: str = "b", ax: Axes | None = None
 ) -> Axes:
     """Draw how much more method `a` reaches than `b`, overall and per group.
 
@@ -56,7 +56,7 @@ def plot_forest(
 
 
 @style.styled
-def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_complementarity(shares: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw which share of the copies that one method (row) misses another (column) finds.
 
     Args:
@@ -86,7 +86,7 @@ def plot_complementarity(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axe
 
 
 @style.styled
-def plot_reliability(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_reliability(bins: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of copies observed against the probability predicted: alike on the diagonal.
 
     Args:
@@ -168,7 +168,7 @@ def _draw_tree(ax: Axes, merges: np.ndarray, names: Sequence[str], threshold: fl
 
 
 @style.styled
-def plot_distances(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_distances(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw two pictures' distances as shares of each method's threshold: a short bar says copy.
 
     Args:
@@ -186,14 +186,14 @@ def plot_distances(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @style.styled
-def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = None) -> Axes:
+def plot_evidence(evidence: Series, *, probability: float, ax: Axes | None = None) -> Axes:
     """Draw what each method says for a copy (right) and against it (left), and what comes of it.
 
     Args:
         evidence: nats by method, and whatever else is added to them.
         probability: that the two are copies.
     """
-    specs.check_kind("evidence", evidence, pd.Series, "a pandas Series, nats by method")
+    specs.check_kind("evidence", evidence, Series, "a pandas Series, nats by method")
     specs.check_number("probability", probability, 0, 1)
     ax = style.axes(ax, 5, 0.9 + 0.24 * len(evidence))
     _draw_bars(ax, evidence, is_copy=evidence >= 0)
@@ -202,7 +202,7 @@ def plot_evidence(evidence: pd.Series, *, probability: float, ax: Axes | None = 
     return style.finish(ax, f"Probability {_probability_in_words(probability)}", grid="x")
 
 
-def _draw_bars(ax: Axes, lengths: pd.Series, *, is_copy: pd.Series) -> None:
+def _draw_bars(ax: Axes, lengths: Series, *, is_copy: Series) -> None:
     """Draw a bar per method, from top to bottom: in colour those that speak for a copy."""
     places = np.arange(len(lengths))
     colours = np.where(is_copy, style.COLOURS[0], style.GREY)

@@ -1,18 +1,18 @@
 """Pictures: galleries, pairs, hashes as bits, keypoints and their matches."""
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
 from matplotlib.patches import Polygon, Rectangle
+from numpy import ndarray
+from pandas import DataFrame
 from PIL import Image
 
 from simlab import perturb, specs
@@ -23,10 +23,11 @@ from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
 from simlab.methods.overlap import SIDES, outlines
 from simlab.methods.registry import columns
+from simlab.paths import AnyPath
 from simlab.plots import style
 from simlab.tables import check_table, root_of
 
-Picture = Image.Image | np.ndarray | str | os.PathLike | bytes
+Picture = Image.Image | ndarray | AnyPath | bytes
 """What :func:`simlab.read_image` takes."""
 
 
@@ -69,9 +70,9 @@ def plot_pairs(
 
 @style.styled
 def plot_groups(
-    groups: pd.DataFrame,
+    groups: DataFrame,
     *,
-    root: str | os.PathLike | None = None,
+    root: AnyPath | None = None,
     n: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
@@ -104,11 +105,11 @@ def plot_groups(
 
 @style.styled
 def plot_hardest(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     method: str,
     *,
     n: int = 3,
-    root: str | os.PathLike | None = None,
+    root: AnyPath | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the pairs that a method gets most wrong, each with names, distance and the truth.
@@ -137,7 +138,7 @@ def plot_hardest(
     return plot_rows(folder, rows, notes, title=title, ax=ax)
 
 
-def plot_rows(root: Path, rows: pd.DataFrame, notes: Iterable[str], **options: Any) -> Axes:
+def plot_rows(root: Path, rows: DataFrame, notes: Iterable[str], **options: Any) -> Axes:
     """Draw the pairs of a table; where nothing is said of it a picture is drawn as it is."""
     shown = []
     captions = []
@@ -217,7 +218,7 @@ class _Place(NamedTuple):
     left: float
     scale: float
 
-    def of(self, points: np.ndarray) -> np.ndarray:
+    def of(self, points: ndarray) -> ndarray:
         """Where (n, 2) points of the picture lie."""
         return points * self.scale + (self.left, 0)
 
@@ -239,7 +240,7 @@ def _draw_side_by_side(ax: Axes, *pictures: Image.Image) -> list[_Place]:
 
 
 @style.styled
-def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
+def plot_hash(bits: ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw a hash as a picture of its bits, 1 light and 0 dark, row by row."""
     rows = bit_rows(bits)
     ax = style.axes(ax, 2.6, 2.8)
@@ -249,7 +250,7 @@ def plot_hash(bits: np.ndarray, *, ax: Axes | None = None) -> Axes:
 
 
 @style.styled
-def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | None = None) -> Axes:
+def plot_hash_difference(bits_a: ndarray, bits_b: ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw two hashes side by side with the bits that differ framed in both.
 
     Their number is the distance.
@@ -276,7 +277,7 @@ def plot_hash_difference(bits_a: np.ndarray, bits_b: np.ndarray, *, ax: Axes | N
     return ax
 
 
-def bit_rows(bits: np.ndarray) -> np.ndarray:
+def bit_rows(bits: ndarray) -> ndarray:
     """Return the bits of a hash as rows of one length, as nearly square as they can be."""
     flat = from_imagehash(bits).ravel()
     widest = math.isqrt(flat.size)
@@ -284,7 +285,7 @@ def bit_rows(bits: np.ndarray) -> np.ndarray:
     return flat.reshape(n_rows, -1)
 
 
-def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
+def _draw_bits(ax: Axes, rows: ndarray, left: float = 0.0) -> None:
     height, width = rows.shape
     colours = ListedColormap(["#303030", "#fafafa"])
     x = left + np.arange(width + 1)
@@ -295,7 +296,7 @@ def _draw_bits(ax: Axes, rows: np.ndarray, left: float = 0.0) -> None:
 
 
 @style.styled
-def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None) -> Axes:
+def plot_keypoints(image: Picture, points: ndarray, *, ax: Axes | None = None) -> Axes:
     """Draw the picture with a circle at every keypoint.
 
     Args:
@@ -313,13 +314,13 @@ def plot_keypoints(image: Picture, points: np.ndarray, *, ax: Axes | None = None
 @style.styled
 def plot_matches(
     image_a: Picture,
-    points_a: np.ndarray,
+    points_a: ndarray,
     image_b: Picture,
-    points_b: np.ndarray,
-    matches: np.ndarray,
+    points_b: ndarray,
+    matches: ndarray,
     *,
-    inliers: np.ndarray | None = None,
-    places: pd.DataFrame | None = None,
+    inliers: ndarray | None = None,
+    places: DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw two pictures side by side with a thin line for every match.
@@ -361,7 +362,7 @@ def plot_matches(
     return ax
 
 
-def _picked(name: str, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+def _picked(name: str, points: ndarray, numbers: ndarray) -> ndarray:
     """The points of these numbers."""
     rows = style.rows_of(name, points, 2)
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(rows):
@@ -369,7 +370,7 @@ def _picked(name: str, points: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return rows[numbers]
 
 
-def _outline(ax: Axes, places: pd.DataFrame, drawn_at: dict[str, _Place]) -> None:
+def _outline(ax: Axes, places: DataFrame, drawn_at: dict[str, _Place]) -> None:
     """Draw a frame around each place, in both pictures: a full line where something is."""
     check_table(places, "places", "kind, left_reference, left_query")
     for row in places.to_dict("records"):
@@ -429,7 +430,7 @@ _CONTAINED = {
 }
 
 
-def _show_only(ax: Axes, image: AxesImage, inside: np.ndarray) -> None:
+def _show_only(ax: Axes, image: AxesImage, inside: ndarray) -> None:
     """Outline a part of a picture, and lay a veil on the rest."""
     left, right, bottom, top = image.get_extent()
     veil = Rectangle((left, top), right - left, bottom - top, facecolor="white", alpha=0.65)

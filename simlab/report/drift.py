@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.datasets import as_table
 from simlab.methods.registry import columns, resolve
-from simlab.paths import expanded, read_json
+from simlab.paths import AnyPath, expanded, read_json
 from simlab.report.files import versions
 from simlab.scoring import features
 from simlab.scoring import table as scoring
@@ -18,14 +18,14 @@ from simlab.tables import PAIR_COLUMNS, is_fitted, read_scores
 
 
 def verify(
-    folder: str | Path,
+    folder: AnyPath,
     *,
-    root: str | Path | None = None,
+    root: AnyPath | None = None,
     n_pairs: int = 200,
     seed: int = 0,
     n_jobs: int = -1,
     progress: bool = True,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return what has drifted since a study was written to `folder`; an empty table for nothing.
 
     Every version is compared; pictures and distances are those of a sample of the pairs, scored
@@ -60,7 +60,7 @@ def verify(
     rows = list(_versions(run.get("versions", {})))
     rows.extend(("picture", path, drift) for path, drift in pictures.items())
     rows.extend(_distances(then, now, now.attrs["methods"]))
-    return pd.DataFrame(rows, columns=["what", "name", "drift"])
+    return DataFrame(rows, columns=["what", "name", "drift"])
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _run(path: Path) -> dict[str, Any]:
     return run
 
 
-def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Path) -> None:
+def _check(run: Mapping[str, Any], scores: DataFrame, names: Any, folder: Path) -> None:
     """Refuse a study of which only a part would be compared, and then be said to hold."""
     if not isinstance(names, list | str):
         raise ValueError(f"{str(folder / 'run.json')!r}: methods must be a list, not {names!r}")
@@ -85,7 +85,7 @@ def _check(run: Mapping[str, Any], scores: pd.DataFrame, names: Any, folder: Pat
         raise ValueError(f"{table!r} is damaged: pairs in it: {len(scores)} of {n_then}")
 
 
-def _methods(scores: pd.DataFrame) -> list[str]:
+def _methods(scores: DataFrame) -> list[str]:
     """The methods that can be asked again: all that are named, without an ensemble's."""
     noted = scores.attrs.get("methods") or columns(scores)
     return [name for name in noted if not is_fitted(name)]
@@ -102,10 +102,10 @@ def _versions(then: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _pictures(
-    sample: pd.DataFrame, then: Mapping[str, str], root: str | Path
+    sample: DataFrame, then: Mapping[str, str], root: AnyPath
 ) -> Iterator[tuple[str, str]]:
     paths = sorted({*sample["reference"], *sample["query"]})
-    now = features.digests(as_table(pd.DataFrame({"path": paths}), root=root)) if paths else {}
+    now = features.digests(as_table(DataFrame({"path": paths}), root=root)) if paths else {}
     for path in paths:
         # one that could not be read then has no digest, and its pairs say so
         if path in then and then[path] != now.get(path):
@@ -113,7 +113,7 @@ def _pictures(
 
 
 def _distances(
-    then: pd.DataFrame, now: pd.DataFrame, methods: list[str]
+    then: DataFrame, now: DataFrame, methods: list[str]
 ) -> Iterator[tuple[str, str, str]]:
     changed = then["status"].ne(now["status"])
     if changed.any():

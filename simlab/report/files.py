@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import __version__
 from simlab.images import in_words
-from simlab.paths import file_to_write, folder_for_files
+from simlab.paths import AnyPath, file_to_write, folder_for_files
 from simlab.tables import check_table, guarded, noted_beside
 
 try:
@@ -57,7 +57,7 @@ _LOCK = "lock"
 
 
 @contextlib.contextmanager
-def whole(out: str | Path, *, stale: Iterable[str] = ()) -> Iterator[Path]:
+def whole(out: AnyPath, *, stale: Iterable[str] = ()) -> Iterator[Path]:
     """Yield a temporary folder whose files are moved into `out` when the block ends well.
 
     The page, report.html, is moved last. Several runs may have one `out`. What a killed run left
@@ -150,12 +150,12 @@ def passed_over(facts: Mapping[str, Any]) -> str:
     return f"Files that were passed over, by ending: {in_words(counts)}." if counts else ""
 
 
-def unreadable(facts: Mapping[str, Any]) -> list[tuple[pd.DataFrame, str]]:
+def unreadable(facts: Mapping[str, Any]) -> list[tuple[DataFrame, str]]:
     """Return the files that could not be read as a table with its caption; none where all could."""
     errors = facts.get("errors")
     if not errors:
         return []
-    table = pd.DataFrame(list(errors.items()), columns=["file", "reason"])
+    table = DataFrame(list(errors.items()), columns=["file", "reason"])
     return [(table, "Files that could not be read, and why")]
 
 
@@ -165,7 +165,7 @@ def write_run(run: Mapping[str, Any], folder: Path) -> None:
     write_text(folder / "run.json", f"{text}\n")
 
 
-def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
+def write_csv(table: DataFrame, path: AnyPath) -> Path:
     """Return the path, after the table was written there; a spreadsheet sees no formula in it.
 
     A text that begins with = + - @, a tab or a line break (or with apostrophes before one) gets an
@@ -176,7 +176,7 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
+def csv_bytes(table: DataFrame) -> bytes:
     """Return what :func:`write_csv` writes."""
     check_table(table, "table")
     plain = {

@@ -1,6 +1,6 @@
 """What a fitted ensemble says about itself, as sections of a report."""
 
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import plots, specs
 from simlab.ensemble import Ensemble
@@ -36,7 +36,7 @@ def tuned(ensemble: Ensemble) -> list[Section]:
     ]
 
 
-def _added(ensemble: Ensemble) -> list[tuple[pd.DataFrame, str]]:
+def _added(ensemble: Ensemble) -> list[tuple[DataFrame, str]]:
     tables = []
     if len(ensemble.methods_) > 1:
         tables.append((_ablation(ensemble), _WITHOUT))
@@ -59,18 +59,18 @@ def _gain(ensemble: Ensemble) -> str:
     return f"{first}\n\n{second}\n\n{threshold}"
 
 
-def _weights(ensemble: Ensemble) -> pd.DataFrame:
+def _weights(ensemble: Ensemble) -> DataFrame:
     rows = ensemble.weights_.sort_values("share", ascending=False, kind="stable").to_dict("records")
     shares = [interval(row, "share", "low", "high") for row in rows]
-    return pd.DataFrame(
+    return DataFrame(
         {"method": [row["method"] for row in rows], "share of the weights [95 % interval]": shares}
     )
 
 
-def _ablation(ensemble: Ensemble) -> pd.DataFrame:
+def _ablation(ensemble: Ensemble) -> DataFrame:
     rows = ensemble.ablation()
     lost = [interval(row, "loss", "low", "high", "+.3f") for row in rows.to_dict("records")]
-    return pd.DataFrame(
+    return DataFrame(
         {"without": rows["method"], measure(ensemble.metric_): rows["without"], "loss": lost}
     )
 

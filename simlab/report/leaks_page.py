@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from simlab.messages import counted
-from simlab.paths import expanded, relative_root
+from simlab.paths import AnyPath, expanded, relative_root
 from simlab.plots.pictures import plot_rows
 from simlab.report.files import passed_over, unreadable, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, next_steps, write_report
@@ -22,9 +22,9 @@ _COLUMNS = ["test_file", "train_file", "verdict", "probability", "edit", "agreed
 
 def leaks(
     found: Leaks,
-    out: str | Path,
+    out: AnyPath,
     *,
-    root: str | Path | None = None,
+    root: AnyPath | None = None,
     run: Mapping[str, Any] | None = None,
 ) -> Path:
     """Return the path of report.html, after it was written to `out`.

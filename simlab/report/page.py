@@ -23,7 +23,7 @@ from PIL import Image
 
 from simlab import __version__, specs
 from simlab.cards import data_uri, jpeg
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.report.files import whole, write_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def next_steps(text: str, commands: Sequence[str]) -> Section:
 
 
 def write_report(
-    path: str | Path,
+    path: AnyPath,
     *,
     title: str,
     lead: str,

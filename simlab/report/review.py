@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 from PIL import Image
 
 from simlab.cards import jpeg, no_picture
@@ -42,10 +43,10 @@ Rename = Callable[[str], str]
 
 
 def review_data(
-    pairs: pd.DataFrame,
-    groups: pd.DataFrame,
-    lookalikes: pd.DataFrame,
-    plan: pd.DataFrame,
+    pairs: DataFrame,
+    groups: DataFrame,
+    lookalikes: DataFrame,
+    plan: DataFrame,
     root: Path,
 ) -> dict[str, Any]:
     """Return what is to be reviewed, as JSON can hold it: copies first, by what they would save.
@@ -114,7 +115,7 @@ def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list
     return sizes, dates
 
 
-def _pixels(pairs: pd.DataFrame, renamed: Rename) -> dict[str, int]:
+def _pixels(pairs: DataFrame, renamed: Rename) -> dict[str, int]:
     """How many each picture has, where a search noted it."""
     pixels = {}
     for side in ("reference", "query"):
@@ -124,7 +125,7 @@ def _pixels(pairs: pd.DataFrame, renamed: Rename) -> dict[str, int]:
 
 
 def _groups_of_copies(
-    plan: pd.DataFrame, groups: pd.DataFrame, number: dict[str, int]
+    plan: DataFrame, groups: DataFrame, number: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     is_chained = groups.groupby("group")["chained"].first()
     for which, members in plan.groupby("group"):
@@ -140,7 +141,7 @@ def _groups_of_copies(
 
 
 def _groups_of_look_alikes(
-    shown: pd.DataFrame, lookalikes: pd.DataFrame, number: dict[str, int]
+    shown: DataFrame, lookalikes: DataFrame, number: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     n_all = lookalikes["group"].value_counts()
     for which, members in shown.groupby("group"):
@@ -167,7 +168,7 @@ def _saving(group: dict[str, Any], sizes: Sequence[int]) -> int:
     return sum(sizes[file] for file, decision in decisions if decision == DROP)
 
 
-def _pairs(pairs: pd.DataFrame, renamed: Rename, number: dict[str, int]) -> Iterator[list]:
+def _pairs(pairs: DataFrame, renamed: Rename, number: dict[str, int]) -> Iterator[list]:
     """Two pictures, their verdict, what they are in words, how the second was made of the first,
     and the transform that lays it on that, nine numbers; None where nothing says.
     """
@@ -202,7 +203,7 @@ def _short(agreed: str) -> str:
     return ", ".join(short if is_clear else names)
 
 
-def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
+def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[ndarray, ndarray]:
     """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
     small = image.copy()
     small.thumbnail((side, side))
@@ -249,7 +250,7 @@ def compared_pairs(data: dict[str, Any]) -> list[tuple[int, int]]:
     return pairs
 
 
-def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[np.ndarray]:
+def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     """Return of each pair up to 40 of the matches that agree on one geometry.
 
     A match is x and y in the first picture and in the second, in thousandths of the sides, int
@@ -276,7 +277,7 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[np.ndarray]:
     return [unpack(found[its_key])[0] for its_key in keys]
 
 
-def _matched(packed: Sequence[bytes]) -> np.ndarray:
+def _matched(packed: Sequence[bytes]) -> ndarray:
     """The matches of the packed features of two pictures."""
     if not all(packed):
         return np.zeros((0, 4), np.int64)

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.cards import data_uri
 from simlab.messages import counted, in_bytes
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, UNDECIDED
-from simlab.paths import expanded, relative_root
+from simlab.paths import AnyPath, expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
     passed_over,
@@ -57,14 +57,14 @@ _LIMITS = (
 
 
 def found(
-    pairs: pd.DataFrame,
-    groups: pd.DataFrame,
-    out: str | Path,
+    pairs: DataFrame,
+    groups: DataFrame,
+    out: AnyPath,
     *,
-    root: str | Path | None = None,
+    root: AnyPath | None = None,
     run: Mapping[str, Any] | None = None,
-    plan: pd.DataFrame | None = None,
-    cache: Cache | Memory | str | Path | None = None,
+    plan: DataFrame | None = None,
+    cache: Cache | Memory | AnyPath | None = None,
     page: bool = True,
 ) -> Path:
     """Return the path of report.html, after it was written to `out`.
@@ -132,7 +132,7 @@ def found(
     return path
 
 
-def answer(plan: pd.DataFrame) -> str:
+def answer(plan: DataFrame) -> str:
     """Return in a line what a plan says: groups of copies, files that could go and their bytes.
 
     It is "" where there are no copies.
@@ -148,7 +148,7 @@ def answer(plan: pd.DataFrame) -> str:
     return f"{groups} of copies: {counted(len(dropped), 'file')} could go, {in_bytes(n_bytes)}"
 
 
-def _thumbnails_in(out: str | Path) -> list[str]:
+def _thumbnails_in(out: AnyPath) -> list[str]:
     """What an earlier page had beside it."""
     beside = (expanded(out) / THUMBNAILS).glob("*.jpg")
     return [
@@ -211,7 +211,7 @@ def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     return {name: f"{number:,}" for name, number in numbers.items()}
 
 
-def _next(plan: pd.DataFrame, out: Path) -> Section:
+def _next(plan: DataFrame, out: Path) -> Section:
     if plan.empty:
         words = "Nothing needs to go. When pictures come, the same search reads the new ones only."
         return next_steps(words, [])
@@ -225,7 +225,7 @@ def _next(plan: pd.DataFrame, out: Path) -> Section:
     return next_steps(words, [move, f"{move} --yes", undo])
 
 
-def _left_out(pairs: pd.DataFrame) -> Section:
+def _left_out(pairs: DataFrame) -> Section:
     facts = pairs.attrs
     parts = [_LIMITS]
     if len(pairs) and "prior" in pairs and "threshold" in pairs:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pandas as pd
+from pandas import DataFrame
 
 from simlab.evaluation.paired import decided
 from simlab.messages import counted
@@ -15,7 +16,7 @@ _DIFFERS = 0.2
 _SHOWN = 8
 
 
-def headline(metrics: pd.DataFrame) -> str:
+def headline(metrics: DataFrame) -> str:
     """Return the metric of the story: TPR at FPR 0.01, or what can be measured instead."""
     measured = set(metrics.loc[(metrics["group"] == "all") & metrics["value"].notna(), "metric"])
     return next((metric for metric in _MEASURES if metric in measured), _MEASURES[0])
@@ -30,7 +31,7 @@ def interval(row: pd.Series | dict, value: str, low: str, high: str, form: str =
     return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
 
 
-def lead(ranked: pd.DataFrame) -> str:
+def lead(ranked: DataFrame) -> str:
     """Return which methods find most, and which of them cannot be told apart."""
     rows = ranked.dropna(subset=["value"])
     if rows.empty:
@@ -51,11 +52,11 @@ def lead(ranked: pd.DataFrame) -> str:
     return text
 
 
-def _listed(rows: pd.DataFrame) -> str:
+def _listed(rows: DataFrame) -> str:
     return ", ".join(f"{row.method} {row.value:.2f}" for row in rows.itertuples())
 
 
-def by_kind(kinds: pd.DataFrame, metric: str) -> str:
+def by_kind(kinds: DataFrame, metric: str) -> str:
     """Return which kinds of copy every method finds, on which they differ, and what none finds."""
     rows = kinds[(kinds["metric"] == metric) & (kinds["group"] != "all")].dropna(subset=["value"])
     ranges = rows.groupby("group", sort=False)["value"].agg(["min", "max"])
@@ -80,14 +81,14 @@ def _names(kinds: Iterable[str]) -> str:
     return text
 
 
-def _span(rows: pd.DataFrame) -> str:
+def _span(rows: DataFrame) -> str:
     ranked = rows.sort_values("value", ascending=False, kind="stable")
     best = _listed(ranked.head(1))
     worst = _listed(ranked.tail(1))
     return f"{spelled(ranked['group'].iloc[0], [])} (from {best} down to {worst})"
 
 
-def compared(pairs: pd.DataFrame, first: str, second: str) -> str:
+def compared(pairs: DataFrame, first: str, second: str) -> str:
     """Return what the comparison of the two best says, overall and by perturbation."""
     overall = pairs["verdict"].iloc[0]
     text = f"{first} against {second}, on the same resamples of the source pictures: {overall}."
@@ -101,7 +102,7 @@ def compared(pairs: pd.DataFrame, first: str, second: str) -> str:
     )
 
 
-def completed(shares: pd.DataFrame, first: str) -> str:
+def completed(shares: DataFrame, first: str) -> str:
     """Return which method finds most of what the first one misses."""
     rows = shares[shares["method"] == first].dropna(subset=["share"])
     if rows.empty:
@@ -112,7 +113,7 @@ def completed(shares: pd.DataFrame, first: str) -> str:
     return f"Of the {missed} that {first} misses at FPR 0.01, {best['other']} finds {found}."
 
 
-def doubted(found: pd.DataFrame) -> str:
+def doubted(found: DataFrame) -> str:
     """Return what the labels that every method contradicts may be."""
     n_copies = int(found["label"].sum())
     return (
@@ -134,7 +135,7 @@ def measurable(n_negative: int, smallest: float) -> str:
     )
 
 
-def problems(scores: pd.DataFrame) -> str:
+def problems(scores: DataFrame) -> str:
     """Return what could not be compared, and which methods had nothing to go by."""
     n_failed = int((scores["status"] == "error").sum())
     pairs = counted(len(scores), "pair")
@@ -152,7 +153,7 @@ def problems(scores: pd.DataFrame) -> str:
     )
 
 
-def audit(found: pd.DataFrame | None) -> str:
+def audit(found: DataFrame | None) -> str:
     """Return what the search for hidden duplicates among the sources found."""
     if found is None:
         return ""
@@ -165,7 +166,7 @@ def audit(found: pd.DataFrame | None) -> str:
     )
 
 
-def what_was_read(scores: pd.DataFrame, similarities: Iterable[str] = ()) -> str:
+def what_was_read(scores: DataFrame, similarities: Iterable[str] = ()) -> str:
     """Return what a reader should know of scores that :func:`simlab.read_distances` read."""
     n_sources = scores[["source_reference", "source_query"]].stack().nunique()
     text = "Labels and distances are those of a file; no picture was looked at."

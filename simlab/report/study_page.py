@@ -1,17 +1,19 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas import DataFrame
 
 from simlab import evaluation, specs
 from simlab.methods import registry
-from simlab.paths import expanded, relative_root
+from simlab.paths import AnyPath, expanded, relative_root
 from simlab.report import sentences, study_sections
 from simlab.report.files import TOLD, versions, whole, write_csv, write_run
 from simlab.report.page import Section, write_report
+from simlab.specs import Names
 from simlab.tables import check_table, is_fitted, root_of
 
 _METRICS = (
@@ -23,15 +25,15 @@ _METRICS = (
 
 
 def study(  # noqa: PLR0913
-    scores: pd.DataFrame,
-    out: str | Path,
+    scores: DataFrame,
+    out: AnyPath,
     *,
-    methods: str | Iterable[str] | None = None,
-    root: str | Path | None = None,
+    methods: Names | None = None,
+    root: AnyPath | None = None,
     run: Mapping[str, Any] | None = None,
     title: str = "Which method finds which copies",
-    audit: pd.DataFrame | None = None,
-    unreadable: pd.DataFrame | None = None,
+    audit: DataFrame | None = None,
+    unreadable: DataFrame | None = None,
     example: str | None = None,
     seed: int = 0,
     first: Sequence[Section] = (),
@@ -115,7 +117,7 @@ def study(  # noqa: PLR0913
     return expanded(out) / "report.html"
 
 
-def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
+def _thresholds(scores: DataFrame, methods: pd.Series) -> DataFrame:
     options = {"n_splits": 10, "n_resamples": study_sections.RESAMPLES}
     chosen = []
     for rate in (1e-2, 1e-3):
@@ -126,7 +128,7 @@ def _thresholds(scores: pd.DataFrame, methods: pd.Series) -> pd.DataFrame:
 
 
 def _write_scores(
-    scores: pd.DataFrame, methods: list[str], run: Mapping[str, Any], folder: Path
+    scores: DataFrame, methods: list[str], run: Mapping[str, Any], folder: Path
 ) -> None:
     beside = {"status", "error", "no_evidence", *methods}
     write_csv(scores[[name for name in scores if name not in beside]], folder / "pairs.csv")
@@ -134,7 +136,7 @@ def _write_scores(
     write_run(run, folder)
 
 
-def _facts(scores: pd.DataFrame, methods: list[str], metrics: pd.DataFrame) -> dict[str, str]:
+def _facts(scores: DataFrame, methods: list[str], metrics: DataFrame) -> dict[str, str]:
     overall = metrics[metrics["group"] == "all"]
     n_sources, copies, others = overall[["n_sources", "n_positive", "n_negative"]].max()
     least = evaluation.smallest_fpr(scores, methods)["smallest_fpr"].item()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
+from pandas import DataFrame
 
 from simlab import evaluation, plots
 from simlab.plots.pictures import plot_rows, thumbnail
@@ -25,11 +26,11 @@ _CORRECTED = "[95 % intervals, corrected for the number of comparisons]"
 class Study(NamedTuple):
     """What the page is told from; without a root there are no pictures to show."""
 
-    scores: pd.DataFrame
+    scores: DataFrame
     methods: list[str]
-    metrics: pd.DataFrame
-    ranked: pd.DataFrame
-    thresholds: pd.DataFrame
+    metrics: DataFrame
+    ranked: DataFrame
+    thresholds: DataFrame
     root: Path | None
     folder: Path
     seed: int = 0
@@ -38,7 +39,7 @@ class Study(NamedTuple):
     def metric(self) -> str:
         return self.ranked["metric"].iloc[0]
 
-    def keep(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    def keep(self, name: str, table: DataFrame) -> DataFrame:
         """Return the table, after it was written beside the page."""
         write_csv(table, self.folder / f"{name}.csv")
         return table
@@ -96,14 +97,14 @@ def _kinds(made: Study) -> Iterator[Section]:
     yield Section("How much each method stands", figures=[severity], tables=[(table, note)])
 
 
-def _breaks_in_words(breaks: pd.DataFrame) -> pd.DataFrame:
+def _breaks_in_words(breaks: DataFrame) -> DataFrame:
     """A row for each curve, a column for each method."""
     rows = breaks.fillna({"high": float("inf")}).to_dict("records")
     cells = breaks.assign(cell=[_break_in_words(row) for row in rows])
     return _by_method(cells, "curve")
 
 
-def _by_method(cells: pd.DataFrame, row: str) -> pd.DataFrame:
+def _by_method(cells: DataFrame, row: str) -> DataFrame:
     """A row for each value of a column, a column for each method."""
     shown = cells.pivot(index=row, columns="method", values="cell")
     return shown.loc[cells[row].unique(), cells["method"].unique()].reset_index()
@@ -118,7 +119,7 @@ def _break_in_words(row: Mapping[str, Any]) -> str:
     return row["note"]
 
 
-def _differences(made: Study, behind: pd.DataFrame) -> Section:
+def _differences(made: Study, behind: DataFrame) -> Section:
     """Which method is better: the first against all others, and by perturbation the second."""
     first, second = made.ranked["method"].iloc[:2]
     pairs = evaluation.compare(
@@ -155,7 +156,7 @@ def _differences(made: Study, behind: pd.DataFrame) -> Section:
     return Section("Which method is better", text, figures)
 
 
-def _against_others(made: Study, behind: pd.DataFrame, first: str) -> Figure:
+def _against_others(made: Study, behind: DataFrame, first: str) -> Figure:
     rows = behind.assign(
         group=behind["method"], low=behind["difference_low"], high=behind["difference_high"]
     )
@@ -210,7 +211,7 @@ def _curves(made: Study) -> Section:
     return Section("All pairs together", text, figures, [(_overview(made), note)])
 
 
-def _overview(made: Study) -> pd.DataFrame:
+def _overview(made: Study) -> DataFrame:
     """A row for each method in the order of rank, a column for each metric."""
     overall = made.metrics[made.metrics["group"] == "all"]
     queries = evaluation.query_average_precision(
@@ -223,7 +224,7 @@ def _overview(made: Study) -> pd.DataFrame:
     return table
 
 
-def _intervals(rows: pd.DataFrame, value: str, low: str, high: str, form: str) -> list[str]:
+def _intervals(rows: DataFrame, value: str, low: str, high: str, form: str) -> list[str]:
     return [sentences.interval(row, value, low, high, form) for row in rows.to_dict("records")]
 
 
@@ -259,10 +260,10 @@ def _chosen(made: Study) -> Section:
     return Section("Which threshold", text, tables=tables)
 
 
-def _in_words(thresholds: pd.DataFrame) -> pd.DataFrame:
+def _in_words(thresholds: DataFrame) -> DataFrame:
     chosen = _intervals(thresholds, "threshold", "low", "high", ".4g")
     notes = thresholds["note"]
-    return pd.DataFrame(
+    return DataFrame(
         {
             "method": thresholds["method"].tolist(),
             "FPR wanted": [target.removeprefix("fpr<=") for target in thresholds["target"]],
@@ -298,7 +299,7 @@ def pictures(made: Study, example: str | None) -> Iterator[Section]:
         yield Section(f"The hardest pairs for {method}", text, figures, tables)
 
 
-def _gallery(made: Study, chosen: str, rows: pd.DataFrame) -> Figure:
+def _gallery(made: Study, chosen: str, rows: DataFrame) -> Figure:
     """One picture as it is, and its variants."""
     path = made.root / chosen
     specs = rows["perturbation"]
@@ -314,7 +315,7 @@ def _gallery(made: Study, chosen: str, rows: pd.DataFrame) -> Figure:
     )
 
 
-def _hardest(made: Study, method: str, hardest: pd.DataFrame) -> list[Figure]:
+def _hardest(made: Study, method: str, hardest: DataFrame) -> list[Figure]:
     captions = {"miss": "Copies, farthest first.", "false alarm": "Non-copies, nearest first."}
     figures = []
     for error_kind, rows in hardest.groupby("error_kind", sort=False):
@@ -325,7 +326,7 @@ def _hardest(made: Study, method: str, hardest: pd.DataFrame) -> list[Figure]:
     return figures
 
 
-def _notes(made: Study, rows: pd.DataFrame, texts: Iterable[str]) -> list[str]:
+def _notes(made: Study, rows: DataFrame, texts: Iterable[str]) -> list[str]:
     """The texts, after the perturbation of each row where there are any."""
     specs = made.scores["perturbation"].unique()
     if not any(specs):
@@ -355,8 +356,8 @@ def doubts(made: Study) -> Iterator[Section]:
 
 def limits(
     made: Study,
-    audit: pd.DataFrame | None,
-    unreadable: pd.DataFrame | None,
+    audit: DataFrame | None,
+    unreadable: DataFrame | None,
     run: Mapping[str, Any],
 ) -> Section:
     """Return what the numbers leave out: failed pairs, sources that look alike."""

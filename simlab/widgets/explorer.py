@@ -1,7 +1,7 @@
 """The explorer: a picture and its variant, or two pictures, as every method sees them."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import ipywidgets
@@ -11,6 +11,7 @@ import traitlets
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame, Series
 from scipy.special import expit, logit
 
 from simlab import perturb, plots, specs
@@ -20,10 +21,12 @@ from simlab.images import read_bytes, read_image
 from simlab.methods import registry
 from simlab.methods.places import sentence
 from simlab.methods.registry import Method
+from simlab.paths import AnyPath
 from simlab.plots import style
 from simlab.scoring.comparison import Comparison, Matches
 from simlab.scoring.one_pair import LazyPicture
 from simlab.search.judging import BE, is_by_chance, loaded, verdicts
+from simlab.specs import Names
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
 from simlab.widgets.panel import WORKING, Latest, Panel, markup
@@ -46,8 +49,8 @@ OTHER = "another picture"
 def explore(
     images,
     *,
-    recipe: Ensemble | str | Path | None = None,
-    methods: str | Iterable[str] | None = None,
+    recipe: Ensemble | AnyPath | None = None,
+    methods: Names | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> "Explorer":
     """Return a widget in which a picture is perturbed or compared, and every method is watched.
@@ -92,7 +95,7 @@ class Explorer(Panel):
 
     def __init__(
         self,
-        images: pd.DataFrame,
+        images: DataFrame,
         recipe: Ensemble,
         methods: list[Method],
         thresholds: Mapping[str, float],
@@ -150,7 +153,7 @@ class Explorer(Panel):
         return float(expit(self.evidence.sum()))
 
     @property
-    def evidence(self) -> pd.Series:
+    def evidence(self) -> Series:
         """What each of the recipe's methods adds to the log odds of a copy, in nats.
 
         The last is the rarity of copies.
@@ -163,7 +166,7 @@ class Explorer(Panel):
         return self._verdict(self.comparison)
 
     @property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> DataFrame:
         """By method: maximum, unit, threshold, distance, no_evidence and what it says.
 
         ``says`` is "copy", "no copy", "no evidence" or "".
@@ -325,7 +328,7 @@ class Explorer(Panel):
             self._show((None, dict.fromkeys(self._parts, "")))
         self.say(text)
 
-    def _judged(self, found: Comparison) -> pd.DataFrame:
+    def _judged(self, found: Comparison) -> DataFrame:
         table = self._facts.join(found.table[["distance", "no_evidence"]])
         silent = table["distance"].isna() | table["threshold"].isna()
         cases = [table["no_evidence"].eq(True), silent, table["distance"] <= table["threshold"]]
@@ -343,18 +346,18 @@ class Explorer(Panel):
             by_chance=is_by_chance(found.scores, by_itself, self._recipe),
         )[0]
 
-    def _evidence(self, found: Comparison) -> pd.Series:
-        rarity = pd.Series({"rarity of copies": float(logit(self._recipe.prevalence_))})
+    def _evidence(self, found: Comparison) -> Series:
+        rarity = Series({"rarity of copies": float(logit(self._recipe.prevalence_))})
         return pd.concat([self._recipe.evidence(found.scores).iloc[0], rarity])
 
 
-def _facts(methods: list[Method], thresholds: Mapping[str, float]) -> pd.DataFrame:
+def _facts(methods: list[Method], thresholds: Mapping[str, float]) -> DataFrame:
     """Return by method what does not change with the pictures."""
     facts = {
         method.name: (method.maximum, method.unit, thresholds.get(method.name, np.nan))
         for method in methods
     }
-    return pd.DataFrame.from_dict(facts, "index", columns=["maximum", "unit", "threshold"])
+    return DataFrame.from_dict(facts, "index", columns=["maximum", "unit", "threshold"])
 
 
 def _draw_matches(found: Comparison, ax: Axes) -> None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from pandas import DataFrame, Series
 
 from simlab import evaluation, perturb, plots
 from simlab.evaluation.sample import check_index, read
 from simlab.pairs.labelling import LabelFile, identity
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.plots.summaries import draw_table, spelled
 from simlab.tables import check_both, root_of
 from simlab.widgets import workbench
@@ -58,11 +58,11 @@ class Failures(workbench.Workbench):
 
     def __init__(
         self,
-        scores: pd.DataFrame,
+        scores: DataFrame,
         methods: Sequence[str] | None = None,
         *,
-        root: str | Path | None = None,
-        marks: str | Path = "mislabelled.csv",
+        root: AnyPath | None = None,
+        marks: AnyPath = "mislabelled.csv",
     ):
         sample = read(scores, methods)
         check_both(sample.label)
@@ -135,7 +135,7 @@ class Failures(workbench.Workbench):
         super().choose(**(fresh | changes))
 
     @property
-    def rows(self) -> pd.DataFrame:
+    def rows(self) -> DataFrame:
         """The rows of the score table that are looked at, the most wrong first."""
         self._latest.wait()
         return self._rows
@@ -180,7 +180,7 @@ class Failures(workbench.Workbench):
 
     def _draw_histogram(self, ax: Axes) -> None:
         view = self._page.view
-        plots.plot_histograms(pd.DataFrame(view["histogram"]), columns=1, ax=ax)
+        plots.plot_histograms(DataFrame(view["histogram"]), columns=1, ax=ax)
         panel = next(one for one in ax.figure.axes if one.get_ylabel() == "share of pairs")
         panel.axvline(view["thresholds"][self.choice["method"]] or 0, **_LINE)
 
@@ -188,7 +188,7 @@ class Failures(workbench.Workbench):
         choice = self.choice
         cells = self._page.view["cells"]
         plots.style.title(ax, f"Copies found at FPR {choice['fpr']:.2g}", pad=8)
-        draw_table(ax, pd.DataFrame(cells["values"], cells["rows"], self._methods))
+        draw_table(ax, DataFrame(cells["values"], cells["rows"], self._methods))
         column = self._methods.index(choice["method"])
         row = self._kinds.index(choice["kind"])
         frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=plots.style.MARK, lw=2.5)
@@ -215,7 +215,7 @@ class Failures(workbench.Workbench):
         cards = [self._card(row, pair, right, method) for row, pair in shown.iterrows()]
         yield {"cards": cards, "matches": {}}
 
-    def _words(self, right: pd.DataFrame, n_rows: int, choice: dict[str, Any]) -> str:
+    def _words(self, right: DataFrame, n_rows: int, choice: dict[str, Any]) -> str:
         """Return what is looked at in a sentence."""
         method = choice["method"]
         wrong = ~right[method]
@@ -236,11 +236,11 @@ class Failures(workbench.Workbench):
             f"Pairs {pairs}: {', '.join(which)}."
         )
 
-    def _cells(self, right: pd.DataFrame) -> dict[str, Any]:
+    def _cells(self, right: DataFrame) -> dict[str, Any]:
         """Return the share of copies that each method finds, by kind."""
         copies = self._scores[self._scores["label"] == 1]
         kinds = self._kind[copies.index]
-        weight = copies.get("weight", pd.Series(1.0, copies.index))
+        weight = copies.get("weight", Series(1.0, copies.index))
         shares = []
         counts = []
         for kind in self._kinds:
@@ -254,9 +254,7 @@ class Failures(workbench.Workbench):
             "counts": counts,
         }
 
-    def _card(
-        self, row: Hashable, pair: pd.Series, right: pd.DataFrame, method: str
-    ) -> dict[str, Any]:
+    def _card(self, row: Hashable, pair: Series, right: DataFrame, method: str) -> dict[str, Any]:
         is_copy = bool(pair["label"] == 1)
         is_right = bool(right.loc[row, method])
         others = [name for name in self._methods if right.loc[row, name] != is_right]
@@ -267,7 +265,7 @@ class Failures(workbench.Workbench):
         card["note"] = f"{_NOTES[is_copy, is_right]} by {by}."
         return card
 
-    def _marked(self, pair: pd.Series) -> bool:
+    def _marked(self, pair: Series) -> bool:
         if not self._marks.exists():
             return False
         return identity(pair) in LabelFile(self._marks, root=self._root).rows
@@ -302,15 +300,15 @@ class Failures(workbench.Workbench):
             self.mark(index)
 
 
-def _kind_of(table: pd.DataFrame) -> pd.Series:
+def _kind_of(table: DataFrame) -> Series:
     """Return the kind of perturbation of each row of a score table."""
-    unchanged = pd.Series("", table.index)
+    unchanged = Series("", table.index)
     return table.get("perturbation", unchanged).astype(str).map(perturb.kind)
 
 
 def select(
-    rows: pd.DataFrame, right: pd.DataFrame, histogram: pd.DataFrame, choice: Mapping[str, Any]
-) -> pd.DataFrame:
+    rows: DataFrame, right: DataFrame, histogram: DataFrame, choice: Mapping[str, Any]
+) -> DataFrame:
     """Return the rows of a choice, the most wrong first.
 
     That is how far each is on the wrong side of the threshold.
@@ -323,7 +321,7 @@ def select(
     method = choice["method"]
     copy = rows["label"].eq(1)
     distance = rows[method]
-    kept = pd.Series(True, rows.index)
+    kept = Series(True, rows.index)
     if choice["verdict"] != "all":
         kept &= copy.eq(choice["verdict"] in ("missed", "found"))
         kept &= right.loc[rows.index, method].eq(choice["verdict"] in ("found", "rejected"))
@@ -336,5 +334,5 @@ def select(
     return rows.loc[beyond[kept].sort_values(ascending=False, kind="stable").index]
 
 
-def _page(rows: pd.DataFrame, page: int) -> pd.DataFrame:
+def _page(rows: DataFrame, page: int) -> DataFrame:
     return rows.iloc[PER_PAGE * page : PER_PAGE * (page + 1)]

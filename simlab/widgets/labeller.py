@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import anywidget
 import numpy as np
-import pandas as pd
 import traitlets
 from matplotlib.figure import Figure
+from pandas import DataFrame
 from PIL import Image, ImageChops
 
 from simlab import perturb, plots
 from simlab.cards import jpeg, no_picture
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
+from simlab.paths import AnyPath
 from simlab.plots import style
 from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, plain
@@ -83,10 +84,10 @@ class Label(Panel):
 
     def __init__(
         self,
-        pairs: pd.DataFrame,
-        path: str | Path,
+        pairs: DataFrame,
+        path: AnyPath,
         *,
-        root: str | Path | None = None,
+        root: AnyPath | None = None,
         annotator: str = "",
         names: bool = False,
     ):
@@ -163,7 +164,7 @@ class Label(Panel):
             self._told.pop()
         raise ValueError("there is no answer to take back")
 
-    def labels(self) -> pd.DataFrame:
+    def labels(self) -> DataFrame:
         """Return the labelled pairs so far, with the weights that fit them.
 
         They are as from :func:`simlab.labelling.read_labels`.
@@ -206,7 +207,7 @@ class Label(Panel):
                 f"a picture that cannot be shown gets no label, skip the pair: {errors[0]}"
             )
 
-    def _opened(self, path: str | Path, annotator: str, **options: Any) -> LabelFile:
+    def _opened(self, path: AnyPath, annotator: str, **options: Any) -> LabelFile:
         """Return a file of answers about these pairs, by this annotator."""
         file = LabelFile(path, root=self._root, annotator=annotator, **options)
         strangers = [row for key, row in file.rows.items() if key not in self._rows]
@@ -344,7 +345,7 @@ class Label(Panel):
         self._note = akaze_words(lines)
 
 
-def _by_identity(pairs: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
+def _by_identity(pairs: DataFrame) -> dict[Hashable, dict[str, Any]]:
     """Return the rows in their order, by what makes each the pair that it is."""
     rows = {}
     for record in pairs.to_dict("records"):

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from simlab.cards import data_uri, escaped, jpeg
+from simlab.paths import AnyPath
 from simlab.plots import pictures
 from simlab.scoring.workers import in_words
 
@@ -132,7 +133,7 @@ class Latest:
 
 
 @functools.lru_cache(maxsize=1024)
-def thumbnail(path: str | Path, perturbation: str = "", seed: int = 0, side: int = 320) -> bytes:
+def thumbnail(path: AnyPath, perturbation: str = "", seed: int = 0, side: int = 320) -> bytes:
     """Return the variant of a picture file, small, as JPEG: grey if it cannot be read.
 
     It is made when first asked for.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from PIL import Image
 
 from simlab.cards import jpeg
@@ -33,7 +34,7 @@ def small(picture: LazyPicture, side: int = 560) -> bytes:
     return jpeg(image)
 
 
-def bits(hash_a: np.ndarray, hash_b: np.ndarray, *, side: int = 88) -> bytes:
+def bits(hash_a: ndarray, hash_b: ndarray, *, side: int = 88) -> bytes:
     """Return two hashes side by side as PNG.
 
     1 is light and 0 dark; bits that differ are framed in both.
@@ -48,7 +49,7 @@ def bits(hash_a: np.ndarray, hash_b: np.ndarray, *, side: int = 88) -> bytes:
     return png(Image.fromarray(np.concatenate([left, see_through, right], axis=1)))
 
 
-def _squares(rows: np.ndarray, flipped: np.ndarray, cell: int) -> np.ndarray:
+def _squares(rows: ndarray, flipped: ndarray, cell: int) -> ndarray:
     """Return a square of `cell` pixels for each bit, as RGBA."""
     x, y = np.meshgrid(np.arange(cell), np.arange(cell))
     line = np.maximum(x, y) == cell - 1
@@ -116,7 +117,7 @@ def outlined(
 
 def _side_by_side(
     first: Image.Image, second: Image.Image, width: int, height: int
-) -> tuple[np.ndarray, tuple[int, int]]:
+) -> tuple[ndarray, tuple[int, int]]:
     """The pixels of both at one height, and where the second begins."""
     ratios = first.width / first.height + second.width / second.height
     high = min(height, round((width - GAP_WIDTH) / ratios))
@@ -131,7 +132,7 @@ def _of_height(image: Image.Image, high: int) -> Image.Image:
     return image.resize((max(1, round(image.width * high / image.height)), high))
 
 
-def akaze_lines(images: Sequence[Image.Image]) -> np.ndarray:
+def akaze_lines(images: Sequence[Image.Image]) -> ndarray:
     """Return the AKAZE matches of two pictures as a page draws them.
 
     (n, 5): x and y in the first and in the second picture, as shares of their sides, and 1 where
@@ -146,7 +147,7 @@ def akaze_lines(images: Sequence[Image.Image]) -> np.ndarray:
     return np.column_stack([starts, ends, agree]).round(4)
 
 
-def akaze_words(lines: np.ndarray) -> str:
+def akaze_words(lines: ndarray) -> str:
     """Return how many of these lines agree, in words."""
     n_agreeing = int(lines[:, 4].sum())
     return f"AKAZE matches that agree on one geometry: {n_agreeing:,} of {len(lines):,}"

@@ -13,12 +13,13 @@ import anywidget
 import pandas as pd
 import traitlets
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from simlab import plots
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labelling import LabelFile
-from simlab.paths import file_to_write, relative_root, replace_file
+from simlab.paths import AnyPath, file_to_write, relative_root, replace_file
 from simlab.plots.pictures import thumbnail
 from simlab.report import files, review
 from simlab.search import group
@@ -64,11 +65,11 @@ class Review(Panel):
 
     def __init__(
         self,
-        found: pd.DataFrame,
-        plan: str | Path = "plan.csv",
-        labels: str | Path = "labels.csv",
+        found: DataFrame,
+        plan: AnyPath = "plan.csv",
+        labels: AnyPath = "labels.csv",
         *,
-        root: str | Path | None = None,
+        root: AnyPath | None = None,
     ):
         root = root_of(found, root)
         groups = group(found)
@@ -117,7 +118,7 @@ class Review(Panel):
         )
 
     @property
-    def plan(self) -> pd.DataFrame:
+    def plan(self) -> DataFrame:
         """What is decided, as plan.csv has it."""
         rows = []
         for one in self._groups:
@@ -130,7 +131,7 @@ class Review(Panel):
                 name = self._files["name"][number]
                 sha256 = self._files["sha256"][number]
                 rows.append((name, one["number"], decision, reason, sha256))
-        table = pd.DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
+        table = DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
         table.insert(0, "root", relative_root(self._folder, self._path.parent))
         return table
 

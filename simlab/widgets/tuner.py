@@ -3,16 +3,17 @@ beside them.
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from simlab import evaluation, plots
 from simlab.ensemble import Ensemble
 from simlab.ensemble.model import NAME
 from simlab.evaluation.sample import read
+from simlab.paths import AnyPath
 from simlab.report.sentences import interval
 from simlab.search.judging import loaded
 from simlab.tables import root_of
@@ -43,11 +44,11 @@ class Tune(workbench.Workbench):
 
     def __init__(
         self,
-        scores: pd.DataFrame,
+        scores: DataFrame,
         ensemble: Ensemble | None = None,
         *,
-        root: str | Path | None = None,
-        path: str | Path = "recipe.json",
+        root: AnyPath | None = None,
+        path: AnyPath = "recipe.json",
     ):
         self.fitted = Ensemble().fit(scores) if ensemble is None else loaded(ensemble)
         self._scores = read(scores, self.fitted.methods_).table
@@ -99,7 +100,7 @@ class Tune(workbench.Workbench):
         """Go back to the fitted weights."""
         self.weights = self._page.data["weights"]
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the recipe with the weights that are chosen, for :meth:`simlab.Ensemble.load`."""
         self.ensemble.save(path)
         self.say(f"saved to {path}")
@@ -132,9 +133,7 @@ class Tune(workbench.Workbench):
         border = _border(table, choice["threshold"])
         yield {"cards": self._cards(border, tuned), "_border": border}
 
-    def _view(
-        self, table: pd.DataFrame, curve: pd.DataFrame, choice: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _view(self, table: DataFrame, curve: DataFrame, choice: dict[str, Any]) -> dict[str, Any]:
         """Return what a threshold does, and the threshold of every method at the same FPR."""
         threshold = choice["threshold"]
         found = evaluation.at_threshold(table, NAME, threshold, n_resamples=_RESAMPLES)
@@ -151,7 +150,7 @@ class Tune(workbench.Workbench):
             "thresholds": workbench.json_numbers(thresholds),
         }
 
-    def _cards(self, border: pd.DataFrame, tuned: Ensemble) -> list[dict[str, Any]]:
+    def _cards(self, border: DataFrame, tuned: Ensemble) -> list[dict[str, Any]]:
         cards = []
         evidence = tuned.evidence(border)
         for (row, pair), (_, nats) in zip(border.iterrows(), evidence.iterrows()):
@@ -161,7 +160,7 @@ class Tune(workbench.Workbench):
         return cards
 
 
-def _border(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def _border(table: DataFrame, threshold: float) -> DataFrame:
     """Return the last pairs called copies and the first that are not."""
     order = table.sort_values(NAME, kind="stable")
     place = int(order[NAME].searchsorted(threshold, "right"))
@@ -174,7 +173,7 @@ def _note(evidence: pd.Series) -> str:
     return ", ".join(f"{name} {nats:+.1f}" for name, nats in loudest.items()) + " nats"
 
 
-def _words(found: pd.DataFrame, choice: Mapping[str, Any]) -> list[str]:
+def _words(found: DataFrame, choice: Mapping[str, Any]) -> list[str]:
     """Return what a threshold does, in sentences: on these pairs, and where copies are rare.
 
     The last is about a collection.

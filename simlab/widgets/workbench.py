@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import anywidget
 import numpy as np
-import pandas as pd
 import traitlets
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from pandas import DataFrame
 from PIL import Image
 
 from simlab import perturb, plots
@@ -117,7 +117,7 @@ class Workbench(Panel):
         raise NotImplementedError
 
 
-def curves(table: pd.DataFrame) -> dict[str, Any]:
+def curves(table: DataFrame) -> dict[str, Any]:
     """Return ROC curves as the page draws them.
 
     Each has a point for each FPR that can be measured, at most 400.
@@ -140,7 +140,7 @@ def curves(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _thinned(curve: pd.DataFrame, floor: float) -> pd.DataFrame:
+def _thinned(curve: DataFrame, floor: float) -> DataFrame:
     """Return the points of a curve from the smallest measurable FPR on, evenly on a log axis."""
     measured = curve.assign(fpr=curve["fpr"].clip(lower=floor))
     measured = measured.drop_duplicates("fpr", keep="last")
@@ -214,7 +214,7 @@ def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[st
 
 def draw_cards(
     cards: list[dict],
-    rows: pd.DataFrame,
+    rows: DataFrame,
     root: Path,
     title: str,
     figure: Figure,
