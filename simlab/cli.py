@@ -3,7 +3,6 @@
 Heavy modules are imported inside the verbs, so that ``simlab --help`` answers at once.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import inspect
@@ -12,6 +11,7 @@ import shlex
 import signal
 import sys
 import webbrowser
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def study(options: argparse.Namespace) -> None:
+def study(options: Namespace) -> None:
     """Compare methods on the variants of pictures: tables, figures and a report in `--out`."""
     out = folder_to_write(options.out)
     images = _images(options)
@@ -162,7 +162,7 @@ def _join(scores: "pd.DataFrame", names: list[str], seed: int) -> dict:
     return {"joined": sl.report.tuned(ensemble)}
 
 
-def _after_study(options: argparse.Namespace) -> tuple[str, list[str]]:
+def _after_study(options: Namespace) -> tuple[str, list[str]]:
     """What to do with a study, and the commands."""
     folder = shlex.quote(options.images or "FOLDER")
     words = (
@@ -187,7 +187,7 @@ def _after_tune(out: Path) -> tuple[str, list[str]]:
     return words, [f"simlab find FOLDER --recipe {shlex.quote(str(recipe))} --out found"]
 
 
-def evaluate(options: argparse.Namespace) -> None:
+def evaluate(options: Namespace) -> None:
     """Measure methods on labelled pairs: metrics, thresholds, figures and a report in `--out`."""
     page = {"title": "Which method tells your copies"}
     if options.distances or options.similarities:
@@ -202,7 +202,7 @@ def evaluate(options: argparse.Namespace) -> None:
     _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
 
 
-def _after_evaluate(options: argparse.Namespace) -> tuple[str, list[str]]:
+def _after_evaluate(options: Namespace) -> tuple[str, list[str]]:
     """What to do with labels, and the command."""
     words = "Fit an ensemble on the same pairs: it weighs the methods, and its recipe searches."
     tune = ["simlab", "tune", options.labels, "--out", "tuned"]
@@ -211,7 +211,7 @@ def _after_evaluate(options: argparse.Namespace) -> tuple[str, list[str]]:
     return words, [shlex.join(tune)]
 
 
-def _read_scores(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
+def _read_scores(options: Namespace) -> "tuple[Path, pd.DataFrame, dict]":
     """What another tool measured; the pictures stay where they are."""
     if options.methods or options.root:
         raise ValueError("--distances and --similarities read no pictures: no --methods or --root")
@@ -222,7 +222,7 @@ def _read_scores(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict
     return out, scores, _run(options, [*options.distances, *options.similarities])
 
 
-def tune(options: argparse.Namespace) -> None:
+def tune(options: Namespace) -> None:
     """Fit an ensemble on labelled pairs: recipe.json, and a report on it, out of fold."""
     shipped = sl.Ensemble.load()
     # few people have labelled look-alikes: of the default methods the guard stays as it ships
@@ -242,7 +242,7 @@ def tune(options: argparse.Namespace) -> None:
     _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
 
 
-def find(options: argparse.Namespace) -> None:
+def find(options: Namespace) -> None:
     """List copies and look-alikes among pictures, or of `--query`: tables, a report in `--out`."""
     if options.methods:
         raise ValueError(
@@ -321,7 +321,7 @@ def _say_what_is_next(plan: "pd.DataFrame", out: Path, *, has_page: bool) -> Non
     _say(_printable(f"next: {move} : it says what this plan would move, and moves nothing yet"))
 
 
-def _judged(options: argparse.Namespace) -> "pd.DataFrame | None":
+def _judged(options: Namespace) -> "pd.DataFrame | None":
     """What people said of pairs, where `--labels` names it."""
     from simlab.pairs.labels import read_unchecked
 
@@ -330,7 +330,7 @@ def _judged(options: argparse.Namespace) -> "pd.DataFrame | None":
     return read_unchecked(options.labels, encoding=options.encoding)
 
 
-def _part_sides(options: argparse.Namespace) -> None:
+def _part_sides(options: Namespace) -> None:
     """Let `images` name one folder, and `between` the other where there are two."""
     n_wanted = 2 if options.between else 1
     if len(options.images) != n_wanted:
@@ -341,7 +341,7 @@ def _part_sides(options: argparse.Namespace) -> None:
     options.between = others[0] if others else None
 
 
-def leaks(options: argparse.Namespace) -> None:
+def leaks(options: Namespace) -> None:
     """List the test pictures that are copies of training pictures, and their share, in `--out`."""
     out = folder_to_write(options.out)
     _check_kept(out, [options.recipe, options.labels])
@@ -360,7 +360,7 @@ def leaks(options: argparse.Namespace) -> None:
     _say(f"{sl.report.leaks_page.lead(found)} report: {report}")
 
 
-def move(options: argparse.Namespace) -> None:
+def move(options: Namespace) -> None:
     """Move the files that a plan drops to another folder, or bring them back."""
     if options.undo is not None:
         if options.plan is not None or options.to is not None:
@@ -387,7 +387,7 @@ def move(options: argparse.Namespace) -> None:
         raise ValueError(f"{counted(stay, 'file')} not moved; see above")
 
 
-def _preview(plan: "sl.moving.Plan", options: argparse.Namespace) -> None:
+def _preview(plan: "sl.moving.Plan", options: Namespace) -> None:
     """Say what would move, and what to type so that it does."""
     would = sl.moving.preview(plan, companions=options.companions)
     _say_left(would.left)
@@ -400,7 +400,7 @@ def _preview(plan: "sl.moving.Plan", options: argparse.Namespace) -> None:
         _say(_printable(f"to move, type:  {options.command} --yes"))
 
 
-def _undo(options: argparse.Namespace) -> None:
+def _undo(options: Namespace) -> None:
     undone = sl.moving.undo(options.undo, root=options.root)
     for name, path in undone.renamed.items():
         _say(_printable(f"{name}: the name is taken; it is {path.name} now"))
@@ -418,7 +418,7 @@ def _say_left(left: Mapping[str | Path, str]) -> int:
     return len(left)
 
 
-def features(options: argparse.Namespace) -> None:
+def features(options: Namespace) -> None:
     """Write one row per picture: status, error and each method's feature."""
     target = expanded(options.out)
     if target.is_dir():
@@ -435,7 +435,7 @@ def features(options: argparse.Namespace) -> None:
     _say(f"{counted(len(table), 'picture')}, {n_unreadable:,} unreadable: {target}")
 
 
-def methods(options: argparse.Namespace) -> None:
+def methods(options: Namespace) -> None:
     """Print a line per method: how it is written, its distances, and what its feature is."""
     for name, definition in sl.methods.REGISTRY.items():
         try:
@@ -451,7 +451,7 @@ def methods(options: argparse.Namespace) -> None:
         print(f"{method.key}  {largest}: {_summary(told)}")
 
 
-def perturbations(options: argparse.Namespace) -> None:
+def perturbations(options: Namespace) -> None:
     """Print a line per perturbation: how it is written, and what it does; then the presets."""
     for name, known in sl.perturb.REGISTRY.items():
         spec = specs.complete(name, specs.defaults_of(known.function))
@@ -466,7 +466,7 @@ def _summary(function: Callable) -> str:
     return first.removeprefix("Return ")
 
 
-def verify(options: argparse.Namespace) -> None:
+def verify(options: Namespace) -> None:
     """Score a sample of a study again, and list what has drifted; the status is 1 if any has."""
     drift = sl.report.verify(
         options.study,
@@ -493,7 +493,7 @@ def default_cache() -> Path:
     return expanded(folder) / "cache.sqlite"
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(ArgumentParser):
     """A parser whose errors are one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -502,7 +502,7 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     parser = _Parser(
         prog="simlab",
         description="Find out which method finds copies of your pictures, and find them.",
@@ -734,7 +734,7 @@ def _add_verify(verbs) -> None:
     _add_seed_and_jobs(verb)
 
 
-def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
+def _scoring_verb(verbs, function, summary: str) -> ArgumentParser:
     verb = _verb(verbs, function, summary)
     verb.add_argument(
         "--methods", metavar="SPECS", help="such as 'phash, dhash(hash_size=16), akaze'"
@@ -745,13 +745,13 @@ def _scoring_verb(verbs, function, summary: str) -> argparse.ArgumentParser:
     return verb
 
 
-def _add_cache(verb: argparse.ArgumentParser) -> None:
+def _add_cache(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--cache", type=Path, metavar="FILE", help="where features are kept between runs"
     )
 
 
-def _add_methods_file(verb: argparse.ArgumentParser) -> None:
+def _add_methods_file(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--methods-file",
         metavar="TOML",
@@ -759,7 +759,7 @@ def _add_methods_file(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
+def _verb(verbs, function, summary: str) -> ArgumentParser:
     description = f"{summary[0].upper()}{summary[1:]}."
     name = function.__name__
     verb = verbs.add_parser(
@@ -767,20 +767,20 @@ def _verb(verbs, function, summary: str) -> argparse.ArgumentParser:
         help=summary,
         description=description,
         epilog="\n  ".join(["examples:", *EXAMPLES.get(name, ())]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawDescriptionHelpFormatter,
     )
     verb.set_defaults(verb=function)
     return verb
 
 
-def _add_seed_and_jobs(verb: argparse.ArgumentParser) -> None:
+def _add_seed_and_jobs(verb: ArgumentParser) -> None:
     verb.add_argument("--seed", type=int, default=0, metavar="S", help="of every random choice (0)")
     verb.add_argument(
         "--jobs", type=int, default=-1, metavar="N", help="processes; -1 is one per core"
     )
 
 
-def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dict]":
+def _score_labels(options: Namespace) -> "tuple[Path, pd.DataFrame, dict]":
     import pandas as pd
 
     out = folder_to_write(options.out)
@@ -796,7 +796,7 @@ def _score_labels(options: argparse.Namespace) -> "tuple[Path, pd.DataFrame, dic
     return out, scores, _run(options, names) | {"inputs": sl.features.digests(images)}
 
 
-def _images(options: argparse.Namespace) -> "pd.DataFrame":
+def _images(options: Namespace) -> "pd.DataFrame":
     options.cache = default_cache() if options.cache is None else options.cache
     if options.images is not None:
         table = sl.datasets.as_table(options.images, any_name=options.any_name)
@@ -809,7 +809,7 @@ def _images(options: argparse.Namespace) -> "pd.DataFrame":
     return sl.datasets.sample_sources(table, options.sources, seed=options.seed)
 
 
-def _with_references(table: "pd.DataFrame", options: argparse.Namespace) -> "pd.DataFrame":
+def _with_references(table: "pd.DataFrame", options: Namespace) -> "pd.DataFrame":
     """The pictures, and those of the folders of `--reference` that are not among them."""
     root = Path(table.attrs["root"])
     paths = [root / path for path in table["path"]]
@@ -834,9 +834,7 @@ def _say_what_is_not_read(table: "pd.DataFrame") -> None:
         _say(f"{pictures} cannot be read until you install:  pip install 'simlab[heif]'")
 
 
-def _run(
-    options: argparse.Namespace, methods: list[str], images: "pd.DataFrame | None" = None
-) -> dict:
+def _run(options: Namespace, methods: list[str], images: "pd.DataFrame | None" = None) -> dict:
     """What run.json says of how a result was made."""
     arguments = {**vars(options), "methods": methods}
     del arguments["verb"], arguments["command"]
@@ -864,7 +862,7 @@ def _check_kept(out: Path, inputs: "Sequence[str | Path | None]") -> None:
             )
 
 
-def _check_numbers(options: argparse.Namespace) -> None:
+def _check_numbers(options: Namespace) -> None:
     """Refuse what is out of range before anything is made, whether or not the verb would use it."""
     if getattr(options, "jobs", 1) == 0:
         raise ValueError("--jobs must be 1 or more, or -1 for one per core, not 0")

@@ -101,7 +101,7 @@ def test_weighted_numbers_are_those_of_all_pairs_and_unweighted_ones_are_not(
         population.assign(source_reference=population["query"], source_query=population["query"])
     )
     found, plain = [], []
-    for seed in range(20):
+    for seed in range(40):
         chosen = answered(choose(population, 400, by=by, order=order, seed=seed), population)
         chosen = labelling._weighed(
             chosen.head(int(share * len(chosen)))
