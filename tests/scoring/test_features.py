@@ -232,7 +232,9 @@ def test_the_key_changes_with_the_versions(folder, monkeypatch):
     with store_of(folder) as store:
         store.read(["0.png"])
         before = store.key(Variant("0.png"), PHASH)
-        monkeypatch.setattr(features, "versions", lambda: methods.versions() + " pillow=99")
+    monkeypatch.setattr(features, "versions", lambda: methods.versions() + " pillow=99")
+    with store_of(folder) as store:
+        store.read(["0.png"])
         assert store.key(Variant("0.png"), PHASH) != before
 
 
