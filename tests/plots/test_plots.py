@@ -33,7 +33,7 @@ HOSTILE = [
 NAMES = {
     "normal": ["phash", "average_hash", "dhash", "whash", "akaze", "akaze_inliers"],
     "single": ["akaze"],
-    "many": [f"method_{i}(hash_size={i})" for i in range(10)],  # more than there are colours
+    "many": [f"method_{i}(hash_size={i})" for i in range(20)],
     "hostile": HOSTILE,
 }
 SEVERITY = {
