@@ -2,7 +2,7 @@
 
 The main process reads each file and hands its bytes to a worker, which decodes it once, makes the
 variants one by one and returns features, never pictures. Workers therefore need no common disk, and
-memory does not grow with the pictures.
+memory does not grow with the pictures. Where they have one, they may read the files themselves.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from simlab.methods.registry import Feature, extract_all, versions
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, Memory, key, opened
 from simlab.scoring.one_pair import PIXELS, needed
-from simlab.scoring.workers import check_jobs, in_words, run
+from simlab.scoring.workers import Died, check_jobs, in_words, run
 from simlab.tables import root_of
 
 
@@ -38,6 +38,11 @@ class Variant(NamedTuple):
     perturbation: str = ""
     seed: int = 0
 
+
+Readers: TypeAlias = Literal["caller", "workers"]
+"""Who reads the files: the process that calls, or the workers, which must find them at the same
+paths.
+"""
 
 Side: TypeAlias = tuple[Variant, Feature]
 """What is compared: a feature of a variant."""
@@ -65,6 +70,7 @@ class Store:
         n_jobs: processes, as joblib counts them: -1 is one per core. Inside
             ``joblib.parallel_config(backend="dask")`` the work goes to that cluster.
         progress: whether a progress bar is shown, where a terminal or notebook can show one.
+        read: who reads the files.
 
     Attributes:
         contents: path → SHA-256 of the file, for those that could be read.
@@ -74,9 +80,18 @@ class Store:
     """
 
     def __init__(
-        self, root: str | Path, cache: Cache | Memory, *, n_jobs: int = -1, progress: bool = True
+        self,
+        root: str | Path,
+        cache: Cache | Memory,
+        *,
+        n_jobs: int = -1,
+        progress: bool = True,
+        read: Readers = "caller",
     ):
         check_jobs(n_jobs)
+        if read not in ("caller", "workers"):
+            raise ValueError(f"read must be 'caller' or 'workers', not {read!r}")
+        self.workers_read = read == "workers"
         self.root = expanded(root)
         self.cache = cache
         self.n_jobs = n_jobs
@@ -91,16 +106,24 @@ class Store:
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
-        for path in paths:
-            if path in self.contents or path in self.errors:
-                continue
-            try:
-                content = hashlib.sha256(read_bytes(self.root / path)).hexdigest()
-            except ImageError as error:
-                self.errors[path] = str(error)
-                continue
-            self.contents[path] = content
-            self._identities[path] = f"{content}.tga" if is_tga(path) else content
+        unread = [path for path in dict.fromkeys(paths) if not self._is_read(path)]
+        tasks = ((path, (self.root / path,)) for path in unread)
+        n_jobs = self.n_jobs if self.workers_read else 1
+        with contextlib.closing(run(_digest, tasks, n_jobs=n_jobs)) as done:
+            for path, content in done:
+                if isinstance(content, _Unread | Died):
+                    self.errors[path] = content
+                    continue
+                self.contents[path] = content
+                self._identities[path] = f"{content}.tga" if is_tga(path) else content
+
+    def _is_read(self, path: str) -> bool:
+        return path in self.contents or path in self.errors
+
+    def data(self, path: str) -> "Data":
+        """Return what a worker is given of a file: its bytes, or where it reads them."""
+        file = self.root / path
+        return file if self.workers_read else bytes_of(file)
 
     def make(self, wanted: Iterable[Side]) -> None:
         """Extract what the cache does not have; why some cannot be made, :meth:`error` says."""
@@ -195,11 +218,7 @@ class Store:
             chain, _ = self._chain(variant.perturbation)
             jobs[variant.path].append(_Job(variant, chain, its_features))
         for path, its_jobs in jobs.items():
-            try:
-                data: bytes | _Unread = read_bytes(self.root / path)
-            except ImageError as error:
-                data = _Unread(error)
-            yield path, (data, self.contents[path], its_jobs)
+            yield path, (self.data(path), self.contents[path], its_jobs)
 
     def _keep(self, path: str, made: "list[_Made] | str") -> dict[bytes, bytes]:
         """Put what was made of a source into the cache, or note why nothing was; by key."""
@@ -248,7 +267,26 @@ class _Unread(str):
     """Why a file cannot be read again: it vanished or changed; others of its content may not."""
 
 
-def _extract_source(data: bytes | _Unread, content: str, jobs: list[_Job]) -> list[_Made] | str:
+Data: TypeAlias = bytes | Path | _Unread
+"""What a worker is given of a file: its bytes, where it reads them, or why they cannot be read."""
+
+
+def bytes_of(data: Data) -> bytes | _Unread:
+    """Return the bytes of a file, which are read where only its path is given."""
+    if not isinstance(data, Path):
+        return data
+    try:
+        return read_bytes(data)
+    except ImageError as error:
+        return _Unread(error)
+
+
+def _digest(file: Path) -> str:
+    data = bytes_of(file)
+    return data if isinstance(data, _Unread) else hashlib.sha256(data).hexdigest()
+
+
+def _extract_source(data: Data, content: str, jobs: list[_Job]) -> list[_Made] | str:
     """Features of the variants of one source, or the reason why it cannot be read."""
     source = _decoded(data, content, jobs[0].variant.path)
     if isinstance(source, str):
@@ -256,8 +294,9 @@ def _extract_source(data: bytes | _Unread, content: str, jobs: list[_Job]) -> li
     return [_extract_variant(*source, job) for job in jobs]
 
 
-def _decoded(data: bytes | _Unread, content: str, path: str) -> tuple[Image.Image, bytes] | str:
+def _decoded(given: Data, content: str, path: str) -> tuple[Image.Image, bytes] | str:
     """A picture and the digest of its pixels, or the reason why it cannot be read."""
+    data = bytes_of(given)
     if isinstance(data, _Unread):
         return data
     if hashlib.sha256(data).hexdigest() != content:

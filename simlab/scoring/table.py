@@ -22,7 +22,7 @@ from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.paths import AnyPath
 from simlab.perturb import canonical
 from simlab.scoring.cache import Cache, key, opened
-from simlab.scoring.features import Side, Store, Variant
+from simlab.scoring.features import Readers, Side, Store, Variant
 from simlab.scoring.one_pair import (
     PIXELS,
     Answer,
@@ -47,6 +47,7 @@ def score_pairs(
     cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
+    read: Readers = "caller",
 ) -> pd.DataFrame:
     """Return the score table: the same rows in the same order, and a distance per method.
 
@@ -64,6 +65,8 @@ def score_pairs(
         cache: a :class:`simlab.cache.Cache` or the path of one; None keeps nothing.
         n_jobs: processes, as joblib counts them: -1 is one per core.
         progress: whether progress bars are shown, where a terminal or notebook can show them.
+        read: "workers" where those of a cluster have the files at the same paths, and read them;
+            else the process that calls hands them on.
 
     Raises:
         ValueError: an unknown method or perturbation, a missing column, or no file of the pairs is
@@ -73,7 +76,7 @@ def score_pairs(
     table = checked_pairs(pairs)
     folder = root_of(pairs, root)
     with opened(cache) as kept:
-        store = Store(folder, kept, n_jobs=n_jobs, progress=progress)
+        store = Store(folder, kept, n_jobs=n_jobs, progress=progress, read=read)
         scoring = _begin(table, resolved, store)
         _make_features(scoring)
         _settle_equal(scoring)

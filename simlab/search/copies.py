@@ -22,6 +22,7 @@ from simlab.pairs.labelling import choose
 from simlab.pairs.make import make_pairs
 from simlab.paths import expanded
 from simlab.scoring.cache import Cache, opened
+from simlab.scoring.features import Readers
 from simlab.search.doubts import warnings_of
 from simlab.search.gallery import Gallery, Query
 from simlab.search.grouping import CLOSED, hubs
@@ -64,6 +65,7 @@ def find_copies(  # noqa: PLR0913
     cache: Cache | str | os.PathLike | None = None,
     n_jobs: int = -1,
     progress: bool = True,
+    read: Readers = "caller",
 ) -> pd.DataFrame:
     """Return the pairs of pictures that are copies, and those of look-alikes; no file is touched.
 
@@ -91,7 +93,7 @@ def find_copies(  # noqa: PLR0913
             end in.
         cache: a :class:`simlab.cache.Cache` or the path of one: a second search takes everything
             from there.
-        n_jobs, progress: as in :func:`simlab.score_pairs`.
+        n_jobs, progress, read: as in :func:`simlab.score_pairs`.
 
     Returns:
         Surest first. Columns reference, query; verdict; same_file (equal byte for byte); distance
@@ -128,7 +130,7 @@ def find_copies(  # noqa: PLR0913
         table, across = two_sides(images, between, any_name=any_name)
     else:
         raise ValueError("either queries or between may be given, not both")
-    options = {"n_jobs": n_jobs, "progress": progress}
+    options = {"n_jobs": n_jobs, "progress": progress, "read": read}
     files = None if queries is None else _query_files(queries)
     with opened(cache) as kept:
         if files is None:

@@ -4,6 +4,7 @@ Features of some pictures are made first, which are kept like all others; what t
 keypoints and the comparisons will take is worked out from these and a few distances.
 """
 
+import copy
 import itertools
 import time
 from collections.abc import Sequence
@@ -112,7 +113,7 @@ def _of_search(
             to_propose += times * seconds * index.growth(times)
         else:
             # a query costs something by itself, and something more for each picture it is held to
-            many = type(index)([one[method.feature] for one in sample] * _TILES)
+            many = copy.copy(index).filled([one[method.feature] for one in sample] * _TILES)
             more = max(0, _seconds(many, asking) - seconds) / (_TILES - 1)
             to_propose += times * (seconds + more * (times - 1))
         held += index.n_bytes

@@ -24,6 +24,7 @@ from simlab.methods.overlap import COLUMNS, feature, row_of
 from simlab.methods.registry import Feature, Method
 from simlab.paths import AnyPath, expanded
 from simlab.scoring.cache import Cache, Memory
+from simlab.scoring.features import Readers
 from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, needed
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
@@ -70,11 +71,13 @@ class Gallery:
         cache: Cache | AnyPath | None = None,
         n_jobs: int = -1,
         progress: bool = True,
+        read: Readers = "caller",
     ):
         self.recipe = loaded(recipe)
         table = as_table(images)
         kept = self._opened(cache)
-        self.library = Library(table, self.recipe, kept, n_jobs=n_jobs, progress=progress)
+        options = {"n_jobs": n_jobs, "progress": progress, "read": read}
+        self.library = Library(table, self.recipe, kept, **options)
         self._packed: dict[Feature, Sequence[bytes]] = {}
         for kind in (PIXELS, SIZE_AND_DETAIL, *needed(self.library.methods, query=False)):
             self._packed[kind] = self.library.packed(kind)

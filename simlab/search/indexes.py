@@ -6,7 +6,7 @@ vote for each other in one index of all keypoints, which finds the crops and rot
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import faiss
 import numpy as np
@@ -44,6 +44,7 @@ CENTRES = 1_000
 PROBES = 8
 """Lists of the inverted file in which a keypoint looks for its neighbours."""
 
+_NOWHERE = 2**31 - 1  # the distance that faiss gives to a neighbour that it did not find
 _BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
 
 
@@ -54,10 +55,32 @@ class Candidates(NamedTuple):
     picture: np.ndarray
 
 
+class Rows(NamedTuple):
+    """One feature of many pictures: the number of the picture that each value is of, and these."""
+
+    picture: np.ndarray
+    """(m,)"""
+    values: np.ndarray
+    """(m, ...), one a row."""
+
+
 def build_indexes(
     methods: Iterable[Method], packed: Callable[[Feature], Sequence[bytes]]
 ) -> list[tuple[Method, "Index"]]:
     """Return an index of each feature that has one, with the method that the feature is of.
+
+    Arguments and what is raised are as for :func:`empty_indexes`.
+    """
+    indexes = []
+    for method, index in empty_indexes(methods, packed):
+        indexes.append((method, index.filled(packed(method.feature))))
+    return indexes
+
+
+def empty_indexes(
+    methods: Iterable[Method], packed: Callable[[Feature], Sequence[bytes]]
+) -> list[tuple[Method, "Index"]]:
+    """Return what :func:`build_indexes` does, with nothing in any index yet.
 
     Args:
         packed: gives a feature of all pictures; ``b""`` is no evidence.
@@ -71,9 +94,11 @@ def build_indexes(
     indexes = []
     has_evidence = False
     for feature, method in method_of.items():
-        values = packed(feature)
-        has_evidence = has_evidence or any(values)
-        index = _index_of(method, values)
+        sample = next(filter(None, packed(feature)), None)
+        if sample is None:
+            continue  # no evidence to put in
+        has_evidence = True
+        index = _index_of(method, sample)
         if index is not None:
             indexes.append((method, index))
     if has_evidence and not indexes:
@@ -85,22 +110,19 @@ def build_indexes(
     return indexes
 
 
-def _index_of(method: Method, packed: Sequence[bytes]) -> "Index | None":
-    """The index for this kind of feature; None where there is none, or no evidence to put in."""
-    sample = next(filter(None, packed), None)
-    if sample is None:
-        return None
+def _index_of(method: Method, sample: bytes) -> "Index | None":
+    """An empty index for this kind of feature; None where there is none."""
     kind = method.kind_of(sample)
     if kind == "bits":
-        return HashIndex(packed)
+        return HashIndex()
     if kind == "vector":
         # what is near by another vector depends on the network: the nearest are candidates
         has_scale = method.feature.function is alignment.correlation
-        return VectorIndex(packed, has_scale=has_scale)
+        return VectorIndex(has_scale=has_scale)
     if kind == "keypoints" and unpack(sample)[1].dtype == np.uint8:
         # the distance turns the query itself: here nothing else does
         mirrored = method.orientations > 1 and not method.turned
-        return KeypointIndex(packed, mirrored=mirrored)
+        return KeypointIndex(mirrored=mirrored)
     return None
 
 
@@ -115,11 +137,22 @@ class _Found(NamedTuple):
 class _Index:
     """Features of many pictures, among which candidates for others are found.
 
+    It is empty until it is filled, with all of them, or with a part of them, of which there are
+    several: what the parts answer gives the same candidates as one index of all.
+
     Attributes:
         n_bytes: that it needs while it is built.
     """
 
-    n_bytes: int
+    n_bytes = 0
+
+    def __sizeof__(self) -> int:
+        return self.n_bytes
+
+    def filled(self, packed: Sequence[bytes]) -> Self:
+        """Return the index with a feature of all pictures in it."""
+        self.fill(self.rows(packed))
+        return self
 
     def candidates(
         self, queries: Sequence[Sequence[bytes]], *, n: int, near: float = 1.0
@@ -130,26 +163,72 @@ class _Index:
             queries: the features of the queries, and the same in each other orientation; in the
                 best of them a picture counts.
         """
-        found = [self._found(in_orientation, n, near) for in_orientation in queries]
+        asked = self.asked(queries)
+        return self.best([self.answers(asked, n=n, near=near)], n=n)
+
+    def asked(self, queries: Sequence[Sequence[bytes]]) -> list[Rows]:
+        """Return what is looked for: the features of the queries in one orientation after another.
+
+        A query's number is in the place of a picture's.
+        """
+        return [self.rows(in_orientation) for in_orientation in queries]
+
+    def best(self, answers: Sequence[Sequence[Any]], *, n: int) -> Candidates:
+        """Return the candidates by the answers of each part to all that was asked."""
+        found = [self._together(of_parts) for of_parts in zip(*answers)]
         together = _Found._make([np.concatenate(columns) for columns in zip(*found)])
         return _foremost(together, n)
 
-    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
+    def rows(self, packed: Sequence[bytes]) -> Rows:
+        """Return what is put into the index of the packed features of pictures."""
+        return _stacked(packed)
+
+    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+        """Put the features of all pictures in, or of a part of them.
+
+        Args:
+            centres: of lists of keypoints, the same in every part (see :func:`centres_at`).
+        """
+        raise NotImplementedError
+
+    def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
+        """Return the lists to look into for each of what is asked, in every part; None for all."""
+        return [None for _ in asked]
+
+    def answers(
+        self,
+        asked: Sequence[Rows],
+        *,
+        n: int,
+        near: float,
+        where: Sequence[np.ndarray | None] | None = None,
+    ) -> list[Any]:
+        """Return what is found in this part, for each of what is asked.
+
+        Args:
+            where: what :meth:`where` gave, of this part or another.
+        """
+        return [self._answer(rows, n, near) for rows in asked]
+
+    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
         """At least the n best of each query."""
         raise NotImplementedError
+
+    def _together(self, of_parts: Sequence[_Found]) -> _Found:
+        return _Found._make([np.concatenate(columns) for columns in zip(*of_parts)])
 
 
 class HashIndex(_Index):
     """The hashes of many pictures, among which the nearest to others are found."""
 
-    def __init__(self, packed: Sequence[bytes]):
-        self.numbers, self.bits = _stacked(packed)
+    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+        self.numbers, self.bits = rows
         self.n_bytes = self.bits.nbytes
 
-    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
-        numbers, bits = _stacked(queries)
-        if not len(numbers):
-            return _Found(numbers, numbers, numbers)
+    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
+        numbers, bits = rows
+        if not len(numbers) or not len(self.numbers):
+            return _nothing()
         radius = int(near * bits.shape[1])
         picture, query, distances = near_pairs(self.bits, bits, radius=radius)
         return _Found(numbers[query], self.numbers[picture], -distances)
@@ -163,17 +242,21 @@ class VectorIndex(_Index):
             nearest are candidates, however near.
     """
 
-    def __init__(self, packed: Sequence[bytes], *, has_scale: bool = True):
-        self.numbers, vectors = _stacked(packed)
+    def __init__(self, *, has_scale: bool = True):
         self.has_scale = has_scale
+
+    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+        self.numbers, vectors = rows
+        if not len(vectors):
+            return
         self.index = faiss.IndexFlatIP(vectors.shape[1])
         self.index.add(_of_length_1(vectors))
         self.n_bytes = 2 * vectors.nbytes  # here, and in faiss
 
-    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
-        numbers, vectors = _stacked(queries)
-        if not len(numbers):
-            return _Found(numbers, numbers, numbers)
+    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
+        numbers, vectors = rows
+        if not len(numbers) or not len(self.numbers):
+            return _nothing()
         n_asked = min(n, len(self.numbers))
         cosines, found = self.index.search(_of_length_1(vectors), n_asked)
         # the distance 1 - cosine is at most 2
@@ -181,6 +264,17 @@ class VectorIndex(_Index):
         query, rank = np.nonzero(cosines >= least)
         picture = self.numbers[found[query, rank]]
         return _Found(numbers[query], picture, cosines[query, rank])
+
+
+class _Neighbours(NamedTuple):
+    """The nearest keypoints to those of queries, in one part: each row in ascending distance."""
+
+    voter: np.ndarray
+    """The number of the query, (m,)."""
+    distances: np.ndarray
+    """(m, NEIGHBOURS)"""
+    owners: np.ndarray
+    """The number of the picture; -1 where there are fewer neighbours."""
 
 
 class KeypointIndex(_Index):
@@ -194,43 +288,98 @@ class KeypointIndex(_Index):
         mirrored: whether AKAZE's keypoints vote as they are in the mirror image, too.
     """
 
-    def __init__(self, packed: Sequence[bytes], *, mirrored: bool = False):
-        self.owner, codes = _ballot(packed)
-        self.index = _keypoint_index(codes)
-        # here and in faiss, which adds a number of 8 bytes
-        self.n_bytes = 2 * codes.nbytes + 8 * len(codes) + self.owner.nbytes
-        self.n_pictures = len(packed)
+    def __init__(self, *, mirrored: bool = False):
         self.mirrored = mirrored
 
-    def _found(self, queries: Sequence[bytes], n: int, near: float) -> _Found:
-        parts = []
-        for start in range(0, len(queries), BALLOT):
-            some = queries[start : start + BALLOT]
-            voter, codes = _ballot(some)
-            parts.append(self._vote(start + voter, codes))
-            if self.mirrored:
-                voter, codes = _ballot(some, mirrored=True)
-                parts.append(self._vote(start + voter, codes))
-        return _Found._make([np.concatenate(columns) for columns in zip(*parts)])
+    def rows(self, packed: Sequence[bytes]) -> Rows:
+        return _ballot(packed)
+
+    def asked(self, queries: Sequence[Sequence[bytes]]) -> list[Rows]:
+        asked = super().asked(queries)
+        if self.mirrored:
+            asked.extend(_ballot(in_orientation, mirrored=True) for in_orientation in queries)
+        return asked
+
+    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+        self.owner, codes = rows
+        if centres is None:
+            centres = codes[centres_at(len(codes))]
+        self.index = _in_lists(codes, centres) if len(centres) else _flat(codes)
+        # here and in faiss, which adds a number of 8 bytes
+        self.n_bytes = 2 * codes.nbytes + 8 * len(codes) + self.owner.nbytes
+
+    def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
+        if not isinstance(self.index, faiss.IndexBinaryIVF):
+            return super().where(asked)
+        centres = faiss.downcast_IndexBinary(self.index.quantizer)
+        return [centres.search(rows.values, PROBES)[1] for rows in asked]
+
+    def answers(
+        self,
+        asked: Sequence[Rows],
+        *,
+        n: int,
+        near: float,
+        where: Sequence[np.ndarray | None] | None = None,
+    ) -> list["_Neighbours"]:
+        if where is None:
+            where = self.where(asked)
+        return [self._neighbours(rows, lists) for rows, lists in zip(asked, where)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what lies on a worker may be moved to another; an empty one has nothing of faiss
+        state = dict(self.__dict__)
+        if "index" in state:
+            state["index"] = faiss.serialize_index_binary(self.index)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state
+        if "index" in state:
+            self.index = faiss.deserialize_index_binary(state["index"])
 
     def growth(self, times: float) -> float:
         """Return how much longer a query takes among so many times the pictures."""
         n_codes = len(self.owner)
         return _n_compared(times * n_codes) / _n_compared(n_codes)
 
-    def _vote(self, voter: np.ndarray, codes: np.ndarray) -> _Found:
-        if not len(voter):
-            return _Found(voter, voter, voter)
-        distances, nearest = self.index.search(codes, NEIGHBOURS)
-        margin = distances.max(axis=1, keepdims=True) - distances
-        # where faiss found fewer neighbours it names keypoint -1: no vote for its owner
-        margin = np.where(nearest < 0, 0, margin).astype(float)
-        ballots = voter[:, None].astype(np.int64) * self.n_pictures + self.owner[nearest]
-        pairs, pair_of_ballot = np.unique(ballots, return_inverse=True)
-        votes = np.bincount(pair_of_ballot.ravel(), margin.ravel() ** 2)
-        voted = votes > 0
-        query, picture = np.divmod(pairs[voted], self.n_pictures)
-        return _Found(query, picture, votes[voted])
+    def _neighbours(self, rows: Rows, lists: np.ndarray | None) -> _Neighbours:
+        if not len(self.owner):
+            nobody = np.full((len(rows.picture), NEIGHBOURS), -1, dtype=np.int32)
+            return _Neighbours(rows.picture, np.full_like(nobody, _NOWHERE), nobody)
+        if lists is None:
+            distances, nearest = self.index.search(rows.values, NEIGHBOURS)
+        else:
+            found = self.index.search_preassigned(rows.values, NEIGHBOURS, lists, None)
+            distances, nearest = found
+        # where faiss found fewer neighbours it names keypoint -1
+        owners = np.where(nearest < 0, np.int32(-1), self.owner[nearest])
+        return _Neighbours(rows.picture, distances, owners)
+
+    def _together(self, of_parts: Sequence[_Neighbours]) -> _Found:
+        distances = np.concatenate([part.distances for part in of_parts], axis=1)
+        owners = np.concatenate([part.owners for part in of_parts], axis=1)
+        # which of the tenth nearest it is does not matter: they have no votes
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
+        distances = np.take_along_axis(distances, nearest, axis=1)
+        owners = np.take_along_axis(owners, nearest, axis=1)
+        return _votes(_Neighbours(of_parts[0].voter, distances, owners))
+
+
+def _votes(neighbours: _Neighbours) -> _Found:
+    voter, distances, owners = neighbours
+    if not len(voter):
+        return _nothing()
+    margin = distances[:, -1:] - distances
+    # nobody owns what was not found
+    margin = np.where(owners < 0, 0, margin).astype(float)
+    n_pictures = int(owners.max()) + 1
+    ballots = voter[:, None].astype(np.int64) * n_pictures + np.maximum(owners, 0)
+    pairs, pair_of_ballot = np.unique(ballots, return_inverse=True)
+    votes = np.bincount(pair_of_ballot.ravel(), margin.ravel() ** 2)
+    voted = votes > 0
+    query, picture = np.divmod(pairs[voted], n_pictures)
+    return _Found(query, picture, votes[voted])
 
 
 Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex
@@ -282,15 +431,19 @@ def _foremost(found: _Found, n: int) -> Candidates:
     return Candidates(found.query[kept], found.picture[kept])
 
 
-def _stacked(packed: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the pictures that have a hash or vector, and these, one a row."""
+def _nothing() -> _Found:
+    return _Found._make(np.zeros((3, 0), dtype=np.int64))
+
+
+def _stacked(packed: Sequence[bytes]) -> Rows:
+    """The hash or vector of each picture that has one."""
     numbers = []
     rows = []
     for number, value in enumerate(packed):
         if value:
             numbers.append(number)
             rows.append(unpack(value)[0])
-    return np.array(numbers, dtype=np.int64), np.array(rows)
+    return Rows(np.array(numbers, dtype=np.int64), np.array(rows))
 
 
 def _of_length_1(vectors: np.ndarray) -> np.ndarray:
@@ -299,8 +452,8 @@ def _of_length_1(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-9)
 
 
-def _ballot(packed: Sequence[bytes], *, mirrored: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the pictures that keypoints are of, int32, and the bits by which these vote.
+def _ballot(packed: Sequence[bytes], *, mirrored: bool = False) -> Rows:
+    """The bits by which the keypoints of pictures vote; the numbers of these are int32.
 
     Args:
         mirrored: whether they are AKAZE's as in the mirror image; others have none.
@@ -318,8 +471,8 @@ def _ballot(packed: Sequence[bytes], *, mirrored: bool = False) -> tuple[np.ndar
             descriptors = keypoints.mirrored_bits(descriptors[::2])
         codes.append(_that_vote(descriptors))
         owners.append(np.full(len(descriptors), number, dtype=np.int32))
-    joined = np.concatenate(codes) if codes else np.zeros((0, 8), dtype=np.uint8)
-    return np.concatenate(owners), joined
+    joined = np.concatenate(codes) if codes else np.zeros((0, VOTING // 8), dtype=np.uint8)
+    return Rows(np.concatenate(owners), joined)
 
 
 def _is_akaze(descriptors: np.ndarray) -> bool:
@@ -341,8 +494,15 @@ def _voting_bits() -> np.ndarray:
     return np.sort(drawn[:VOTING])
 
 
-def _keypoint_index(codes: np.ndarray) -> faiss.IndexBinary:
-    return _flat(codes) if len(codes) <= FLAT else _in_lists(codes)
+def centres_at(n_codes: int) -> np.ndarray:
+    """Return which of so many codes the lists are made around; none where all are compared."""
+    return _spread(n_codes) if n_codes > FLAT else np.zeros(0, dtype=np.int64)
+
+
+def _spread(n_codes: int) -> np.ndarray:
+    # a sample of the codes serves as centres: k-means costs minutes and finds no more copies
+    n_lists = n_codes // LENGTH + 1
+    return np.linspace(0, n_codes - 1, n_lists).astype(np.int64)
 
 
 def _flat(codes: np.ndarray) -> faiss.IndexBinary:
@@ -351,13 +511,13 @@ def _flat(codes: np.ndarray) -> faiss.IndexBinary:
     return flat
 
 
-def _in_lists(codes: np.ndarray) -> faiss.IndexBinary:
-    """Codes in lists around some of them, which are found by lists in turn, where they are many."""
-    # a sample of the codes serves as centres: k-means costs minutes and finds no more copies
-    n_lists = len(codes) // LENGTH + 1
-    centres = codes[np.linspace(0, len(codes) - 1, n_lists).astype(np.int64)]
-    nearest = _flat(centres) if n_lists <= CENTRES else _in_lists(centres)
-    lists = faiss.IndexBinaryIVF(nearest, 8 * codes.shape[1], n_lists)
+def _in_lists(codes: np.ndarray, centres: np.ndarray) -> faiss.IndexBinary:
+    """Codes in lists around centres, which are found by lists in turn, where they are many."""
+    if len(centres) <= CENTRES:
+        nearest = _flat(centres)
+    else:
+        nearest = _in_lists(centres, centres[_spread(len(centres))])
+    lists = faiss.IndexBinaryIVF(nearest, 8 * codes.shape[1], len(centres))
     lists.nprobe = PROBES
     lists.is_trained = True
     lists.add(codes)
@@ -365,7 +525,7 @@ def _in_lists(codes: np.ndarray) -> faiss.IndexBinary:
 
 
 def _n_compared(n_codes: float) -> float:
-    """With how many others a keypoint is compared in :func:`_keypoint_index`."""
+    """With how many others a keypoint is compared in :class:`KeypointIndex`."""
     if n_codes <= FLAT:
         return n_codes
     n_lists = n_codes / LENGTH

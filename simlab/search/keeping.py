@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 import scipy.fft
 
-from simlab.images import ImageError, Traces, read_bytes, read_image, to_grey, traces_of
+from simlab.images import Traces, read_image, to_grey, traces_of
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
 from simlab.methods.contradiction import contradictions
 from simlab.methods.frames import resized
 from simlab.methods.registry import versions
 from simlab.scoring.cache import key
-from simlab.scoring.features import Store
+from simlab.scoring.features import Data, Store, bytes_of
 from simlab.scoring.workers import run
 from simlab.tables import connected_sources
 
@@ -134,21 +134,18 @@ def _asked(pairs: list[tuple[str, str]], store: Store) -> dict[tuple[str, str], 
 
 
 def _task(pair: tuple[str, str], store: Store) -> tuple:
-    """The bytes of both files, b"" for one that cannot be read, and their names."""
-    contents = []
-    for file in pair:
-        try:
-            contents.append(read_bytes(store.root / file))
-        except ImageError:
-            contents.append(b"")
-    return (*contents, pair)
+    """What tells of both files, as workers are given it, and their names."""
+    return (*map(store.data, pair), pair)
 
 
-def _choose_or_not(first: bytes, second: bytes, names: tuple[str, str]) -> Choice:
-    if first == second:
+def _choose_or_not(first: Data, second: Data, names: tuple[str, str]) -> Choice:
+    contents = [bytes_of(first), bytes_of(second)]
+    if not all(isinstance(content, bytes) for content in contents):
+        return _NOBODY_KNOWS
+    if contents[0] == contents[1]:
         return Choice(int(names[1] < names[0]), "the same file, byte for byte")
     try:
-        return choose(first, second, names)
+        return choose(*contents, names)
     except Exception:  # whatever is odd about a picture: one choice, not the run
         return _NOBODY_KNOWS
 

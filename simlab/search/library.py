@@ -1,6 +1,5 @@
 """The readable pictures of a collection, what is known of each, and which pairs are candidates."""
 
-import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,7 +16,7 @@ from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, Seen
 from simlab.scoring.cache import Cache, key
-from simlab.scoring.features import FRAMES, Store, Variant
+from simlab.scoring.features import FRAMES, Readers, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.search.forecast import LONG, forecast
 from simlab.search.indexes import (
@@ -30,9 +29,11 @@ from simlab.search.indexes import (
     NEIGHBOURS,
     PROBES,
     VOTING,
+    Candidates,
     Index,
-    build_indexes,
+    empty_indexes,
 )
+from simlab.search.parts import client_of, found_in_parts
 from simlab.tables import Facts, root_of
 
 DETAIL = 0.02
@@ -54,10 +55,17 @@ class Library:
     """
 
     def __init__(
-        self, table: pd.DataFrame, recipe: Ensemble, cache: Cache, *, n_jobs: int, progress: bool
+        self,
+        table: pd.DataFrame,
+        recipe: Ensemble,
+        cache: Cache,
+        *,
+        n_jobs: int,
+        progress: bool,
+        read: Readers = "caller",
     ):
         self.methods = registry.resolve(recipe.methods_)
-        self.options = {"n_jobs": n_jobs, "progress": progress}
+        self.options = {"n_jobs": n_jobs, "progress": progress, "read": read}
         self.store = Store(root_of(table, columns=["path"]), cache, **self.options)
         self.errors: dict[str, str] = {}
         self._passed_over = table.attrs.get("passed_over", {})
@@ -170,15 +178,48 @@ class Library:
             return Packed(self.store, files, feature)
 
         found = [np.zeros((0, 2), dtype=np.int64)]
-        for method, index in build_indexes(self.methods, lambda feature: packed(feature, is_asked)):
-            features = method.features(query=True)
-            queries = [packed(feature, is_asking) for feature in features]
-            for start in range(0, len(self.files), BALLOT):
-                ballot = [in_orientation[start : start + BALLOT] for in_orientation in queries]
-                of_ballot = key("ballot", name.hex(), method.name, str(start))
-                made = functools.partial(_vote, index, ballot, start)
-                found.append(self._remembered(of_ballot, made))
+        indexes = empty_indexes(self.methods, lambda feature: packed(feature, is_asked))
+        for method, index in indexes:
+            asked = packed(method.feature, is_asked)
+            asking = [packed(feature, is_asking) for feature in method.features(query=True)]
+            starts = range(0, len(self.files), BALLOT)
+            keys = {start: key("ballot", name.hex(), method.name, str(start)) for start in starts}
+            found.extend(self._voted(index, asked, asking, keys))
         return np.concatenate(found)
+
+    def _voted(
+        self, index: Index, asked: "Packed", asking: "list[Packed]", keys: dict[int, bytes]
+    ) -> list[np.ndarray]:
+        """What is found in the index by each ballot, which begins at the number of its key."""
+        cache = self.store.cache
+        kept = cache.get(keys.values())
+        missing = [start for start, its_key in keys.items() if its_key not in kept]
+
+        def ballot(start: int) -> list[list[bytes]]:
+            return [in_orientation[start : start + BALLOT] for in_orientation in asking]
+
+        for start, pairs in self._found(index, asked, missing, ballot):
+            made = {keys[start]: pack(pairs)}
+            cache.put(made)
+            kept |= made
+        return [unpack(kept[its_key])[0] for its_key in keys.values()]
+
+    def _found(
+        self,
+        index: Index,
+        asked: "Packed",
+        starts: list[int],
+        ballot: Callable[[int], list[list[bytes]]],
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """For each ballot what it finds, here or on the workers of a cluster."""
+        client = client_of(self.options["n_jobs"])
+        if client is not None:
+            for start, found in found_in_parts(client, index, asked, starts, ballot):
+                yield start, _pairs(found, start)
+        elif starts:
+            index.filled(asked)
+            for start in starts:
+                yield start, _vote(index, ballot(start), start)
 
     def facts(self) -> dict[str, Any]:
         """Return what a table of found pairs says beside its columns."""
@@ -225,7 +266,10 @@ class Packed(Sequence[bytes]):
 def _vote(index: Index, ballot: Sequence[Sequence[bytes]], start: int) -> np.ndarray:
     """The numbers of a picture of one ballot and one that answers, int64 (m, 2)."""
     # each picture is a candidate of its own
-    found = index.candidates(ballot, n=BEST + 1, near=NEAR)
+    return _pairs(index.candidates(ballot, n=BEST + 1, near=NEAR), start)
+
+
+def _pairs(found: Candidates, start: int) -> np.ndarray:
     return np.column_stack([found.query + start, found.picture])
 
 

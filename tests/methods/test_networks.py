@@ -95,7 +95,7 @@ def test_the_nearest_vectors_are_candidates_however_far_apart():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(30, 64)).astype(np.float32)  # of any length, at right angles or so
     packed = [registry.pack(vector) for vector in vectors]
-    found = VectorIndex(packed, has_scale=False).candidates([packed], n=3, near=0.16)
+    found = VectorIndex(has_scale=False).filled(packed).candidates([packed], n=3, near=0.16)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = np.argsort(-(unit @ unit.T), axis=1)[:, :3]
     assert found.picture.reshape(30, 3).tolist() == expected.tolist()

@@ -431,7 +431,7 @@ def test_a_dask_cluster_gives_the_same_table(pairs, scores, registries):
     distributed = pytest.importorskip("distributed")
     # in this process: nothing is sent, though Dask asks for the machine's address
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         equal(score(pairs, n_jobs=-1), scores)

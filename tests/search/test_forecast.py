@@ -66,7 +66,7 @@ def test_an_index_grows_as_it_is_built():
     random = np.random.default_rng(0)
     sample = random.integers(0, 256, (10, 900, 61), dtype=np.uint8)
     packed = [sl.methods.packing.pack((np.zeros((900, 3)), codes)) for codes in sample]
-    index = indexes.KeypointIndex(packed)
+    index = indexes.KeypointIndex().filled(packed)
     # 141 lists, then 563, of which 8 are looked into
     assert index.growth(4) == pytest.approx((4 * 9000 / 64 + 512) / (9000 / 64 + 512))
     assert index.n_bytes == 9000 * (32 + 32 + 8 + index.owner.itemsize)

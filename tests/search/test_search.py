@@ -578,7 +578,7 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
     for limit, centres in ((0, 1_000), (0, 20), (1_000_000, 1_000)):
         monkeypatch.setattr(indexes, "FLAT", limit)
         monkeypatch.setattr(indexes, "CENTRES", centres)
-        index = indexes.KeypointIndex([b"", *packed(sets)])
+        index = indexes.KeypointIndex().filled([b"", *packed(sets)])
         query, picture = index.candidates([[*packed(noisy), b""]], n=1)
         assert query.tolist() == list(range(40)) and (picture == query + 1).all()
         assert index.index.d == indexes.VOTING and index.owner.itemsize == 4  # 44 bytes a keypoint
@@ -743,7 +743,7 @@ def test_between_two_folders_only_pairs_across_are_compared(
     assert set(across["prior"]) == {1 / 10}  # ten different pictures are on the first side
     assert set(across.attrs["queries"]) == {f"new/{path.name}" for path in sides[1].iterdir()}
 
-    monkeypatch.setattr(library, "build_indexes", None)  # the second search is in the cache
+    monkeypatch.setattr(library, "_vote", None)  # the second search is in the cache
     again = sl.find_copies(sides[0], fitted, between=sides[1], **options)
     pd.testing.assert_frame_equal(across, again)
 

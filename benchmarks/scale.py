@@ -1,0 +1,227 @@
+"""What each step of a search takes, by how many pictures it is among: processor time and memory.
+
+    python benchmarks/scale.py FOLDER --sizes 2000,8000,30000 --csv docs/scale.csv
+
+Pictures of 160 to 200 pixels are cut from those of FOLDER, warped and toned until few of them
+look like another, and one in twenty is a copy of one before it. All is written below --work, and
+removed. Each size runs in a process of its own, on one core.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+import simlab as sl
+from simlab.scoring.cache import Cache
+from simlab.scoring.features import FRAMES, Store
+from simlab.scoring.one_pair import PIXELS, needed
+from simlab.search import copies, library
+from simlab.search.forecast import forecast
+from simlab.search.library import SIZE_AND_DETAIL, Library
+
+COPY_OF = 20
+"""One picture in so many is a copy of one before it."""
+
+EDITS = ["recompress(quality=40)", "crop(area=0.7)", "resize(scale=0.5)", "text(length=12)"]
+
+
+def main() -> None:
+    """Measure each size in a process of its own, and write a row for each step."""
+    options = _options()
+    if options.one:
+        print(json.dumps(measured(Path(options.folder), options.one, Path(options.work))))
+        return
+    rows = []
+    for size in map(int, options.sizes.split(",")):
+        command = [sys.executable, __file__, options.folder, "--work", options.work]
+        # libraries that wait for their threads by spinning would count that as work
+        one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
+        done = subprocess.run(
+            [*command, "--one", str(size)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **one_thread},
+            text=True,
+            check=True,
+        )
+        rows.extend(json.loads(done.stdout.splitlines()[-1]))
+        table = pd.DataFrame(rows)
+        table.to_csv(options.csv, index=False, lineterminator="\n")
+        print(table[table["pictures"] == size].to_string(index=False), flush=True)
+
+
+def measured(folder: Path, size: int, work: Path) -> list[dict[str, Any]]:
+    """A row for each step of a search among so many pictures."""
+    with tempfile.TemporaryDirectory(dir=work) as place:
+        pictures = Path(place, "pictures")
+        begun = time.perf_counter()
+        # what they are cut from must not count as memory of a search
+        cutting = multiprocessing.get_context("spawn").Process(
+            target=cut, args=(folder, size, pictures)
+        )
+        cutting.start()
+        cutting.join()
+        print(f"{size:,} cut in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+        return _steps(pictures, size, Path(place, "cache.sqlite"))
+
+
+def _steps(pictures: Path, size: int, path: Path) -> list[dict[str, Any]]:
+    steps = Steps(size)
+    recipe = sl.Ensemble.load()
+    table = sl.datasets.as_table(pictures)
+    with Cache(path) as cache:
+        methods = sl.methods.resolve(recipe.methods_)
+        features = [PIXELS, FRAMES, SIZE_AND_DETAIL, *needed(methods, query=True)]
+        store = Store(pictures, cache, n_jobs=1, progress=False)
+        files = list(table["path"])
+        expected = steps.take("forecast", lambda: forecast(store, files, methods, features))
+        # what the search itself would say again
+        library.LONG = size + 1
+        made = {"n_jobs": 1, "progress": False}
+        opened = steps.take("features", lambda: Library(table, recipe, cache, **made))
+        steps.within("index", library, "build_indexes")
+        steps.take("candidates", opened.candidates)
+        steps.within("matches", copies, "judge_pairs")
+        search = {"recipe": recipe, "cache": cache, **made}
+        found = steps.take("rest", lambda: sl.find_copies(table, **search))
+        steps.take("groups", lambda: sl.group(found))
+        steps.take("again", lambda: sl.find_copies(table, **search))
+        steps.less("candidates", "index", named="votes")
+        steps.less("rest", "matches", named="the rest")
+    n_bytes = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+    facts = {
+        "forecast_features_s": round(expected.features, 1),
+        "forecast_search_s": round(expected.search, 1),
+        "forecast_memory_mb": round(expected.memory / 1e6),
+        "cache_mb": round(n_bytes / 1e6),
+        "candidates": found.attrs["n_candidates"],
+        "found": len(found),
+    }
+    said = [{"pictures": size, "step": name, "value": value} for name, value in facts.items()]
+    return [*steps.rows, *said]
+
+
+class Steps:
+    """Processor seconds and the most memory of each step, in rows."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.rows: list[dict[str, Any]] = []
+
+    def take(self, name: str, work: Callable[[], Any]) -> Any:
+        """Return what a step gives, noting what it took."""
+        _forget_peak()
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        begun = time.perf_counter()
+        result = work()
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        row = {"pictures": self.size, "step": name, "cpu_s": round(seconds, 2)}
+        row["wall_s"] = round(time.perf_counter() - begun, 2)
+        row["peak_mb"] = round(_peak() / 1e3)
+        self.rows.append(row)
+        print(row, file=sys.stderr, flush=True)
+        return result
+
+    def within(self, name: str, module: Any, function: str) -> None:
+        """From here on, note what a function takes when others call it."""
+        original = getattr(module, function)
+
+        def noted(*arguments: Any, **options: Any) -> Any:
+            setattr(module, function, original)
+            return self.take(name, lambda: original(*arguments, **options))
+
+        setattr(module, function, noted)
+
+    def less(self, whole: str, part: str, *, named: str) -> None:
+        """Name what is left of a step when a step within it is taken away."""
+        of = {row["step"]: row for row in self.rows}
+        for column in ("cpu_s", "wall_s"):
+            of[whole][column] = round(of[whole][column] - of[part][column], 2)
+        of[whole]["step"] = named
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int:
+    """The most memory since it was forgotten, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def cut(folder: Path, size: int, place: Path) -> None:
+    """Write so many pictures, the first of a larger number the same as of a smaller."""
+    place.mkdir()
+    sources = [np.asarray(image) for image in _sources(folder)]
+    for number in range(size):
+        rng = np.random.default_rng([7, number])
+        image = _warped(sources, rng)
+        if number % COPY_OF == COPY_OF - 1:
+            before = number - 1 - int(rng.integers(min(number - 1, COPY_OF - 2)))
+            original = _warped(sources, np.random.default_rng([7, before]))
+            image = sl.perturb.apply(original, EDITS[number // COPY_OF % len(EDITS)], seed=1)
+        image.save(place / f"{number:06}.jpg", quality=90)
+
+
+def _sources(folder: Path) -> list[Image.Image]:
+    """The pictures of a folder in which there is something to cut, at most a megapixel each."""
+    sources = []
+    for path in sl.datasets.as_table(folder)["path"]:
+        image = sl.read_image(folder / path)
+        if min(image.size) < 200:
+            continue
+        image.thumbnail((1200, 1200))
+        sources.append(image)
+    return sources
+
+
+def _warped(sources: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
+    """A place of one of the sources, stretched and bent, with other tones and colours."""
+    width, height = rng.integers(160, 201, 2)
+    source = sources[rng.integers(len(sources))]
+    reach = min(source.shape[:2]) * rng.uniform(0.2, 0.45)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    # bent by two slow waves, and stretched along one direction more than along the other
+    bend = rng.uniform(0.15, 0.4, 2)
+    slow = rng.uniform(1.5, 4, 2)
+    phase = rng.uniform(0, 2 * np.pi, 2)
+    u = x + bend[0] * np.sin(slow[0] * y + phase[0])
+    v = y + bend[1] * np.sin(slow[1] * x + phase[1])
+    angle = rng.uniform(0, 2 * np.pi)
+    stretch = rng.uniform(0.45, 1)
+    along = reach * (np.cos(angle) * u - np.sin(angle) * v)
+    across = reach * stretch * (np.sin(angle) * u + np.cos(angle) * v)
+    at = rng.uniform(0.3, 0.7, 2) * source.shape[1::-1]
+    place = (at[0] + along).astype(np.float32), (at[1] + across).astype(np.float32)
+    piece = cv2.remap(source, *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    toned = 255 * (piece / 255) ** rng.uniform(0.6, 1.6)
+    return Image.fromarray(toned[..., rng.permutation(3)].astype(np.uint8))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder")
+    parser.add_argument("--sizes", default="2000,8000,30000")
+    parser.add_argument("--csv", default="scale.csv")
+    parser.add_argument("--work", default=tempfile.gettempdir())
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
