@@ -1,10 +1,12 @@
 """What each step of a search takes, by how many pictures it is among: processor time and memory.
 
-    python benchmarks/scale.py FOLDER --sizes 2000,8000,30000 --csv docs/scale.csv
+    python benchmarks/scale.py FOLDER --sizes 500,2000 --csv docs/scale.csv
+    python benchmarks/scale.py FOLDER --index 2000,8000,30000,100000   the index alone
 
 Pictures of 160 to 200 pixels are cut from those of FOLDER, warped and toned until few of them
 look like another, and one in twenty is a copy of one before it. All is written below --work, and
-removed. Each size runs in a process of its own, on one core.
+removed. Each size runs in a process of its own, on one core. The index alone is measured with the
+keypoints of 60 such pictures, again and again, a quarter of whose bits are drawn anew.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from simlab.scoring.features import FRAMES, Store
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.search import copies, library
 from simlab.search.forecast import forecast
+from simlab.search.indexes import KeypointIndex, Rows
 from simlab.search.library import SIZE_AND_DETAIL, Library
 
 COPY_OF = 20
@@ -42,6 +45,9 @@ EDITS = ["recompress(quality=40)", "crop(area=0.7)", "resize(scale=0.5)", "text(
 def main() -> None:
     """Measure each size in a process of its own, and write a row for each step."""
     options = _options()
+    if options.index:
+        index_alone(Path(options.folder), list(map(int, options.index.split(","))))
+        return
     if options.one:
         print(json.dumps(measured(Path(options.folder), options.one, Path(options.work))))
         return
@@ -92,7 +98,7 @@ def _steps(pictures: Path, size: int, path: Path) -> list[dict[str, Any]]:
         library.LONG = size + 1
         made = {"n_jobs": 1, "progress": False}
         opened = steps.take("features", lambda: Library(table, recipe, cache, **made))
-        steps.within("index", library, "build_indexes")
+        steps.within("index", KeypointIndex, "filled")
         steps.take("candidates", opened.candidates)
         steps.within("matches", copies, "judge_pairs")
         search = {"recipe": recipe, "cache": cache, **made}
@@ -112,6 +118,42 @@ def _steps(pictures: Path, size: int, path: Path) -> list[dict[str, Any]]:
     }
     said = [{"pictures": size, "step": name, "value": value} for name, value in facts.items()]
     return [*steps.rows, *said]
+
+
+def index_alone(folder: Path, sizes: list[int]) -> None:
+    """Print what the index of the keypoints of so many pictures takes, and a query among them."""
+    sources = [np.asarray(image) for image in _sources(folder)]
+    (method,) = sl.methods.resolve("aligned(orientations=8)")
+    pictures = [_warped(sources, np.random.default_rng([7, number])) for number in range(60)]
+    packed = [method.feature.extract(picture) for picture in pictures]
+    rng = np.random.default_rng(0)
+    for size in sizes:
+        index = KeypointIndex(mirrored=True)
+        rows = _again(index.rows(packed), size // len(packed), rng)
+        _forget_peak()
+        before = _peak()
+        began = time.process_time()
+        index.fill(rows)
+        filled = time.process_time()
+        index.candidates([packed], n=7)
+        voted = time.process_time()
+        print(
+            f"{size:,} pictures, {len(rows.values):,} keypoints: filled in {filled - began:.1f} s,"
+            f" {1e3 * (voted - filled) / len(packed):.1f} ms a query,"
+            f" {(_peak() - before) / 1e3 + rows.values.nbytes / 1e6:.0f} MB",
+            flush=True,
+        )
+
+
+def _again(rows: Rows, times: int, rng: np.random.Generator) -> Rows:
+    """The keypoints of so many times the pictures."""
+    n_pictures = rows.picture.max() + 1
+    picture = np.concatenate([rows.picture + n_pictures * time for time in range(times)])
+    codes = np.tile(rows.values, (times, 1))
+    for block in np.array_split(codes, times):
+        noise = rng.integers(0, 256, (2, *block.shape), np.uint8)
+        np.bitwise_xor(block, noise[0] & noise[1], out=block)
+    return Rows(picture.astype(np.int32), codes)
 
 
 class Steps:
@@ -216,8 +258,9 @@ def _warped(sources: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--sizes", default="2000,8000,30000")
+    parser.add_argument("--sizes", default="500,2000")
     parser.add_argument("--csv", default="scale.csv")
+    parser.add_argument("--index", help="sizes, for the index of keypoints alone")
     parser.add_argument("--work", default=tempfile.gettempdir())
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()

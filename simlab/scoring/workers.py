@@ -41,7 +41,7 @@ def run(
         n_jobs = 2  # on a single core too, a decoder that crashes ends a worker, not this process
     while True:
         handed_out: dict[Any, tuple] = {}
-        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+        pool = _pool(n_jobs, return_as="generator_unordered", batch_size=1)
         results = pool(
             joblib.delayed(_named)(name, function, arguments)
             for name, arguments in _noted(waiting, handed_out)
@@ -61,6 +61,22 @@ def run(
         finally:
             _stop(results)
         yield from _one_by_one(function, handed_out)
+
+
+def client_of(n_jobs: int) -> Any:
+    """Return the client of the Dask cluster that joblib hands its work to; None for none."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return None if n_jobs == 1 else getattr(backend, "client", None)
+
+
+def _pool(n_jobs: int, **options: Any) -> joblib.Parallel:
+    client = client_of(n_jobs)
+    if client is None:
+        return joblib.Parallel(n_jobs=n_jobs, **options)
+    # a backend of its own: where one serves two calls, what still collects for the first may take
+    # what the second waits for
+    with joblib.parallel_config("dask", client=client):
+        return joblib.Parallel(n_jobs=n_jobs, **options)
 
 
 def check_jobs(n_jobs: int) -> None:
@@ -120,7 +136,7 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
         task = joblib.delayed(_named)(name, function, arguments)
         nothing = joblib.delayed(_named)(None, int, ())  # joblib does a single task in this process
         try:
-            done = joblib.Parallel(n_jobs=2)([task, nothing])
+            done = _pool(2)([task, nothing])
             yield done[0]
         except TerminatedWorkerError:
             yield name, _DIED

@@ -18,6 +18,7 @@ from simlab.methods.registry import Feature, Seen
 from simlab.scoring.cache import Cache, key
 from simlab.scoring.features import FRAMES, Readers, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
+from simlab.scoring.workers import client_of
 from simlab.search.forecast import LONG, forecast
 from simlab.search.indexes import (
     BALLOT,
@@ -33,7 +34,7 @@ from simlab.search.indexes import (
     Index,
     empty_indexes,
 )
-from simlab.search.parts import client_of, found_in_parts
+from simlab.search.parts import found_in_parts
 from simlab.tables import Facts, root_of
 
 DETAIL = 0.02

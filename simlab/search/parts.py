@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import joblib
 import numpy as np
 
 from simlab.search.indexes import (
@@ -27,12 +26,6 @@ BLOCK = 64
 """Pictures whose features are handed to a part at a time."""
 
 _AHEAD = 2  # ballots of each worker that are under way
-
-
-def client_of(n_jobs: int) -> Any:
-    """Return the client of the Dask cluster that joblib hands its work to; None for none."""
-    backend, _ = joblib.parallel.get_active_backend()
-    return None if n_jobs == 1 else getattr(backend, "client", None)
 
 
 def found_in_parts(
