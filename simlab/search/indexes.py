@@ -305,8 +305,10 @@ class KeypointIndex(_Index):
         if centres is None:
             centres = codes[centres_at(len(codes))]
         self.index = _in_lists(codes, centres) if len(centres) else _flat(codes)
-        # here and in faiss, which adds a number of 8 bytes
-        self.n_bytes = 2 * codes.nbytes + 8 * len(codes) + self.owner.nbytes
+        # faiss adds a number of 8 bytes to each, in lists that double their room as they grow, and
+        # notes the list of each as it is added
+        in_lists = 2 * (codes.nbytes + 8 * len(codes))
+        self.n_bytes = codes.nbytes + in_lists + 8 * len(codes) + self.owner.nbytes
 
     def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
         if not isinstance(self.index, faiss.IndexBinaryIVF):
