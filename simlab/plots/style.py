@@ -155,7 +155,9 @@ class Stretch(NamedTuple):
             return own | {"linewidth": 1.6}
         # as matplotlib counts them, in widths of the line
         period = _STRIPE * self.n_methods
-        dashes = (period - _STRIPE * self.turn, (_STRIPE, period - _STRIPE))
+        # one with other arguments has the colour of its name: half as long, it is told from it
+        length = _STRIPE / 2 if "(" in method else _STRIPE
+        dashes = (period - _STRIPE * self.turn, (length, period - length))
         return {
             "color": own["color"],
             "linestyle": dashes,
