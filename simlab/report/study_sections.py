@@ -93,21 +93,22 @@ def _kinds(made: Study) -> Iterator[Section]:
         "Mild left, harsh right. Whiskers: 95 % intervals.",
     )
     note = f"The severity at which {name} falls under 0.95, with its 95 % interval."
-    table = _breaks_in_words(made.keep("break_points", breaks))
+    table = _breaks_in_words(made, made.keep("break_points", breaks))
     yield Section("How much each method stands", figures=[severity], tables=[(table, note)])
 
 
-def _breaks_in_words(breaks: DataFrame) -> DataFrame:
+def _breaks_in_words(made: Study, breaks: DataFrame) -> DataFrame:
     """A row for each curve, a column for each method."""
     rows = breaks.fillna({"high": float("inf")}).to_dict("records")
     cells = breaks.assign(cell=[_break_in_words(row) for row in rows])
-    return _by_method(cells, "curve")
+    return _by_method(made, cells, "curve")
 
 
-def _by_method(cells: DataFrame, row: str) -> DataFrame:
-    """A row for each value of a column, a column for each method."""
+def _by_method(made: Study, cells: DataFrame, row: str) -> DataFrame:
+    """A row for each value of a column, a column for each method, the best first."""
     shown = cells.pivot(index=row, columns="method", values="cell")
-    return shown.loc[cells[row].unique(), cells["method"].unique()].reset_index()
+    best_first = [method for method in made.ranked["method"] if method in shown]
+    return shown.loc[cells[row].unique(), best_first].reset_index()
 
 
 def _break_in_words(row: Mapping[str, Any]) -> str:
@@ -247,12 +248,12 @@ def _chosen(made: Study) -> Section:
     tables = [
         (_in_words(made.thresholds), note),
         (
-            _by_method(rare, "share"),
+            _by_method(made, rare, "share"),
             "By the share of copies among the pairs: what share of those that are called copies at"
             " an FPR of 0.01 are copies.",
         ),
         (
-            _by_method(alarms, "n_pictures"),
+            _by_method(made, alarms, "n_pictures"),
             "By the size of a collection, every two pictures compared: false alarms at the same"
             " thresholds.",
         ),
