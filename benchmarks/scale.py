@@ -1,6 +1,7 @@
 """What each step of a search takes, by how many pictures it is among: processor time and memory.
 
     python benchmarks/scale.py FOLDER --sizes 500,2000 --csv docs/scale.csv
+    python benchmarks/scale.py docs/scale.csv --figure docs/figures/scale.png
     python benchmarks/scale.py FOLDER --index 2000,8000,30000,100000   the index alone
 
 Pictures of 160 to 200 pixels are cut from those of FOLDER, warped and toned until few of them
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -45,6 +48,9 @@ EDITS = ["recompress(quality=40)", "crop(area=0.7)", "resize(scale=0.5)", "text(
 def main() -> None:
     """Measure each size in a process of its own, and write a row for each step."""
     options = _options()
+    if options.figure:
+        draw(pd.read_csv(options.folder), options.figure)
+        return
     if options.index:
         index_alone(Path(options.folder), list(map(int, options.index.split(","))))
         return
@@ -118,6 +124,40 @@ def _steps(pictures: Path, size: int, path: Path) -> list[dict[str, Any]]:
     }
     said = [{"pictures": size, "step": name, "value": value} for name, value in facts.items()]
     return [*steps.rows, *said]
+
+
+def draw(table: pd.DataFrame, file: str) -> None:
+    """Draw the time of each step by the number of pictures, carried on to 100,000."""
+    names = {
+        "matches": "comparing",
+        "features": "features",
+        "votes": "votes",
+        "the rest": "keep, overlap",
+        "index": "index",
+    }
+    styles = ["-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1))]
+    with mpl.style.context("seaborn-v0_8-whitegrid"):
+        figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+        colours = np.array(mpl.color_sequences["okabe_ito"])[[0, 1, 2, 3, 5]]
+        for (step, name), style, colour in zip(names.items(), styles, colours):
+            of_step = table[table["step"] == step]
+            sizes = of_step["pictures"].to_numpy()
+            seconds = of_step["cpu_s"].to_numpy()
+            exponent, constant = np.polyfit(np.log(sizes), np.log(seconds), 1)
+            reach = np.array([sizes[0], 100_000])
+            line = np.exp(constant) * reach**exponent
+            axes.plot(reach, line, linestyle=style, color=colour)
+            axes.plot(sizes, seconds, "o", color=colour)
+            label = f"{name} (exponent {exponent:.2f})"
+            axes.annotate(
+                label, (reach[1], line[1]), (6, 0), textcoords="offset points", va="center"
+            )
+        axes.set(xscale="log", yscale="log", xlabel="pictures", ylabel="seconds of one core")
+        axes.set_yticks([1, 60, 600, 3600, 36_000], ["1 s", "1 min", "10 min", "1 h", "10 h"])
+        axes.set_xticks([500, 2_000, 10_000, 100_000], ["500", "2,000", "10,000", "100,000"])
+        axes.minorticks_off()
+        axes.set_title("A search by its steps: dots are measured, lines computed", loc="left")
+        figure.savefig(file, dpi=130)
 
 
 def index_alone(folder: Path, sizes: list[int]) -> None:
@@ -260,6 +300,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("folder")
     parser.add_argument("--sizes", default="500,2000")
     parser.add_argument("--csv", default="scale.csv")
+    parser.add_argument("--figure", help="where to draw what stands in the table named as FOLDER")
     parser.add_argument("--index", help="sizes, for the index of keypoints alone")
     parser.add_argument("--work", default=tempfile.gettempdir())
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)

@@ -45,6 +45,7 @@ PROBES = 8
 """Lists of the inverted file in which a keypoint looks for its neighbours."""
 
 _NOWHERE = 2**31 - 1  # the distance that faiss gives to a neighbour that it did not find
+_AT_ONCE = 500_000  # codes that are added in a call
 _BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
 
 
@@ -305,10 +306,9 @@ class KeypointIndex(_Index):
         if centres is None:
             centres = codes[centres_at(len(codes))]
         self.index = _in_lists(codes, centres) if len(centres) else _flat(codes)
-        # faiss adds a number of 8 bytes to each, in lists that double their room as they grow, and
-        # notes the list of each as it is added
-        in_lists = 2 * (codes.nbytes + 8 * len(codes))
-        self.n_bytes = codes.nbytes + in_lists + 8 * len(codes) + self.owner.nbytes
+        # faiss adds a number of 8 bytes to each, in lists with a fifth of room to grow
+        in_lists = (codes.nbytes + 8 * len(codes)) * 6 // 5
+        self.n_bytes = codes.nbytes + in_lists + self.owner.nbytes
 
     def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
         if not isinstance(self.index, faiss.IndexBinaryIVF):
@@ -522,7 +522,8 @@ def _in_lists(codes: np.ndarray, centres: np.ndarray) -> faiss.IndexBinary:
     lists = faiss.IndexBinaryIVF(nearest, 8 * codes.shape[1], len(centres))
     lists.nprobe = PROBES
     lists.is_trained = True
-    lists.add(codes)
+    for start in range(0, len(codes), _AT_ONCE):  # for each of which faiss notes 100 bytes
+        lists.add(codes[start : start + _AT_ONCE])
     return lists
 
 

@@ -69,4 +69,4 @@ def test_an_index_grows_as_it_is_built():
     index = indexes.KeypointIndex().filled(packed)
     # 141 lists, then 563, of which 8 are looked into
     assert index.growth(4) == pytest.approx((4 * 9000 / 64 + 512) / (9000 / 64 + 512))
-    assert index.n_bytes == 9000 * (32 + 2 * (32 + 8) + 8 + index.owner.itemsize)
+    assert index.n_bytes == 9000 * (32 + 48 + index.owner.itemsize)
