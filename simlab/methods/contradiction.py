@@ -432,14 +432,15 @@ def _recoloured(frame: Frame, usable: ndarray) -> ndarray:
     first, second = frame.coarse.colour, frame.fine.colour
     height, width = first.shape[:2]
     to_small = resized(frame.coarse.view, first) @ frame.to_first @ resized(second, frame.fine.view)
-    laid_rgb = warped(second, to_small, first.shape)
-    chosen = cv2.resize(usable.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    laid_rgb = warped(second, to_small, first.shape, borderMode=cv2.BORDER_REPLICATE)
+    chosen = cv2.resize(usable.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
+    # a pixel of the small picture holds something of its neighbours
+    chosen = cv2.erode(chosen, _NEIGHBOURS)
     chosen = (chosen > 0) & (_clipped(first) == _clipped(laid_rgb))
     if np.count_nonzero(chosen) < _LEAST_EDGES:
         return np.zeros(usable.shape, dtype=bool)
-    laid = warped(_lab(second), to_small, first.shape)
-    differs = np.zeros((height, width), dtype=np.uint8)
-    differs[chosen] = _is_other_colour(_lab(first)[chosen], laid[chosen])
+    laid = warped(_lab(second), to_small, first.shape, borderMode=cv2.BORDER_REPLICATE)
+    differs = _is_other_colour(_lab(first), laid, chosen)
     return cv2.resize(differs, usable.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
@@ -454,24 +455,40 @@ def _lab(rgb: ndarray) -> ndarray:
     return cv2.GaussianBlur(lab, (0, 0), 0.8)
 
 
-def _is_other_colour(first: ndarray, second: ndarray) -> ndarray:
-    """Which of the places have another colour (n,), from Lab (n, 3).
+def _is_other_colour(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray:
+    """Which of the chosen places have another colour, uint8 (h, w), from Lab (h, w, 3).
 
     A change of the whole (:func:`_tints`) is fitted robustly, and explains what it can: but no
     colour turns into its opposite by it, and a tint moves none far. Else goods on white, which have
-    hardly any other colour, could be told from their own recoloured ones by nothing.
+    hardly any other colour, could be told from their own recoloured ones by nothing. A colour is
+    another where no mixture of those within a pixel is near it: at the border of two colours half a
+    pixel is much.
     """
-    chroma = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (first, second)]
-    has_colour = np.minimum(*chroma) > _COLOURED
-    is_other = np.zeros(len(first), dtype=bool)
+    chroma = [np.hypot(lab[..., 1], lab[..., 2]) for lab in (first, second)]
+    has_colour = chosen & (np.minimum(*chroma) > _COLOURED)
     if not has_colour.any():
-        return is_other
+        return has_colour.astype(np.uint8)
     # what lost its colours, as an old photograph has, says nothing of what they were
     vivid, pale = first, second
-    if chroma[0].sum() < chroma[1].sum():
+    if chroma[0][chosen].sum() < chroma[1][chosen].sum():
         vivid, pale = second, first
+    change = _change_of_the_whole(vivid[chosen], pale[chosen])
+    coloured = _tints(vivid)
+    tint = coloured[..., 1:] @ change[1:]
+    tint *= np.minimum(1, _MOST_TINT / (np.hypot(*tint) + 1e-9))
+    expected = coloured[..., 0] * max(0.0, change[0]) + tint
+    outside = []
+    for wanted, found in zip(expected, (pale[..., 1], pale[..., 2])):
+        least = cv2.erode(wanted, _NEIGHBOURS)
+        most = cv2.dilate(wanted, _NEIGHBOURS)
+        outside.append(np.maximum(0, np.maximum(least - found, found - most)))
+    return (has_colour & (np.hypot(*outside) > _OTHER_COLOUR)).astype(np.uint8)
+
+
+def _change_of_the_whole(vivid: ndarray, pale: ndarray) -> ndarray:
+    """How much of each tint (:func:`_tints`) makes one of the other, from Lab (n, 3): (5,)."""
     # a part of the places says how the whole was changed
-    some = slice(None, None, 1 + len(first) // _MOST_COLOURS)
+    some = slice(None, None, 1 + len(vivid) // _MOST_COLOURS)
     basis = np.concatenate(_tints(vivid[some]))
     wanted = pale[some, 1:].T.ravel().astype(float)
     weight = np.ones(len(wanted))
@@ -481,25 +498,19 @@ def _is_other_colour(first: ndarray, second: ndarray) -> ndarray:
         change = np.linalg.solve(basis.T @ weighed + penalty, weighed.T @ wanted)
         rest = (wanted - basis @ change).reshape(2, -1)
         weight = np.tile(1 / (1 + (np.hypot(*rest) / 8) ** 2), 2)
-    coloured = _tints(vivid[has_colour])
-    tint = coloured[..., 1:] @ change[1:]
-    tint *= np.minimum(1, _MOST_TINT / (np.hypot(*tint) + 1e-9))
-    expected = coloured[..., 0] * max(0.0, change[0]) + tint
-    is_other[has_colour] = np.hypot(*(pale[has_colour, 1:].T - expected)) > _OTHER_COLOUR
-    return is_other
+    return change
 
 
 def _tints(lab: ndarray) -> ndarray:
-    """What a change of the whole is made of, for a and for b, float (2, n, 5).
+    """What a change of the whole is made of, for a and for b, float (2, …, 5), of Lab (…, 3).
 
     It is one of saturation, and for either one of tint by lightness and of tint.
     """
-    lightness, a, b = lab.T
-    tints = np.zeros((2, len(lab), 5))
-    for row, colour in enumerate((a, b)):
-        tints[row, :, 0] = colour
-        tints[row, :, 1 + 2 * row] = lightness / 50
-        tints[row, :, 2 + 2 * row] = 1
+    tints = np.zeros((2, *lab.shape[:-1], 5))
+    for row in range(2):
+        tints[row, ..., 0] = lab[..., 1 + row]
+        tints[row, ..., 1 + 2 * row] = lab[..., 0] / 50
+        tints[row, ..., 2 + 2 * row] = 1
     return tints
 
 

@@ -1,5 +1,6 @@
 """Contradiction: what copies have none of, what look-alikes have, and where it is."""
 
+import cv2
 import numpy as np
 import pytest
 from corpus import textured
@@ -157,6 +158,26 @@ def test_another_colour_in_places_is_one_and_a_change_of_the_whole_is_none():
     assert apart(red, perturb.apply(red, "saturation(factor=0.5)")) <= COPY
     assert apart(red, ImageOps.grayscale(red)) <= COPY, "where one has no colour nothing is said"
     assert places_between(red, green)["kind"].tolist() == ["colour"]
+
+
+def glowing(seed: int) -> Image.Image:
+    """Red to yellow, all of it as full as can be, light and dark close together."""
+    height, width = 192, 256
+    draw = np.random.default_rng(seed)
+    level = np.zeros((height, width), np.float32)
+    for sigma, amount in ((24, 96), (8, 10), (3, 1.5)):
+        noise = draw.normal(0, 1, (height, width)).astype(np.float32)
+        level += amount * cv2.GaussianBlur(noise, (0, 0), sigma)
+    level = (level - level.min()) / np.ptp(level)
+    hue, full, light = 10 + 25 * level, np.full_like(level, 250), 90 + 165 * level
+    hsv = np.dstack([hue, full, light]).astype(np.uint8)
+    return Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+
+def test_at_borders_of_full_colours_half_a_pixel_makes_no_other_colour():
+    for seed in (1, 2):
+        small = glowing(seed)
+        assert apart(small, perturb.apply(small, "rotate(degrees=10)", seed=1)) < 0.0005
 
 
 def test_goods_on_white_in_another_colour_are_no_tint_of_the_whole():
