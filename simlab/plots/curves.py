@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
+from pandas import DataFrame
 
 from simlab.plots import style
 from simlab.tables import check_table
@@ -18,7 +19,7 @@ _PR = "method, precision, recall, n_positive, n_negative, smallest_fpr"
 
 
 @style.styled
-def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_roc(curves: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw ROC curves on a logarithmic FPR axis, from the smallest measurable FPR to 1.
 
     Args:
@@ -48,7 +49,7 @@ def plot_roc(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @style.styled
-def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_det(curves: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of missed copies (1 - TPR) against FPR: low is good.
 
     Both axes are logarithmic, and each goes down to one pair.
@@ -82,7 +83,7 @@ def plot_det(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @style.styled
-def plot_pr(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_pr(curves: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw precision against recall, above the share of copies, which guessing would reach.
 
     In the grey corner there would be less than one false alarm: such a precision cannot be
@@ -126,7 +127,7 @@ def _shade_unmeasurable(ax: Axes, share: float, smallest_fpr: float) -> None:
 
 
 @style.styled
-def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_prevalence(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw each threshold's precision against the share of copies, rarer to the right.
 
     Args:
@@ -155,7 +156,7 @@ def plot_prevalence(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @style.styled
-def plot_collection(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_collection(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw each threshold's false alarms against the size of the collection, all pairs compared.
 
     Args:
@@ -182,7 +183,7 @@ def plot_collection(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
 
 
-def lines(ax: Axes, table: pd.DataFrame, x: str, y: str, *, step: str | None = None) -> None:
+def lines(ax: Axes, table: DataFrame, x: str, y: str, *, step: str | None = None) -> None:
     """Draw a line per method, and a band where low and high are given.
 
     Where lines of slopes lie on each other, their colours take turns.
@@ -221,12 +222,12 @@ def _plain_number(rate: float, _: int) -> str:
     return f"{rate:.9f}".rstrip("0").rstrip(".")
 
 
-def _smallest_fpr(curves: pd.DataFrame) -> float:
+def _smallest_fpr(curves: DataFrame) -> float:
     """Where the FPR axis begins to mean something; of a handful of pairs, at 0.5."""
     return min(curves["smallest_fpr"].min(), 0.5)
 
 
-def _from_floor(curves: pd.DataFrame, floor: float) -> pd.DataFrame:
+def _from_floor(curves: DataFrame, floor: float) -> DataFrame:
     """The curves from `floor` on: they start there, at the highest TPR reached at or below it."""
     rates = curves.columns.intersection(["tpr", "low", "high"])
     parts = []

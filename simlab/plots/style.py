@@ -19,11 +19,13 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, GridSpecBase
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.messages import counted
 from simlab.methods import registry as methods
-from simlab.paths import file_to_write
+from simlab.paths import AnyPath, file_to_write
 
 INK = "#1a1a1a"
 MUTED = "#666666"
@@ -142,8 +144,8 @@ def method_style(method: str) -> dict:
 class Stretch(NamedTuple):
     """A part of a method's line, and of how many methods that lie on each other there it is one."""
 
-    x: np.ndarray
-    y: np.ndarray
+    x: ndarray
+    y: ndarray
     n_methods: int
     turn: int
     """The methods take turns along it, from 0."""
@@ -166,7 +168,7 @@ class Stretch(NamedTuple):
         }
 
 
-def stretches(rows: pd.DataFrame, x: str, y: str) -> dict[str, list[Stretch]]:
+def stretches(rows: DataFrame, x: str, y: str) -> dict[str, list[Stretch]]:
     """Return the parts of each method's line: where several lie on each other, all are to be seen.
 
     They do where their values are equal but for a fiftieth.
@@ -322,7 +324,7 @@ def tidy(ax: Axes, *, grid: str = "both") -> None:
     ax.grid(axis=grid, color=PALE, linewidth=0.8)
 
 
-def legend_beside(ax: Axes, table: pd.DataFrame) -> None:
+def legend_beside(ax: Axes, table: DataFrame) -> None:
     """Name the methods of a table right of the axes."""
     _legend(ax, table["method"].unique(), loc="center left", bbox_to_anchor=(1.02, 0.5))
 
@@ -397,7 +399,7 @@ def _legend_columns(names: Sequence[str]) -> int:
     return max(1, 115 // max(widths))
 
 
-def rows_of(name: str, value: object, width: int) -> np.ndarray:
+def rows_of(name: str, value: object, width: int) -> ndarray:
     """Return the argument `name` as numbers, (n, width).
 
     Raises:
@@ -427,7 +429,7 @@ def nothing(ax: Axes, why: str) -> Axes:
     return ax
 
 
-def counts(table: pd.DataFrame, each: str = "") -> str:
+def counts(table: DataFrame, each: str = "") -> str:
     """Return how many pairs stand behind a table, in words."""
     copies = span(table["n_positive"], "copy", "copies")
     others = span(table["n_negative"], "non-copy", "non-copies")
@@ -462,12 +464,12 @@ def with_unit(method: str) -> str:
     return f"{method}, {unit}" if unit else method
 
 
-def has_interval(table: pd.DataFrame) -> bool:
+def has_interval(table: DataFrame) -> bool:
     """Return whether the table carries intervals."""
     return {"low", "high"} <= set(table) and bool(table[["low", "high"]].notna().any(axis=None))
 
 
-def save(ax: Axes, path: str | Path, *, dpi: int = 150) -> Path:
+def save(ax: Axes, path: AnyPath, *, dpi: int = 150) -> Path:
     """Return the path, after the figure of `ax` was written there.
 
     The same figure gives the same bytes.

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
+from pandas import DataFrame
 
 from simlab import perturb, specs
 from simlab.messages import counted
@@ -20,7 +20,7 @@ _VALUES = "method, group, metric, value, n_positive, n_negative"
 
 
 @style.styled
-def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | None = None) -> Axes:
+def plot_histograms(histogram: DataFrame, *, columns: int = 3, ax: Axes | None = None) -> Axes:
     """Draw the distances of copies (coloured by method) and non-copies (grey), a panel per method.
 
     Args:
@@ -50,7 +50,7 @@ def plot_histograms(histogram: pd.DataFrame, *, columns: int = 3, ax: Axes | Non
     return ax
 
 
-def _draw_bins(ax: Axes, bins: pd.DataFrame, colour: str) -> None:
+def _draw_bins(ax: Axes, bins: DataFrame, colour: str) -> None:
     if len(bins):
         edges = [*bins["left"], bins["right"].iloc[-1]]
         ax.stairs(bins["share"], edges, fill=True, color=colour, alpha=0.65)
@@ -68,7 +68,7 @@ def _name_panels(
 
 @style.styled
 def plot_heatmap(
-    metrics: pd.DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None
+    metrics: DataFrame, *, metric: str = "tpr@fpr=0.01", ax: Axes | None = None
 ) -> Axes:
     """Draw one metric as a table of perturbations (rows) and methods (columns).
 
@@ -96,7 +96,7 @@ def plot_heatmap(
     return ax
 
 
-def _part_kinds(ax: Axes, groups: pd.DataFrame) -> None:
+def _part_kinds(ax: Axes, groups: DataFrame) -> None:
     """Leave a gap between the rows of one kind of perturbation and those of the next."""
     kinds = groups["kind"] if "kind" in groups else groups["group"].str.partition("(")[0]
     for place, (above, below) in enumerate(itertools.pairwise(kinds)):
@@ -104,7 +104,7 @@ def _part_kinds(ax: Axes, groups: pd.DataFrame) -> None:
             ax.axhline(place + 0.5, color="white", linewidth=5)
 
 
-def draw_table(ax: Axes, values: pd.DataFrame, *ends: pd.DataFrame) -> None:
+def draw_table(ax: Axes, values: DataFrame, *ends: DataFrame) -> None:
     """Draw fractions as a table of shaded cells, named by the index (rows) and the columns.
 
     Args:
@@ -158,10 +158,10 @@ def _write_cell(ax: Axes, x: int, y: int, value: float, interval: Sequence[float
 
 @style.styled
 def plot_severity(
-    metrics: pd.DataFrame,
+    metrics: DataFrame,
     *,
     metric: str = "tpr@fpr=0.01",
-    breaks: pd.DataFrame | None = None,
+    breaks: DataFrame | None = None,
     columns: int = 3,
     ax: Axes | None = None,
 ) -> Axes:
@@ -208,7 +208,7 @@ def plot_severity(
     return ax
 
 
-def _curves(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _curves(rows: DataFrame) -> dict[str, DataFrame]:
     """The rows of each curve by its name, mildest first; specs that are not known here by kind."""
     known = rows["group"].map(_is_known).astype(bool)
     specs_of = {curve.name: list(curve.specs) for curve in perturb.curves(rows["group"][known])}
@@ -226,7 +226,7 @@ def _is_known(spec: str) -> bool:
         return False
 
 
-def _draw_lines(ax: Axes, points: pd.DataFrame) -> None:
+def _draw_lines(ax: Axes, points: DataFrame) -> None:
     parts = style.stretches(points, "severity", "value")
     for place, (method, rows) in enumerate(points.groupby("method", sort=False)):
         colour = style.method_style(method)["color"]
@@ -242,7 +242,7 @@ def _draw_lines(ax: Axes, points: pd.DataFrame) -> None:
             ax.vlines(rows["severity"], rows["low"], rows["high"], **whiskers)
 
 
-def _name_severities(ax: Axes, groups: pd.DataFrame) -> None:
+def _name_severities(ax: Axes, groups: DataFrame) -> None:
     """Name the severities by the argument that makes them, where there is one."""
     severities = groups["severity"]
     name, values = _varying(groups["group"].tolist())
@@ -254,7 +254,7 @@ def _name_severities(ax: Axes, groups: pd.DataFrame) -> None:
     ax.margins(x=0.08)
 
 
-def _mark_breaks(ax: Axes, breaks: pd.DataFrame) -> None:
+def _mark_breaks(ax: Axes, breaks: DataFrame) -> None:
     for place, row in enumerate(breaks.to_dict("records"), start=1):
         height = -0.07 * place
         colour = style.method_style(row["method"])["color"]

@@ -24,10 +24,11 @@ from simlab.messages import progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, extract_all, versions
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.scoring.cache import Cache, Memory, key, opened
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.scoring.workers import Died, check_jobs, in_words, run
+from simlab.specs import Names
 from simlab.tables import root_of
 
 
@@ -81,7 +82,7 @@ class Store:
 
     def __init__(
         self,
-        root: str | Path,
+        root: AnyPath,
         cache: Cache | Memory,
         *,
         n_jobs: int = -1,
@@ -378,9 +379,9 @@ def _extract_batch(batch: "list[_Waiting]") -> Iterator[tuple[str, list[_Made]]]
 
 def describe(
     images,
-    methods: str | Iterable[str] | None = None,
+    methods: Names | None = None,
     *,
-    cache: Cache | str | Path | None = None,
+    cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
 ) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab.messages import progress_bar
 from simlab.methods import registry
@@ -40,7 +41,7 @@ _ANSWER = struct.Struct("<d?")  # as the cache keeps it: distance, whether there
 
 
 def score_pairs(
-    pairs: pd.DataFrame,
+    pairs: DataFrame,
     methods: Names | None = None,
     *,
     root: AnyPath | None = None,
@@ -48,7 +49,7 @@ def score_pairs(
     n_jobs: int = -1,
     progress: bool = True,
     read: Readers = "caller",
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the score table: the same rows in the same order, and a distance per method.
 
     Beside the distances stand status, error and no_evidence. Each source is decoded once and each
@@ -88,7 +89,7 @@ def score_pairs(
     return scores
 
 
-def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+def checked_pairs(pairs: DataFrame) -> DataFrame:
     """Return the checked table, each perturbation in its one spelling."""
     pairs = check_pairs(pairs)
     for column in ("perturbation_reference", "perturbation"):
@@ -114,18 +115,18 @@ class _Scoring:
         failures: for each pair, why a method failed on it; "" where none did.
     """
 
-    pairs: pd.DataFrame
+    pairs: DataFrame
     methods: list[Method]
     store: Store
     variants: list[Variant]
-    reference: np.ndarray
-    query: np.ndarray
-    distances: np.ndarray
-    no_evidence: np.ndarray
-    failures: np.ndarray
+    reference: ndarray
+    query: ndarray
+    distances: ndarray
+    no_evidence: ndarray
+    failures: ndarray
 
 
-def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring:
+def _begin(pairs: DataFrame, methods: list[Method], store: Store) -> _Scoring:
     references = variants_of(pairs, "reference")
     queries = variants_of(pairs, "query")
     variants = list(dict.fromkeys(references + queries))
@@ -144,7 +145,7 @@ def _begin(pairs: pd.DataFrame, methods: list[Method], store: Store) -> _Scoring
     )
 
 
-def variants_of(pairs: pd.DataFrame, side: str) -> list[Variant]:
+def variants_of(pairs: DataFrame, side: str) -> list[Variant]:
     """Return the pictures on one side of checked pairs, row by row."""
     specs = pairs["perturbation" if side == "query" else "perturbation_reference"]
     variants = []
@@ -203,12 +204,12 @@ def _wanted(scoring: _Scoring, column: int) -> list[Side]:
     return wanted
 
 
-def _open_rows(scoring: _Scoring, column: int) -> np.ndarray:
+def _open_rows(scoring: _Scoring, column: int) -> ndarray:
     """The pairs whose distance by a method is not known and can be."""
     return np.flatnonzero(np.isnan(scoring.distances[:, column]) & (_errors(scoring) == ""))
 
 
-def _errors(scoring: _Scoring) -> np.ndarray:
+def _errors(scoring: _Scoring) -> ndarray:
     """Why each pair cannot be scored, as far as it is known; "" where it can."""
     reasons = [scoring.store.error(variant) for variant in scoring.variants]
     of_variants = np.array(reasons, dtype=object)
@@ -330,7 +331,7 @@ def _keep(
     scoring.store.cache.put(entries)
 
 
-def _score_table(scoring: _Scoring) -> pd.DataFrame:
+def _score_table(scoring: _Scoring) -> DataFrame:
     errors = _errors(scoring)
     failed = errors != ""
     distances = np.where(failed[:, None], np.nan, scoring.distances)
@@ -353,7 +354,7 @@ def score_designs(
     seed: int = 0,
     cache: Cache | AnyPath | None = None,
     **options,
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, DataFrame]:
     """Return a score table for each design of negatives, by its name.
 
     It is what :func:`simlab.evaluation.compare_designs` takes.

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from simlab.datasets import as_table, two_sides
 from simlab.ensemble import Ensemble
 from simlab.images import ImageError
 from simlab.pairs.labelling import choose
 from simlab.pairs.make import make_pairs
-from simlab.paths import expanded
+from simlab.paths import AnyPath, expanded
 from simlab.scoring.cache import Cache, opened
 from simlab.scoring.features import Readers
 from simlab.search.doubts import warnings_of
@@ -44,7 +45,7 @@ from simlab.search.lying import of_pairs
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
 from simlab.tables import connected_sources, root_of
 
-_Searched: TypeAlias = tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, Any]]
+_Searched: TypeAlias = tuple[DataFrame, dict[str, DataFrame], dict[str, Any]]
 """The pairs that were found, the pictures of either side, and what ``attrs`` are to say."""
 
 _ROUNDS = 8  # of comparing what earlier pairs link
@@ -62,11 +63,11 @@ def find_copies(  # noqa: PLR0913
     threshold: float | Strictness = 0.5,
     prior: float | None = None,
     any_name: bool = False,
-    cache: Cache | str | os.PathLike | None = None,
+    cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
     read: Readers = "caller",
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the pairs of pictures that are copies, and those of look-alikes; no file is touched.
 
     Args:
@@ -167,11 +168,11 @@ def pairs_to_label(
     n: int = 100,
     recipe: Recipe = None,
     *,
-    cache: Cache | str | os.PathLike | None = None,
+    cache: Cache | AnyPath | None = None,
     n_jobs: int = -1,
     progress: bool = True,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return pairs worth a person's time, with weights, for :func:`simlab.widgets.label`.
 
     Nearly all pairs of a folder are different, and the near ones are worth asking about: all that
@@ -221,7 +222,7 @@ class _Search(NamedTuple):
 
     def missed(
         self,
-        linked: pd.DataFrame,
+        linked: DataFrame,
         known: Iterable[tuple[str, str]],
         *,
         with_hubs: bool = False,
@@ -278,7 +279,7 @@ def _find_among(
 
 
 def uncompared(
-    found: pd.DataFrame,
+    found: DataFrame,
     candidates: Iterable[tuple[str, str]],
     files: Iterable[str],
     *,
@@ -307,7 +308,7 @@ def uncompared(
 
 
 def _of_next_hub(
-    linked: pd.DataFrame, group: list[str], known: set[tuple[str, str]]
+    linked: DataFrame, group: list[str], known: set[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """The pairs of the first hub that was not compared with the whole group; none if all were."""
     place = {file: number for number, file in enumerate(group)}
@@ -321,7 +322,7 @@ def _of_next_hub(
 
 def _query_files(queries: Any) -> list[str]:
     """The files that are looked for, by their whole paths, each once."""
-    if isinstance(queries, str | os.PathLike):
+    if isinstance(queries, AnyPath):
         queries = [queries]
     if isinstance(queries, list | tuple):
         paths = []
@@ -373,7 +374,7 @@ def _find_queries(
     return compared[compared["verdict"] != DIFFERENT], sides, facts
 
 
-def _warnings(found: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+def _warnings(found: DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """What looks wrong in the pairs that were found."""
     n_pictures = len(facts["pictures"]["file"])
     n_pairs = n_pictures * (n_pictures - 1) // 2

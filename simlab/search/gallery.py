@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.cards import card
@@ -119,7 +119,7 @@ class Gallery:
         top: int = 5,
         threshold: float | Strictness = 0.5,
         prior: float | None = None,
-    ) -> pd.DataFrame:
+    ) -> DataFrame:
         """Return the pictures most likely to be copies of this one, surest first, however unlikely.
 
         Args:
@@ -149,7 +149,7 @@ class Gallery:
             return found.head(top).reindex(columns=[*found, *COLUMNS])
         return self.with_overlaps(query, found.head(top))
 
-    def with_overlaps(self, query: "Query", found: pd.DataFrame) -> pd.DataFrame:
+    def with_overlaps(self, query: "Query", found: DataFrame) -> DataFrame:
         """Return candidates of a query with the columns of :func:`simlab.overlap`.
 
         They are NaN for what is no copy.
@@ -162,7 +162,7 @@ class Gallery:
                 with contextlib.suppress(ImageError):
                     row = of_pictures(self._looks(file), query)
             rows.append(row)
-        lying = pd.DataFrame(rows, columns=COLUMNS)
+        lying = DataFrame(rows, columns=COLUMNS)
         return found.assign(**lying.to_dict("list"))
 
     def _looks(self, file: str) -> Features:
@@ -173,7 +173,7 @@ class Gallery:
         number = self._number_of[file]
         return {kind: self._packed[kind][number] for kind in (looks, SIZE_AND_DETAIL)}
 
-    def _is_clear(self, found: pd.DataFrame) -> bool:
+    def _is_clear(self, found: DataFrame) -> bool:
         """Whether a copy needs no further step: a guard must have been asked."""
         if found.empty:
             return False
@@ -191,7 +191,7 @@ class Gallery:
         threshold: float | Strictness = 0.5,
         prior: float | None = None,
         also: Collection[str] = (),
-    ) -> Iterator[pd.DataFrame]:
+    ) -> Iterator[DataFrame]:
         """Yield all candidates of a query as they stand after each of three steps.
 
         First they are proposed and judged by hashes; then the one with most votes of keypoints is
@@ -249,12 +249,10 @@ class Gallery:
         picture = {kind: self._packed[kind][number] for kind in kinds}
         return answers(methods, picture, query)
 
-    def _judged(
-        self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule
-    ) -> pd.DataFrame:
+    def _judged(self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule) -> DataFrame:
         """A row for every file with the pixels of a compared picture; the index is its number."""
         methods = self.recipe.methods_
-        scores = pd.DataFrame(list(rows.values()), list(rows), ["no_evidence", *methods])
+        scores = DataFrame(list(rows.values()), list(rows), ["no_evidence", *methods])
         scores = scores.astype(dict.fromkeys(methods, float))
         files_of = [self.library.alike[number] for number in rows]
         scores = scores.loc[np.repeat(scores.index, [len(files) for files in files_of])]
@@ -279,7 +277,7 @@ class Query(LazyPicture):
         super().__init__(read_image(data, name=name), name)
 
     @functools.cached_property
-    def known(self) -> pd.DataFrame:
+    def known(self) -> DataFrame:
         """What is known of it beside its features, in one row."""
         frames = self.image.info.get("frames", 1)
         sizes = self[SIZE_AND_DETAIL]

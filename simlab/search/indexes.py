@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import faiss
 import numpy as np
+from numpy import ndarray
 
 from simlab.methods import alignment, hashes, keypoints
 from simlab.methods.packing import unpack
@@ -52,16 +53,16 @@ _BLOCK = 20_000  # queries in a call of faiss, whose result must fit in memory
 class Candidates(NamedTuple):
     """Pairs that are worth comparing: the number of a query and of a picture each, int64 (m,)."""
 
-    query: np.ndarray
-    picture: np.ndarray
+    query: ndarray
+    picture: ndarray
 
 
 class Rows(NamedTuple):
     """One feature of many pictures: the number of the picture that each value is of, and these."""
 
-    picture: np.ndarray
+    picture: ndarray
     """(m,)"""
-    values: np.ndarray
+    values: ndarray
     """(m, ...), one a row."""
 
 
@@ -130,9 +131,9 @@ def _index_of(method: Method, sample: bytes) -> "Index | None":
 class _Found(NamedTuple):
     """Candidates of one orientation, and how good each is: the more the better, float (m,)."""
 
-    query: np.ndarray
-    picture: np.ndarray
-    score: np.ndarray
+    query: ndarray
+    picture: ndarray
+    score: ndarray
 
 
 class _Index:
@@ -184,7 +185,7 @@ class _Index:
         """Return what is put into the index of the packed features of pictures."""
         return _stacked(packed)
 
-    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+    def fill(self, rows: Rows, centres: ndarray | None = None) -> None:
         """Put the features of all pictures in, or of a part of them.
 
         Args:
@@ -192,7 +193,7 @@ class _Index:
         """
         raise NotImplementedError
 
-    def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
+    def where(self, asked: Sequence[Rows]) -> list[ndarray | None]:
         """Return the lists to look into for each of what is asked, in every part; None for all."""
         return [None for _ in asked]
 
@@ -202,7 +203,7 @@ class _Index:
         *,
         n: int,
         near: float,
-        where: Sequence[np.ndarray | None] | None = None,
+        where: Sequence[ndarray | None] | None = None,
     ) -> list[Any]:
         """Return what is found in this part, for each of what is asked.
 
@@ -222,7 +223,7 @@ class _Index:
 class HashIndex(_Index):
     """The hashes of many pictures, among which the nearest to others are found."""
 
-    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+    def fill(self, rows: Rows, centres: ndarray | None = None) -> None:
         self.numbers, self.bits = rows
         self.n_bytes = self.bits.nbytes
 
@@ -246,7 +247,7 @@ class VectorIndex(_Index):
     def __init__(self, *, has_scale: bool = True):
         self.has_scale = has_scale
 
-    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+    def fill(self, rows: Rows, centres: ndarray | None = None) -> None:
         self.numbers, vectors = rows
         if not len(vectors):
             return
@@ -270,11 +271,11 @@ class VectorIndex(_Index):
 class _Neighbours(NamedTuple):
     """The nearest keypoints to those of queries, in one part: each row in ascending distance."""
 
-    voter: np.ndarray
+    voter: ndarray
     """The number of the query, (m,)."""
-    distances: np.ndarray
+    distances: ndarray
     """(m, NEIGHBOURS)"""
-    owners: np.ndarray
+    owners: ndarray
     """The number of the picture; -1 where there are fewer neighbours."""
 
 
@@ -301,7 +302,7 @@ class KeypointIndex(_Index):
             asked.extend(_ballot(in_orientation, mirrored=True) for in_orientation in queries)
         return asked
 
-    def fill(self, rows: Rows, centres: np.ndarray | None = None) -> None:
+    def fill(self, rows: Rows, centres: ndarray | None = None) -> None:
         self.owner, codes = rows
         if centres is None:
             centres = codes[centres_at(len(codes))]
@@ -310,7 +311,7 @@ class KeypointIndex(_Index):
         in_lists = (codes.nbytes + 8 * len(codes)) * 6 // 5
         self.n_bytes = codes.nbytes + in_lists + self.owner.nbytes
 
-    def where(self, asked: Sequence[Rows]) -> list[np.ndarray | None]:
+    def where(self, asked: Sequence[Rows]) -> list[ndarray | None]:
         if not isinstance(self.index, faiss.IndexBinaryIVF):
             return super().where(asked)
         centres = faiss.downcast_IndexBinary(self.index.quantizer)
@@ -322,7 +323,7 @@ class KeypointIndex(_Index):
         *,
         n: int,
         near: float,
-        where: Sequence[np.ndarray | None] | None = None,
+        where: Sequence[ndarray | None] | None = None,
     ) -> list["_Neighbours"]:
         if where is None:
             where = self.where(asked)
@@ -345,7 +346,7 @@ class KeypointIndex(_Index):
         n_codes = len(self.owner)
         return _n_compared(times * n_codes) / _n_compared(n_codes)
 
-    def _neighbours(self, rows: Rows, lists: np.ndarray | None) -> _Neighbours:
+    def _neighbours(self, rows: Rows, lists: ndarray | None) -> _Neighbours:
         if not len(self.owner):
             nobody = np.full((len(rows.picture), NEIGHBOURS), -1, dtype=np.int32)
             return _Neighbours(rows.picture, np.full_like(nobody, _NOWHERE), nobody)
@@ -387,9 +388,7 @@ def _votes(neighbours: _Neighbours) -> _Found:
 Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex
 
 
-def near_pairs(
-    bits: np.ndarray, queries: np.ndarray, *, radius: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_pairs(bits: ndarray, queries: ndarray, *, radius: int) -> tuple[ndarray, ndarray, ndarray]:
     """Return all pairs within `radius` bits: rows of `bits`, rows of `queries`, distances.
 
     They come by rows of `queries`, then of `bits`, both ascending.
@@ -448,7 +447,7 @@ def _stacked(packed: Sequence[bytes]) -> Rows:
     return Rows(np.array(numbers, dtype=np.int64), np.array(rows))
 
 
-def _of_length_1(vectors: np.ndarray) -> np.ndarray:
+def _of_length_1(vectors: ndarray) -> ndarray:
     vectors = vectors.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-9)
@@ -477,11 +476,11 @@ def _ballot(packed: Sequence[bytes], *, mirrored: bool = False) -> Rows:
     return Rows(np.concatenate(owners), joined)
 
 
-def _is_akaze(descriptors: np.ndarray) -> bool:
+def _is_akaze(descriptors: ndarray) -> bool:
     return descriptors.shape[1] == keypoints.AKAZE_BYTES
 
 
-def _that_vote(descriptors: np.ndarray) -> np.ndarray:
+def _that_vote(descriptors: ndarray) -> ndarray:
     """The bits of descriptors that vote, as whole 64-bit words."""
     if not _is_akaze(descriptors):
         return np.pad(descriptors, ((0, 0), (0, -descriptors.shape[1] % 8)))
@@ -490,30 +489,30 @@ def _that_vote(descriptors: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _voting_bits() -> np.ndarray:
+def _voting_bits() -> ndarray:
     """Which bits of AKAZE's vote: drawn once for all, by the one generator that never changes."""
     drawn = np.random.RandomState(0).permutation(keypoints.AKAZE_BITS)
     return np.sort(drawn[:VOTING])
 
 
-def centres_at(n_codes: int) -> np.ndarray:
+def centres_at(n_codes: int) -> ndarray:
     """Return which of so many codes the lists are made around; none where all are compared."""
     return _spread(n_codes) if n_codes > FLAT else np.zeros(0, dtype=np.int64)
 
 
-def _spread(n_codes: int) -> np.ndarray:
+def _spread(n_codes: int) -> ndarray:
     # a sample of the codes serves as centres: k-means costs minutes and finds no more copies
     n_lists = n_codes // LENGTH + 1
     return np.linspace(0, n_codes - 1, n_lists).astype(np.int64)
 
 
-def _flat(codes: np.ndarray) -> faiss.IndexBinary:
+def _flat(codes: ndarray) -> faiss.IndexBinary:
     flat = faiss.IndexBinaryFlat(8 * codes.shape[1])
     flat.add(codes)
     return flat
 
 
-def _in_lists(codes: np.ndarray, centres: np.ndarray) -> faiss.IndexBinary:
+def _in_lists(codes: ndarray, centres: ndarray) -> faiss.IndexBinary:
     """Codes in lists around centres, which are found by lists in turn, where they are many."""
     if len(centres) <= CENTRES:
         nearest = _flat(centres)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import cv2
 import faiss
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from simlab.ensemble import Ensemble
 from simlab.messages import say
@@ -57,7 +58,7 @@ class Library:
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        table: DataFrame,
         recipe: Ensemble,
         cache: Cache,
         *,
@@ -127,7 +128,7 @@ class Library:
         is_reference = np.array([bool(files) for files in references_of])
         is_query = np.array([bool(files) for files in queries_of])
 
-        def across(name: bytes) -> np.ndarray:
+        def across(name: bytes) -> ndarray:
             forth = self._proposed(name, is_reference, is_query)
             back = self._proposed(key("back", name.hex()), is_query, is_reference)
             pairs = np.unique(np.concatenate([forth[:, ::-1], back]), axis=0)
@@ -144,7 +145,7 @@ class Library:
             pairs.extend((reference, asking[0]) for reference in references[1:])
         return pairs
 
-    def _kept(self, sides: str, propose: Callable[[bytes], np.ndarray]) -> np.ndarray:
+    def _kept(self, sides: str, propose: Callable[[bytes], ndarray]) -> ndarray:
         """What is proposed, or was in an earlier search for the same pictures on the same sides."""
         features = needed(self.methods, query=True)
         pairs = itertools.product(self.files, features)
@@ -154,7 +155,7 @@ class Library:
         name = key("candidates", faiss.__version__, settings + sides + orientations, *keys)
         return self._remembered(name, lambda: propose(name))
 
-    def _remembered(self, name: bytes, made: Callable[[], np.ndarray]) -> np.ndarray:
+    def _remembered(self, name: bytes, made: Callable[[], ndarray]) -> ndarray:
         """What the cache holds under a name; made and put there, where it does not."""
         kept = self.store.cache.get([name])
         if not kept:
@@ -162,19 +163,19 @@ class Library:
             self.store.cache.put(kept)
         return unpack(kept[name])[0]
 
-    def _propose(self, name: bytes) -> np.ndarray:
+    def _propose(self, name: bytes) -> ndarray:
         """Pairs of numbers, int64 (m, 2), ascending, the smaller number first."""
         every = np.ones(len(self.files), dtype=bool)
         pairs = np.unique(np.sort(self._proposed(name, every, every), axis=1), axis=0)
         return pairs[pairs[:, 0] < pairs[:, 1]]
 
-    def _proposed(self, name: bytes, is_asked: np.ndarray, is_asking: np.ndarray) -> np.ndarray:
+    def _proposed(self, name: bytes, is_asked: ndarray, is_asking: ndarray) -> ndarray:
         """The numbers of a picture that asks and one that answers, int64 (m, 2).
 
         They are kept a ballot at a time, so that a search that was stopped goes on from there.
         """
 
-        def packed(feature: Feature, chosen: np.ndarray) -> Packed:
+        def packed(feature: Feature, chosen: ndarray) -> Packed:
             files = [file if is_one else "" for file, is_one in zip(self.files, chosen)]
             return Packed(self.store, files, feature)
 
@@ -190,7 +191,7 @@ class Library:
 
     def _voted(
         self, index: Index, asked: "Packed", asking: "list[Packed]", keys: dict[int, bytes]
-    ) -> list[np.ndarray]:
+    ) -> list[ndarray]:
         """What is found in the index by each ballot, which begins at the number of its key."""
         cache = self.store.cache
         kept = cache.get(keys.values())
@@ -211,7 +212,7 @@ class Library:
         asked: "Packed",
         starts: list[int],
         ballot: Callable[[int], list[list[bytes]]],
-    ) -> Iterator[tuple[int, np.ndarray]]:
+    ) -> Iterator[tuple[int, ndarray]]:
         """For each ballot what it finds, here or on the workers of a cluster."""
         client = client_of(self.options["n_jobs"])
         if client is not None:
@@ -264,13 +265,13 @@ class Packed(Sequence[bytes]):
         return [found.get(side, b"") for side in wanted]
 
 
-def _vote(index: Index, ballot: Sequence[Sequence[bytes]], start: int) -> np.ndarray:
+def _vote(index: Index, ballot: Sequence[Sequence[bytes]], start: int) -> ndarray:
     """The numbers of a picture of one ballot and one that answers, int64 (m, 2)."""
     # each picture is a candidate of its own
     return _pairs(index.candidates(ballot, n=BEST + 1, near=NEAR), start)
 
 
-def _pairs(found: Candidates, start: int) -> np.ndarray:
+def _pairs(found: Candidates, start: int) -> ndarray:
     return np.column_stack([found.query + start, found.picture])
 
 
@@ -303,14 +304,14 @@ def picture_of(file: str, content: str, shown: bytes, frames: int, packed: bytes
     return Picture(file, content, shown, pixels, sharpness, frames, is_low, part_shows)
 
 
-def table_of(pictures: list[Picture]) -> pd.DataFrame:
+def table_of(pictures: list[Picture]) -> DataFrame:
     """Return what is known of pictures as a table, whose index is the file."""
     types = {"pixels": int, "sharpness": float, "frames": int}
     types |= {"low_information": bool, "part_shows": bool}
-    return pd.DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
+    return DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
 
 
-def size_and_detail(seen: Seen) -> np.ndarray:
+def size_and_detail(seen: Seen) -> ndarray:
     """Return width, height, sharpness, detail, and detail of the part that shows something.
 
     They are float64 (5,). Sharpness is the variance of the Laplacian; detail is the share of a

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from simlab.search.indexes import (
     BEST,
@@ -111,7 +112,7 @@ def _joined(blocks: Sequence[Rows]) -> Rows:
     return Rows._make([np.concatenate(columns) for columns in zip(*of_parts)])
 
 
-def _filled(index: Index, rows: Rows, centres: np.ndarray | None) -> Index:
+def _filled(index: Index, rows: Rows, centres: ndarray | None) -> Index:
     index.fill(rows, centres)
     return index
 
@@ -120,15 +121,15 @@ def _count(rows: Rows) -> int:
     return len(rows.values)
 
 
-def _taken(rows: Rows, at: np.ndarray) -> np.ndarray:
+def _taken(rows: Rows, at: ndarray) -> ndarray:
     return rows.values[at]
 
 
-def _where(part: Index, asked: Sequence[Rows]) -> list[np.ndarray | None]:
+def _where(part: Index, asked: Sequence[Rows]) -> list[ndarray | None]:
     return part.where(asked)
 
 
-def _answers(part: Index, asked: Sequence[Rows], where: Sequence[np.ndarray | None]) -> list[Any]:
+def _answers(part: Index, asked: Sequence[Rows], where: Sequence[ndarray | None]) -> list[Any]:
     return part.answers(asked, n=BEST + 1, near=NEAR, where=where)
 
 
