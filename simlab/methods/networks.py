@@ -85,17 +85,28 @@ def from_onnx(
         output,
     )
     network(Image.linear_gradient("L"))  # it must run, and give a vector
+    register_vectors(name, network, network.each)
+
+
+def register_vectors(name: str, extract: Any, extract_many: Callable | None) -> None:
+    """Register what makes a vector of a picture: two are apart by 1 - cosine, 0 to 2.
+
+    It replaces one of its own type that has the name.
+
+    Args:
+        extract: has `identity()`, all that its vectors depend on as a text.
+    """
     known = registry.REGISTRY.get(name)
     registry.register(
         name,
-        network,
+        extract,
         distance=uncorrelated,
         maximum=2.0,
         compare_many=uncorrelated_pairs,
-        resources=network.identity,
+        resources=extract.identity,
         feature_kind="vector",
-        extract_many=network.each,
-        replace=known is not None and isinstance(known.extract, Network),
+        extract_many=extract_many,
+        replace=known is not None and isinstance(known.extract, type(extract)),
     )
 
 

@@ -20,7 +20,7 @@ from simlab.datasets import as_table
 from simlab.images import ImageError, read_image
 from simlab.messages import progress_bar
 from simlab.methods import registry
-from simlab.methods.alignment import uncorrelated, uncorrelated_pairs
+from simlab.methods.networks import register_vectors
 from simlab.methods.packing import unpack
 
 LEAST_PICTURES = 20
@@ -67,18 +67,7 @@ def whitened(
         raise ValueError(f"method must look in one orientation; given {method!r}")
     vectors = _vectors_of(plain, background, progress)
     seen = _learnt(plain, vectors, shrinkage)
-    known = registry.REGISTRY.get(name)
-    registry.register(
-        name,
-        seen,
-        distance=uncorrelated,
-        maximum=2.0,
-        compare_many=uncorrelated_pairs,
-        resources=seen.identity,
-        feature_kind="vector",
-        extract_many=seen.each if plain.feature.together else None,
-        replace=known is not None and isinstance(known.extract, Whitened),
-    )
+    register_vectors(name, seen, seen.each if plain.feature.together else None)
 
 
 @dataclass(frozen=True, eq=False)
