@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from simlab.ensemble.calibration import Calibration, fit_calibration
 
-LOOK_ALIKES = 100.0
+LOOK_ALIKES = 60.0
 """Look-alikes for every copy that are expected among pictures that can be laid on each other."""
 
 UNDECIDED = -0.04

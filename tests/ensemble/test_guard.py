@@ -12,6 +12,7 @@ import simlab as sl
 from simlab.ensemble import recipe
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.guard import UNDECIDED, Guard
+from simlab.search.judging import BE
 
 
 def table(n=120, seed=0):
@@ -128,8 +129,12 @@ def test_a_guard_is_another_method_and_has_a_falling_curve(fitted, tmp_path):
         recipe.to_guard(content | {"slopes": [-slope for slope in content["slopes"]]})
 
 
-def test_the_shipped_recipe_has_one():
-    assert sl.Ensemble.load().guard_.method == "contradiction(orientations=8)"
+def test_the_shipped_recipe_has_one_that_lets_a_strict_search_find_copies():
+    shipped = sl.Ensemble.load()
+    assert shipped.guard_.method == "contradiction(orientations=8)"
+    perfect = {name: [0.0] for name in (*shipped.methods, shipped.guard_.method)}
+    pair = pd.DataFrame(perfect | {"no_evidence": [""]})
+    assert shipped.probability(pair, prior=1 / 2000).item() > 1 - BE["strict"]
 
 
 def test_the_guard_of_another_is_taken_and_tells_of_the_pairs_fitted_to():
