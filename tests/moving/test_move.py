@@ -16,6 +16,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import simlab as sl
@@ -326,7 +327,7 @@ def test_odd_names_go_there_and_back(tmp_path):
     """Through a plan as a search writes it."""
     files = {"k.jpg": b"kept"} | {name: name.encode("utf-8", "replace") for name in ODD}
     collect(tmp_path, files)
-    plan = sl.moving.plan.pd.DataFrame(
+    plan = pd.DataFrame(
         [
             ("p", name, 0, "keep" if name == "k.jpg" else "drop", "why", sha(data))
             for name, data in files.items()
