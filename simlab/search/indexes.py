@@ -210,10 +210,12 @@ class _Index:
         Args:
             where: what :meth:`where` gave, of this part or another.
         """
-        return [self._answer(rows, n, near) for rows in asked]
+        if where is None:
+            where = self.where(asked)
+        return [self._answer(rows, n, near, lists) for rows, lists in zip(asked, where)]
 
-    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
-        """At least the n best of each query."""
+    def _answer(self, rows: Rows, n: int, near: float, lists: ndarray | None) -> Any:
+        """At least the n best of each query, in the lists."""
         raise NotImplementedError
 
     def _together(self, of_parts: Sequence[_Found]) -> _Found:
@@ -227,7 +229,7 @@ class HashIndex(_Index):
         self.numbers, self.bits = rows
         self.n_bytes = self.bits.nbytes
 
-    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
+    def _answer(self, rows: Rows, n: int, near: float, lists: ndarray | None) -> _Found:
         numbers, bits = rows
         if not len(numbers) or not len(self.numbers):
             return _nothing()
@@ -255,7 +257,7 @@ class VectorIndex(_Index):
         self.index.add(_of_length_1(vectors))
         self.n_bytes = 2 * vectors.nbytes  # here, and in faiss
 
-    def _answer(self, rows: Rows, n: int, near: float) -> _Found:
+    def _answer(self, rows: Rows, n: int, near: float, lists: ndarray | None) -> _Found:
         numbers, vectors = rows
         if not len(numbers) or not len(self.numbers):
             return _nothing()
@@ -317,18 +319,6 @@ class KeypointIndex(_Index):
         centres = faiss.downcast_IndexBinary(self.index.quantizer)
         return [centres.search(rows.values, PROBES)[1] for rows in asked]
 
-    def answers(
-        self,
-        asked: Sequence[Rows],
-        *,
-        n: int,
-        near: float,
-        where: Sequence[ndarray | None] | None = None,
-    ) -> list["_Neighbours"]:
-        if where is None:
-            where = self.where(asked)
-        return [self._neighbours(rows, lists) for rows, lists in zip(asked, where)]
-
     def __getstate__(self) -> dict[str, Any]:
         # what lies on a worker may be moved to another; an empty one has nothing of faiss
         state = dict(self.__dict__)
@@ -346,7 +336,7 @@ class KeypointIndex(_Index):
         n_codes = len(self.owner)
         return _n_compared(times * n_codes) / _n_compared(n_codes)
 
-    def _neighbours(self, rows: Rows, lists: ndarray | None) -> _Neighbours:
+    def _answer(self, rows: Rows, n: int, near: float, lists: ndarray | None) -> _Neighbours:
         if not len(self.owner):
             nobody = np.full((len(rows.picture), NEIGHBOURS), -1, dtype=np.int32)
             return _Neighbours(rows.picture, np.full_like(nobody, _NOWHERE), nobody)
