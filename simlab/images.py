@@ -105,6 +105,7 @@ twice as large.
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
 
+_FLAT = 4  # grey levels: what varies no more shows nothing
 _HARDLY_SHOWS = 25  # grey levels: what differs less from white does not show on it
 
 _TURNS = {
@@ -421,13 +422,12 @@ def reduced(image: Image.Image, side: int = ENOUGH) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def is_flat(image: Image.Image, *, tolerance: int = 4) -> bool:
-    """Return whether no channel of an RGB picture varies by more than `tolerance` levels: nothing
-    to compare.
+def is_flat(image: Image.Image) -> bool:
+    """Return whether no channel of an RGB picture varies by more than 4 levels: nothing to
+    compare.
     """
     _check_pillow(image)
-    check_number("tolerance", tolerance, 0, 255)
-    return all(high - low <= tolerance for low, high in np.atleast_2d(image.getextrema()))
+    return bool((np.ptp(np.atleast_2d(image.getextrema()), axis=1) <= _FLAT).all())
 
 
 def content_digest(image: Image.Image) -> bytes:

@@ -272,7 +272,7 @@ def complete(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def bind(
-    call: Call, function: Callable, known: Iterable[str] = (), what: str = "perturbation"
+    call: Call, function: Callable, *others: Callable, what: str = "perturbation"
 ) -> dict[str, Any]:
     """Return all keyword arguments of `function` as `call` sets them, defaults filled in.
 
@@ -280,7 +280,7 @@ def bind(
     1)]``, ``Literal["a", "b"]`` and ``… | None`` are understood.
 
     Args:
-        known: further argument names that are handled elsewhere and passed through.
+        others: functions that take the other arguments of the call, which are passed over.
         what: the kind of thing named, for messages.
 
     Raises:
@@ -288,14 +288,17 @@ def bind(
             and what would.
     """
     arguments = _arguments_of(function)
-    unknown = [key for key in call.arguments if key not in arguments and key not in known]
+    known = dict(arguments)
+    for other in others:
+        known |= _arguments_of(other)
+    unknown = [key for key in call.arguments if key not in known]
     if unknown:
-        allowed = ", ".join(dict.fromkeys([*arguments, *known])) or "none"
+        allowed = ", ".join(known) or "none"
         raise ValueError(f"{what} {call.name!r} has no argument {unknown[0]!r}; allowed: {allowed}")
     bound = {}
     for key, argument in arguments.items():
-        bound[key] = _like(call.arguments.get(key, argument.default), argument.default)
-        _check(f"{key} of {call.name!r}", bound[key], argument)
+        value = call.arguments.get(key, argument.default)
+        bound[key] = _fitting(f"{key} of {call.name!r}", value, argument)
     return bound
 
 
@@ -565,26 +568,26 @@ def _allowed(value: Any) -> bool:
     return value is None
 
 
-def _check(what: str, value: Any, argument: _Argument) -> None:
-    """Refuse a value of another type than its default's, or that no rule allows."""
+def _fitting(what: str, value: Any, argument: _Argument) -> Any:
+    """The value in the type of its default, so that 5 and 5.0 are the same spec and cache key.
+
+    One of another type, or that no rule allows, is refused.
+    """
     expected = argument.type
+    default = argument.default
+    if isinstance(value, float) and not isinstance(default, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
     if expected is not None and not (value is None and argument.may_be_none):
         is_other_bool = isinstance(value, bool) and expected is not bool
         if is_other_bool or not isinstance(value, expected):
             raise ValueError(f"{what} must be {_TYPES[expected]}, {_given(value)}")
-        if expected is numbers.Real and isinstance(argument.default, int) and value % 1:
+        if expected is numbers.Real and isinstance(default, int) and value % 1:
             raise ValueError(f"{what} must be a whole number, not {value!r}")
     if not any(rule.allows(value) for rule in argument.rules):
         allowed = " or ".join(rule.words for rule in argument.rules)
         raise ValueError(f"{what} must be {allowed}, {_given(value)}")
-
-
-def _like(value: Any, default: Any) -> Any:
-    """One form for equal numbers, so that 5 and 5.0 are the same spec and the same cache key."""
-    if isinstance(value, float) and not isinstance(default, float) and value.is_integer():
-        return int(value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
     return value
 
 

@@ -236,27 +236,6 @@ def _digest(path: Path) -> str:
         return str(path)
 
 
-def split_by_source(
-    pairs: DataFrame, share: float = 0.5, *, seed: int = 0
-) -> tuple[DataFrame, DataFrame]:
-    """Return two tables without a common source; pairs that join the two sides belong to neither.
-
-    Args:
-        share: share of the sources on the first side, in (0, 1).
-
-    Raises:
-        ValueError: where `share` is not between 0 and 1 or a side has no source.
-    """
-    specs.check_share("share", share)
-    check_table(pairs, "pairs", _SOURCES)
-    sources = rank_by_hash(_unique(pairs, _SOURCES), seed)
-    first = set(sources[: round(share * len(sources))])
-    if not first or len(first) == len(sources):
-        raise ValueError(f"too few sources ({len(sources)}) for two sides at share={share}")
-    inside = pairs[list(_SOURCES)].isin(first)
-    return pairs[inside.all(axis=1)], pairs[~inside.any(axis=1)]
-
-
 def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
     """Return the names in the order of SHA-256 of (seed, name).
 

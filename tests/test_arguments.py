@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import simlab as sl
-from simlab import ensemble, evaluation, plots, tables
+from simlab import ensemble, evaluation, plots
 from simlab.datasets import sample_sources
 from simlab.pairs import labelling
 from simlab.report.drift import verify
@@ -108,7 +108,6 @@ NUMBERS = [
     ("folds", (2, *COUNT), lambda v: ensemble.Ensemble(folds=v)),
     ("prior", SHARE_OR_NONE, lambda v: FITTED.probability(SCORES, prior=v)),
     ("bins", COUNT, lambda v: FITTED.reliability(bins=v)),
-    ("share", SHARE, lambda v: tables.split_by_source(SCORES, v)),
     ("negatives", SIZE, lambda v: sl.make_pairs(["a.png", "b.png"], "blur", negatives=v)),
     ("seed", SIZE, lambda v: sl.make_pairs(["a.png", "b.png"], "blur", seed=v)),
     ("n", COUNT, lambda v: labelling.choose(SCORES, v, by="phash")),

@@ -19,7 +19,6 @@ from simlab.tables import (
     connected_sources,
     rank_by_hash,
     read_scores,
-    split_by_source,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,47 +125,6 @@ def test_connected_sources_against_a_slow_one(edges):
                 name[reference] = name[query] = min(name[reference], name[query])
     assert found["source_reference"].tolist() == [name[file] for file in pairs["reference"]]
     assert found["source_query"].tolist() == [name[file] for file in pairs["query"]]
-
-
-def many(n=40):
-    rng = np.random.default_rng(0)
-    i, j = rng.integers(0, n, (2, 400))
-    return check_pairs(
-        pd.DataFrame(
-            {
-                "reference": [f"{a}.jpg" for a in i],
-                "query": [f"{b}-x.jpg" for b in j],
-                "label": (i == j).astype(int),
-                "source_reference": [f"s{a}" for a in i],
-                "source_query": [f"s{b}" for b in j],
-            }
-        )
-    )
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
-def test_split_by_source_has_no_source_on_both_sides(share):
-    pairs = many()
-    first, second = split_by_source(pairs, share, seed=3)
-    sources = [
-        set(side["source_reference"]) | set(side["source_query"]) for side in (first, second)
-    ]
-    assert len(first) and len(second) and not sources[0] & sources[1]
-    assert abs(len(sources[0]) - share * 40) <= 3
-    again = split_by_source(pairs.sample(frac=1, random_state=1), share, seed=3)
-    assert set(again[0].index) == set(first.index) and set(again[1].index) == set(second.index)
-    assert set(split_by_source(pairs, share, seed=4)[0].index) != set(first.index)
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.5, 2, float("nan")])
-def test_split_by_source_refuses_other_shares(share):
-    with pytest.raises(ValueError, match="share must be between 0 and 1"):
-        split_by_source(many(), share)
-
-
-def test_split_by_source_refuses_an_empty_side():
-    with pytest.raises(ValueError, match=r"too few sources \(2\) for two sides"):
-        split_by_source(check_pairs(frame(label=[0])), 0.1)
 
 
 @settings(max_examples=50)

@@ -228,7 +228,6 @@ WRONG = {
     ),
     "a path made grey": lambda t, p: sl.images.to_grey(str(p)),
     "an array that may be flat": lambda t, p: sl.images.is_flat(np.zeros((8, 8))),
-    "a word for a tolerance": lambda t, p: sl.images.is_flat(sl.read_image(p), tolerance="low"),
     "a path's content": lambda t, p: sl.images.content_digest(p),
     "a text as hash": lambda t, p: sl.hashes.hamming("ff00", "ff01"),
     # images
@@ -325,8 +324,6 @@ WRONG = {
     "a list of pictures to group": lambda t, p: sl.group(near(), pictures=["a.png"]),
     "pairs as groups": lambda t, p: sl.grouping.quality(near(), {"a.png": 0}),
     "a list of truths": lambda t, p: sl.grouping.quality(sl.group(near()), ["a.png"]),
-    "sides without sources": lambda t, p: sl.tables.split_by_source(t[["label"]]),
-    "a word as seed": lambda t, p: sl.tables.split_by_source(t, seed="one"),
     "a word as seed of a sample": lambda t, p: sl.datasets.sample_sources(p.parent, 2, seed="one"),
     "a prior in words": lambda t, p: sl.Ensemble.load().evidence(t, prior="rare"),
     "a number as a method's name": lambda t, p: sl.methods.register(

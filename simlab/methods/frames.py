@@ -7,6 +7,8 @@ the rest.
 
 import functools
 import math
+import operator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
@@ -81,36 +83,50 @@ def likely_transforms(a: Looks, b: Looks, ratio: float, *, orientations: int = 1
     return list(_likely_transforms(Kept(a), Kept(b), ratio, orientations))
 
 
+class _Guess(NamedTuple):
+    """How one small grey may lie on the other, and how alike they then are."""
+
+    likeness: float
+    small: ndarray
+
+
+_BY_LIKENESS = operator.attrgetter("likeness")
+
+
 @functools.lru_cache(maxsize=4)
 def _likely_transforms(
     kept_a: Kept, kept_b: Kept, ratio: float, orientations: int
 ) -> list[ndarray]:
     a, b = kept_a.looks, kept_b.looks
     matched = alignment.best_alignment(a, b, ratio=ratio)
-    guesses = [matched.transform, _of_whole(a, b, 0)]
-    tried = [(_alike(a, b, small), small) for small in guesses]
-    if tried[0][0] < _AS_GOOD_AS_CAN_BE:
-        whole_mirrored = _of_whole(a, b, MIRROR)
-        tried.append((_alike(a, b, whole_mirrored), whole_mirrored))
-        if max(likeness for likeness, _ in tried) > HOPELESS:
-            tried.extend((_alike(a, b, small), small) for small in _of_fine_matches(matched))
-    tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
-    upright = tried[0][0]
+    guesses = _guesses(a, b, [matched.transform, _of_whole(a, b, 0)])
+    if guesses[0].likeness < _AS_GOOD_AS_CAN_BE:
+        guesses += _guesses(a, b, [_of_whole(a, b, MIRROR)])
+        if max(map(_BY_LIKENESS, guesses)) > HOPELESS:
+            guesses += _guesses(a, b, _of_fine_matches(matched))
+    upright = max(map(_BY_LIKENESS, guesses))
     if orientations > 1 and upright < GOOD_FIT:
-        tried.extend((_alike(a, b, small), small) for small in _of_turned(a, b, ratio))
-        tried.sort(key=lambda likeness_and_transform: -likeness_and_transform[0])
-    least = max(RELATED, tried[0][0] - _ABOUT_AS_LIKELY)
+        guesses += _guesses(a, b, _of_turned(a, b, ratio))
+    guesses.sort(key=_BY_LIKENESS, reverse=True)
+    least = max(RELATED, guesses[0].likeness - _ABOUT_AS_LIKELY)
     likely: list[ndarray] = []
-    for likeness, small in tried:
+    for likeness, small in guesses:
         transform = resized(a.grey, a.view) @ small @ resized(b.view, b.grey)
-        corners = _corners(transform, b.view.shape)
-        is_new = all(
-            np.abs(corners - _corners(known, b.view.shape)).max() > _REACH / 2 for known in likely
-        )
         is_likely = likeness >= least or (likeness == upright and likeness >= RELATED)
-        if is_likely and is_new:
+        if is_likely and _is_new(transform, likely, b.view.shape):
             likely.append(transform)
     return likely
+
+
+def _guesses(a: Looks, b: Looks, transforms: Iterable[ndarray]) -> list[_Guess]:
+    return [_Guess(_alike(a, b, small), small) for small in transforms]
+
+
+def _is_new(transform: ndarray, known: list[ndarray], shape: tuple[int, ...]) -> bool:
+    """Whether it moves a corner of the picture elsewhere than each that is known."""
+    corners = _corners(transform, shape)
+    apart = [np.abs(corners - _corners(one, shape)).max() for one in known]
+    return min(apart, default=math.inf) > _REACH / 2
 
 
 def _of_turned(a: Looks, b: Looks, ratio: float) -> list[ndarray]:

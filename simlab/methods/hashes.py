@@ -81,7 +81,7 @@ def hamming(a: ndarray, b: ndarray) -> int:
 def hamming_pairs(bits: ndarray, left: ndarray, right: ndarray) -> ndarray:
     """Return the Hamming distances of the rows `left` and `right` of bool (n, bits)."""
     packed = pack(bits)
-    return hamming_rows(packed[left], packed[right])
+    return np.bitwise_count(packed[left] ^ packed[right]).sum(axis=-1, dtype=np.int64)
 
 
 @checked

@@ -268,8 +268,8 @@ def distances(a: ndarray, b: ndarray) -> ndarray:
     Hamming distances, int32, for uint8 ones; else L2, float32.
     """
     if a.dtype == np.uint8:
-        left = _padded(a)
-        right = _padded(b)
+        left = whole_words(a)
+        right = whole_words(b)
         table = np.empty((len(a), len(b)), dtype=np.int32)
         pointers = map(faiss.swig_ptr, (left, right))
         faiss.hammings(*pointers, len(a), len(b), left.shape[1], faiss.swig_ptr(table))
@@ -281,12 +281,10 @@ def distances(a: ndarray, b: ndarray) -> ndarray:
     return np.sqrt(np.maximum(lengths - 2 * (first @ second.T), 0))
 
 
-def _padded(descriptors: ndarray) -> ndarray:
-    """The descriptors as whole 64-bit words."""
-    n_bytes = descriptors.shape[1]
-    padded = np.zeros((len(descriptors), -(-n_bytes // 8) * 8), dtype=np.uint8)
-    padded[:, :n_bytes] = descriptors
-    return padded
+def whole_words(descriptors: ndarray) -> ndarray:
+    """Return descriptors, uint8 (n, bytes), with zeros up to whole 64-bit words."""
+    padded = np.pad(descriptors, ((0, 0), (0, -descriptors.shape[1] % 8)))
+    return np.ascontiguousarray(padded)  # faiss takes no other
 
 
 def _extent(found: Keypoints) -> float:

@@ -10,8 +10,8 @@ from numpy import ndarray
 _KINDS = "biuf"  # of arrays: booleans and numbers
 
 
-def pack(feature: ndarray | Sequence[ndarray]) -> bytes:
-    """Return an array, or a tuple of arrays, as bytes.
+def pack(feature: ndarray | Sequence[ndarray] | None) -> bytes:
+    """Return an array, or a tuple of arrays, as bytes; ``b""`` for None and for no keypoints.
 
     They are a JSON line with dtypes and shapes, then the data.
 
@@ -22,6 +22,8 @@ def pack(feature: ndarray | Sequence[ndarray]) -> bytes:
     (array([0, 1, 2], dtype=uint8),)
     """
     values = feature if isinstance(feature, tuple) else (feature,)
+    if feature is None or (isinstance(feature, tuple) and not len(feature[0])):
+        return b""
     arrays = [np.asarray(value) for value in values]
     for array in arrays:
         if array.dtype.kind not in _KINDS:

@@ -100,7 +100,8 @@ class Feature:
         grey: whether from the grey picture.
         together: the function for many pictures at once, where there is one.
         orientation: in which the picture is looked at; see :mod:`simlab.methods.orientations`.
-        small: the size of the grey copy that is all that is looked at, where it is known.
+        small: the size of the grey copy that is all that is looked at, before it is turned, where
+            it is known.
         inner: whether of the part that shows something; see :mod:`simlab.methods.inner`.
         of_seen: whether the function is given :class:`Seen`, of which it takes what it needs.
         plain: the feature of the picture as it is, where that of the turned one follows from it.
@@ -129,7 +130,7 @@ class Feature:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""
         whole = image if isinstance(image, Seen) else Seen(image)
         seen = whole.inner if self.inner else whole
-        return _packed(seen.value(self))
+        return pack(seen.value(self))
 
     def extract_many(self, images: Sequence[Image.Image]) -> list[bytes]:
         """Return the packed features of RGB pictures by `together`; ``b""`` for a flat one.
@@ -150,7 +151,7 @@ class Feature:
             )
         packed = [b""] * len(images)
         for place, value in zip(given, values):
-            packed[place] = _packed(value)
+            packed[place] = pack(value)
         return packed
 
     def value(self, seen: Seen) -> Any:
@@ -167,7 +168,7 @@ class Feature:
         if self.of_seen:
             return seen
         if self.small is not None:
-            picture = seen.small(turned_size(self.small, self.orientation))
+            picture = seen.small(self.small)
         elif self.grey:
             picture = seen.grey
         else:
@@ -275,10 +276,7 @@ class Definition:
             ValueError: naming the argument that does not fit and those that are allowed.
         """
         functions = (self.extract, self.distance, _seen_in)
-        allowed = []
-        for function in functions:
-            allowed += specs.defaults_of(function)
-        bound = [specs.bind(call, function, allowed, "method") for function in functions]
+        bound = [specs.bind(call, one, *functions, what="method") for one in functions]
         of_extract, of_distance, of_seen_in = bound
         arguments = of_extract | of_distance | of_seen_in
         feature = self._feature(of_extract, inner=of_seen_in["inner"])
@@ -328,12 +326,18 @@ class Definition:
                 return ()
             key = f"mirror of {feature.key}"
             return (dataclasses.replace(feature, key=key, orientation=MIRROR),)
-        others = {"turn": self.turn, "plain": feature}
         turned = []
         # turns are nothing to keypoints
         for orientation in (MIRROR,) if self.feature_kind == "keypoints" else TURNED:
-            key = f"orientation {orientation} of {feature.key}"
-            turned.append(dataclasses.replace(feature, key=key, orientation=orientation, **others))
+            changed = dataclasses.replace(
+                feature,
+                key=f"orientation {orientation} of {feature.key}",
+                orientation=orientation,
+                small=feature.small and turned_size(feature.small, orientation),
+                turn=self.turn,
+                plain=feature,
+            )
+            turned.append(changed)
         return tuple(turned)
 
 
@@ -492,15 +496,6 @@ def versions() -> str:
     modules = {"pillow": PIL, "opencv": cv2, "imagehash": imagehash, "numpy": np, "scipy": scipy}
     words = [f"{name}={module.__version__}" for name, module in modules.items()]
     return " ".join([f"extractor={EXTRACTOR}", *words])
-
-
-def _packed(value: Any) -> bytes:
-    """A feature as bytes; none where a function says None, or finds no keypoint."""
-    if value is None:
-        return b""
-    if isinstance(value, tuple) and not len(value[0]):
-        return b""
-    return pack(value)
 
 
 def _check_name(name: str, extract: Callable, replace: bool) -> None:

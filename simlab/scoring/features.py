@@ -11,7 +11,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -107,8 +107,10 @@ class Store:
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
-        unread = [path for path in dict.fromkeys(paths) if not self._is_read(path)]
-        tasks = ((path, (self.root / path,)) for path in unread)
+        tasks = []
+        for path in dict.fromkeys(paths):
+            if path not in self.contents and path not in self.errors:
+                tasks.append((path, (self.root / path,)))
         n_jobs = self.n_jobs if self.workers_read else 1
         with contextlib.closing(run(_digest, tasks, n_jobs=n_jobs)) as done:
             for path, content in done:
@@ -117,9 +119,6 @@ class Store:
                     continue
                 self.contents[path] = content
                 self._identities[path] = f"{content}.tga" if is_tga(path) else content
-
-    def _is_read(self, path: str) -> bool:
-        return path in self.contents or path in self.errors
 
     def data(self, path: str) -> "Data":
         """Return what a worker is given of a file: its bytes, or where it reads them."""
@@ -194,17 +193,12 @@ class Store:
         for sides in (in_workers, in_batches):
             n_pictures += len({variant for variant, _ in sides})
         with progress_bar("features", n_pictures, "picture", shown=self.progress) as bar:
-            if in_workers:
-                done = run(_extract_source, self._tasks(in_workers), n_jobs=self.n_jobs)
-                with contextlib.closing(done):
-                    self._keep_all(done, bar)
-            if in_batches:
-                self._keep_all(_extract_in_batches(self._tasks(in_batches)), bar)
-
-    def _keep_all(self, done: "Iterable[tuple[str, list[_Made] | str]]", bar: Any) -> None:
-        for path, made in done:
-            self._keep(path, made)
-            bar.update(len(made) if isinstance(made, list) else 1)
+            in_parallel = run(_extract_source, self._tasks(in_workers), n_jobs=self.n_jobs)
+            with contextlib.closing(in_parallel):
+                together = _extract_in_batches(self._tasks(in_batches))
+                for path, made in itertools.chain(in_parallel, together):
+                    self._keep(path, made)
+                    bar.update(len(made) if isinstance(made, list) else 1)
 
     def _tasks(self, sides: Iterable[Side]) -> Iterator[tuple[str, tuple]]:
         """For each source its path and what a worker needs: the file's bytes, and what to make.
@@ -322,7 +316,7 @@ def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
         # these two every picture has, a flat one too
         packed = {
             PIXELS.key: pack(np.frombuffer(pixels, dtype=np.uint8)),
-            FRAMES.key: FRAMES.extract(source),
+            FRAMES.key: pack(count_frames(source)),
         }
         packed |= extract_all(picture, [f for f in job.features if f.key not in packed])
     except Exception as error:

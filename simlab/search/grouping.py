@@ -16,7 +16,7 @@ from numpy import ndarray
 from pandas import DataFrame, Series
 from scipy.cluster import hierarchy
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import squareform
 
 from simlab import specs, tables
@@ -316,17 +316,14 @@ def _links(found: DataFrame, files: list[str]) -> DataFrame:
     return links.groupby(["first", "second"], as_index=False)["distance"].min()
 
 
-def _graph(links: DataFrame, weights: ndarray, n_files: int) -> coo_array:
-    return coo_array((weights, (links["first"], links["second"])), shape=(n_files, n_files))
-
-
 def _spanning(links: DataFrame, n_files: int) -> ndarray:
     """What single linkage joins, (m, 3): two files and their distance, a minimum spanning tree."""
     if links.empty:
         return np.zeros((0, 3))
     # by rank, as scipy takes an edge of weight 0 for none
     distances, rank = np.unique(links["distance"], return_inverse=True)
-    tree = minimum_spanning_tree(_graph(links, rank + 1.0, n_files)).tocoo()
+    graph = coo_array((rank + 1.0, (links["first"], links["second"])), shape=(n_files, n_files))
+    tree = minimum_spanning_tree(graph).tocoo()
     return np.column_stack([tree.row, tree.col, distances[tree.data.astype(int) - 1]])
 
 
@@ -337,8 +334,7 @@ def _clustered(links: DataFrame, n_files: int, linkage: Linkage) -> ndarray:
     of them; those of small parts a few hundred at a time.
     """
     near = links[links["distance"] < 1]
-    graph = _graph(near, np.ones(len(near)), n_files)
-    component = connected_components(graph, directed=False)[1]
+    component = tables.components(near[["first", "second"]].to_numpy(), n_files)
     sizes = np.bincount(component, minlength=1)
     if sizes.max() > MAX_LINKED:
         raise ValueError(

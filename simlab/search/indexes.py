@@ -473,7 +473,7 @@ def _is_akaze(descriptors: ndarray) -> bool:
 def _that_vote(descriptors: ndarray) -> ndarray:
     """The bits of descriptors that vote, as whole 64-bit words."""
     if not _is_akaze(descriptors):
-        return np.pad(descriptors, ((0, 0), (0, -descriptors.shape[1] % 8)))
+        return keypoints.whole_words(descriptors)
     bits = np.unpackbits(descriptors, axis=1, bitorder="little")
     return np.packbits(bits[:, _voting_bits()], axis=1)
 

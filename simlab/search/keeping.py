@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -69,6 +70,9 @@ class _Sign(NamedTuple):
     """Over 0 for the first, under 0 for the second."""
     reason: str
     """What is wrong with the other."""
+
+
+_NOTHING = _Sign(0.0, "")
 
 
 def with_choices(compared: pd.DataFrame, store: Store) -> pd.DataFrame:
@@ -169,7 +173,7 @@ def choose(first: bytes, second: bytes, names: tuple[str, str] = ("", "")) -> Ch
         signs.extend(_signs(a, b))
     total = sum(sign.weight for sign in signs)
     if abs(total) < SURE:
-        return Choice(-1, "")
+        return _NOBODY_KNOWS
     strongest = max(signs, key=lambda sign: sign.weight * total)
     return Choice(int(total < 0), strongest.reason)
 
@@ -202,43 +206,62 @@ def _signs_of_files(a: Traces, b: Traces) -> list[_Sign]:
 
 
 def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
-    found = contradictions(a.looks, b.looks)
-    to_b = resized(a.grey, b.grey)
-    signs = [_Sign(0.0, "")]
-    things = [None, None]
-    if found is not None:
-        to_b = found.to_query @ np.linalg.inv(found.to_reference)
-        own = _unhidden(found.own_reference, found.own_query)
-        share_a, share_b = [float(places.mean()) + 0.003 for places in own]
-        signs[0] = _sign(math.log(share_b / share_a), 0.7, 0.4, "something was put on it")
-        hulls = (_hulls(found.own_reference) | _hulls(found.own_query)).astype(np.uint8)
-        sides = ((a, found.to_reference), (b, found.to_query))
-        things = []
-        for side, to_pixels in sides:
-            things.append(cv2.warpPerspective(hulls, to_pixels, side.grey.shape[::-1]))
+    """What speaks for one of two pictures whose pixels differ."""
+    laid = _laid(a, b)
+    to_b = laid.to_second
     to_a = np.linalg.inv(to_b)
-    signs.append(_sign_of_extent(a, b, to_a, 1))
-    signs.append(_sign_of_extent(b, a, to_b, -1))
-    shown_a = _shown(a, b, to_a, things[0])
-    shown_b = _shown(b, a, to_b, things[1])
+    shown_a = _shown(a, b, to_a, laid.things[0])
+    shown_b = _shown(b, a, to_b, laid.things[1])
     seen_a = _seen(a, shown_a)
     seen_b = _seen(b, shown_b)
     scale = math.sqrt(abs(np.linalg.det(to_b[:2, :2] / to_b[2, 2])))
-    is_whole = _moves(a, to_b, resized(a.grey, b.grey)) < _IN_PLACE * max(b.grey.shape)
-    if found is None:
-        is_whole = alignment.likeness(a.looks.grey, b.looks.grey, np.eye(3)) > alignment.GOOD_FIT
     finer = math.log(seen_a.detail / seen_b.detail) - math.log(scale) / 2
-    if signs[0].weight * finer < -_SOFTER * abs(signs[0].weight):
-        signs[0] = _Sign(0.0, "")  # what the softer lacks was not put on the other
-    if is_whole and a.grey.shape == b.grey.shape:
+    put_on = laid.put_on
+    if put_on.weight * finer < -_SOFTER * abs(put_on.weight):
+        put_on = _NOTHING  # what the softer lacks was not put on the other
+    signs = [put_on, _sign_of_extent(a, b, to_a, 1), _sign_of_extent(b, a, to_b, -1)]
+    if laid.is_whole and a.grey.shape == b.grey.shape:
         in_place = _signs_in_place(a, b, (seen_a, seen_b), shown_a & shown_b)
         is_toned = np.median(np.abs(a.grey - b.grey)) > _OTHER_TONE
         return _unless_opposed(signs, in_place, bool(is_toned))
-    if is_whole:
+    if laid.is_whole:
         pixels = _sign_of_pixels(a.grey, b.grey)
         if pixels.weight:
             return [*signs, pixels]
     return [*signs, _sign_of_detail(seen_a, seen_b, scale, by_filter=math.inf)]
+
+
+class _Laid(NamedTuple):
+    """How two pictures lie on each other."""
+
+    to_second: np.ndarray
+    """float (3, 3): from pixels of the first to those of the second."""
+    is_whole: bool
+    """Whether the whole of one is the whole of the other."""
+    put_on: _Sign
+    """What speaks for the one on which nothing was put."""
+    things: Sequence[np.ndarray | None] = (None, None)
+    """Where, in the pixels of each, one of them has something of its own."""
+
+
+def _laid(a: _Picture, b: _Picture) -> _Laid:
+    of_whole = resized(a.grey, b.grey)
+    found = contradictions(a.looks, b.looks)
+    if found is None:
+        likeness = alignment.likeness(a.looks.grey, b.looks.grey, np.eye(3))
+        return _Laid(of_whole, likeness > alignment.GOOD_FIT, _NOTHING)
+    to_b = found.to_query @ np.linalg.inv(found.to_reference)
+    is_whole = _moves(a, to_b, of_whole) < _IN_PLACE * max(b.grey.shape)
+    hulls = [_hulls(places) for places in (found.own_reference, found.own_query)]
+    # what lies within the things of the other is hidden
+    share_a = float((found.own_reference & ~hulls[1]).mean()) + 0.003
+    share_b = float((found.own_query & ~hulls[0]).mean()) + 0.003
+    put_on = _sign(math.log(share_b / share_a), 0.7, 0.4, "something was put on it")
+    both = (hulls[0] | hulls[1]).astype(np.uint8)
+    things = []
+    for side, to_pixels in ((a, found.to_reference), (b, found.to_query)):
+        things.append(cv2.warpPerspective(both, to_pixels, side.grey.shape[::-1]))
+    return _Laid(to_b, is_whole, put_on, things)
 
 
 def _unless_opposed(signs: list[_Sign], in_place: list[_Sign], is_toned: bool) -> list[_Sign]:
@@ -330,12 +353,6 @@ def _sign_of_pixels(a: np.ndarray, b: np.ndarray) -> _Sign:
 _REPEATED = 0.8
 
 
-def _unhidden(*own: np.ndarray) -> list[np.ndarray]:
-    """What each has of its own, but for what lies within the things of the other, and is hidden."""
-    hulls = [_hulls(places) for places in own]
-    return [own[0] & ~hulls[1], own[1] & ~hulls[0]]
-
-
 def _hulls(places: np.ndarray) -> np.ndarray:
     """Places with what lies between: inside a plain sticker nothing else shows that it is one."""
     hulls = np.zeros(places.shape, dtype=np.uint8)
@@ -360,14 +377,14 @@ def _sign_of_extent(outer: _Picture, inner: _Picture, to_outer: np.ndarray, side
     outline = cv2.perspectiveTransform(_corners(inner.grey)[None], to_view)[0]
     common, _ = cv2.intersectConvexConvex(cv2.convexHull(outline), _corners(view))
     if 1 - common / view.size < _SURPLUS:
-        return _Sign(0.0, "")
+        return _NOTHING
     crossings = []
     for start, end in zip(outline, np.roll(outline, -1, axis=0)):
         crossing = _across(view, start, end)
         if crossing is not None:
             crossings.append(crossing)
     if not crossings:
-        return _Sign(0.0, "")
+        return _NOTHING
     framed = min(crossing.step for crossing in crossings) - _FRAMED
     weight = max(-2.0, min(2.0, 4 * framed))
     if framed < 0 and max(crossing.goes_on for crossing in crossings) < _GOES_ON:
@@ -488,7 +505,7 @@ def _sign_of_detail(a: _Seen, b: _Seen, scale: float, by_filter: float) -> _Sign
     """
     finer = math.log(a.detail / b.detail) - math.log(scale) / 2
     if min(a.n_edges, b.n_edges) < _LEAST_EDGES:
-        return _Sign(0.0, "")  # in a smooth picture noise passes for detail
+        return _NOTHING  # in a smooth picture noise passes for detail
     sharper, other = (a, b) if finer > 0 else (b, a)
     is_noisier = sharper.noise > other.noise + _NOISY
     if is_noisier and sharper.detail > _HARSH and by_filter < _SOFTENED:
@@ -496,7 +513,7 @@ def _sign_of_detail(a: _Seen, b: _Seen, scale: float, by_filter: float) -> _Sign
     if by_filter < _SHARPENED:
         return _sign(-finer, 0.0, 0.1, "it was sharpened")
     if by_filter < _SOFTENED:
-        return _Sign(0.0, "")
+        return _NOTHING
     return _sign(finer, 0.04, 0.06, "it shows less detail")
 
 
@@ -532,7 +549,7 @@ def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
         weight = math.copysign(_MOST, made_of_other[0] - made_of_other[1])
         return _Sign(weight, "it is the other one, compressed")
     if len(known) < _LEAST_STEPS:
-        return _Sign(0.0, "")
+        return _NOTHING
     return _hint(_sign(float(known.mean()), 0.3, 0.4, "it is compressed more"))
 
 

@@ -153,13 +153,9 @@ class Library:
         settings = str((NEAR, BEST, NEIGHBOURS, FLAT, PROBES, VOTING, LENGTH, CENTRES))
         orientations = str([method.orientations for method in self.methods])
         name = key("candidates", faiss.__version__, settings + sides + orientations, *keys)
-        return self._remembered(name, lambda: propose(name))
-
-    def _remembered(self, name: bytes, made: Callable[[], ndarray]) -> ndarray:
-        """What the cache holds under a name; made and put there, where it does not."""
         kept = self.store.cache.get([name])
         if not kept:
-            kept = {name: pack(made())}
+            kept = {name: pack(propose(name))}
             self.store.cache.put(kept)
         return unpack(kept[name])[0]
 
