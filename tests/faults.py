@@ -5,7 +5,9 @@ It runs under faults.so (see faults.c), imports everything once, and forks a pro
 1 + STEP, … until the verb succeeds. After each failure that leaves something new the verb runs once
 more, undisturbed. "label" stands for the labeller's file.
 
-    faults.py PICTURES WORK full|broken|kill STEP VERB…
+    faults.py PICTURES WORK KIND:STEP,KIND:STEP… VERB…
+
+A KIND is full, broken or kill; of each a line says how many operations failed.
 """
 
 import ctypes
@@ -122,17 +124,23 @@ def fresh(folder):
     return folder
 
 
-def main(pictures, work, kind, step, *verb):
-    error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
-    work = Path(work)
+def main(pictures, work, kinds, *verb):
     plots.save, labelling.datetime = render_nothing, Noon
     scoring.timings = take_no_time
     study_sections.RESAMPLES = 5
-    folder = fresh(work / "run")
+    folder = fresh(Path(work) / "run")
     verb = [part.replace("PICTURES", pictures).replace("WORK", str(folder)) for part in verb]
     status, said, total = run(verb, 10**9, 0)
     expected = files(folder / "out")
     assert status == 0 and expected and total, (status, said)
+    for kind_and_step in kinds.split(","):
+        kind, step = kind_and_step.split(":")
+        strike(folder, verb, kind, int(step), expected, total)
+
+
+def strike(folder, verb, kind, step, expected, total):
+    """Run the verb with every STEP-th operation failing, and see that nothing is lost."""
+    error = {"full": errno.ENOSPC, "broken": errno.EIO, "kill": 0}[kind]
     n, failed, known = 1, 0, set()
     while True:
         fresh(folder)
@@ -160,7 +168,7 @@ def main(pictures, work, kind, step, *verb):
                 assert not list(folder.glob("out/.partial-*/files/**/*")), n
         if n > total and status == 0:
             break
-        n += int(step)
+        n += step
     print(f"{failed} of {n} operations failed")
 
 

@@ -503,7 +503,9 @@ def _settle(figure: Figure, dpi: int) -> None:
     figure.dpi = dpi  # hinting makes text wider or narrower by the resolution
     engine.execute(figure)
     figure.dpi = before
-    figure.set_layout_engine("none")
+    # "none" would leave a stand-in for an engine, for the sake of which savefig draws twice
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     for ax in figure.axes:
         bounds = ax.get_position(original=True).bounds
         ax.set_position([round(number, 5) for number in bounds])

@@ -13,6 +13,7 @@ import pytest
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from scipy.cluster import hierarchy
@@ -522,6 +523,17 @@ def test_the_same_figure_gives_the_same_files(tmp_path):
         plt.close(ax.figure)
         digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
     assert len(digests) == 1
+
+
+def test_a_figure_is_drawn_once_for_each_file(tmp_path, monkeypatch):
+    n_draws = []
+    draw = Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda *given: n_draws.append(1) or draw(*given))
+    ax = plots.plot_hash(np.ones(4, bool))
+    for suffix in ("png", "svg"):
+        plots.save(ax, tmp_path / f"hash.{suffix}")
+    plt.close(ax.figure)
+    assert len(n_draws) == 2
 
 
 def test_a_backend_that_loads_with_the_first_figure_keeps_its_settings():
