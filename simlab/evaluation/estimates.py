@@ -8,7 +8,7 @@ import pandas as pd
 from simlab import perturb, specs
 from simlab.cards import shown
 from simlab.evaluation.intervals import FEW, Interval, fraction_interval, recall_interval
-from simlab.evaluation.metrics import METRICS, Metric, parse
+from simlab.evaluation.metrics import METRICS, Metric, Points, parse
 from simlab.evaluation.resampling import Counts, Resampler
 from simlab.evaluation.sample import Group, Sample, read, sample_groups
 from simlab.messages import counted
@@ -148,14 +148,7 @@ def _value(sample: Sample, method: str, group: Group, metric: Metric, data: Coun
         points = _ranked_points(sample, method, group)
     else:
         points = _few_points(data)
-    # a search measures nothing, and importing it would be a fifth of its time
-    from sklearn import metrics
-
-    return {"value": getattr(metrics, metric.exact)(**points)}
-
-
-Points = dict[str, np.ndarray]
-"""The arguments of a metric of scikit-learn, whose scores grow with likeness."""
+    return {"value": metric.exact(points)}
 
 
 def _ranked_points(sample: Sample, method: str, group: Group) -> Points:

@@ -17,6 +17,9 @@ from simlab.evaluation.resampling import Counts, last, within
 METRICS = ("roc_auc", "average_precision", "tpr@fpr=0.01", "tpr@fpr=0.001")
 """What is measured by default."""
 
+Points = dict[str, ndarray]
+"""The arguments of a curve of scikit-learn, whose scores grow with likeness."""
+
 Rate = Callable[[Counts], ndarray]
 """A rate at each of K distances, (K, 1 + resamples)."""
 
@@ -38,7 +41,7 @@ class Metric(NamedTuple):
 
     Attributes:
         statistic: its value under each weighting of the sources, the data's first: (1 + resamples,)
-        exact: scikit-learn's function for the data's value, by name; "": the statistic is exact.
+        exact: the data's value of labelled points, by scikit-learn; None: the statistic is exact.
         ties_against_copies: whether the copies come last among equal distances, in `exact`.
         larger_is_better: whether the better of two methods has the larger value.
         limit: of a recall, what limits the distance at which it is read.
@@ -46,7 +49,7 @@ class Metric(NamedTuple):
 
     name: str
     statistic: Callable[[Counts], ndarray]
-    exact: str = ""
+    exact: Callable[[Points], float] | None = None
     ties_against_copies: bool = False
     larger_is_better: bool = True
     limit: Limit | None = None
@@ -75,6 +78,24 @@ def roc_auc(counts: Counts) -> ndarray:
     """Return the chance that a copy is nearer than a non-copy, ties half, of each resample."""
     nearer = (counts.others_below + counts.others_up_to) / 2 / counts.n_others
     return 1 - (counts.copies * nearer).sum(axis=0) / counts.n_copies
+
+
+def exact_roc_auc(points: Points) -> float:
+    """Return what ``roc_auc_score`` of scikit-learn does, in less than half of its time."""
+    # a search measures nothing, and importing it would be a fifth of its time
+    from sklearn.metrics import auc, roc_curve
+
+    fpr, tpr, _ = roc_curve(**points)
+    return auc(fpr, tpr)
+
+
+def exact_average_precision(points: Points) -> float:
+    """Return what ``average_precision_score`` of scikit-learn does, in half of its time."""
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(**points)
+    # recall falls
+    return max(0.0, -np.sum(np.diff(recall) * precision[:-1]))
 
 
 def average_precision(counts: Counts) -> ndarray:
@@ -119,12 +140,12 @@ LIMITS = {
 PLAIN = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", roc_auc, exact="roc_auc_score"),
-        Metric("average_precision", average_precision, exact="average_precision_score"),
+        Metric("roc_auc", roc_auc, exact=exact_roc_auc),
+        Metric("average_precision", average_precision, exact=exact_average_precision),
         Metric(
             "micro_average_precision",
             average_precision,
-            exact="average_precision_score",
+            exact=exact_average_precision,
             ties_against_copies=True,
         ),
         Metric("equal_error_rate", equal_error_rate, larger_is_better=False),

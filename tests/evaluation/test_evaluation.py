@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 import simlab as sl
 from simlab import evaluation
+from simlab.evaluation.metrics import exact_average_precision, exact_roc_auc
 
 FOUR = ("roc_auc", "average_precision", "tpr@fpr=0.3", "micro_average_precision")
 
@@ -146,6 +148,18 @@ def test_curves_hold_one_row_per_observed_distance(rows):
     assert roc["fpr"].to_numpy() == pytest.approx(called[label == 0].mean(axis=0))
     assert pr["recall"].to_numpy() == pytest.approx(called[label == 1].mean(axis=0))
     assert pr["precision"].to_numpy() == pytest.approx(label @ called / called.sum(axis=0))
+
+
+def test_two_metrics_are_those_of_scikit_learn_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    for n in (2, 9, 40, 300):
+        points = {
+            "y_true": np.arange(n) < max(1, n // 5),
+            "y_score": rng.integers(0, n, n),
+            "sample_weight": rng.random(n),
+        }
+        assert exact_roc_auc(points) == roc_auc_score(**points)
+        assert exact_average_precision(points) == average_precision_score(**points)
 
 
 def test_groups_share_the_negatives_or_have_their_own():
