@@ -134,7 +134,7 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
     """Those that were under way when a process died: each alone, so that only the culprit fails."""
     for name, arguments in tasks.items():
         task = joblib.delayed(_named)(name, function, arguments)
-        nothing = joblib.delayed(_named)(None, int, ())  # joblib does a single task in this process
+        nothing = joblib.delayed(int)()  # joblib does a single task in this process
         try:
             done = _pool(2)([task, nothing])
             yield done[0]

@@ -485,7 +485,14 @@ def test_a_cache_that_another_program_keeps_locked(path):
 
 # --- several processes
 
-WORKER = textwrap.dedent("""
+# the package around the cache takes seconds to import, and nothing of it is needed
+ALONE = f"""
+import sys, types
+scoring = sys.modules["simlab.scoring"] = types.ModuleType("simlab.scoring")
+scoring.__path__ = [{str(ROOT / "simlab" / "scoring")!r}]
+"""
+
+WORKER = ALONE + textwrap.dedent("""
     import sys, time
     from simlab.scoring.cache import Cache, key
     name, start = sys.argv[2], float(sys.argv[3])
@@ -534,7 +541,7 @@ def test_a_killed_process_loses_no_finished_work(tmp_path):
         "for i in range(10): kept.put({key(str(i)): b'%d' % i})\n"
         "os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
+    subprocess.run([sys.executable, "-c", ALONE + script, path], cwd=ROOT, check=False)
     with Cache(path) as kept:
         assert kept.get([key(str(i)) for i in range(10)]) == {
             key(str(i)): b"%d" % i for i in range(10)

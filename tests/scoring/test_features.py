@@ -332,7 +332,8 @@ def test_a_file_that_vanishes_takes_none_of_the_same_content_along(folder, absen
         assert list(store.get(present)) == present
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+# the table is tried with both, too
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.sweep)])
 def test_files_that_vanish_or_change_midway(folder, n_jobs):
     with store_of(folder, n_jobs=n_jobs) as store:
         store.read(["0.png", "1.png", "2.png"])
