@@ -6,15 +6,16 @@
 
 Pictures of 160 to 200 pixels are cut from those of FOLDER, warped and toned until few of them
 look like another, and one in twenty is a copy of one before it. All is written below --work, and
-removed. Each size runs in a process of its own, on one core. The index alone is measured with the
-keypoints of 60 such pictures, again and again, a quarter of whose bits are drawn anew.
+removed. Each size runs in a process of its own, on one core; with --jobs on more, whose processor
+time is added, while the memory stays that of the process that searches. The index alone is
+measured with the keypoints of 60 such pictures, again and again, a quarter of whose bits are drawn
+anew.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import psutil
 from PIL import Image
 
 import simlab as sl
@@ -55,17 +57,22 @@ def main() -> None:
         index_alone(Path(options.folder), list(map(int, options.index.split(","))))
         return
     if options.one:
-        print(json.dumps(measured(Path(options.folder), options.one, Path(options.work))))
+        work = Path(options.work)
+        print(json.dumps(measured(Path(options.folder), options.one, work, options.jobs)))
         return
     rows = []
     for size in map(int, options.sizes.split(",")):
         command = [sys.executable, __file__, options.folder, "--work", options.work]
         # libraries that wait for their threads by spinning would count that as work
-        one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
+        threads = {
+            "OMP_NUM_THREADS": str(options.jobs),
+            "OMP_WAIT_POLICY": "passive",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
         done = subprocess.run(
-            [*command, "--one", str(size)],
+            [*command, "--one", str(size), "--jobs", str(options.jobs)],
             stdout=subprocess.PIPE,
-            env={**os.environ, **one_thread},
+            env={**os.environ, **threads},
             text=True,
             check=True,
         )
@@ -75,34 +82,33 @@ def main() -> None:
         print(table[table["pictures"] == size].to_string(index=False), flush=True)
 
 
-def measured(folder: Path, size: int, work: Path) -> list[dict[str, Any]]:
+def measured(folder: Path, size: int, work: Path, n_jobs: int) -> list[dict[str, Any]]:
     """A row for each step of a search among so many pictures."""
     with tempfile.TemporaryDirectory(dir=work) as place:
         pictures = Path(place, "pictures")
         begun = time.perf_counter()
+        pictures.mkdir()
         # what they are cut from must not count as memory of a search
-        cutting = multiprocessing.get_context("spawn").Process(
-            target=cut, args=(folder, size, pictures)
-        )
-        cutting.start()
-        cutting.join()
+        with multiprocessing.get_context("spawn").Pool(n_jobs) as pool:
+            shares = np.array_split(np.arange(size), n_jobs)
+            pool.starmap(cut, [(folder, share.tolist(), pictures) for share in shares])
         print(f"{size:,} cut in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
-        return _steps(pictures, size, Path(place, "cache.sqlite"))
+        return _steps(pictures, size, Path(place, "cache.sqlite"), n_jobs)
 
 
-def _steps(pictures: Path, size: int, path: Path) -> list[dict[str, Any]]:
+def _steps(pictures: Path, size: int, path: Path, n_jobs: int) -> list[dict[str, Any]]:
     steps = Steps(size)
     recipe = sl.Ensemble.load()
     table = sl.datasets.as_table(pictures)
     with Cache(path) as cache:
         methods = sl.methods.resolve(recipe.methods_)
         features = [PIXELS, FRAMES, SIZE_AND_DETAIL, *needed(methods, query=True)]
-        store = Store(pictures, cache, n_jobs=1, progress=False)
+        made = {"n_jobs": n_jobs, "progress": False}
+        store = Store(pictures, cache, **made)
         files = list(table["path"])
         expected = steps.take("forecast", lambda: forecast(store, files, methods, features))
         # what the search itself would say again
         library.LONG = size + 1
-        made = {"n_jobs": 1, "progress": False}
         opened = steps.take("features", lambda: Library(table, recipe, cache, **made))
         steps.within("index", KeypointIndex, "filled")
         steps.take("candidates", opened.candidates)
@@ -197,7 +203,10 @@ def _again(rows: Rows, times: int, rng: np.random.Generator) -> Rows:
 
 
 class Steps:
-    """Processor seconds and the most memory of each step, in rows."""
+    """Processor seconds and the most memory of each step, in rows.
+
+    Those of this process alone, which hands out the work, are named the caller's.
+    """
 
     def __init__(self, size: int):
         self.size = size
@@ -206,12 +215,13 @@ class Steps:
     def take(self, name: str, work: Callable[[], Any]) -> Any:
         """Return what a step gives, noting what it took."""
         _forget_peak()
-        before = resource.getrusage(resource.RUSAGE_SELF)
+        before = _processor_seconds()
+        own_before = time.process_time()
         begun = time.perf_counter()
         result = work()
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seconds = _processor_seconds() - before
         row = {"pictures": self.size, "step": name, "cpu_s": round(seconds, 2)}
+        row["caller_s"] = round(time.process_time() - own_before, 2)
         row["wall_s"] = round(time.perf_counter() - begun, 2)
         row["peak_mb"] = round(_peak() / 1e3)
         self.rows.append(row)
@@ -231,9 +241,16 @@ class Steps:
     def less(self, whole: str, part: str, *, named: str) -> None:
         """Name what is left of a step when a step within it is taken away."""
         of = {row["step"]: row for row in self.rows}
-        for column in ("cpu_s", "wall_s"):
+        for column in ("cpu_s", "caller_s", "wall_s"):
             of[whole][column] = round(of[whole][column] - of[part][column], 2)
         of[whole]["step"] = named
+
+
+def _processor_seconds() -> float:
+    """Those of this process and of its workers."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in [own, *own.children(recursive=True)]]
+    return sum(one.user + one.system for one in times)
 
 
 def _forget_peak() -> None:
@@ -246,11 +263,10 @@ def _peak() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def cut(folder: Path, size: int, place: Path) -> None:
-    """Write so many pictures, the first of a larger number the same as of a smaller."""
-    place.mkdir()
+def cut(folder: Path, numbers: list[int], place: Path) -> None:
+    """Write the pictures of these numbers, whatever others there are."""
     sources = [np.asarray(image) for image in _sources(folder)]
-    for number in range(size):
+    for number in numbers:
         rng = np.random.default_rng([7, number])
         image = _warped(sources, rng)
         if number % COPY_OF == COPY_OF - 1:
@@ -303,6 +319,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--figure", help="where to draw what stands in the table named as FOLDER")
     parser.add_argument("--index", help="sizes, for the index of keypoints alone")
     parser.add_argument("--work", default=tempfile.gettempdir())
+    parser.add_argument("--jobs", type=int, default=1, help="processes, and threads of the index")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
+from simlab.messages import in_bytes
 from simlab.paths import AnyPath, expanded
 
 MEMORY_BYTES = 500_000_000
@@ -205,14 +206,18 @@ class Memory:
 
     def present(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return those keys that have a value."""
-        return set(self.get(keys))
+        wanted = set(keys)
+        found = wanted & self._entries.keys()
+        if self._file:
+            found |= self._file.present(wanted - found)
+        return found
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Add entries; existing ones are replaced."""
         self._entries |= entries
         self._n_bytes += sum(map(len, entries.values()))
         if self._n_bytes > MEMORY_BYTES:
-            self._file = self._file or Cache()
+            self._file = self._file or _temporary()
             self._file.put(self._entries)
             self._entries.clear()
             self._n_bytes = 0
@@ -222,6 +227,17 @@ class Memory:
         self._entries.clear()
         if self._file:
             self._file.close()
+
+
+def _temporary() -> Cache:
+    """A cache in the temporary folder, whose disk nobody chose for it."""
+    cache = Cache()
+    warnings.warn(
+        f"features take more than {in_bytes(MEMORY_BYTES)}: they go to {str(cache.path.parent)!r}"
+        " until the end; name a cache to keep them, or to have them elsewhere",
+        stacklevel=3,
+    )
+    return cache
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 import itertools
 import numbers
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import cv2
@@ -51,7 +53,7 @@ def run(
                 del handed_out[name]
                 yield name, result
             return
-        except TerminatedWorkerError:
+        except _deaths():
             pass  # the culprit is among those that were handed out
         except (PicklingError, BrokenProcessPool) as error:
             raise ValueError(
@@ -73,10 +75,34 @@ def _pool(n_jobs: int, **options: Any) -> joblib.Parallel:
     client = client_of(n_jobs)
     if client is None:
         return joblib.Parallel(n_jobs=n_jobs, **options)
-    # a backend of its own: where one serves two calls, what still collects for the first may take
-    # what the second waits for
-    with joblib.parallel_config("dask", client=client):
+    # one of its own: where one serves two calls, what still collects for the first may take what
+    # the second waits for
+    with joblib.parallel_config(_dask(client)):
         return joblib.Parallel(n_jobs=n_jobs, **options)
+
+
+def _dask(client: Any) -> Any:
+    """joblib's backend for Dask, with two changes for workers that die.
+
+    joblib's own waits for ever for the task of one that died, and where a single one is left it
+    does the work in the process that calls, which the next such task would end.
+    """
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, super().effective_n_jobs(n_jobs))
+
+        def submit(self, func: Callable, callback: Callable) -> Future:
+            def if_it_failed(done: Future) -> None:
+                if done.exception():
+                    callback(done.exception())
+
+            future = super().submit(func, callback)
+            future.add_done_callback(if_it_failed)
+            return future
+
+    return Backend(client=client, wait_for_workers_timeout=60)
 
 
 def check_jobs(n_jobs: int) -> None:
@@ -105,6 +131,12 @@ def _cause(error: Exception) -> str:
     """What could not be sent: the last line of the other process's traceback."""
     lines = str(error.__cause__ or error).strip('"\n').splitlines()
     return lines[-1][:200]
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    """What is raised where a task ended its process: by joblib, and by Dask where it is loaded."""
+    scheduler = sys.modules.get("distributed.scheduler")
+    return (TerminatedWorkerError, scheduler.KilledWorker) if scheduler else (TerminatedWorkerError,)
 
 
 def _noted(
@@ -138,5 +170,5 @@ def _one_by_one(function: Callable, tasks: dict[Any, tuple]) -> Iterator[tuple[A
         try:
             done = _pool(2)([task, nothing])
             yield done[0]
-        except TerminatedWorkerError:
+        except _deaths():
             yield name, _DIED

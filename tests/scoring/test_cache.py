@@ -171,9 +171,10 @@ def test_a_temporary_cache_goes_when_closed():
 def test_without_a_cache_what_is_too_much_for_memory_goes_to_a_temporary_file(monkeypatch):
     monkeypatch.setattr(cache, "MEMORY_BYTES", 50_000)
     with opened(None) as kept:
-        for its_key, value in ENTRIES.items():
-            kept.put({its_key: b"earlier"})
-            kept.put({its_key: value})
+        with pytest.warns(UserWarning, match="they go to '.*name a cache"):
+            for its_key, value in ENTRIES.items():
+                kept.put({its_key: b"earlier"})
+                kept.put({its_key: value})
         assert kept.get([*ENTRIES, b"absent"]) == ENTRIES
         assert kept.present([*ENTRIES, b"absent"]) == set(ENTRIES)
         folder = kept._file.path.parent

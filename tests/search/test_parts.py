@@ -5,6 +5,7 @@ killed.
 import copy
 import os
 import signal
+from collections import Counter
 
 import joblib
 import numpy as np
@@ -16,6 +17,8 @@ from test_search import recipe
 import simlab as sl
 from simlab import perturb
 from simlab.methods.packing import pack
+from simlab.scoring import features, table
+from simlab.scoring.workers import run
 from simlab.search import indexes, library, parts
 
 
@@ -111,25 +114,44 @@ def cluster(monkeypatch):
         yield client
 
 
-def test_a_killed_worker_costs_time_only(folder, cluster, monkeypatch):
+def test_killed_workers_cost_time_only(folder, cluster, monkeypatch):
+    """One while features are made, one while its part is asked, one while pairs are compared."""
     fitted = recipe(("phash", "akaze_inliers"))
     monkeypatch.setattr(indexes, "FLAT", 200)
     monkeypatch.setattr(library, "BALLOT", 3)
     alone = sl.find_copies(folder, fitted, n_jobs=1, progress=False)
     assert len(alone) >= 4
-    pids = sorted(cluster.run(os.getpid).values())
-    ask = parts._asked
-    n_asked = []
+    calls = Counter()
 
-    def killing(*arguments):
-        n_asked.append(1)
-        if len(n_asked) == 2:
-            os.kill(pids[0], signal.SIGKILL)
-        return ask(*arguments)
+    def killing(module, name, *, at):
+        original = getattr(module, name)
 
-    monkeypatch.setattr(parts, "_asked", killing)
+        def killer(*arguments):
+            calls[name] += 1
+            if calls[name] == at:
+                os.kill(cluster.cluster.workers[0].pid, signal.SIGKILL)
+            return original(*arguments)
+
+        monkeypatch.setattr(module, name, killer)
+
+    killing(features.Store, "data", at=5)
+    killing(parts, "_asked", at=2)
+    killing(table, "_with_features", at=1)
     with joblib.parallel_config(backend="dask"):
         found = sl.find_copies(folder, fitted, read="workers", progress=False)
-    assert len(n_asked) >= 4
+    assert min(calls["data"] - 4, calls["_asked"] - 1, calls["_with_features"]) >= 1
     assert found.to_csv() == alone.to_csv()
     assert found.attrs["errors"] == alone.attrs["errors"] and len(alone.attrs["errors"]) == 1
+
+
+def test_a_task_that_kills_each_worker_costs_itself_only(cluster):
+    def deadly(number):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    cluster.cluster.scheduler.allowed_failures = 0  # to save time: a task that was tried once fails
+    with joblib.parallel_config(backend="dask"):
+        done = dict(run(deadly, ((number, (number,)) for number in range(8)), n_jobs=-1))
+    assert "died twice" in done.pop(3)
+    assert done == {number: number for number in range(8) if number != 3}
