@@ -3,7 +3,7 @@
     python benchmarks/lookalike_kinds.py LOOKALIKES
     python benchmarks/default_recipe.py PICTURES LOOKALIKES --work SCRATCH --save RECIPE.json
 
-PICTURES are attacked and searched among each other, as in ``yardstick.py``: to these the weights
+PICTURES are attacked as in ``yardstick.py``, and searched among each other: to these the weights
 are fitted. LOOKALIKES holds folders with ``pictures/`` and ``truth.csv``: to these the guard is,
 and to the copies of the former. All pairs that are copies count; of the others of a kind a sample.
 
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yardstick
+from attacked_pairs import drawn, shrunk, training_pairs
 
 import simlab as sl
 from simlab.scoring.audit import audit_sources
@@ -68,8 +69,8 @@ def _scored(work, name, make):
 
 
 def _attacked(folder, work):
-    yardstick.shrunk(folder, work / "train")
-    pairs = yardstick.training_pairs(work / "train", work, 4)
+    shrunk(folder, work / "train")
+    pairs = training_pairs(work / "train", work, 4)
     return pairs.assign(kind="pictures"), work / "train"
 
 
@@ -84,7 +85,7 @@ def _lookalikes(folder):
         for pair in itertools.combinations(shown.index, 2):
             same = shown[pair[0]] == shown[pair[1]]
             (copies if same else others).append(pair)
-        pairs = [*copies, *yardstick.drawn(others, kind)[:OTHERS_OF_A_KIND]]
+        pairs = [*copies, *drawn(others, kind)[:OTHERS_OF_A_KIND]]
         table = pd.DataFrame(pairs, columns=["reference", "query"])
         sources = {file: f"{kind}/{group}" for file, group in shown.items()}
         for side in ("reference", "query"):
