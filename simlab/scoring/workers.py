@@ -135,8 +135,9 @@ def _cause(error: Exception) -> str:
 
 def _deaths() -> tuple[type[Exception], ...]:
     """What is raised where a task ended its process: by joblib, and by Dask where it is loaded."""
-    scheduler = sys.modules.get("distributed.scheduler")
-    return (TerminatedWorkerError, scheduler.KilledWorker) if scheduler else (TerminatedWorkerError,)
+    dask = sys.modules.get("distributed.scheduler")
+    of_dask = () if dask is None else (dask.KilledWorker,)
+    return (TerminatedWorkerError, *of_dask)
 
 
 def _noted(
