@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import joblib
-import numpy as np
 import psutil
 
 from simlab.messages import in_bytes, in_units
