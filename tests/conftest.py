@@ -10,6 +10,11 @@ from hypothesis import HealthCheck, settings
 
 os.environ["MPLBACKEND"] = "Agg"  # before matplotlib is imported: a machine of tests has no screen
 
+# As many processes as there are cores run the tests: threads of each would wait for the others'.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
 # A shell gives a command in the background a Ctrl-C that is ignored, and so do the processes that
 # tests begin.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
