@@ -4,6 +4,7 @@ Heavy modules are imported inside the verbs, so that ``simlab --help`` answers a
 """
 
 import contextlib
+import gc
 import importlib.util
 import inspect
 import os
@@ -100,6 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stderr is None:
         # closed: a file that is opened next would take what libraries write there
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    # what a run makes lives as long as it does: searched for cycles less often, it takes less time
+    gc.set_threshold(50_000)
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
     try:

@@ -186,19 +186,19 @@ def plot_collection(table: DataFrame, *, ax: Axes | None = None) -> Axes:
 def lines(ax: Axes, table: DataFrame, x: str, y: str, *, step: str | None = None) -> None:
     """Draw a line per method, and a band where low and high are given.
 
-    Where lines of slopes lie on each other, their colours take turns.
+    Where lines lie on each other, their colours take turns.
 
     A rate between two thresholds cannot be had, so curves of thresholds are steps ("post" or
     "pre"), not slopes.
     """
     n_methods = table["method"].nunique()
-    parts = {} if step else style.stretches(table, x, y)
+    parts = style.stretches(table, x, y, step)
+    drawstyle = f"steps-{step}" if step else "default"
     for method, rows in table.groupby("method", sort=False):
         method_style = style.method_style(method)
-        for part in parts.get(method, []):
-            ax.plot(part.x, part.y, **part.look(method))
-        if step:
-            ax.plot(rows[x], rows[y], drawstyle=f"steps-{step}", linewidth=1.7, **method_style)
+        ax.plot(rows[x], rows[y], drawstyle=drawstyle, linewidth=1.7, **method_style)
+        for part in parts[method]:
+            ax.plot(part.x, part.y, drawstyle=drawstyle, **part.look(method))
         if style.has_interval(rows):
             ax.fill_between(
                 rows[x],

@@ -142,7 +142,7 @@ def method_style(method: str) -> dict:
 
 
 class Stretch(NamedTuple):
-    """A part of a method's line, and of how many methods that lie on each other there it is one."""
+    """A part of a method's line, and how many methods lie on each other there."""
 
     x: ndarray
     y: ndarray
@@ -151,49 +151,61 @@ class Stretch(NamedTuple):
     """The methods take turns along it, from 0."""
 
     def look(self, method: str) -> dict:
-        """Return the method's own line style, or its turns in stripes of the methods' colours."""
-        own = method_style(method)
-        if self.n_methods == 1:
-            return own | {"linewidth": 1.6}
+        """Return the look of its turns, in stripes of the methods' colours."""
         # as matplotlib counts them, in widths of the line
         period = _STRIPE * self.n_methods
         # one with other arguments has the colour of its name: half as long, it is told from it
         length = _STRIPE / 2 if "(" in method else _STRIPE
         dashes = (period - _STRIPE * self.turn, (length, period - length))
         return {
-            "color": own["color"],
+            "color": method_style(method)["color"],
             "linestyle": dashes,
             "linewidth": 3.4,
             "dash_capstyle": "butt",
+            "zorder": 2.1,  # above the lines of others
         }
 
 
-def stretches(rows: DataFrame, x: str, y: str) -> dict[str, list[Stretch]]:
-    """Return the parts of each method's line: where several lie on each other, all are to be seen.
+def stretches(rows: DataFrame, x: str, y: str, step: str | None = None) -> dict[str, list[Stretch]]:
+    """Return the parts of each method's line that others lie on: all are to be seen there.
 
     They do where their values are equal but for a fiftieth.
+
+    Args:
+        step: "post" or "pre" for lines of steps.
     """
     grid = np.unique(rows[x])
     on_grid = {}
     for method, line in rows.sort_values(x, kind="stable").groupby("method", sort=False):
-        on_grid[method] = np.interp(grid, line[x], line[y], left=np.nan, right=np.nan)
+        on_grid[method] = _on_grid(grid, line[x], line[y], step)
     values = np.array(list(on_grid.values()))
     is_near = np.isclose(values[:, None], values[None], rtol=0.02, atol=0)
-    together = is_near[:, :, :-1] & is_near[:, :, 1:]
+    from_start = is_near[:, :, :-1]
+    to_end = is_near[:, :, 1:]
+    together = {"post": from_start, "pre": to_end}.get(step, from_start & to_end)
     parts = {}
     for place, method in enumerate(on_grid):
         # cut where the line meets others, or they part
         companions = together[place]
         cuts = np.flatnonzero((companions[:, 1:] != companions[:, :-1]).any(axis=0)) + 1
-        edges = [0, *cuts, len(grid) - 1]
         parts[method] = []
-        for start, end in itertools.pairwise(edges):
+        for start, end in itertools.pairwise([0, *cuts, len(grid) - 1]):
             part = slice(start, end + 1)
-            mates = np.flatnonzero(companions[:, start]) if end > start else []
-            turn = int(np.sum(mates < place)) if len(mates) else 0
-            stretch = Stretch(grid[part], values[place, part], max(len(mates), 1), turn)
-            parts[method].append(stretch)
+            mates = np.flatnonzero(companions[:, start : start + 1])
+            if len(mates) > 1:
+                turn = int(np.sum(mates < place))
+                parts[method].append(Stretch(grid[part], values[place, part], len(mates), turn))
     return parts
+
+
+def _on_grid(grid: ndarray, x: pd.Series, y: pd.Series, step: str | None) -> ndarray:
+    """The values of a line at the places of a grid; NaN where it has none."""
+    between = np.interp(grid, x, y, left=np.nan, right=np.nan)
+    if step is None:
+        return between
+    last = step == "post"
+    at = np.searchsorted(x, grid, side="right" if last else "left") - last
+    return np.where(np.isnan(between), np.nan, y.to_numpy().take(at, mode="clip"))
 
 
 def _digest(text: str) -> int:
@@ -301,7 +313,9 @@ def drawn(ax: Axes) -> Axes:
 
 
 def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
-    """Set a title, left, and what it is drawn from, right."""
+    """Set a title, left, and what it is drawn from, right; below it, where there is no room."""
+    if aside and 0.085 * len(text) + 0.06 * len(aside) > ax.figure.get_figwidth():
+        text += "\n"
     ax.set_title(text, loc="left", color=INK, fontsize=10, **heavy(text), **options)
     if aside:
         ax.set_title(aside, loc="right", color=MUTED, fontsize=8, **options)
@@ -358,6 +372,8 @@ def panels(
     """Return axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
     heights = heights or [1] * n_rows(n_panels, columns)
+    if ax.figure.axes == [ax]:  # of a figure for it alone, which grows to hold them all
+        ax.figure.set_figheight(max(ax.figure.get_figheight(), 0.7 + 1.9 * len(heights)))
     grid = _grid(ax, columns, heights)
     header = ax.figure.add_subplot(grid[0, :])
     header.set_axis_off()
@@ -368,7 +384,7 @@ def panels(
             legend_of,
             loc="upper left",
             bbox_to_anchor=(0, 0),
-            ncols=_legend_columns(legend_of),
+            ncols=_legend_columns(legend_of, 14.4 * ax.figure.get_figwidth()),
             columnspacing=1.4,
         )
     places = [divmod(number, columns) for number in range(n_panels)]
@@ -391,12 +407,12 @@ def _grid(ax: Axes, columns: int, heights: Sequence[float]) -> GridSpecBase:
     return GridSpec(**shape, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1, figure=ax.figure)
 
 
-def _legend_columns(names: Sequence[str]) -> int:
+def _legend_columns(names: Sequence[str], room: float) -> int:
     """How many names fit side by side, counted in letters."""
     widths = [min(len(name), 30) + 7 for name in names]
-    if sum(widths) < 115:
+    if sum(widths) < room:
         return len(widths)
-    return max(1, 115 // max(widths))
+    return max(1, int(room / max(widths)))
 
 
 def rows_of(name: str, value: object, width: int) -> ndarray:

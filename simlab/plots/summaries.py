@@ -229,7 +229,9 @@ def _is_known(spec: str) -> bool:
 def _draw_lines(ax: Axes, points: DataFrame) -> None:
     parts = style.stretches(points, "severity", "value")
     for place, (method, rows) in enumerate(points.groupby("method", sort=False)):
-        colour = style.method_style(method)["color"]
+        method_style = style.method_style(method)
+        colour = method_style["color"]
+        ax.plot(rows["severity"], rows["value"], linewidth=1.6, **method_style)
         for part in parts[method]:
             ax.plot(part.x, part.y, **part.look(method))
         ax.plot(rows["severity"], rows["value"], "o", markersize=3.5, color=colour, zorder=1.9)

@@ -103,7 +103,8 @@ class Store:
         # path → what a picture depends on: the file's bytes, and whether its name makes it a TGA
         self._identities: dict[str, str] = {}
         self._chains = {"": (perturb.Chain("", ()), " ")}
-        self._keys: dict[Side, bytes] = {}
+        # by the feature's own key, a text: a dictionary is asked for it a million times
+        self._keys: dict[tuple[Variant, str], bytes] = {}
 
     def read(self, paths: Iterable[str]) -> None:
         """Digest the files that were not read yet."""
@@ -161,7 +162,7 @@ class Store:
 
     def key(self, variant: Variant, feature: Feature) -> bytes:
         """Return the cache key of a feature of a variant whose file was read."""
-        side = (variant, feature)
+        side = (variant, feature.key)
         if side not in self._keys:  # a picture stands in many pairs
             _, spec = self._chain(variant.perturbation)
             identity = self._identities[variant.path]

@@ -17,7 +17,7 @@ from pandas import DataFrame
 
 from simlab.messages import progress_bar
 from simlab.methods import registry
-from simlab.methods.packing import unpack
+from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Method
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.paths import AnyPath
@@ -79,11 +79,7 @@ def score_pairs(
     with opened(cache) as kept:
         store = Store(folder, kept, n_jobs=n_jobs, progress=progress, read=read)
         scoring = _begin(table, resolved, store)
-        _make_features(scoring)
-        _settle_equal(scoring)
-        left = [column for column in range(len(resolved)) if not _compare_stack(scoring, column)]
-        if left:
-            _compare_each(scoring, left)
+        _compare(scoring)
         scores = _score_table(scoring)
     scores.attrs.update(pairs.attrs, root=str(folder), methods=[method.name for method in resolved])
     return scores
@@ -124,6 +120,42 @@ class _Scoring:
     distances: ndarray
     no_evidence: ndarray
     failures: ndarray
+
+
+def scored_again(pairs: DataFrame, methods: list[Method], store: Store) -> DataFrame:
+    """Return the score table of checked pairs that may be asked for again and again.
+
+    The answers to all of them together are kept as one entry of the cache, found in no time. The
+    store must have read the files.
+    """
+    scoring = _begin(pairs, methods, store)
+    name = _name_of_all(scoring)
+    kept = store.cache.get([name])
+    if kept:
+        scoring.distances, scoring.no_evidence = unpack(kept[name])
+    else:
+        _compare(scoring)
+        if not np.isnan(scoring.distances).any():
+            store.cache.put({name: pack((scoring.distances, scoring.no_evidence))})
+    return _score_table(scoring)
+
+
+def _name_of_all(scoring: _Scoring) -> bytes:
+    """The cache key of the answers to all pairs: whatever they depend on is in it."""
+    parts = [scoring.store.key(variant, PIXELS).hex() for variant in scoring.variants]
+    for method in scoring.methods:
+        parts.extend([method.key, *(feature.key for feature in method.features(query=True))])
+    pairs = np.concatenate([scoring.reference, scoring.query])
+    return key("scores", *parts, str(pairs.tolist()))
+
+
+def _compare(scoring: _Scoring) -> None:
+    _make_features(scoring)
+    _settle_equal(scoring)
+    columns = range(len(scoring.methods))
+    left = [column for column in columns if not _compare_stack(scoring, column)]
+    if left:
+        _compare_each(scoring, left)
 
 
 def _begin(pairs: DataFrame, methods: list[Method], store: Store) -> _Scoring:

@@ -18,7 +18,7 @@ from simlab.cards import Shown
 from simlab.ensemble import Ensemble
 from simlab.methods import registry
 from simlab.paths import AnyPath
-from simlab.scoring.table import score_pairs
+from simlab.scoring.table import checked_pairs, scored_again
 from simlab.search.library import Library
 
 Recipe: TypeAlias = Ensemble | AnyPath | None
@@ -106,13 +106,8 @@ class Rule:
 def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> DataFrame:
     """Return the pairs of files with their distances, and what the recipe makes of them."""
     table = DataFrame(pairs, columns=["reference", "query"]).astype(object)
-    scores = score_pairs(
-        table.assign(label=0),
-        list(rule.recipe.methods_),
-        root=library.store.root,
-        cache=library.store.cache,
-        **library.options,
-    )
+    # by the library's own store: no file is read a second time
+    scores = scored_again(checked_pairs(table.assign(label=0)), library.methods, library.store)
     references = library.pictures.loc[scores["reference"]]
     queries = library.pictures.loc[scores["query"]]
     return judge_scores(scores, ["reference", "query"], references, queries, rule)

@@ -15,6 +15,7 @@ from pandas import DataFrame, Series
 from scipy.special import expit, logit
 
 from simlab import perturb, plots, specs
+from simlab.cards import jpeg
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import read_bytes, read_image
@@ -29,7 +30,7 @@ from simlab.search.judging import BE, is_by_chance, loaded, verdicts
 from simlab.specs import Names
 from simlab.tables import root_of
 from simlab.widgets import quick_drawing
-from simlab.widgets.panel import WORKING, Latest, Panel, markup
+from simlab.widgets.panel import WORKING, Latest, Panel, markup, thumbnail
 from simlab.widgets.picker import Drop, Picker
 from simlab.widgets.variant_controls import VariantControls
 
@@ -41,6 +42,9 @@ Written by tools/thresholds.py.
 
 MAX_SIDE = 1600
 """Pixels of the longer side: larger pictures are scaled down, so that the slider stays quick."""
+
+SMALL = 160
+"""Pixels of the longer side of a picture in the lists."""
 
 VARIANT = "a variant of it"
 OTHER = "another picture"
@@ -230,9 +234,16 @@ class Explorer(Panel):
             self.set_trait(trait, self.add(name, content))
 
         drop = Drop(f"{title}: drop or choose a file", received, self.say)
-        picker = Picker(title, self._names, drop)
+        picker = Picker(title, self._names, self._small, drop)
         traitlets.link((self, trait), (picker, "value"))
         return picker
+
+    def _small(self, name: str) -> bytes:
+        if name not in self._files:
+            return thumbnail(self._root / name, side=SMALL)
+        image = read_image(self._files[name], name=name)
+        image.thumbnail((SMALL, SMALL))
+        return jpeg(image)
 
     def _switch(self, to_other: bool) -> None:
         if to_other == bool(self.other):

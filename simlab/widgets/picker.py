@@ -1,4 +1,4 @@
-"""A picture chosen from a long list by its name, or dropped from outside."""
+"""A picture chosen from a long list, small above its name, or dropped from outside."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,12 @@ LISTED = 200
 
 
 class Picker(ipywidgets.VBox):
-    """A search field, a list of names, and a place to drop a picture.
+    """A search field, a list of pictures with their names, and a place to drop one.
 
     Args:
         title: what is picked.
         names: of all pictures; those added later are listed when it is shown anew.
+        small: name → that picture, small, as JPEG.
         drop: the place to drop one.
 
     Attributes:
@@ -28,13 +29,12 @@ class Picker(ipywidgets.VBox):
 
     value = traitlets.Unicode()
 
-    def __init__(self, title: str, names: list[str], drop: "Drop"):
+    def __init__(self, title: str, names: list[str], small: Callable[[str], bytes], drop: "Drop"):
         self._names = names
-        self._filling = False
         self._search = ipywidgets.Text(
             description="Search", placeholder=f"among all {len(names):,}"
         )
-        self._list = ipywidgets.Select(description=title, rows=6)
+        self._list = Shelf(title, small)
         super().__init__([self._search, self._list, drop])
         self._search.observe(self._fill, "value")
         self._list.observe(self._take, "value")
@@ -46,15 +46,47 @@ class Picker(ipywidgets.VBox):
         found = [name for name in self._names if wanted in name.casefold()][:LISTED]
         if self.value and self.value not in found:
             found.insert(0, self.value)  # what is chosen stays in sight, whatever is searched
-        # a list that is given other options chooses the first of them by itself
-        self._filling = True
-        self._list.options = [(plain(name), name) for name in found]
-        self._list.value = self.value or None
-        self._filling = False
+        self._list.fill(found, self.value)
 
     def _take(self, change: dict) -> None:
-        if change["new"] and not self._filling:
-            self.value = change["new"]
+        self.value = self._list.names.get(change["new"], "")
+
+
+class Shelf(anywidget.AnyWidget):
+    """A list of pictures, each small above its name; one is made when it comes into sight.
+
+    Args:
+        label: what screen readers say.
+        small: name → that picture, small, as JPEG.
+
+    Attributes:
+        names: those that are listed, by what the page is told they are.
+        value: which of them is chosen; "" for none.
+    """
+
+    _esm = Path(__file__).with_name("shelf.js")
+    label = traitlets.Unicode().tag(sync=True)
+    options = traitlets.List().tag(sync=True)
+    value = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, label: str, small: Callable[[str], bytes]):
+        super().__init__(label=label)
+        self.names: dict[str, str] = {}
+        self._small = small
+        self.on_msg(self._give)
+
+    def fill(self, names: list[str], chosen: str) -> None:
+        """List other pictures, one of them chosen."""
+        self.names = {plain(name): name for name in names}
+        with self.hold_sync():
+            self.options = list(self.names)
+            self.value = plain(chosen)
+
+    def _give(self, _, wanted: dict, __) -> None:
+        # one at a time, so that a slider need not wait; what was listed a moment ago may be no more
+        name = wanted["name"]
+        if name in self.names:
+            self.send({"name": name}, [self._small(self.names[name])])
 
 
 class Drop(anywidget.AnyWidget):

@@ -475,14 +475,49 @@ def test_lines_that_lie_on_each_other_take_turns_and_part_where_they_do():
     for method, stretches in parts.items():
         told[method] = [(part.x.tolist(), part.n_methods, part.turn) for part in stretches]
     assert told == {
-        "a": [([0, 1], 2, 0), ([1, 2], 1, 0)],
-        "b": [([0, 1], 2, 1), ([1, 2], 1, 0)],
-        "c": [([0, 1, 2], 1, 0)],
+        "a": [([0, 1], 2, 0)],
+        "b": [([0, 1], 2, 1)],
+        "c": [],
     }
     offsets = [parts[method][0].look(method)["linestyle"] for method in "ab"]
     assert offsets[0][1] == offsets[1][1] and offsets[0][0] != offsets[1][0]
     alone = pd.DataFrame({"method": ["a"], "x": [1.0], "y": [0.5]})
-    assert len(style.stretches(alone, "x", "y")["a"][0].x) == 1
+    assert style.stretches(alone, "x", "y") == {"a": []}
+
+
+@pytest.mark.parametrize(("step", "together"), [("post", [0, 1]), ("pre", [1, 2])])
+def test_steps_lie_on_each_other_up_to_the_place_where_they_part(step, together):
+    heights = [1, 0.8, 0.6, 1, 0.5, 0.6]
+    rows = pd.DataFrame({"method": [*"aaabbb"], "x": [0, 1, 2] * 2, "y": heights})
+    parts = style.stretches(rows, "x", "y", step)
+    assert [[part.x.tolist() for part in parts[name]] for name in "ab"] == [[together]] * 2
+
+
+def test_curves_that_lie_on_each_other_are_striped():
+    curves = pd.DataFrame({"fpr": [0.01, 0.1, 1], "tpr": [0.5, 0.5, 1]})
+    counted = {"n_positive": 10, "n_negative": 100, "smallest_fpr": 0.01}
+    both = pd.concat([curves.assign(method=name, **counted) for name in ("phash", "dhash")])
+    ax = plots.plot_roc(both)
+    striped = [line for line in ax.lines if line.get_zorder() > 2]
+    assert [line.get_drawstyle() for line in striped] == ["steps-post"] * 2
+    assert len({line.get_color() for line in striped}) == 2
+    plt.close("all")
+
+
+def test_many_panels_fit_a_figure_of_default_size():
+    names = [f"method_{number}" for number in range(10)]
+    kinds = [
+        metric_table(names).assign(kind=f"kind_{number}", group=f"kind_{number}(x=1)", severity=1)
+        for number in range(12)
+    ]
+    ax = plt.subplots(layout="constrained")[1]
+    plots.plot_severity(pd.concat(kinds), metric="tpr@fpr=0.01", ax=ax)
+    ax.figure.canvas.draw()  # a layout that collapses warns, and warnings are errors here
+    # the title leaves the counts a line of their own, as it does not have to where there is room
+    assert ax.figure.axes[1].get_title(loc="left").endswith("harsher\n")
+    own = plots.plot_severity(kinds[0]).figure.axes[1]
+    assert own.get_title(loc="left").endswith("harsher")
+    plt.close("all")
 
 
 def test_the_hardest_pairs_are_drawn_with_names_distance_and_truth(tmp_path):

@@ -5,6 +5,7 @@ input does.
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +24,7 @@ from simlab.methods.orientations import turned_picture
 from simlab.methods.packing import pack
 from simlab.methods.registry import Seen
 from simlab.report.files import TOLD
+from simlab.scoring import features
 from simlab.scoring.cache import Cache
 from simlab.scoring.features import Variant
 from simlab.search import copies, indexes, judging, library
@@ -242,11 +244,16 @@ def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, mon
         raise AssertionError("it was made again")
 
     monkeypatch.setattr("simlab.scoring.features._extract_variant", refuse)
-    monkeypatch.setattr("simlab.scoring.table._compare_chunk", refuse)
+    monkeypatch.setattr("simlab.scoring.table._compare", refuse)
     monkeypatch.setattr("simlab.search.keeping.choose", refuse)
     monkeypatch.setattr(library.Library, "_propose", refuse)
+    read = []
+    of_file = features.read_bytes
+    monkeypatch.setattr(features, "read_bytes", lambda file: read.append(file) or of_file(file))
     again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
     pd.testing.assert_frame_equal(found, again)
+    n_read = Counter(path.name for path in read)
+    assert {n_read[file] for file in found.attrs["pictures"]["file"]} == {1}
 
 
 def test_the_order_of_files_does_not_matter(few, fitted, cache):

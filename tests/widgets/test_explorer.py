@@ -177,7 +177,8 @@ def test_names_are_text_whatever_they_hold(tmp_path):
     explorer = sl.widgets.explore(tmp_path, methods="phash")
     assert "&lt;img src=x onerror=&#34;1&#34;&gt; 海と山.png" in part(explorer, "pictures")
     assert "<img src=x" not in "".join(view.value for view in explorer._parts.values())
-    assert find(explorer, ipywidgets.Select)[0].options[0][1] == name
+    shelf = find(explorer, picker.Shelf)[0]
+    assert shelf.names[shelf.value] == name
 
 
 def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monkeypatch, tmp_path):
@@ -192,14 +193,29 @@ def test_ten_thousand_pictures_open_without_one_being_decoded_but_the_first(monk
     table = sl.datasets.as_table(pd.DataFrame({"path": names}), root=tmp_path)
     explorer = sl.widgets.explore(table, methods="phash")
     assert opened == [tmp_path / names[0]]
-    search, listed = find(explorer, ipywidgets.Text)[0], find(explorer, ipywidgets.Select)[0]
+    search, listed = find(explorer, ipywidgets.Text)[0], find(explorer, picker.Shelf)[0]
     assert len(listed.options) == picker.LISTED
     search.value = "0999"
-    assert [name for _, name in listed.options[1:4]] == ["00999.png", "09990.png", "09991.png"]
+    assert listed.options[1:4] == ["00999.png", "09990.png", "09991.png"]
     assert (
         explorer.reference == listed.value == names[0]
     )  # what is chosen stays, whatever is searched
     assert len(opened) == 1
+
+
+def test_a_picture_in_the_list_is_made_small_when_the_page_asks_for_it(tmp_path, monkeypatch):
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    photo("cat.jpg").save(tmp_path / "cat.png")
+    explorer = sl.widgets.explore(tmp_path, methods="phash")
+    explorer.reference = explorer.add("mine.png", png("red"))
+    shelf = find(explorer, picker.Shelf)[0]
+    assert shelf.options == ["mine.png", "broken.jpg", "cat.png"]
+    sent = {}
+    monkeypatch.setattr(shelf, "send", lambda said, data: sent.update({said["name"]: data[0]}))
+    for name in (*shelf.options, "of an earlier list"):
+        shelf._handle_custom_msg({"name": name}, [])
+    sizes = {name: sl.read_image(data).size for name, data in sent.items()}
+    assert sizes == {"mine.png": (40, 30), "broken.jpg": (240, 180), "cat.png": (160, 106)}
 
 
 def test_an_ensemble_that_is_not_fitted_is_refused():
@@ -232,7 +248,7 @@ def test_what_a_person_does_reaches_the_attributes_and_back(explorer):
     assert (kind.value, slider.label, slider.places[slider.index]) == ("crop", "Area", "0.37")
     mode.value = "another picture"
     assert explorer.other == "brick.jpg"
-    lists = find(explorer, ipywidgets.Select)
+    lists = find(explorer, picker.Shelf)
     lists[1].value = "cat.jpg"
     lists[0].value = "coffee.jpg"
     assert (explorer.reference, explorer.other) == ("coffee.jpg", "cat.jpg")
