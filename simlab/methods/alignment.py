@@ -54,9 +54,7 @@ def uncorrelated(a: ndarray, b: ndarray) -> float:
 
 def uncorrelated_pairs(stack: ndarray, left: ndarray, right: ndarray) -> ndarray:
     """Return 1 - correlation of the rows `left` and `right` of float (n, d), to six digits."""
-    used, places = np.unique(np.concatenate([left, right]), return_inverse=True)
-    left, right = np.split(places, 2)
-    vectors = stack[used].astype(np.float32)
+    vectors = stack.astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     found = np.ones(len(left))
     for start in range(0, len(left), _BLOCK):

@@ -252,7 +252,7 @@ def test_the_cache_gives_the_same_without_work(found, folder, fitted, cache, mon
     monkeypatch.setattr(features, "read_bytes", lambda file: read.append(file) or of_file(file))
     again = sl.find_copies(folder, fitted, cache=cache, n_jobs=1, progress=False)
     pd.testing.assert_frame_equal(found, again)
-    n_read = Counter(path.name for path in read)
+    n_read = Counter(path.relative_to(folder).as_posix() for path in read)
     assert {n_read[file] for file in found.attrs["pictures"]["file"]} == {1}
 
 
