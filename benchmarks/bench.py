@@ -3,15 +3,23 @@ same numbers.
 
     make bench                                     60 pictures made from the sample
     make bench ARGS="FOLDER --sources 60 --full"   your own; --full: all pairs of the plain loop
+    make bench ARGS="--only hash-study"            a study of hashes alone, beside perception's own
 
 The plain loop is what one writes first: for each pair open both files, perturb the query, take four
 hashes with imagehash, extract AKAZE with OpenCV and match. By default it runs on a part of the
 pairs and is extrapolated.
+
+A study of hashes alone is compared with perception's own benchmark (perception_study.py) where
+there is an environment that holds it:
+
+    python3 -m venv build/perception
+    build/perception/bin/pip install "Perception[benchmarking]==0.9.3" ImageHash scikit-learn joblib
 """
 
 import argparse
 import hashlib
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,10 +50,12 @@ PERTURBATIONS = [
     "border(width=0.1)",
     "watermark",
 ]
+FEW = PERTURBATIONS[:6]
 HASHES = ["phash", "dhash", "average_hash", "whash"]
 CLASSIC = "akaze(max_side=None, max_keypoints=None)"
 METHODS = [*HASHES, CLASSIC]
 NEGATIVES = 3000
+STEPS = ["study", "features", "hashes", "large", "hash-study", "starts"]
 
 
 def main() -> None:
@@ -56,13 +66,17 @@ def main() -> None:
         images = sl.datasets.sample_sources(images, options.sources)
         pairs = sl.make_pairs(images, PERTURBATIONS, negatives=NEGATIVES)
         print(f"{len(images)} pictures, {len(pairs):,} pairs, {joblib.cpu_count()} cores")
-        rows = [
-            *study(pairs, folder, options.full),
-            feature_step(pairs),
-            four_hashes(pairs),
-            large_pictures(Path(folder)),
-            *starts(),
-        ]
+        steps = {
+            "study": lambda: study(pairs, folder, options.full),
+            "features": lambda: [feature_step(pairs)],
+            "hashes": lambda: [four_hashes(pairs)],
+            "large": lambda: [large_pictures(Path(folder))],
+            "hash-study": lambda: hash_studies(images, Path(folder), options.perception),
+            "starts": starts,
+        }
+        rows = []
+        for name in options.only or steps:
+            rows.extend(steps[name]())
     table = pd.DataFrame(rows, columns=["what", "simlab_s", "other_s", "ratio", "target"])
     print(table.round(3).to_string(index=False))
     if options.out:
@@ -156,12 +170,12 @@ def large_pictures(folder: Path) -> tuple:
     return (what, best, floor, best / floor, "at most 1")
 
 
-def _of_12_megapixels(folder: Path) -> list[Path]:
-    """Three pictures of the sample, enlarged, with grain."""
+def _of_12_megapixels(folder: Path, n_pictures: int = 3) -> list[Path]:
+    """Pictures of the sample, enlarged, with grain."""
     sample = sl.datasets.load_sample()
     rng = np.random.default_rng(0)
     paths = []
-    for n, path in enumerate(sample["path"][:3]):
+    for n, path in enumerate(sample["path"][:n_pictures]):
         image = sl.read_image(Path(sample.attrs["root"], path))
         levels = np.asarray(image.resize((4000, 3000), Image.Resampling.LANCZOS), dtype=np.int16)
         grain = rng.integers(-6, 7, (3000, 4000, 1), dtype=np.int16)
@@ -187,6 +201,74 @@ def _floor_of_a_search(path: Path) -> None:
     detector = cv2.AKAZE_create(threshold=0.0001, max_points=800)
     detector.detectAndCompute(working, None)
     detector.detectAndCompute(half, None)
+
+
+def hash_studies(images: pd.DataFrame, folder: Path, python: Path) -> list[tuple]:
+    """Twenty pictures, and one of 12 megapixels, in six perturbations by four hashes."""
+    small = folder / "small"
+    small.mkdir()
+    for path in images["path"][:20]:
+        image = sl.read_image(Path(images.attrs["root"], path))
+        image.save(small / f"{Path(path).stem}.jpg", quality=92)
+    large = folder / "of_12_megapixels"
+    large.mkdir()
+    _of_12_megapixels(large, 1)
+    return [
+        *_hash_study(small, f"hashes alone, {len(images[:20])} pictures", python, times=2),
+        *_hash_study(large, "hashes alone, one of 12 megapixels", python, times=1),
+    ]
+
+
+def _hash_study(folder: Path, what: str, python: Path, times: int) -> list[tuple]:
+    """From pictures to recall at a threshold, processor time of one core, the best of `times`."""
+
+    def least(seconds_of) -> float:
+        return min(seconds_of() for _ in range(times))
+
+    paths = sorted(folder.iterdir())
+    ours = least(lambda: _of_processor(lambda: _study_of_hashes(folder)))
+    changed = least(lambda: _of_processor(lambda: _floor_of_hashes(paths, [])))
+    floor = least(lambda: _of_processor(lambda: _floor_of_hashes(paths, HASHES)))
+    ratio = ours / floor
+    rows = [(f"{what}: against decode + perturb + imagehash", ours, floor, ratio, "at most 1")]
+    if not python.exists():
+        print(f"no {python}: perception is left out")
+        return rows
+    theirs = least(lambda: _of_perception(folder, python))
+    rows.append((f"{what}: against perception", ours, theirs, ours / theirs, "at most 0.2"))
+    both = f"{what}: decode + perturb alone against perception"
+    rows.append((both, changed, theirs, changed / theirs, "-"))
+    return rows
+
+
+def _study_of_hashes(folder: Path) -> None:
+    pairs = sl.make_pairs(folder, FEW)
+    scores = sl.score_pairs(pairs, HASHES, n_jobs=1, progress=False)
+    sl.evaluate(scores, by="perturbation")
+
+
+def _floor_of_hashes(paths: list[Path], hashes: list[str]) -> None:
+    cv2.setNumThreads(1)
+    for path in paths:
+        image = sl.read_image(path)
+        for spec in ["", *FEW]:
+            variant = sl.perturb.apply(image, spec) if spec else image
+            for name in hashes:
+                getattr(imagehash, name)(variant)
+
+
+def _of_perception(folder: Path, python: Path) -> float:
+    script = Path(__file__).with_name("perception_study.py")
+    package = Path(sl.__file__).parents[1]
+    one_core = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [python, script, folder, *FEW],
+        env=os.environ | one_core | {"PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
 
 
 def _of_processor(function) -> float:
@@ -223,6 +305,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--sources", type=int, default=60)
     parser.add_argument("--full", action="store_true", help="the plain loop on every pair")
+    parser.add_argument("--only", nargs="+", choices=STEPS, help="(default: all)")
+    parser.add_argument(
+        "--perception",
+        type=Path,
+        default=Path("build/perception/bin/python"),
+        help="Python of an environment that holds perception (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, help="CSV to write")
     return parser.parse_args()
 

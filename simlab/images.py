@@ -140,7 +140,7 @@ _CUT = "damaged or truncated: its data end before the picture does"
 
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
-_DIGESTED = 1_000_000  # pixels whose bytes are digested at a time
+_DIGESTED = 300_000  # pixels whose bytes are digested at a time
 _BAND = 256  # rows scaled at a time: a picture at the limit would take 3 GB as 64-bit numbers
 
 

@@ -19,7 +19,7 @@ from simlab.images import read_grey, read_image
 from simlab.methods import keypoints
 from simlab.methods.keypoints import Keypoints, MaxSide, is_plausible, ratio_matches
 from simlab.methods.orientations import MIRROR, turned
-from simlab.methods.registry import Orientations, method
+from simlab.methods.registry import Orientations, Seen, method
 from simlab.specs import between, checked
 
 SMALL = 160
@@ -287,6 +287,7 @@ def _overlap_correlation(coarse: ndarray, fine: ndarray, to_coarse: ndarray) -> 
     feature="looks",
     feature_kind="keypoints",
     symmetric=False,
+    of_seen=True,
 )
 @checked
 def looks(
@@ -315,8 +316,10 @@ def looks(
             costs a fifth less.
         enlarge: a working picture whose longer side is under this is looked at in double size too.
     """
-    given = read_image(image)
-    working, working_scale = keypoints.at_most(given, max_side)
+    seen = image
+    if not isinstance(image, Seen):
+        seen = Seen(read_image(image))
+    working, working_scale = keypoints.at_most(seen.image, max_side, seen.reduced.image)
     detector = keypoints.akaze_detector(threshold, max_points=max_keypoints)
     found = [keypoints.detect(working, detector)]
     if half and min(working.size) >= 2 * keypoints.MIN_SIDE:
@@ -330,7 +333,7 @@ def looks(
     size = tuple(max(1, round(small_scale * side)) for side in working.size)
     grey = np.rint(_shrunk(working, size)).astype(np.uint8)
     # of the longer side: the shorter one of a narrow picture is rounded to a few pixels
-    scale = np.array([max(size) / max(given.size)], dtype=np.float32)
+    scale = np.array([max(size) / max(seen.image.size)], dtype=np.float32)
     view, _ = keypoints.at_most(read_grey(working), VIEW)
     colour, _ = keypoints.at_most(working, COLOUR)
     in_given = keypoints.scaled(joined, 1 / working_scale)

@@ -523,4 +523,5 @@ register(
     feature="looks",
     feature_kind="keypoints",
     symmetric=False,
+    of_seen=True,
 )

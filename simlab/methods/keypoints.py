@@ -453,15 +453,23 @@ def detect(image, detector: cv2.Feature2D, max_side: int | None = None) -> Keypo
     return scaled(_keypoints(detected, descriptors, detector), 1 / scale)
 
 
-def at_most(image: Image.Image, max_side: int | None) -> tuple[Image.Image, float]:
-    """Return the picture, scaled down where its longer side is over `max_side`, and the factor."""
+def at_most(
+    image: Image.Image, max_side: int | None, smaller: Image.Image | None = None
+) -> tuple[Image.Image, float]:
+    """Return the picture, scaled down where its longer side is over `max_side`, and the factor.
+
+    Args:
+        smaller: ``reduced(image)``, where it was made.
+    """
     longer = max(image.size)
     if max_side is None or longer <= max_side:
         return image, 1.0
     scale = max_side / longer
     size = tuple(max(1, round(scale * side)) for side in image.size)
-    copy = reduced(image, max(ENOUGH, 2 * max_side))
-    small = cv2.resize(np.asarray(copy), size, interpolation=cv2.INTER_AREA)
+    side = max(ENOUGH, 2 * max_side)
+    if smaller is None or side > ENOUGH:
+        smaller = reduced(image, side)
+    small = cv2.resize(np.asarray(smaller), size, interpolation=cv2.INTER_AREA)
     return Image.fromarray(small), scale
 
 

@@ -103,7 +103,8 @@ class Feature:
         small: the size of the grey copy that is all that is looked at, before it is turned, where
             it is known.
         inner: whether of the part that shows something; see :mod:`simlab.methods.inner`.
-        of_seen: whether the function is given :class:`Seen`, of which it takes what it needs.
+        of_seen: whether the function is given :class:`Seen`, of which it takes what it needs; the
+            picture in another orientation it is given as any other.
         plain: the feature of the picture as it is, where that of the turned one follows from it.
         turn: (value of `plain`, orientation) → value.
     """
@@ -165,7 +166,7 @@ class Feature:
         return self.turn(value, self.orientation)
 
     def _looked_at(self, seen: Seen) -> Image.Image | Seen:
-        if self.of_seen:
+        if self.of_seen and not self.orientation:
             return seen
         if self.small is not None:
             picture = seen.small(self.small)
@@ -268,6 +269,7 @@ class Definition:
     extract_many: Callable | None
     small: Callable[..., tuple[int, int]] | None
     turn: Callable[[Any, int], Any] | None
+    of_seen: bool
 
     def method(self, call: specs.Call) -> Method:
         """Return the method that a call describes.
@@ -315,6 +317,7 @@ class Definition:
             together=self.extract_many,
             small=self.small and specs.call_named(self.small, arguments),
             inner=inner,
+            of_seen=self.of_seen,
         )
 
     def _turned(
@@ -377,6 +380,7 @@ def register(  # noqa: PLR0913
     extract_many: Callable[..., Sequence[Any]] | None = None,
     small: Callable[..., tuple[int, int]] | None = None,
     turn: Callable[[Any, int], Any] | None = None,
+    of_seen: bool = False,
     replace: bool = False,
 ) -> None:
     """Add a method: from then on its spec works in studies, evaluation, ensembles and searches.
@@ -412,6 +416,8 @@ def register(  # noqa: PLR0913
             `extract` looks at, from the spec's arguments: hashes of turned pictures are made of it.
         turn: (feature, orientation) → the feature of the picture in that orientation
             (:mod:`simlab.methods.orientations`); by default it is extracted anew.
+        of_seen: `extract` takes a :class:`Seen`, too: with that of the picture as it is, nothing
+            is made twice.
         replace: allow a name that is taken. A function defined again in a notebook always replaces
             itself.
 
@@ -450,6 +456,7 @@ def register(  # noqa: PLR0913
         extract_many,
         small,
         turn,
+        of_seen,
     )
 
 

@@ -4,7 +4,7 @@ import cv2
 import imagehash
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from test_methods import NAMES
 
 from simlab import perturb
@@ -123,6 +123,23 @@ def test_a_large_picture_is_seen_in_a_smaller_copy_but_hashed_whole(largest):
     assert akaze[:, 0].max() > 2000  # in its own pixels
     just_smaller = strip.crop((0, 0, 3199, 500))
     assert methods.Seen(just_smaller).inner.image.size == just_smaller.size
+
+
+def test_all_that_look_at_a_smaller_copy_share_one(largest, monkeypatch):
+    strip = largest.crop((0, 400, 3300, 900))
+    methods_of_a_search = methods.resolve("phash(inner=True), aligned, contradiction")
+    features = [method.feature for method in methods_of_a_search]
+    mirrored = methods.get("aligned(mirror=True)").turned[0]
+    alone = [feature.extract(strip) for feature in features]
+    of_mirrored = features[1].extract(ImageOps.mirror(strip))
+    sizes = []
+    reduce = Image.Image.reduce
+    monkeypatch.setattr(Image.Image, "reduce", lambda *given: sizes.append(given) or reduce(*given))
+    packed = methods.extract_all(strip, [*features, mirrored])
+    assert [packed[feature.key] for feature in features] == alone
+    assert packed[mirrored.key] == of_mirrored
+    large = [image for image, _ in sizes if image.size == strip.size]
+    assert len(large) == 2  # the other is the mirror image
 
 
 def test_all_hashes_of_turned_pictures_are_of_one_small_copy(largest, monkeypatch):
