@@ -154,3 +154,13 @@ def test_without_script_the_page_says_the_same(browser, address):
     assert page.locator("figure img").count() == 2
     assert not page.locator("dialog").is_visible()
     page.close()
+
+
+def test_commands_are_copied_as_they_are(page):
+    copy = page.locator("pre", has_text=EVIL).first.get_by_role("button", name="Copy")
+    copy.click()
+    page.locator("pre > button", has_text="Copied").wait_for()
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.locator("body > textarea").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("body > textarea").input_value() == EVIL

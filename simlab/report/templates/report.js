@@ -1,5 +1,5 @@
 "use strict";
-// Sorts tables and enlarges pictures. Without it the page says the same.
+// Sorts tables, enlarges pictures and copies commands. Without it the page says the same.
 
 const natural = new Intl.Collator(undefined, { numeric: true });
 
@@ -63,7 +63,34 @@ function zoomable(picture, dialog) {
   });
 }
 
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+function copyable(block) {
+  const text = block.textContent;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await copyText(text);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+  block.append(button);
+}
+
 document.documentElement.classList.add("scripted");
+document.querySelectorAll("pre").forEach(copyable);
 document.querySelectorAll("table").forEach(sortable);
 const dialog = document.querySelector(".enlarged");
 dialog.querySelector("button").addEventListener("click", () => dialog.close());

@@ -19,19 +19,6 @@ function download(name, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = element("textarea", {});
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-}
-
 function reviewPage(root, data) {
   const place = `simlab review ${data.key}`;
   const absolute = (name) => (data.root ? `${data.root.replace(/[/\\]$/, "")}/${name}` : name);
