@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ os.environ["MPLBACKEND"] = "Agg"  # before matplotlib is imported: a machine of 
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+# Of it the schemas of notebooks make a grammar of web addresses: for seconds, in each process.
+sys.modules["rfc3987_syntax"] = None
 
 # A shell gives a command in the background a Ctrl-C that is ignored, and so do the processes that
 # tests begin.
