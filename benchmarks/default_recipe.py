@@ -8,7 +8,8 @@ are fitted. LOOKALIKES holds folders with ``pictures/`` and ``truth.csv``: to th
 and to the copies of the former. All pairs that are copies count; of the others of a kind a sample.
 
 Printed are, kind by kind, what a recipe whose guard never saw that kind makes of it, without a
-guard, and by single methods. SCRATCH keeps what is finished.
+guard, and by single methods. With ``--ablation`` it is what each part adds instead, and nothing is
+saved. SCRATCH keeps what is finished.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import yardstick
 from attacked_pairs import drawn, shrunk, training_pairs
+from scipy.special import expit, logit
 
 import simlab as sl
 from simlab.scoring.audit import audit_sources
@@ -30,6 +32,7 @@ WEIGHED = [
 ]
 GUARD = "contradiction(orientations=8)"
 OTHERS_OF_A_KIND = 200
+WHOLE = "ensemble of all"
 THE_SAME = 0.003
 """Different pictures that contradict each other less are one picture under two names."""
 
@@ -41,6 +44,9 @@ def main():
     pictures = _scored(work, "pictures", lambda: _attacked(options.pictures, work))
     lookalikes = _scored(work, "lookalikes", lambda: _lookalikes(Path(options.lookalikes)))
     pictures = without_doubles(pictures, work)
+    if options.ablation:
+        show_ablation(pictures, lookalikes)
+        return
 
     weighed = sl.Ensemble(WEIGHED).fit(pictures)
     print(weighed.report_, flush=True)
@@ -129,6 +135,71 @@ def kind_by_kind(weighed, copies, lookalikes):
     return pd.DataFrame(rows).set_index("kind")
 
 
+def show_ablation(pictures, lookalikes):
+    """Print what is lost without each part: on every kind, on all kinds, on attacked pictures.
+
+    No kind is judged by a guard that saw it, and no attacked picture by weights that saw it.
+    """
+    recipes = {WHOLE: (WEIGHED, GUARD)}
+    for method in WEIGHED:
+        recipes[f"without {method}"] = ([other for other in WEIGHED if other != method], GUARD)
+    recipes[f"without {GUARD}"] = (WEIGHED, None)
+    columns = {}
+    for name, (methods, guard) in recipes.items():
+        weighed = sl.Ensemble(methods, n_resamples=0).fit(pictures)
+        judged = weighed if guard is None else weighed.guarded(guard, lookalikes)
+        columns[name] = weighed.guarded_as(judged).out_of_fold_ if guard else weighed.out_of_fold_
+        lookalikes[name] = _distance_of_unseen_kinds(weighed, guard, pictures, lookalikes)
+    pictures = pictures.assign(**{name: table["ensemble"] for name, table in columns.items()})
+
+    rows = []
+    for kind, there in lookalikes.groupby("kind"):
+        singles = {method: _tpr(there, method) for method in [*yardstick.SINGLE, *WEIGHED, GUARD]}
+        best = max(singles, key=singles.get)
+        row = {"kind": kind, "copies": int(there["label"].sum())}
+        row |= {name: _tpr(there, name) for name in recipes}
+        rows.append(row | {"best single": singles[best], "which": best})
+    print("TPR at FPR .01")
+    print(pd.DataFrame(rows).set_index("kind").round(2).to_string(), flush=True)
+    for name, table in (("look-alikes of all kinds", lookalikes), ("attacked", pictures)):
+        print(f"\n{name}: {table['label'].sum()} copies, {(table['label'] == 0).sum()} others")
+        print(_losses(table, [*recipes, *WEIGHED, GUARD]).round(3).to_string(), flush=True)
+
+
+def _distance_of_unseen_kinds(weighed, guard, pictures, lookalikes):
+    """1 - probability at the prior of the pair's folder, by a guard that never saw its kind."""
+    distance = pd.Series(0.0, lookalikes.index)
+    copies = pictures[pictures["label"] == 1]
+    for _, there in lookalikes.groupby("kind"):
+        judged = weighed
+        if guard is not None:
+            others = pd.concat([copies, lookalikes.drop(there.index)], ignore_index=True)
+            judged = weighed.guarded(guard, others)
+        prior = 1 / (there[["reference", "query"]].stack().nunique() - 1)
+        log_odds = judged.evidence(there, prior=prior).sum(axis=1) + logit(prior)
+        distance[there.index] = expit(-log_odds)
+    return distance
+
+
+def _losses(scores, names):
+    """Of each column of distances what the whole recipe has more, with an interval of 95 %."""
+    rows = []
+    for name in names:
+        row = {"by": name}
+        for fpr in ("0.01", "0.001"):
+            metric = f"tpr@fpr={fpr}"
+            compared = sl.evaluation.compare(scores, WHOLE, name, metric=metric, among=names)
+            row |= {f"TPR at {fpr}": compared["b"][0]}
+            row |= {f"loss at {fpr}": compared["difference"][0]}
+            row |= {f"low {fpr}": compared["low"][0], f"high {fpr}": compared["high"][0]}
+        if "ensemble" in name or name.startswith("without"):
+            found = scores[name] < 0.5
+            row |= {"found": (found & (scores["label"] == 1)).sum()}
+            row |= {"false": (found & (scores["label"] == 0)).sum()}
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("by")
+
+
 def _found(name, is_copy, is_found, n_files):
     """Recall, and precision as if all pairs of the folder had been scored."""
     n_others = n_files * (n_files - 1) / 2 - is_copy.sum()
@@ -155,6 +226,7 @@ def _options():
     parser.add_argument("lookalikes")
     parser.add_argument("--work", required=True, help="folder that keeps finished parts")
     parser.add_argument("--save", help="where the recipe goes")
+    parser.add_argument("--ablation", action="store_true", help="print what each part adds")
     return parser.parse_args()
 
 

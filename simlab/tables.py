@@ -3,9 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from scipy.sparse.csgraph import connected_components
 from simlab import specs
 from simlab.paths import AnyPath, expanded, read_json, sha256_of
 from simlab.specs import Names
+
+Columns: TypeAlias = DataFrame | Mapping[str, ndarray]
+"""A table, or its columns by name."""
 
 PAIR_COLUMNS = (
     "reference",

@@ -213,7 +213,8 @@ class Ensemble:
         if table is not None and guard.method in table:
             log_odds = -logit(np.clip(table[NAME], 1e-300, 1 - 1e-16))
             distances = validation.voting_distances(table, [*self.voting_, guard.method])
-            held_back = self._held_back(guard, distances, log_odds.to_numpy())
+            contested = (self.classifier_.calibrated(distances[:, :-1]) < 0).any(axis=1)
+            held_back = guard.held_back(distances[:, -1], log_odds.to_numpy(), contested)
             new.out_of_fold_ = table.assign(**{NAME: expit(-(log_odds + held_back))})
         return new
 
@@ -238,27 +239,31 @@ class Ensemble:
         """
         prior = self._prior(prior)
         registry.columns(scores, self.methods_)
-        distances = validation.voting_distances(scores, self.methods_)
-        n_voting = len(self.voting_)
-        say = self.classifier_.evidence if weighed else self.classifier_.calibrated
-        said = say(distances[:, :n_voting])
-        if self.guard_ is not None:
-            of_guard = distances[:, n_voting]
-            if weighed:
-                log_odds = said.sum(axis=1) + logit(prior)
-                guard_says = self._held_back(self.guard_, distances, log_odds)
-            else:
-                guard_says = self.guard_.calibration(of_guard)
-            said = np.column_stack([said, guard_says])
+        by_itself, of_all = self.told(validation.voting_distances(scores, self.methods_), prior)
+        said = of_all if weighed else by_itself
         evidence = DataFrame(said, index=scores.index, columns=self.methods_)
         if "status" not in scores:
             return evidence
         return evidence.mask(scores["status"] == "error")
 
-    def _held_back(self, guard: Guard, distances: ndarray, log_odds: ndarray) -> ndarray:
-        """What a guard takes; of the distances (n, d) its own are the last column."""
-        by_themselves = self.classifier_.calibrated(distances[:, :-1])
-        return guard.held_back(distances[:, -1], log_odds, (by_themselves < 0).any(axis=1))
+    def told(self, distances: ndarray, prior: float) -> tuple[ndarray, ndarray]:
+        """Return what each method says by itself, and weighed: evidence, both (n, d).
+
+        Args:
+            distances: (n, d), NaN where a method abstains.
+            prior: as in :meth:`evidence`.
+        """
+        n_voting = len(self.voting_)
+        of_voting = distances[:, :n_voting]
+        by_itself = self.classifier_.calibrated(of_voting)
+        weighed = self.classifier_.weighed(of_voting, by_itself)
+        if self.guard_ is None:
+            return by_itself, weighed
+        of_guard = distances[:, n_voting]
+        log_odds = weighed.sum(axis=1) + logit(prior)
+        held_back = self.guard_.held_back(of_guard, log_odds, (by_itself < 0).any(axis=1))
+        guard_alone = self.guard_.calibration(of_guard)
+        return np.column_stack([by_itself, guard_alone]), np.column_stack([weighed, held_back])
 
     def distance(self, scores: DataFrame) -> Series:
         """Return 1 - probability of a copy at the training prevalence, per row; NaN for errors.

@@ -13,6 +13,7 @@ from simlab import tables
 from simlab.ensemble.calibration import nonnegative_logistic
 from simlab.ensemble.weighing import WeighedEvidence
 from simlab.perturb import kind
+from simlab.tables import Columns
 
 MANY_ROWS = 100_000
 """Rows that are resampled; of more, so many are taken: intervals are wider, if anything."""
@@ -107,16 +108,15 @@ def folded_rows(scores: DataFrame, methods: list[str], *, folds: int, seed: int)
     )
 
 
-def voting_distances(scores: DataFrame, methods: list[str]) -> ndarray:
+def voting_distances(scores: Columns, methods: list[str]) -> ndarray:
     """Return the distances of the methods (n, d), NaN where one had no evidence or no distance."""
-    noted = scores.get("no_evidence", pd.Series("", scores.index))
-    # a CSV gives a column of empty texts back as one of missing numbers
-    absent = [str(text).split(";") for text in noted.astype(object).fillna("")]
-    columns = []
-    for method in methods:
-        abstains = [method in names for names in absent]
-        columns.append(np.where(abstains, np.nan, scores[method].to_numpy(float)))
-    return np.column_stack(columns)
+    distances = np.column_stack([np.array(scores[name], dtype=float) for name in methods])
+    for row, text in enumerate(scores.get("no_evidence", ())):
+        # a CSV gives a column of empty texts back as one of missing numbers
+        if isinstance(text, str) and text:
+            absent = text.split(";")
+            distances[row, [name in absent for name in methods]] = np.nan
+    return distances
 
 
 def out_of_fold(rows: FoldedRows, keep: ndarray | None = None) -> ndarray:

@@ -78,6 +78,10 @@ class WeighedEvidence:
 
     def evidence(self, X: ndarray) -> ndarray:
         """Return what each column adds to the evidence, in nats (n, d); 0 where it is NaN."""
+        return self.weighed(X, self.calibrated(X))
+
+    def weighed(self, X: ndarray, calibrated: ndarray) -> ndarray:
+        """Return the same, where :meth:`calibrated` has been asked."""
         has_curve = np.array([len(calibration.knots) > 0 for calibration in self.calibrations_])
         known = ~np.isnan(X) & has_curve
-        return self.coef_ * (self.calibrated(X) + self.bias_ * known)
+        return self.coef_ * (calibrated + self.bias_ * known)

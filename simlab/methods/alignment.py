@@ -8,6 +8,7 @@ then how a feature is made.
 
 import functools
 import math
+import operator
 from typing import Annotated, NamedTuple
 
 import cv2
@@ -87,7 +88,8 @@ def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> ndarray
     same way (normalised cross-correlation).
     """
     small = _shrunk(image, (side, side))
-    even = _evened(small, np.ones_like(small), side / 8).ravel()
+    [even] = _evened([small], np.ones_like(small), side / 8)
+    even = even.ravel()
     return (even / max(float(np.linalg.norm(even)), 1e-9)).astype(np.float16)
 
 
@@ -166,26 +168,32 @@ def mirrored_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2
     So half of its keypoints are asked first, which takes half the time; only where the pictures
     correlate at all by these, all are.
     """
-    image = mirrored(b)
-    half = [column[::2] for column in image[:4]]
-    found = best_alignment(a, Looks(*half, *image[4:]), ratio=ratio, tolerance=tolerance)
+    half, image = _mirror_images(Kept(b))
+    found = best_alignment(a, half, ratio=ratio, tolerance=tolerance)
     if found.likeness <= HOPELESS:
         return found
     return best_alignment(a, image, ratio=ratio, tolerance=tolerance)
 
 
 class Kept:
-    """Looks by which an answer can be kept: equal where their bytes are."""
+    """Looks by which an answer can be kept: equal where they hold the very same arrays."""
 
     def __init__(self, looks: Looks):
         self.looks = looks
-        self.key = b"".join(column.tobytes() for column in looks[:6])
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return id(self.looks.descriptors)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kept) and self.key == other.key
+        return isinstance(other, Kept) and all(map(operator.is_, self.looks, other.looks))
+
+
+@functools.lru_cache(maxsize=2)
+def _mirror_images(kept: Kept) -> tuple[Looks, Looks]:
+    """The mirror image with half of its keypoints, and with all."""
+    image = mirrored(kept.looks)
+    half = [column[::2] for column in image[:4]]
+    return Looks(*half, *image[4:]), image
 
 
 @functools.lru_cache(maxsize=4)
@@ -220,19 +228,11 @@ def mirrored(looks: Looks) -> Looks:
     small_width = looks.grey.shape[1]
     right = small_width / float(looks.scale[0]) - 1
     points = looks.points * np.float32([-1, 1]) + np.float32([right, 0])
-    packed = _mirrored_bits(looks.descriptors.tobytes())
-    descriptors = np.frombuffer(packed, dtype=np.uint8).reshape(looks.descriptors.shape)
+    descriptors = keypoints.mirrored_bits(looks.descriptors)
     pictures = {}
     for name in ("grey", "view", "colour"):
         pictures[name] = np.ascontiguousarray(turned(getattr(looks, name), MIRROR))
     return looks._replace(points=points, descriptors=descriptors, **pictures)
-
-
-@functools.lru_cache(maxsize=2)
-def _mirrored_bits(packed: bytes) -> bytes:
-    """The descriptors in the mirror image: one method asks, and then another does."""
-    descriptors = np.frombuffer(packed, dtype=np.uint8).reshape(-1, keypoints.AKAZE_BYTES)
-    return keypoints.mirrored_bits(descriptors).tobytes()
 
 
 def near_to(transform: ndarray, source: ndarray, target: ndarray) -> ndarray:
@@ -270,9 +270,9 @@ def _overlap_correlation(coarse: ndarray, fine: ndarray, to_coarse: ndarray) -> 
     if mask.sum() < LEAST_OVERLAP:
         return 0.0
     smooth = []
-    for grey in (laid, coarse.astype(np.float32)):
+    for even in _evened([laid, coarse.astype(np.float32)], mask, SMALL / 32):
         # so smooth that a pixel's miss counts little
-        smooth.append(cv2.GaussianBlur(_evened(grey, mask, SMALL / 32), (0, 0), 1.0) * mask)
+        smooth.append(cv2.GaussianBlur(even, (0, 0), 1.0) * mask)
     first, second = smooth
     lengths = np.sqrt((first**2).sum() * (second**2).sum() + 1e-9)
     alike = (first * second).sum() / lengths
@@ -346,13 +346,16 @@ def _shrunk(image, size: tuple[int, int]) -> ndarray:
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
-def _evened(grey: ndarray, mask: ndarray, sigma: float) -> ndarray:
+def _evened(greys: list[ndarray], mask: ndarray, sigma: float) -> list[ndarray]:
     """Local mean 0 and contrast 1 within the mask, 0 outside; surroundings are Gaussian."""
 
     def near(values):
         return cv2.GaussianBlur(values, (0, 0), sigma)
 
     weight = near(mask) + 1e-6
-    mean = near(grey * mask) / weight
-    variance = near(grey * grey * mask) / weight - mean * mean
-    return (grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask
+    evened = []
+    for grey in greys:
+        mean = near(grey * mask) / weight
+        variance = near(grey * grey * mask) / weight - mean * mean
+        evened.append((grey - mean) / np.sqrt(np.maximum(variance, 0) + _CONTRAST) * mask)
+    return evened

@@ -1,5 +1,6 @@
 """A feature as bytes, and back: arrays in a plain form; nothing that is loaded can run code."""
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -44,11 +45,20 @@ def unpack(data: bytes) -> tuple[ndarray, ...]:
     header, _, body = data.partition(b"\n")
     arrays = []
     start = 0
+    for dtype, shape in _described(header):
+        array = np.frombuffer(body, dtype, math.prod(shape), start).reshape(shape)
+        arrays.append(array)
+        start += array.nbytes
+    return tuple(arrays)
+
+
+@functools.lru_cache(maxsize=1024)  # many features have one header
+def _described(header: bytes) -> list[tuple[np.dtype, list[int]]]:
+    """The dtype and the shape of each array."""
+    described = []
     for text, shape in json.loads(header):
         dtype = np.dtype(text)
         if dtype.kind not in _KINDS:
             raise ValueError(f"a stored feature holds numbers or booleans, not {dtype}")
-        count = math.prod(shape)
-        arrays.append(np.frombuffer(body, dtype, count, start).reshape(shape))
-        start += count * dtype.itemsize
-    return tuple(arrays)
+        described.append((dtype, shape))
+    return described

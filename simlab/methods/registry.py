@@ -295,7 +295,7 @@ class Definition:
             orientations=max(of_seen_in["orientations"], 1 + of_seen_in["mirror"]),
             maximum=maximum,
             unit=self.unit,
-            compare=functools.partial(self.distance, **of_distance),
+            compare=functools.partial(specs.unchecked(self.distance), **of_distance),
             compare_many=self.compare_many,
             restore=self.restore,
             symmetric=self.symmetric and not turned,

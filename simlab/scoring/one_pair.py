@@ -6,6 +6,7 @@ then are the features compared. Caches, workers and stacks of hashes stand behin
 it.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -89,16 +90,42 @@ def needed(methods: Iterable[Method], *, query: bool) -> list[Feature]:
     return list(features)
 
 
-def answers(methods: Iterable[Method], reference: Features, query: Features) -> dict[str, Any]:
+def answers(methods: Sequence[Method], reference: Features, query: Features) -> dict[str, Any]:
     """Return the distance by each method, by its name, and in "no_evidence" those that had none."""
-    row = {}
-    silent = []
-    for method in methods:
-        row[method.name], no_evidence = compare(method, reference, query)
-        if no_evidence:
-            silent.append(method.name)
-    row["no_evidence"] = ";".join(silent)
-    return row
+    return answers_of_many(methods, [reference], query)[0]
+
+
+def answers_of_many(
+    methods: Sequence[Method], references: Sequence[Features], query: Features
+) -> list[dict[str, Any]]:
+    """Return the same of each of many references."""
+    at_once = {method.name: _known(method, references, query) for method in methods}
+    rows = []
+    # of the others two may ask the same of a pair, one after the other
+    for reference in references:
+        row = {}
+        silent = []
+        for method in methods:
+            distance = at_once[method.name].get(reference[method.feature])
+            if distance is None or reference[PIXELS] == query[PIXELS]:
+                distance, no_evidence = compare(method, reference, query)
+                if no_evidence:
+                    silent.append(method.name)
+            row[method.name] = distance
+        row["no_evidence"] = ";".join(silent)
+        rows.append(row)
+    return rows
+
+
+def _known(method: Method, references: Sequence[Features], query: Features) -> dict[bytes, float]:
+    """By a reference's feature the distance, where a method compares many at once."""
+    queries = [query[feature] for feature in method.features(query=True)]
+    usable = [packed for packed in queries if packed]
+    packed = dict.fromkeys(reference[method.feature] for reference in references)
+    packed.pop(b"", None)
+    if method.compare_many is None or len(usable) < 2 or not packed:
+        return {}
+    return dict(zip(packed, _nearest(method, list(packed), usable)))
 
 
 def compare(method: Method, reference: Features, query: Features) -> Answer:
@@ -120,7 +147,7 @@ def compare_features(method: Method, reference: bytes, queries: Sequence[bytes])
     if not reference or not usable:
         return Answer(float(method.maximum), no_evidence=True)
     if method.compare_many and len(usable) > 1:
-        return Answer(_nearest(method, reference, usable), no_evidence=False)
+        return Answer(_nearest(method, [reference], usable)[0], no_evidence=False)
     apart = [_apart(method, reference, query) for query in usable]
     told = [distance for distance in apart if not math.isnan(distance)]
     if not told:
@@ -128,24 +155,28 @@ def compare_features(method: Method, reference: bytes, queries: Sequence[bytes])
     return Answer(min(told), no_evidence=False)
 
 
-def _nearest(method: Method, reference: bytes, queries: Sequence[bytes]) -> float:
-    """The distance of the nearest query: all at once takes hardly longer than one."""
-    if reference in queries:
-        return 0.0
-    stack = np.stack([method.restore(unpack(packed)) for packed in (reference, *queries)])
-    others = np.arange(1, len(stack))
-    return float(_apart_in_stack(method, stack, np.zeros_like(others), others).min())
+def _nearest(method: Method, references: Sequence[bytes], queries: Sequence[bytes]) -> list[float]:
+    """Of each reference the distance of the nearest query: all at once takes hardly longer."""
+    stack = np.stack([method.restore(unpack(packed)) for packed in (*references, *queries)])
+    left, right = np.indices((len(references), len(queries))).reshape(2, -1)
+    apart = _apart_in_stack(method, stack, left, right + len(references))
+    is_same = [reference in queries for reference in references]
+    return np.where(is_same, 0.0, apart.reshape(len(references), -1).min(axis=1)).tolist()
 
 
 def _apart(method: Method, reference: bytes, query: bytes) -> float:
     if reference == query:
         return 0.0
-    left = method.restore(unpack(reference))
-    right = method.restore(unpack(query))
+    left = method.restore(_unpacked(reference))
+    right = method.restore(_unpacked(query))
     distance = method.compare(left, right)
     if distance is None:
         return math.nan  # the two together say nothing
     return float(registry.within(np.float64(distance), method.maximum, method.name))
+
+
+# two methods ask the same of a pair: they know it by its arrays, which are the same ones
+_unpacked = functools.lru_cache(maxsize=4)(unpack)
 
 
 def compare_stacked(

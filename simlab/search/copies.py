@@ -40,7 +40,7 @@ from simlab.search.judging import (
     surest_first,
 )
 from simlab.search.keeping import with_choices
-from simlab.search.library import Library
+from simlab.search.library import Library, table_of
 from simlab.search.lying import of_pairs
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
 from simlab.tables import connected_sources, root_of
@@ -360,7 +360,7 @@ def _find_queries(
             facts["errors"][file] = str(error)
             continue
         stated = answers.attrs["prior"]
-        known.append(query.known)
+        known.append(query.picture)
         answers = gallery.with_overlaps(query, answers)
         answers = answers.rename(columns={"file": "reference"})
         answers.insert(1, "query", file)
@@ -368,7 +368,7 @@ def _find_queries(
     if not found:
         first = files[0]
         raise ValueError(f"no query could be read; the first, {first!r}: {facts['errors'][first]}")
-    sides = {"reference": gallery.library.pictures, "query": pd.concat(known)}
+    sides = {"reference": gallery.library.pictures, "query": table_of(known)}
     compared = pd.concat(found)
     facts |= {"prior": stated, "n_queries": len(found), "n_candidates": len(compared)}
     return compared[compared["verdict"] != DIFFERENT], sides, facts

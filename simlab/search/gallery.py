@@ -5,11 +5,9 @@ a doubt.
 """
 
 import contextlib
-import functools
 import hashlib
-import itertools
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,7 @@ from simlab.methods.registry import Feature, Method
 from simlab.paths import AnyPath, expanded
 from simlab.scoring.cache import Cache, Memory
 from simlab.scoring.features import Readers
-from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers, needed
+from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers_of_many, needed
 from simlab.search.indexes import BEST, build_indexes
 from simlab.search.judging import (
     COPY,
@@ -40,7 +38,7 @@ from simlab.search.judging import (
     stated_threshold,
     surest_first,
 )
-from simlab.search.library import SIZE_AND_DETAIL, Library, picture_of, table_of
+from simlab.search.library import SIZE_AND_DETAIL, Library, Picture, columns_of, picture_of
 from simlab.search.lying import of_pictures
 
 CLEAR = 1e-3
@@ -215,15 +213,13 @@ class Gallery:
         yield surest_first(judged, {"prior": stated})
 
         voted = self._proposed(query, by_keypoints, n_best)
-        doubtful = judged.index[(judged["distance"] < DOUBT) | (judged["verdict"] == LOOK_ALIKE)]
-        wanted = [
-            at for at, files in enumerate(self.library.alike) if not set(files).isdisjoint(also)
-        ]
-        numbers = list(dict.fromkeys([*voted, *doubtful, *wanted]))
+        is_doubtful = (judged["distance"] < DOUBT) | (judged["verdict"] == LOOK_ALIKE)
+        doubtful = [self._number_of[file] for file in judged["file"][is_doubtful]]
+        wanted = [self._number_of[file] for file in also if file in self._number_of]
+        numbers = list(dict.fromkeys([*voted, *doubtful, *sorted(wanted)]))
         for part in (numbers[:1], numbers[1:]):
             rows |= self._compared(query, part, methods)
-            judged_anew = self._judged(query, rows, rule)
-            yield surest_first(judged_anew, {"prior": stated})
+            yield surest_first(self._judged(query, rows, rule), {"prior": stated})
 
     def _proposed(self, query: "Query", methods: list[Method], n: int) -> list[int]:
         """Numbers of pictures: by each method n at most, the nearest or with most votes first."""
@@ -236,29 +232,37 @@ class Gallery:
         return proposed
 
     def _compared(
-        self, query: "Query", numbers: Iterable[int], methods: list[Method]
+        self, query: "Query", numbers: Collection[int], methods: list[Method]
     ) -> dict[int, dict[str, Any]]:
         """By number of a picture its distances, and which methods had no evidence."""
         query.make([SIZE_AND_DETAIL, *needed(methods, query=True)])
-        return {number: self._row(query, number, methods) for number in numbers}
-
-    def _row(self, query: "Query", number: int, methods: list[Method]) -> dict[str, Any]:
-        if self._packed[PIXELS][number] == query[PIXELS]:
-            methods = self.library.methods  # all give 0, also those that are not asked yet
         kinds = [PIXELS, *needed(methods, query=False)]
-        picture = {kind: self._packed[kind][number] for kind in kinds}
-        return answers(methods, picture, query)
+        pictures = []
+        for number in numbers:
+            pictures.append({kind: self._packed[kind][number] for kind in kinds})
+        rows = answers_of_many(methods, pictures, query)
+        for picture, row in zip(pictures, rows):
+            if picture[PIXELS] == query[PIXELS]:
+                # all give 0, also those that are not asked yet
+                row.update(dict.fromkeys(self.recipe.methods_, 0.0))
+        return dict(zip(numbers, rows))
 
-    def _judged(self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule) -> DataFrame:
-        """A row for every file with the pixels of a compared picture; the index is its number."""
-        methods = self.recipe.methods_
-        scores = DataFrame(list(rows.values()), list(rows), ["no_evidence", *methods])
-        scores = scores.astype(dict.fromkeys(methods, float))
-        files_of = [self.library.alike[number] for number in rows]
-        scores = scores.loc[np.repeat(scores.index, [len(files) for files in files_of])]
-        scores["file"] = np.array(list(itertools.chain.from_iterable(files_of)), dtype=object)
-        references = self.library.pictures.loc[scores["file"]]
-        return judge_scores(scores, ["file"], references, query.known, rule)
+    def _judged(
+        self, query: "Query", rows: Mapping[int, dict[str, Any]], rule: Rule
+    ) -> dict[str, Any]:
+        """A row for every file with the pixels of a compared picture."""
+        files = []
+        answers_of = []
+        for number, row in rows.items():
+            alike = self.library.alike[number]
+            files.extend(alike)
+            answers_of.extend([row] * len(alike))
+        scores = {"file": np.array(files, dtype=object)}
+        scores["no_evidence"] = np.array([row["no_evidence"] for row in answers_of], dtype=object)
+        for name in self.recipe.methods_:
+            scores[name] = np.array([row.get(name, np.nan) for row in answers_of], dtype=float)
+        references = self.library.known(files)
+        return judge_scores(scores, ["file"], references, columns_of([query.picture]), rule)
 
 
 class Query(LazyPicture):
@@ -276,9 +280,9 @@ class Query(LazyPicture):
         name = image if is_path else ""
         super().__init__(read_image(data, name=name), name)
 
-    @functools.cached_property
-    def known(self) -> DataFrame:
-        """What is known of it beside its features, in one row."""
+    @property
+    def picture(self) -> Picture:
+        """What is known of it beside its features."""
         frames = self.image.info.get("frames", 1)
         sizes = self[SIZE_AND_DETAIL]
-        return table_of([picture_of(self.name, self.file_digest, self[PIXELS], frames, sizes)])
+        return picture_of(self.name, self.file_digest, self[PIXELS], frames, sizes)

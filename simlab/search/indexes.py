@@ -475,7 +475,7 @@ def _that_vote(descriptors: ndarray) -> ndarray:
     if not _is_akaze(descriptors):
         return keypoints.whole_words(descriptors)
     bits = np.unpackbits(descriptors, axis=1, bitorder="little")
-    return np.packbits(bits[:, _voting_bits()], axis=1)
+    return np.packbits(np.take(bits, _voting_bits(), axis=1), axis=1)
 
 
 @functools.cache

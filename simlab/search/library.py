@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -96,8 +96,15 @@ class Library:
                 known.append(picture_of(file, content, pixels[at], frames[at], sizes[at]))
                 alike[pixels[at]].append(file)
         self.pictures = table_of(known)
+        self._columns = columns_of(known)
+        self._row_of = {picture.file: row for row, picture in enumerate(known)}
         self.alike = list(alike.values())
         self.files = [files_alike[0] for files_alike in self.alike]
+
+    def known(self, files: Iterable[str]) -> dict[str, ndarray]:
+        """Return what is known of pictures, as of :func:`columns_of`."""
+        rows = [self._row_of[file] for file in files]
+        return {name: values[rows] for name, values in self._columns.items()}
 
     def packed(self, feature: Feature) -> "Packed":
         """Return a feature by the pictures' numbers, read where it is asked for."""
@@ -302,9 +309,20 @@ def picture_of(file: str, content: str, shown: bytes, frames: int, packed: bytes
 
 def table_of(pictures: list[Picture]) -> DataFrame:
     """Return what is known of pictures as a table, whose index is the file."""
-    types = {"pixels": int, "sharpness": float, "frames": int}
-    types |= {"low_information": bool, "part_shows": bool}
-    return DataFrame(pictures, columns=Picture._fields).astype(types).set_index("file")
+    return DataFrame(columns_of(pictures)).set_index("file")
+
+
+def columns_of(pictures: Sequence[Picture]) -> dict[str, ndarray]:
+    """Return what is known of pictures, by attribute."""
+    columns = {}
+    for at, name in enumerate(Picture._fields):
+        values = [picture[at] for picture in pictures]
+        columns[name] = np.array(values, dtype=_TYPES.get(name, object))
+    return columns
+
+
+_TYPES = {"pixels": int, "sharpness": float, "frames": int}
+_TYPES |= {"low_information": bool, "part_shows": bool}
 
 
 def size_and_detail(seen: Seen) -> ndarray:

@@ -19,12 +19,19 @@ from test_features import counted
 
 import simlab as sl
 from simlab import messages, perturb, tables
+from simlab.methods import alignment
 from simlab.methods import registry as methods
 from simlab.scoring import features
 from simlab.scoring import table as scoring
 from simlab.scoring.cache import Cache
 from simlab.scoring.cost import preview
-from simlab.scoring.one_pair import distances
+from simlab.scoring.one_pair import (
+    LazyPicture,
+    _unpacked,
+    answers,
+    answers_of_many,
+    distances,
+)
 from simlab.scoring.table import score_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -801,3 +808,23 @@ def test_designs_differ_in_their_negatives_alone(folder, tmp_path):
             scores, score_pairs(pairs, "phash, dhash", n_jobs=1, progress=False)
         )
     assert len(sl.evaluation.compare_designs(designs, metric="roc_auc")) == 6
+
+
+def test_many_references_get_what_each_gets_alone_and_matches_are_worked_out_once(monkeypatch):
+    specs = ("phash(orientations=8)", "aligned(orientations=8)", "contradiction(orientations=8)")
+    resolved = [methods.get(spec) for spec in specs]
+    query = LazyPicture(textured(0, 120, 80))
+    references = [LazyPicture(textured(seed, 120, 80)) for seed in (1, 2, 0)]
+    references.append(LazyPicture(textured(0, 120, 80).resize((110, 80))))
+    alone = [answers(resolved, reference, query) for reference in references]
+
+    matched = []
+    ratio_matches = alignment.ratio_matches
+    monkeypatch.setattr(
+        alignment, "ratio_matches", lambda *pair: matched.append(pair) or ratio_matches(*pair)
+    )
+    _unpacked.cache_clear()
+    assert answers_of_many(resolved, references, query) == alone
+    # as it is, and half of the mirror image: none for equal pixels, no second time for a method
+    assert len(matched) <= 2 * 3
+    assert [row[specs[2]] for row in alone[:3]] == [1.0, 1.0, 0.0] and alone[3][specs[1]] < 0.2
