@@ -191,6 +191,14 @@ def test_two_pictures_are_compared(page):
     width = images.first.bounding_box()["width"]
     dialog.get_by_role("button", name="Zoom in").click()
     assert images.first.bounding_box()["width"] == pytest.approx(2 * width, rel=0.01)
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, -100)  # a wheel zooms, too, and a hand drags
+    page.wait_for_function(f"document.querySelector('dialog img').width > {2.4 * width}")
+    left = images.first.bounding_box()["x"]
+    page.mouse.down()
+    page.mouse.move(670, 400)
+    page.mouse.up()
+    assert images.first.bounding_box()["x"] == pytest.approx(left + 30, abs=2)
     page.keyboard.press("m")
     dialog.locator("line").first.wait_for(state="attached")
     page.keyboard.press("ArrowLeft")
