@@ -102,7 +102,7 @@ def folded_rows(scores: DataFrame, methods: list[str], *, folds: int, seed: int)
         X=voting_distances(scores, methods),
         label=scores["label"].to_numpy() == 1,
         weight=tables.weights(scores).to_numpy(),
-        kinds=spec.map(kind).to_numpy(),
+        kinds=spec.map({one: kind(one) for one in spec.unique()}).to_numpy(),
         sources=sources,
         folds=fold_of_source[sources],
     )

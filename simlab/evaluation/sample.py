@@ -167,7 +167,7 @@ def _values(table: DataFrame, by: str) -> pd.Series:
     if column not in table:
         raise ValueError(f"by must be {words}, not {by!r}")
     if by == "kind":
-        return table[column].map(perturb.kind)
+        return table[column].map({spec: perturb.kind(spec) for spec in table[column].unique()})
     return table[column].astype(str)
 
 

@@ -118,7 +118,7 @@ def from_file(path: AnyPath) -> list[str]:
 
         [sscd]
         model = "sscd.onnx"
-        size = 288
+        size = 320
 
     Raises:
         ValueError: the file cannot be read, or a table of it is wrong.

@@ -1,6 +1,7 @@
 """Networks that a person brings: small ones of known answers, in studies and searches."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,11 @@ def folder(tmp_path):
 def vector_of(image, name="layout"):
     feature = registry.get(name).feature
     return feature.function(image)
+
+
+def test_the_network_beside_the_notebooks_is_no_more_than_it_says():
+    file = Path(__file__).parents[2] / "notebooks" / "layout.onnx"
+    assert file.read_bytes() == layout_network(side=224)
 
 
 def test_the_vector_is_what_the_network_gives_of_the_prepared_picture(model):
