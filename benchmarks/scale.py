@@ -247,10 +247,15 @@ class Steps:
 
 
 def _processor_seconds() -> float:
-    """Those of this process and of its workers."""
+    """Those of this process and of its workers, also of such as have ended."""
     own = psutil.Process()
-    times = [process.cpu_times() for process in [own, *own.children(recursive=True)]]
-    return sum(one.user + one.system for one in times)
+    for process in [own, *own.children(recursive=True)]:
+        times = process.cpu_times()
+        _SECONDS[process.pid] = times.user + times.system
+    return sum(_SECONDS.values())
+
+
+_SECONDS: dict[int, float] = {}
 
 
 def _forget_peak() -> None:
