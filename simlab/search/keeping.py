@@ -29,7 +29,7 @@ from simlab.scoring.features import Data, Store, bytes_of
 from simlab.scoring.workers import run
 from simlab.tables import connected_sources
 
-VERSION = 3
+VERSION = 4
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -290,20 +290,25 @@ def _signs_in_place(
     a: _Picture, b: _Picture, seen: tuple["_Seen", "_Seen"], both: np.ndarray
 ) -> list[_Sign]:
     """What speaks for one of two pictures that lie on each other, pixel on pixel."""
+    is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
+    inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
+    left = (_left_by_filter(a.grey, b.grey, inside), _left_by_filter(b.grey, a.grey, inside))
+    smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
+    is_toned = np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE
+    grain = _sign_of_grain(seen, left)
+    if grain.weight and not is_toned:
+        return [grain]
     levels = _sign_of_levels(a.rgb[both], b.rgb[both])
     if abs(levels.weight) > SURE:
         return [levels]  # whatever a change of levels did to the rest
     tables = _sign_of_tables(a, b)
     if abs(tables.weight) == _MOST:
         return [tables]
-    sharper, other = (a, b) if seen[0].detail > seen[1].detail else (b, a)
-    is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
-    inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
-    by_filter = _left_by_filter(sharper.grey, other.grey, inside)
-    by_filter /= _left_by_filter(other.grey, sharper.grey, inside)
+    by_filter = left[0].share / left[1].share
+    if seen[0].detail <= seen[1].detail:
+        by_filter = 1 / by_filter
     detail = _sign_of_detail(*seen, 1.0, by_filter)
-    smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
-    if np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE:
+    if is_toned:
         detail = _hint(detail)  # other tones, other edges
     signs = [levels, tables, detail]
     if max(seen[0].noise, seen[1].noise) <= 2 * min(seen[0].noise, seen[1].noise) + _NOISY:
@@ -323,20 +328,69 @@ _LEAST_INSIDE = 500  # pixels
 _OTHER_TONE = 4.0  # grey levels
 
 
-def _left_by_filter(grey: np.ndarray, other: np.ndarray, inside: np.ndarray) -> float:
-    """Of a picture's detail, the share left when another, blurred or sharpened, is taken off."""
+class _Left(NamedTuple):
+    """What is left of a picture when another, blurred or sharpened, is taken off."""
+
+    share: float = 1.0
+    """Of its detail."""
+    size: float = -math.inf
+    """Log of the mean square, in grey levels."""
+    in_detail: float = math.nan
+    """Log of how much more of it there is where the other is most detailed than where least; NaN
+    where the other is as detailed everywhere.
+    """
+
+
+def _left_by_filter(grey: np.ndarray, other: np.ndarray, inside: np.ndarray) -> _Left:
     layers = [cv2.GaussianBlur(other, (0, 0), sigma)[inside] for sigma in (0.6, 1.2, 2.5, 4.0)]
     layers.append(cv2.blur(other, (3, 3))[inside])
     if len(layers[0]) < _LEAST_INSIDE:
-        return 1.0
+        return _Left()
     columns = np.column_stack([other[inside], *layers, np.ones_like(layers[0])])
     some = slice(None, None, 1 + len(columns) // 20_000)
-    columns = columns[some]
-    levels = grey[inside][some]
-    weights = np.linalg.lstsq(columns, levels, rcond=None)[0]
-    left = np.sort(np.abs(levels - columns @ weights))
-    detail = (grey - cv2.GaussianBlur(grey, (0, 0), 2.5))[inside]
-    return float((left[: int(_NEARLY_ALL * len(left))] ** 2).mean() + 0.01) / detail.var()
+    weights = np.linalg.lstsq(columns[some], grey[inside][some], rcond=None)[0]
+    squares = np.zeros_like(grey)
+    squares[inside] = (grey[inside] - columns @ weights) ** 2
+    smallest = np.sort(squares[inside][some])
+    smallest = smallest[: int(_NEARLY_ALL * len(smallest))]
+    share = float(smallest.mean() + 0.01) / _detail_of(grey, 2.5)[inside].var()
+    around = cv2.blur(squares, (8, 8))[inside][::3]
+    detail = cv2.blur(_detail_of(other, 2.0) ** 2, (12, 12))[inside][::3]
+    most = detail >= np.quantile(detail, 0.75)
+    least = detail <= np.quantile(detail, 0.25)
+    in_detail = math.nan
+    if detail[most].mean() > _UNEVEN * detail[least].mean():
+        in_detail = math.log((around[most].mean() + 0.05) / (around[least].mean() + 0.05))
+    return _Left(share, math.log(around.mean() + 0.01), in_detail)
+
+
+def _detail_of(grey: np.ndarray, sigma: float) -> np.ndarray:
+    return grey - cv2.GaussianBlur(grey, (0, 0), sigma)
+
+
+def _sign_of_grain(seen: tuple["_Seen", "_Seen"], left: tuple[_Left, _Left]) -> _Sign:
+    """Whether what one has more than the other is noise, which was added, or detail, which went.
+
+    Noise is everywhere alike. What a median or a motion took is missing where the detail is, and
+    no filter brings it back.
+    """
+    finer = math.log(seen[0].detail / seen[1].detail)
+    sharper = int(finer < 0)
+    more = left[sharper]
+    of_other = left[1 - sharper].in_detail
+    weight = math.copysign(_MOST, finer)
+    if more.size < _LARGE:
+        return _NOTHING
+    is_noisier = seen[sharper].noise > 1.3 * seen[1 - sharper].noise + 0.7
+    if is_noisier and abs(finer) > 0.04 and more.in_detail < 0.6:
+        return _Sign(-weight, "noise was added to it")
+    if abs(finer) > 0.15 and more.in_detail > 2.4 and of_other > more.in_detail + 0.1:
+        return _Sign(weight, "it shows less detail")
+    return _NOTHING
+
+
+_LARGE = 3.0  # log of grey levels squared
+_UNEVEN = 4  # times as much detail in a quarter of a picture as in another
 
 
 def _sign_of_pixels(a: np.ndarray, b: np.ndarray) -> _Sign:

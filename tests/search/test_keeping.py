@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +65,26 @@ def test_the_original_is_kept(edit, words):
     backwards = choose(variant, ORIGINAL)
     assert (forwards.better, backwards.better) == (0, 1), edit
     assert forwards.reason == backwards.reason and words in forwards.reason
+
+
+@pytest.mark.parametrize(
+    "edit, words",
+    [
+        ("median", "less detail"),
+        ("motion(length=5)", "less detail"),
+        ("noise(variance=0.001)", "noise was added"),
+    ],
+)
+def test_what_was_lost_in_the_detail_is_told_from_noise_everywhere(edit, words):
+    """A sky above grass: noise is seen in both, what a median took in the grass alone."""
+    rng = np.random.default_rng(0)
+    scene = np.linspace(90, 150, 200)[:, None, None] + rng.normal(0, 1, (200, 240, 3))
+    scene[100:] += cv2.GaussianBlur(rng.normal(0, 60, (100, 240, 3)), (0, 0), 0.7)
+    scene = Image.fromarray(scene.clip(1, 254).astype(np.uint8))
+    variant = sl.perturb.apply(scene, edit, seed=0)
+    files = saved(scene), saved(variant)
+    assert choose(*files).better == 0 and choose(*files[::-1]).better == 1
+    assert words in choose(*files).reason
 
 
 def test_of_an_enlargement_by_repeated_pixels_the_sharp_edges_are_no_detail():
