@@ -18,7 +18,7 @@ from pandas import DataFrame
 from simlab.messages import progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
-from simlab.methods.registry import Method
+from simlab.methods.registry import Feature, Method
 from simlab.pairs.make import DESIGNS, NEGATIVES, make_pairs
 from simlab.paths import AnyPath
 from simlab.perturb import canonical
@@ -36,6 +36,9 @@ from simlab.tables import check_pairs, root_of
 
 CHUNK = 64
 """Pairs that a worker compares at a time."""
+
+STACKED_BYTES = 50_000_000
+"""Features, as they are packed, that are stacked at a time; restored, they take more."""
 
 _ANSWER = struct.Struct("<d?")  # as the cache keeps it: distance, whether there was no evidence
 
@@ -197,7 +200,7 @@ def _make_features(scoring: _Scoring) -> None:
     # in one call: a variant is made once for its pixels' digest and for all features
     wanted = [(variant, PIXELS) for variant in scoring.variants]
     for column in range(len(scoring.methods)):
-        wanted.extend(_wanted(scoring, column))
+        wanted.extend(_wanted(scoring, column, _open_rows(scoring, column)))
     store.make(wanted)
 
 
@@ -225,10 +228,9 @@ def _sides(scoring: _Scoring, column: int, row: int) -> list[Side]:
     return [(reference, method.feature), *itertools.product([query], method.features(query=True))]
 
 
-def _wanted(scoring: _Scoring, column: int) -> list[Side]:
-    """What a method needs of the pictures of those pairs whose distance is not known."""
+def _wanted(scoring: _Scoring, column: int, rows: ndarray) -> list[Side]:
+    """What a method needs of the pictures of some pairs."""
     method = scoring.methods[column]
-    rows = _open_rows(scoring, column)
     wanted = []
     for places, is_query in ((scoring.reference[rows], False), (scoring.query[rows], True)):
         variants = [scoring.variants[place] for place in np.unique(places)]
@@ -269,27 +271,43 @@ def _settle_equal(scoring: _Scoring) -> None:
 
 def _compare_stack(scoring: _Scoring, column: int) -> bool:
     """Compare the pairs that are left by a method that takes stacked features; whether it could."""
-    method = scoring.methods[column]
-    if method.compare_many is None:
+    if scoring.methods[column].compare_many is None:
         return False
     rows = _open_rows(scoring, column)
-    packed = scoring.store.get(_wanted(scoring, column))
-    present = {side: value for side, value in packed.items() if value}
-    places = {side: place for place, side in enumerate(present)}
+    rows = rows[np.argsort(scoring.reference[rows], kind="stable")]  # a block needs few pictures
     # a user's own function may raise anything; pair by pair, it costs single rows
     try:
-        restored = [method.restore(unpack(value)) for value in present.values()]
-        in_stack = []
-        for feature in method.features(query=True):  # the first is the reference's, too
-            of_variants = [places.get((variant, feature), -1) for variant in scoring.variants]
-            in_stack.append(np.array(of_variants, dtype=int))
-        reference = in_stack[0][scoring.reference[rows]]
-        queries = [of_variants[scoring.query[rows]] for of_variants in in_stack]
-        answers = compare_stacked(method, np.array(restored), reference, queries)
+        for block in np.array_split(rows, _n_blocks(scoring, column, rows)):
+            _compare_block(scoring, column, block)
     except Exception:
         return False
-    scoring.distances[rows, column], scoring.no_evidence[rows, column] = answers
     return True
+
+
+def _n_blocks(scoring: _Scoring, column: int, rows: ndarray) -> int:
+    """In how many parts the pairs are compared, so that their features fit in memory."""
+    wanted = _wanted(scoring, column, rows)
+    some = scoring.store.get(wanted[:: 1 + len(wanted) // 100]).values()
+    n_bytes = max(map(len, some), default=0) * len(wanted)
+    return 1 + n_bytes // STACKED_BYTES
+
+
+def _compare_block(scoring: _Scoring, column: int, rows: ndarray) -> None:
+    method = scoring.methods[column]
+    packed = scoring.store.get(_wanted(scoring, column, rows))
+    present = {side: value for side, value in packed.items() if value}
+    places = {side: place for place, side in enumerate(present)}
+    stack = np.array([method.restore(unpack(value)) for value in present.values()])
+
+    def in_stack(of_pairs: ndarray, feature: Feature) -> ndarray:
+        numbers, which = np.unique(of_pairs[rows], return_inverse=True)
+        sides = [(scoring.variants[number], feature) for number in numbers]
+        return np.array([places.get(side, -1) for side in sides], dtype=int)[which]
+
+    reference = in_stack(scoring.reference, method.feature)
+    queries = [in_stack(scoring.query, feature) for feature in method.features(query=True)]
+    answers = compare_stacked(method, stack, reference, queries)
+    scoring.distances[rows, column], scoring.no_evidence[rows, column] = answers
 
 
 def _compare_each(scoring: _Scoring, columns: Iterable[int]) -> None:

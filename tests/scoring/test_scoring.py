@@ -444,6 +444,20 @@ def test_a_dask_cluster_gives_the_same_table(pairs, scores, registries):
         equal(score(pairs, n_jobs=-1), scores)
 
 
+def test_features_that_are_stacked_a_part_at_a_time_give_the_same_table(pairs, scores, monkeypatch):
+    n_pairs = []
+    compare = scoring._compare_block
+
+    def noted(its_scoring, column, rows):
+        n_pairs.append(len(rows))
+        compare(its_scoring, column, rows)
+
+    monkeypatch.setattr(scoring, "_compare_block", noted)
+    monkeypatch.setattr(scoring, "STACKED_BYTES", 3_000)
+    equal(score(pairs, n_jobs=1), scores)
+    assert len(n_pairs) > 3 and max(n_pairs) < len(pairs)
+
+
 # --- equal pixels, no evidence
 
 

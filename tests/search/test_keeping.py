@@ -1,8 +1,8 @@
 """Which of two copies is kept: the original against edits of every kind, whichever comes first."""
 
 import io
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,18 +71,16 @@ def test_the_original_is_kept(edit, words):
     "edit, words",
     [
         ("median", "less detail"),
-        ("motion(length=5)", "less detail"),
-        ("noise(variance=0.001)", "noise was added"),
+        ("motion", "less detail"),
+        ("noise(variance=0.002)", "noise was added"),
     ],
 )
 def test_what_was_lost_in_the_detail_is_told_from_noise_everywhere(edit, words):
-    """A sky above grass: noise is seen in both, what a median took in the grass alone."""
-    rng = np.random.default_rng(0)
-    scene = np.linspace(90, 150, 200)[:, None, None] + rng.normal(0, 1, (200, 240, 3))
-    scene[100:] += cv2.GaussianBlur(rng.normal(0, 60, (100, 240, 3)), (0, 0), 0.7)
-    scene = Image.fromarray(scene.clip(1, 254).astype(np.uint8))
-    variant = sl.perturb.apply(scene, edit, seed=0)
-    files = saved(scene), saved(variant)
+    """Fur before a smooth ground: noise is seen in both, what a median took in the fur alone."""
+    cat = sl.read_image(Path(sl.datasets.load_sample().attrs["root"], "cat.jpg"))
+    cat.thumbnail((360, 360))
+    variant = sl.perturb.apply(cat, edit, seed=0)
+    files = saved(cat), saved(variant)
     assert choose(*files).better == 0 and choose(*files[::-1]).better == 1
     assert words in choose(*files).reason
 
