@@ -145,6 +145,7 @@ def draw(table: pd.DataFrame, file: str) -> None:
     with mpl.style.context("seaborn-v0_8-whitegrid"):
         figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
         colours = np.array(mpl.color_sequences["okabe_ito"])[[0, 1, 2, 3, 5]]
+        ends = []
         for (step, name), style, colour in zip(names.items(), styles, colours):
             of_step = table[table["step"] == step]
             sizes = of_step["pictures"].to_numpy()
@@ -154,13 +155,16 @@ def draw(table: pd.DataFrame, file: str) -> None:
             line = np.exp(constant) * reach**exponent
             axes.plot(reach, line, linestyle=style, color=colour)
             axes.plot(sizes, seconds, "o", color=colour)
-            label = f"{name} (exponent {exponent:.2f})"
-            axes.annotate(
-                label, (reach[1], line[1]), (6, 0), textcoords="offset points", va="center"
-            )
+            ends.append((line[1], f"{name} (exponent {exponent:.2f})"))
+        lowest = 0.0
+        for seconds, label in sorted(ends):
+            # each label above the one below
+            lowest = max(seconds, 1.6 * lowest)
+            beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(label, (reach[1], lowest), **beside)
         axes.set(xscale="log", yscale="log", xlabel="pictures", ylabel="seconds of one core")
         axes.set_yticks([1, 60, 600, 3600, 36_000], ["1 s", "1 min", "10 min", "1 h", "10 h"])
-        axes.set_xticks([500, 2_000, 10_000, 100_000], ["500", "2,000", "10,000", "100,000"])
+        axes.set_xticks([2_000, 8_000, 30_000, 100_000], ["2,000", "8,000", "30,000", "100,000"])
         axes.minorticks_off()
         axes.set_title("A search by its steps: dots are measured, lines computed", loc="left")
         figure.savefig(file, dpi=130)
