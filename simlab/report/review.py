@@ -1,6 +1,6 @@
 """What a search found as data that a page and a widget show alike: pictures, groups and pairs.
 
-Thumbnails and matches cost time: they are made apart, and kept in a cache.
+Thumbnails, matches and places cost time: they are made apart, and kept in a cache.
 """
 
 import functools
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy import ndarray
 from pandas import DataFrame
 from PIL import Image
@@ -24,6 +25,7 @@ from simlab.methods.alignment import Looks
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.overlap import transform_of
 from simlab.methods.packing import pack, unpack
+from simlab.methods.places import KINDS, places_of, sentence
 from simlab.methods.registry import Feature
 from simlab.moving.plan import DROP, PLAN_COLUMNS
 from simlab.scoring.cache import key
@@ -36,6 +38,7 @@ SIDE = 256
 """Longer side of a thumbnail, in pixels."""
 
 _LINES = 40  # of the matches of a pair
+_BOXES = 30  # of the places of a pair
 _CHAINED = "Some are no copies of each other: they are joined only through others."
 _PARTIAL = "So many look alike that only candidates were compared: some may be missing."
 
@@ -256,6 +259,42 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     A match is x and y in the first picture and in the second, in thousandths of the sides, int
     (n, 4).
     """
+    return _of_pairs(store, pairs, "matches", _matched)
+
+
+def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any] | None]:
+    """Return of each pair where its pictures contradict each other; None where nothing says.
+
+    Returns:
+        Of a pair ``words``, a sentence about the first and the second, and one about the second and
+        the first; and ``boxes``, the largest first: what each is (a number in
+        :data:`simlab.methods.places.KINDS`), then left, top, right and bottom in the first picture
+        and in the second, in thousandths of the sides.
+    """
+    return [_told(found) for found in _of_pairs(store, pairs, "places", _placed)]
+
+
+def places_of_two(first: Looks, second: Looks) -> dict[str, Any] | None:
+    """Return the same of two pictures, from what is kept of them."""
+    return _told(_located(first, second))
+
+
+def _told(found: ndarray) -> dict[str, Any] | None:
+    if not found.shape[1]:
+        return None
+    kinds = pd.Series(np.array(KINDS, dtype=object)[found[:, 0]], name="kind", dtype=object)
+    turned = kinds.replace({"reference": "query", "query": "reference"})
+    words = [sentence(of_side.to_frame()) for of_side in (kinds, turned)]
+    return {"words": words, "boxes": found[:_BOXES].tolist()}
+
+
+def _of_pairs(
+    store: Store,
+    pairs: Sequence[tuple[str, str]],
+    what: str,
+    work: Callable[[Sequence[bytes]], ndarray],
+) -> list[ndarray]:
+    """What is worked out of the looks of each pair, or was before."""
     feature = registry.get("aligned").feature  # the shipped recipe has it already
     store.read(itertools.chain.from_iterable(pairs))
     keys = []
@@ -263,7 +302,7 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     for pair in pairs:
         sides = [(Variant(name), feature) for name in pair]
         both = [store.key(*side).hex() for side in sides if not store.error(side[0])]
-        keys.append(key("matches", *both))
+        keys.append(key(what, *both))
         sides_of[keys[-1]] = sides
     found = store.cache.get(keys)
     missing = {its_key: sides for its_key, sides in sides_of.items() if its_key not in found}
@@ -271,10 +310,29 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     made = {}
     for its_key, sides in missing.items():
         looks = store.get(sides)
-        made[its_key] = pack(_matched([looks.get(side, b"") for side in sides]))
+        made[its_key] = pack(work([looks.get(side, b"") for side in sides]))
     store.cache.put(made)
     found |= made
     return [unpack(found[its_key])[0] for its_key in keys]
+
+
+def _placed(packed: Sequence[bytes]) -> ndarray:
+    if not all(packed):
+        return np.zeros((0, 0), np.int64)
+    return _located(*[Looks._make(unpack(feature)) for feature in packed])
+
+
+def _located(first: Looks, second: Looks) -> ndarray:
+    """The places of two pictures, int (n, 9); (0, 0) where nothing says."""
+    found = places_of(first, second)
+    if found is None:
+        return np.zeros((0, 0), np.int64)
+    # left, top, right, bottom of either side
+    sizes = [np.array(looks.grey.shape[::-1]) / looks.scale for looks in (first, second)]
+    sides = np.concatenate([sizes[0], sizes[0], sizes[1], sizes[1]])
+    shares = found.drop(columns="kind").to_numpy(float) / sides
+    kinds = found["kind"].map(KINDS.index).to_numpy(int)[:, None]
+    return np.hstack([kinds, np.rint(1000 * shares).astype(np.int64)])
 
 
 def _matched(packed: Sequence[bytes]) -> ndarray:

@@ -118,7 +118,7 @@ def found(
         with opened(cache) as kept:
             store = Store(data["root"], kept, progress=False)
             _add_pictures(data, store, folder)
-            data["matches"] = _matches(data, store) if cache is not None else {}
+            _add_details(data, store if cache is not None else None)
         write_report(
             folder / path.name,
             title=answer(plan) or "No two of these pictures are copies of each other",
@@ -174,12 +174,21 @@ def _add_pictures(data: dict[str, Any], store: Store, folder: Path) -> None:
         data["thumbs"].append(name)
 
 
-def _matches(data: dict[str, Any], store: Store) -> dict[str, list]:
-    """Of the pairs that a click shows first, by their numbers: what joins them."""
+def _add_details(data: dict[str, Any], store: Store | None) -> None:
+    """Add what joins and what parts the pairs that a click shows first, by their numbers."""
     names = data["files"]["name"]
-    shown = review.compared_pairs(data)[:MATCHED]
-    found = review.matches(store, [(names[a], names[b]) for a, b in shown])
-    return {f"{a},{b}": lines.tolist() for (a, b), lines in zip(shown, found) if len(lines)}
+    shown = review.compared_pairs(data)[:MATCHED] if store else []
+    pairs = [(names[a], names[b]) for a, b in shown]
+    data["matches"] = {}
+    data["places"] = {}
+    if not pairs:
+        return
+    found = zip(shown, review.matches(store, pairs), review.places(store, pairs))
+    for (a, b), lines, places in found:
+        if len(lines):
+            data["matches"][f"{a},{b}"] = lines.tolist()
+        if places is not None:
+            data["places"][f"{a},{b}"] = places
 
 
 def _lead(data: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ function render({ model, el }) {
     small: (file) => small.get(file) ?? small.set(file, picture("small", file)).get(file),
     large: (file) => picture("large", file),
     matches: async (a, b) => (await ask("matches", a, b)).lines,
+    places: async (a, b) => placesOf((await ask("places", a, b)).places),
     changed: (groups, plan) => {
       clearTimeout(pending);
       pending = setTimeout(() => (note.textContent = "The kernel does not answer; this may not be saved. Run the cell again: the review goes on where it was."), PATIENCE);

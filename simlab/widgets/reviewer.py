@@ -4,6 +4,7 @@ It is what the page of ``simlab find`` shows, with the files behind it: every de
 plan and in the labels before the next.
 """
 
+import contextlib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from simlab import plots
+from simlab.images import ImageError
+from simlab.methods import alignment
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, KEEP, PLAN_COLUMNS, UNDECIDED
 from simlab.pairs.labelling import LabelFile
@@ -240,6 +243,12 @@ class Review(Panel):
             lines = akaze_lines([thumbnail(path, side=720) for path in paths])
             agreeing = lines[lines[:, 4] == 1, :4][:80]
             self._stage.send(content | {"lines": agreeing.tolist()})
+            return
+        if what == "places":
+            places = None
+            with contextlib.suppress(ImageError):
+                places = review.places_of_two(*[alignment.looks(path) for path in paths])
+            self._stage.send(content | {"places": places})
             return
         side = _LARGE if what == "large" else review.SIDE
         data, size = self._shown(paths[0], side)

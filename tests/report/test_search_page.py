@@ -7,9 +7,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from corpus import textured
 from PIL import Image
 
 import simlab as sl
+from simlab.methods.alignment import looks
 from simlab.report import review, search_page
 from simlab.scoring.cache import Memory
 from simlab.scoring.features import Store
@@ -143,6 +145,26 @@ def test_thumbnails_and_matches_come_from_the_cache(found, root, monkeypatch):
     again = Store(root, store.cache, n_jobs=1, progress=False)
     assert [data for data, _ in review.thumbnails(again, FILES)] == [data for data, _ in made[:6]]
     assert np.array_equal(review.matches(again, [(FILES[0], FILES[1])])[0], first[0])
+
+
+def test_where_two_pictures_contradict_each_other_is_told_from_either_side(tmp_path):
+    form = textured(3, 300, 240)
+    form.save(tmp_path / "plain.png")
+    filled = form.copy()
+    filled.paste((255, 255, 255), (180, 60, 240, 90))
+    filled.save(tmp_path / "filled.png")
+    textured(4, 300, 240).save(tmp_path / "other.png")
+    store = Store(tmp_path, Memory(), n_jobs=1, progress=False)
+    pairs = [("plain.png", "filled.png"), ("plain.png", "other.png"), ("plain.png", "gone.png")]
+    found, other, gone = review.places(store, pairs)
+    assert gone is None and (other is None or other["boxes"])
+    (box, *_) = found["boxes"]
+    there = np.array([180 / 300, 60 / 240, 240 / 300, 90 / 240]) * 1000
+    assert np.abs(np.array(box[1:5]) - there).max() < 60
+    assert np.abs(np.array(box[5:]) - there).max() < 60
+    words, turned = found["words"]
+    assert words != turned or "only" not in words
+    assert found == review.places_of_two(*[looks(tmp_path / name) for name in pairs[0]])
 
 
 def test_names_of_queries_elsewhere_are_relative_to_one_folder(root, tmp_path):

@@ -113,12 +113,14 @@ def test_another_file_of_that_name_is_left_as_it_is(found, tmp_path):
 def test_pictures_and_matches_come_when_they_are_asked_for(opened, monkeypatch):
     widget, told = opened(), []
     monkeypatch.setattr(widget._stage, "send", lambda *message: told.append(message))
-    for what, files in (("small", [0]), ("large", [0]), ("matches", [0, 1])):
+    asked = (("small", [0]), ("large", [0]), ("matches", [0, 1]), ("places", [0, 1]))
+    for what, files in asked:
         widget._receive(None, {"what": what, "files": files}, None)
-    (small, [jpeg]), (large, _), (matches,) = told
+    (small, [jpeg]), (large, _), (matches,), (places,) = told
     assert small["size"] == large["size"] == [120, 90]
     assert jpeg.startswith(b"\xff\xd8")
-    assert matches["files"] == [0, 1]
+    assert matches["files"] == places["files"] == [0, 1]
+    assert places["places"]["words"][0].endswith(".")
 
 
 def test_the_static_twin_shows_the_groups(opened):

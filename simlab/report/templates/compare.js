@@ -1,4 +1,5 @@
-// Two pictures of a group, looked at closely: side by side, one wiped over the other, their difference, matches.
+// Two pictures of a group, looked at closely: side by side, one wiped over the other, their difference, matches,
+// and the places where they contradict each other.
 
 const LOOKS = [
   ["beside", "Side by side", "1"],
@@ -6,9 +7,10 @@ const LOOKS = [
   ["difference", "Difference", "3"],
 ];
 const SVG = "http://www.w3.org/2000/svg";
+const KINDS = ["both", "first", "second", "colours"]; // what a place is: each has something of its own there, or one; or the colours differ
 
 function comparison(plan, host, decide) {
-  const state = { g: 0, k: 0, look: "beside", zoom: 1, x: 0.5, y: 0.5, wiped: 0.5, lines: null, turn: 0 };
+  const state = { g: 0, k: 0, look: "beside", zoom: 1, x: 0.5, y: 0.5, wiped: 0.5, lines: null, places: null, outlined: true, turn: 0 };
   const names = [0, 1].map(() => element("figcaption", { class: "caption" }));
   const images = [0, 1].map(() => element("img", { alt: "", draggable: "false" }));
   const veil = element("div", { class: "veil" }); // the second picture, where it lies on the first
@@ -21,12 +23,13 @@ function comparison(plan, host, decide) {
   const words = element("p", { class: "words", role: "status" });
   const looks = LOOKS.map(([look, text, key]) => button(text, () => set({ look }), { "data-look": look, "aria-keyshortcuts": key }));
   const matches = button("Matches", () => toggleMatches(), { class: "matches", "aria-keyshortcuts": "M", "aria-pressed": "false" });
+  const outlines = button("Places", () => toggleOutlines(), { class: "places", "aria-keyshortcuts": "P" });
   const choices = element("div", { class: "choice", role: "group", "aria-label": "Decision on the second picture" });
   const dialog = element(
     "dialog",
     { class: "compare", "aria-label": "Two pictures compared" },
     element("header", {}, title, button("Close", () => dialog.close(), { class: "close" })),
-    element("div", { class: "looks" }, ...looks, matches, element("span", { class: "zoom" }, button("−", () => zoom(0.5), { "aria-label": "Zoom out" }), zoomed, button("+", () => zoom(2), { "aria-label": "Zoom in" })), wiper),
+    element("div", { class: "looks" }, ...looks, matches, outlines, element("span", { class: "zoom" }, button("−", () => zoom(0.5), { "aria-label": "Zoom out" }), zoomed, button("+", () => zoom(2), { "aria-label": "Zoom in" })), wiper),
     stage,
     element("footer", {}, words, choices, element("div", { class: "turns" }, button("← Previous", () => step(-1)), button("Next →", () => step(1)))),
   );
@@ -97,7 +100,11 @@ function comparison(plan, host, decide) {
   };
   const drawLines = () => {
     lines.replaceChildren();
-    if (!state.lines || state.look !== "beside") return;
+    outlines.hidden = !state.places?.boxes.length;
+    outlines.setAttribute("aria-pressed", String(state.outlined));
+    if (state.look !== "beside") return;
+    if (state.outlined && !state.lines) drawOutlines();
+    if (!state.lines) return;
     const around = stage.getBoundingClientRect();
     const boxes = images.map((image) => image.getBoundingClientRect());
     for (const [x1, y1, x2, y2] of state.lines) {
@@ -108,12 +115,28 @@ function comparison(plan, host, decide) {
     }
   };
 
+  const drawOutlines = () => {
+    const around = stage.getBoundingClientRect();
+    for (const [kind, ...edges] of state.places?.boxes ?? []) {
+      images.forEach((image, side) => {
+        const box = image.getBoundingClientRect();
+        const [left, top, right, bottom] = edges.slice(4 * side, 4 * side + 4);
+        const rect = document.createElementNS(SVG, "rect");
+        const place = { x: box.x - around.x + left * box.width, y: box.y - around.y + top * box.height, width: (right - left) * box.width, height: (bottom - top) * box.height };
+        for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value.toFixed(1));
+        rect.setAttribute("class", KINDS[kind]);
+        lines.append(rect);
+      });
+    }
+  };
+  const toggleOutlines = () => set({ outlined: !state.outlined, look: "beside" });
+
   const show = () => {
     const { g, k } = state;
     const turn = ++state.turn; // what arrives late, of an earlier pair, is not shown
     const group = plan.groups[g];
     title.textContent = `${k + 1} of ${counted(group.files.length, "picture")}`;
-    state.lines = null;
+    Object.assign(state, { lines: null, places: null });
     matches.setAttribute("aria-pressed", "false");
     names.forEach((caption, side) => {
       const name = plan.files.name[file(side)];
@@ -128,11 +151,17 @@ function comparison(plan, host, decide) {
     });
     refresh();
     set({ zoom: 1, x: 0.5, y: 0.5, wiped: 0.5 });
+    host.places?.(file(0), file(1)).then((found) => {
+      if (turn !== state.turn || !found) return;
+      set({ places: found });
+      refresh();
+    });
   };
   const refresh = (said = "") => {
     const { g, k } = state;
     const group = plan.groups[g];
-    words.textContent = said || wordsOf(plan, g, k);
+    const sentences = [wordsOf(plan, g, k), state.places?.words].filter(Boolean);
+    words.textContent = said || sentences.map((one) => one.replace(/\.?$/, ".")).join(" ");
     const value = plan.values[g][k];
     choices.replaceChildren(...CHOICES[group.alike ? "alike" : "copies"].map(([name, text, key]) => button(text, () => choose(name), { "data-value": name, "aria-keyshortcuts": key, "aria-pressed": String(value === name), "aria-disabled": String(value !== name && plan.refusal(g, k, name) !== "") })));
     choices.hidden = group.alike && k === 0;
@@ -164,6 +193,7 @@ function comparison(plan, host, decide) {
     if (look) set({ look: look[0] });
     else if (value) choose(value[0]);
     else if (key === "M") toggleMatches();
+    else if (key === "P") toggleOutlines();
     else if (key === "ArrowRight" || key === "ArrowLeft") step(key === "ArrowRight" ? 1 : -1);
     else if (key === "Equal" || key === "NumpadAdd") zoom(2);
     else if (key === "Minus" || key === "NumpadSubtract") zoom(0.5);
@@ -211,4 +241,14 @@ function comparison(plan, host, decide) {
 // Of a 3 × 3 matrix, by rows; a factor of all does not count.
 function inverse([a, b, c, d, e, f, g, h, i]) {
   return [e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f, d * h - e * g, b * g - a * h, a * e - b * d];
+}
+
+// What Python says of a pair, in shares of the sides; of the pair the other way round, if it is turned.
+function placesOf(found, turned = false) {
+  if (!found) return null;
+  const boxes = found.boxes.map(([kind, ...edges]) => {
+    const shares = edges.map((edge) => edge / 1000);
+    return turned ? [[0, 2, 1, 3][kind], ...shares.slice(4), ...shares.slice(0, 4)] : [kind, ...shares];
+  });
+  return { words: found.words[Number(turned)], boxes };
 }

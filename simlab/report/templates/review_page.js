@@ -45,6 +45,11 @@ function reviewPage(root, data) {
       const found = lines ?? turned?.map(([x1, y1, x2, y2]) => [x2, y2, x1, y1]);
       return found?.map((line) => line.map((share) => share / 1000)) ?? null;
     },
+    places: async (a, b) => {
+      const found = data.places?.[`${a},${b}`];
+      const turned = data.places?.[`${b},${a}`];
+      return placesOf(found) ?? placesOf(turned, true);
+    },
     changed: (_, plan) => {
       try {
         localStorage.setItem(place, JSON.stringify(plan.saved()));
