@@ -23,7 +23,7 @@ def pack(feature: ndarray | Sequence[ndarray] | None) -> bytes:
     (array([0, 1, 2], dtype=uint8),)
     """
     values = feature if isinstance(feature, tuple) else (feature,)
-    if feature is None or (isinstance(feature, tuple) and not len(feature[0])):
+    if feature is None or (isinstance(feature, tuple) and np.shape(feature[0])[:1] == (0,)):
         return b""
     arrays = [np.asarray(value) for value in values]
     for array in arrays:

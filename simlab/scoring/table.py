@@ -134,7 +134,7 @@ def scored_again(pairs: DataFrame, methods: list[Method], store: Store) -> DataF
     scoring = _begin(pairs, methods, store)
     name = _name_of_all(scoring)
     kept = store.cache.get([name])
-    if kept:
+    if kept.get(name):  # of no pairs nothing is kept
         scoring.distances, scoring.no_evidence = unpack(kept[name])
     else:
         _compare(scoring)

@@ -80,7 +80,11 @@ def test_an_array_survives(array):
 @settings(max_examples=40)
 @given(st.lists(ARRAYS, min_size=1, max_size=4))
 def test_a_tuple_of_arrays_survives(several):
-    back = unpack(pack(tuple(several)))
+    packed = pack(tuple(several))
+    if several[0].shape[:1] == (0,):  # no keypoints
+        assert not packed
+        return
+    back = unpack(packed)
     assert len(back) == len(several) and all(map(identical, back, several))
 
 
@@ -91,7 +95,7 @@ def test_an_array_that_is_a_slice_survives():
 
 
 @pytest.mark.parametrize(
-    "feature", ["text", b"bytes", None, np.array([None]), np.array(["a"]), {"a": 1}, 1j]
+    "feature", ["text", b"bytes", np.array([None]), np.array(["a"]), {"a": 1}, 1j]
 )
 def test_only_numbers_and_booleans_are_packed(feature):
     with pytest.raises(ValueError, match="numbers or booleans"):
