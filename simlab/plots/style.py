@@ -371,9 +371,10 @@ def panels(
 ) -> list[Axes]:
     """Return axes in a grid in the place of `ax`, under one title and legend."""
     ax.set_axis_off()
-    heights = heights or [1] * n_rows(n_panels, columns)
-    if ax.figure.axes == [ax]:  # of a figure for it alone, which grows to hold them all
-        ax.figure.set_figheight(max(ax.figure.get_figheight(), 0.7 + 1.9 * len(heights)))
+    if heights is None:
+        heights = [1] * n_rows(n_panels, columns)
+        if ax.figure.axes == [ax]:  # of a figure for charts alone, which grows to hold them all
+            ax.figure.set_figheight(max(ax.figure.get_figheight(), 0.7 + 1.9 * len(heights)))
     grid = _grid(ax, columns, heights)
     header = ax.figure.add_subplot(grid[0, :])
     header.set_axis_off()

@@ -404,6 +404,8 @@ def test_galleries_and_pairs(n, ax):
     assert plots.plot_pairs([(p, picture(20, 90)) for p in pictures], names, ax=other) is other
     drawn(other)
     drawn(plots.plot_gallery([np.zeros((9, 9), np.uint8)], ["grey"]))
+    row = plots.plot_gallery(4 * [np.zeros((40, 60), np.uint8)], list("abcd"))
+    assert row.figure.get_figheight() < 2  # no more than one row of pictures takes
     drawn(plots.plot_pairs([(p, p) for p in pictures], names))
 
 
