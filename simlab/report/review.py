@@ -271,7 +271,9 @@ def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any
         :data:`simlab.methods.places.KINDS`), then left, top, right and bottom in the first picture
         and in the second, in thousandths of the sides.
     """
-    return [_told(found) for found in _of_pairs(store, pairs, "places", _placed)]
+    # what contradicts changes with the method, though the features stay
+    name = f"places {registry.get('contradiction').key}"
+    return [_told(found) for found in _of_pairs(store, pairs, name, _placed)]
 
 
 def places_of_two(first: Looks, second: Looks) -> dict[str, Any] | None:
