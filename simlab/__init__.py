@@ -15,8 +15,8 @@ from simlab.stubs import names_in_stub
 
 __version__ = "0.1.0"
 
-__getattr__, _NAMES = names_in_stub(__name__, __file__)
+__getattr__, _listed, _ = names_in_stub(__name__, __file__)
 
 
 def __dir__() -> list[str]:
-    return sorted(["__version__", *_NAMES])
+    return ["__version__", *_listed()]

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 
-def names_in_stub(package: str, file: str) -> tuple[Callable[[str], Any], list[str]]:
-    """Return a package's ``__getattr__``, and the names that its stub imports.
+def names_in_stub(
+    package: str, file: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return a package's ``__getattr__``, ``__dir__`` and ``__all__``, by the imports of its stub.
 
     Editors and type checkers read the same stub.
 
@@ -28,4 +30,5 @@ def names_in_stub(package: str, file: str) -> tuple[Callable[[str], Any], list[s
         found = None if home == package else getattr(importlib.import_module(home), name, None)
         return importlib.import_module(f"{home}.{name}") if found is None else found
 
-    return load, list(home_of)
+    public = [name for name, home in home_of.items() if home != package]
+    return load, lambda: sorted(home_of), public

@@ -9,19 +9,6 @@ scikit-learn); :mod:`~simlab.ensemble.calibration` (one distance becomes evidenc
 :mod:`~simlab.ensemble.recipe` (the fitted numbers as JSON, and back).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from simlab.stubs import names_in_stub
 
-from simlab.ensemble.model import Ensemble
-
-if TYPE_CHECKING:
-    from simlab.ensemble.classifier import CopyClassifier
-
-__all__ = ["CopyClassifier", "Ensemble"]
-
-
-def __getattr__(name: str) -> Any:
-    # scikit-learn is imported when it is asked for: a search does without
-    if name == "CopyClassifier":
-        return importlib.import_module("simlab.ensemble.classifier").CopyClassifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)

@@ -14,50 +14,6 @@ each) and :mod:`~simlab.evaluation.intervals` (what that leaves uncertain);
 (the pairs behind a number). :mod:`~simlab.evaluation.exhaustive` counts every pair of hashes.
 """
 
-from simlab.evaluation.curves import distance_histogram, hardest, pr_curve, roc_curve
-from simlab.evaluation.estimates import evaluate
-from simlab.evaluation.exhaustive import exhaustive_histogram
-from simlab.evaluation.failures import judge, rivals
-from simlab.evaluation.intervals import share_interval
-from simlab.evaluation.metrics import METRICS
-from simlab.evaluation.paired import compare, compare_designs, decided, hard_negatives, rank
-from simlab.evaluation.robustness import (
-    break_points,
-    complementarity,
-    label_audit,
-    query_average_precision,
-)
-from simlab.evaluation.sample import smallest_fpr
-from simlab.evaluation.thresholds import (
-    at_threshold,
-    choose_threshold,
-    collection_table,
-    prevalence_table,
-)
+from simlab.stubs import names_in_stub
 
-__all__ = [
-    "METRICS",
-    "at_threshold",
-    "break_points",
-    "choose_threshold",
-    "collection_table",
-    "compare",
-    "compare_designs",
-    "complementarity",
-    "decided",
-    "distance_histogram",
-    "evaluate",
-    "exhaustive_histogram",
-    "hard_negatives",
-    "hardest",
-    "judge",
-    "label_audit",
-    "pr_curve",
-    "prevalence_table",
-    "query_average_precision",
-    "rank",
-    "rivals",
-    "roc_curve",
-    "share_interval",
-    "smallest_fpr",
-]
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)

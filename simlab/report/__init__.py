@@ -7,4 +7,4 @@ In the order of reading: ``page`` (figures and sections become HTML), ``study_pa
 
 from simlab.stubs import names_in_stub
 
-__getattr__, __all__ = names_in_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)

@@ -8,8 +8,6 @@ it takes), :mod:`~simlab.scoring.audit` (hidden duplicates among sources) and
 :mod:`~simlab.scoring.comparison` (two pictures looked at closely).
 """
 
-from simlab.scoring.cost import preview, timings
-from simlab.scoring.one_pair import distances
-from simlab.scoring.table import score_designs, score_pairs
+from simlab.stubs import names_in_stub
 
-__all__ = ["distances", "preview", "score_designs", "score_pairs", "timings"]
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)

@@ -10,9 +10,6 @@ known of the pictures), :mod:`~simlab.search.lying` (where found ones lie in eac
 of pairs beforehand, and :mod:`~simlab.search.leaks` a search between a training and a test set.
 """
 
-from simlab.search.copies import find_copies, pairs_to_label
-from simlab.search.gallery import Gallery
-from simlab.search.grouping import group
-from simlab.search.leaks import find_leaks
+from simlab.stubs import names_in_stub
 
-__all__ = ["Gallery", "find_copies", "find_leaks", "group", "pairs_to_label"]
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)

@@ -1,0 +1,37 @@
+"""Evaluation: what this room offers, and its modules; a name is loaded when it is first used."""
+
+from simlab.evaluation import curves as curves
+from simlab.evaluation import estimates as estimates
+from simlab.evaluation import exhaustive as exhaustive
+from simlab.evaluation import failures as failures
+from simlab.evaluation import intervals as intervals
+from simlab.evaluation import metrics as metrics
+from simlab.evaluation import paired as paired
+from simlab.evaluation import resampling as resampling
+from simlab.evaluation import robustness as robustness
+from simlab.evaluation import sample as sample
+from simlab.evaluation import thresholds as thresholds
+from simlab.evaluation.curves import distance_histogram as distance_histogram
+from simlab.evaluation.curves import hardest as hardest
+from simlab.evaluation.curves import pr_curve as pr_curve
+from simlab.evaluation.curves import roc_curve as roc_curve
+from simlab.evaluation.estimates import evaluate as evaluate
+from simlab.evaluation.exhaustive import exhaustive_histogram as exhaustive_histogram
+from simlab.evaluation.failures import judge as judge
+from simlab.evaluation.failures import rivals as rivals
+from simlab.evaluation.intervals import share_interval as share_interval
+from simlab.evaluation.metrics import METRICS as METRICS
+from simlab.evaluation.paired import compare as compare
+from simlab.evaluation.paired import compare_designs as compare_designs
+from simlab.evaluation.paired import decided as decided
+from simlab.evaluation.paired import hard_negatives as hard_negatives
+from simlab.evaluation.paired import rank as rank
+from simlab.evaluation.robustness import break_points as break_points
+from simlab.evaluation.robustness import complementarity as complementarity
+from simlab.evaluation.robustness import label_audit as label_audit
+from simlab.evaluation.robustness import query_average_precision as query_average_precision
+from simlab.evaluation.sample import smallest_fpr as smallest_fpr
+from simlab.evaluation.thresholds import at_threshold as at_threshold
+from simlab.evaluation.thresholds import choose_threshold as choose_threshold
+from simlab.evaluation.thresholds import collection_table as collection_table
+from simlab.evaluation.thresholds import prevalence_table as prevalence_table

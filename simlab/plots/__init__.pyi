@@ -1,0 +1,33 @@
+"""Plots: what this room offers, and its modules; a name is loaded when it is first used."""
+
+from simlab.plots import comparisons as comparisons
+from simlab.plots import curves as curves
+from simlab.plots import pictures as pictures
+from simlab.plots import style as style
+from simlab.plots import summaries as summaries
+from simlab.plots.comparisons import plot_complementarity as plot_complementarity
+from simlab.plots.comparisons import plot_dendrogram as plot_dendrogram
+from simlab.plots.comparisons import plot_distances as plot_distances
+from simlab.plots.comparisons import plot_evidence as plot_evidence
+from simlab.plots.comparisons import plot_forest as plot_forest
+from simlab.plots.comparisons import plot_reliability as plot_reliability
+from simlab.plots.curves import plot_collection as plot_collection
+from simlab.plots.curves import plot_det as plot_det
+from simlab.plots.curves import plot_pr as plot_pr
+from simlab.plots.curves import plot_prevalence as plot_prevalence
+from simlab.plots.curves import plot_roc as plot_roc
+from simlab.plots.pictures import plot_gallery as plot_gallery
+from simlab.plots.pictures import plot_groups as plot_groups
+from simlab.plots.pictures import plot_hardest as plot_hardest
+from simlab.plots.pictures import plot_hash as plot_hash
+from simlab.plots.pictures import plot_hash_difference as plot_hash_difference
+from simlab.plots.pictures import plot_keypoints as plot_keypoints
+from simlab.plots.pictures import plot_matches as plot_matches
+from simlab.plots.pictures import plot_overlap as plot_overlap
+from simlab.plots.pictures import plot_pairs as plot_pairs
+from simlab.plots.style import label as label
+from simlab.plots.style import method_style as method_style
+from simlab.plots.style import save as save
+from simlab.plots.summaries import plot_heatmap as plot_heatmap
+from simlab.plots.summaries import plot_histograms as plot_histograms
+from simlab.plots.summaries import plot_severity as plot_severity
