@@ -4,8 +4,9 @@ Hashes are candidates by how few bits part them, vectors by the angle between th
 vote for each other in one index of all keypoints, which finds the crops and rotations no hash sees.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import faiss
@@ -210,9 +211,10 @@ class _Index:
         Args:
             where: what :meth:`where` gave, of this part or another.
         """
-        if where is None:
-            where = self.where(asked)
-        return [self._answer(rows, n, near, lists) for rows, lists in zip(asked, where)]
+        with _threads_for(asked):
+            if where is None:
+                where = self.where(asked)
+            return [self._answer(rows, n, near, lists) for rows, lists in zip(asked, where)]
 
     def _answer(self, rows: Rows, n: int, near: float, lists: ndarray | None) -> Any:
         """At least the n best of each query, in the lists."""
@@ -373,6 +375,22 @@ def _votes(neighbours: _Neighbours) -> _Found:
     voted = votes > 0
     query, picture = np.divmod(pairs[voted], n_pictures)
     return _Found(query, picture, votes[voted])
+
+
+@contextlib.contextmanager
+def _threads_for(asked: Sequence[Rows]) -> Iterator[None]:
+    """One thread of faiss for one picture, all of them for more.
+
+    A thread that has nothing to do spins until the others are ready: where other programs keep
+    them waiting, that takes far longer than one picture does.
+    """
+    n_threads = faiss.omp_get_max_threads()
+    is_one = not any(rows.picture.any() for rows in asked)
+    faiss.omp_set_num_threads(1 if is_one else n_threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(n_threads)
 
 
 Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex

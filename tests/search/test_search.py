@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
+import faiss
 import numpy as np
 import pandas as pd
 import pytest
@@ -589,6 +590,30 @@ def test_the_inverted_file_finds_what_all_comparisons_find(monkeypatch):
         query, picture = index.candidates([[*packed(noisy), b""]], n=1)
         assert query.tolist() == list(range(40)) and (picture == query + 1).all()
         assert index.index.d == indexes.VOTING and index.owner.itemsize == 4  # 44 bytes a keypoint
+
+
+def test_one_thread_looks_for_one_picture_and_all_for_more(monkeypatch):
+    rng = np.random.default_rng(2)
+    packed = [pack(bits) for bits in rng.random((4, 64)) < 0.5]
+    index = indexes.HashIndex().filled(packed)
+    answer = index._answer
+    threads = []
+
+    def noted(*arguments):
+        threads.append(faiss.omp_get_max_threads())
+        return answer(*arguments)
+
+    monkeypatch.setattr(index, "_answer", noted)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        index.candidates([packed[:1]], n=1)
+        index.candidates([packed], n=1)
+        index.candidates([packed[:1]], n=1)
+        assert threads == [1, 3, 1]
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def test_a_gallery_reads_keypoints_for_the_pictures_it_compares(folder, tmp_path, monkeypatch):
