@@ -23,7 +23,7 @@ from simlab.methods.packing import unpack
 from simlab.scoring.cache import opened
 from simlab.search.library import Library
 
-KEPT = (alignment._best_alignment, frames._likely_transforms, frames._common_frame)
+KEPT = (alignment.best_alignment, frames.likely_transforms, frames._common_frame)
 """What is worked out once for several methods: emptied, so that each run starts alike."""
 
 

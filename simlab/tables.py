@@ -252,22 +252,14 @@ def rank_by_hash(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=digest)
 
 
-def check_columns(table: DataFrame) -> None:
-    """Raise unless a score table says of every row whether it is a copy, and of which two sources.
-
-    Raises:
-        ValueError: label, source_reference or source_query is missing, or a row names no source.
-    """
-    has_sources(check_table(table, "scores", ["label", *_SOURCES]))
-
-
 def without_errors(scores: DataFrame) -> DataFrame:
     """Return the rows whose status is not "error", with whole labels.
 
     Raises:
         ValueError: a column is missing or holds what a score table may not, in whatever row.
     """
-    check_columns(scores)
+    # each row says whether it is a copy, and of which two sources
+    has_sources(check_table(scores, "scores", ["label", *_SOURCES]))
     rows = scores.assign(label=labels(scores))
     weights(scores)  # refuses what is no weight
     if "status" not in rows:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from simlab.ensemble.calibration import Calibration, fit_calibration
+from simlab.ensemble.calibration import Calibration
 
 LOOK_ALIKES = 60.0
 """Look-alikes for every copy that are expected among pictures that can be laid on each other."""
@@ -50,21 +50,3 @@ class Guard:
         both = -np.logaddexp(-log_odds, -against_look_alike)
         undecided = np.where(contested, np.minimum(UNDECIDED - log_odds, 0.0), 0.0)
         return np.where(np.isnan(distance), undecided, both - log_odds)
-
-
-def fit_guard(
-    method: str,
-    distance: ndarray,
-    label: ndarray,
-    weight: ndarray,
-    *,
-    per_copy: float = LOOK_ALIKES,
-) -> Guard:
-    """Return the guard that copies and look-alikes teach; both count alike.
-
-    Args:
-        distance: of the method, NaN where it has no evidence (n,).
-        label: bool (n,), copies.
-        weight: (n,) > 0.
-    """
-    return Guard(method, fit_calibration(distance, label, weight), per_copy)

@@ -12,7 +12,8 @@ from scipy.special import expit, logit
 from simlab import specs, tables
 from simlab.cards import Shown, card, number
 from simlab.ensemble import reading, recipe, validation
-from simlab.ensemble.guard import LOOK_ALIKES, Guard, fit_guard
+from simlab.ensemble.calibration import fit_calibration
+from simlab.ensemble.guard import LOOK_ALIKES, Guard
 from simlab.methods import registry
 from simlab.paths import AnyPath
 from simlab.specs import Names
@@ -188,8 +189,8 @@ class Ensemble:
         distance = validation.voting_distances(table, names)[:, 0]
         label = table["label"].to_numpy() == 1
         weight = tables.weights(table).to_numpy()
-        fitted = fit_guard(names[0], distance, label, weight, per_copy=per_copy)
-        return self._with_guard(fitted)
+        calibration = fit_calibration(distance, label, weight)  # copies and look-alikes count alike
+        return self._with_guard(Guard(names[0], calibration, per_copy))
 
     def _with_guard(self, guard: Guard) -> "Ensemble":
         if guard.method in self.voting_:

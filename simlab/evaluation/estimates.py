@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import perturb, specs
 from simlab.cards import shown
@@ -36,7 +36,7 @@ Record = dict[str, object]
 
 @shown
 def evaluate(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     by: str | None = None,
@@ -44,7 +44,7 @@ def evaluate(
     metrics: Names = METRICS,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the metrics table: how well each method tells copies, with 95 % intervals.
 
     Columns: method, group, metric, value (a fraction), low, high, n_positive, n_negative,
@@ -69,7 +69,7 @@ def evaluate(
     Raises:
         ValueError: an unknown method, column, metric or choice of negatives.
 
-    >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
+    >>> scores = DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
     ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
     ...                        "phash": [2.0, 10.0, 8.0]})
     >>> evaluate(scores, metrics=["roc_auc", "tpr@fpr=0.01"])[["metric", "value", "note"]]
@@ -84,7 +84,7 @@ def evaluate(
     rows = []
     for method in sample.methods:
         rows.extend(estimates(resampler, method, groups, parsed))
-    table = pd.DataFrame(rows, columns=COLUMNS).assign(negatives=negatives)
+    table = DataFrame(rows, columns=COLUMNS).assign(negatives=negatives)
     if by == "perturbation":
         _add_kind_and_severity(table)
     table.attrs["n_errors"] = sample.n_errors
@@ -202,7 +202,7 @@ def _remarks(interval: Interval, n_sources: int) -> Iterator[str]:
         yield f"most of the variance lies in {interval.carriers[0]:.0f} of {n_sources} sources"
 
 
-def _add_kind_and_severity(table: pd.DataFrame) -> None:
+def _add_kind_and_severity(table: DataFrame) -> None:
     """Add them to a metrics table by perturbation; the group "all" has the kind "all"."""
     is_one = table["group"] != "all"
     used = table["group"].where(is_one, "")

@@ -1,6 +1,6 @@
 """The pairs behind a number: which method calls which pair right, and what came nearer."""
 
-import pandas as pd
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.evaluation.estimates import recalls_at
@@ -8,7 +8,7 @@ from simlab.evaluation.sample import check_index, read, read_one
 from simlab.specs import Names
 
 
-def judge(scores: pd.DataFrame, methods: Names | None = None, *, fpr: float = 0.01) -> pd.DataFrame:
+def judge(scores: DataFrame, methods: Names | None = None, *, fpr: float = 0.01) -> DataFrame:
     """Return which pairs each method calls as they are labelled, all at one FPR: bool columns.
 
     The index is that of `scores`, without rows of errors. ``attrs["thresholds"]`` holds the
@@ -19,7 +19,7 @@ def judge(scores: pd.DataFrame, methods: Names | None = None, *, fpr: float = 0.
     Raises:
         ValueError: an unknown method or an FPR outside (0, 1).
 
-    >>> scores = pd.DataFrame({"label": [1, 1, 0, 0], "source_reference": [*"abab"],
+    >>> scores = DataFrame({"label": [1, 1, 0, 0], "source_reference": [*"abab"],
     ...                        "source_query": [*"abba"], "no_evidence": "",
     ...                        "phash": [2.0, 10.0, 8.0, 20.0], "dhash": [40.0, 1.0, 3.0, 30.0]})
     >>> right = judge(scores, fpr=0.5)
@@ -35,7 +35,7 @@ def judge(scores: pd.DataFrame, methods: Names | None = None, *, fpr: float = 0.
     specs.check_share("fpr", fpr)
     sample = read(scores, methods)
     thresholds = {}
-    right = pd.DataFrame(index=sample.table.index)
+    right = DataFrame(index=sample.table.index)
     for method, recall in recalls_at(sample, fpr).items():
         thresholds[method] = float(recall["threshold"])
         right[method] = (sample.distance(method) <= thresholds[method]) == sample.label
@@ -43,7 +43,7 @@ def judge(scores: pd.DataFrame, methods: Names | None = None, *, fpr: float = 0.
     return right
 
 
-def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
+def rivals(scores: DataFrame, method: str) -> DataFrame:
     """Return, for each pair, what the same query is nearest to among its pairs of the other label.
 
     For a copy that is the nearest wrong picture, for a non-copy the picture that it should have
@@ -54,7 +54,7 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     Raises:
         ValueError: `method` has no column in `scores`, or the index of `scores` names a row twice.
 
-    >>> scores = pd.DataFrame({"query": ["a", "a", "a", "b"], "label": [1, 0, 0, 1],
+    >>> scores = DataFrame({"query": ["a", "a", "a", "b"], "label": [1, 0, 0, 1],
     ...                        "source_reference": [*"abcb"], "source_query": [*"aaab"],
     ...                        "no_evidence": "", "phash": [2.0, 10.0, 8.0, 4.0]})
     >>> rivals(scores, "phash")
@@ -66,7 +66,7 @@ def rivals(scores: pd.DataFrame, method: str) -> pd.DataFrame:
     sample, method = read_one(scores, method)
     table = sample.table
     check_index(table)
-    pairs = pd.DataFrame({"query": sample.query, "label": table["label"]}, index=table.index)
+    pairs = DataFrame({"query": sample.query, "label": table["label"]}, index=table.index)
     others = pairs.assign(rival=table.index, distance=table[method], label=1 - pairs["label"])
     nearest = others.sort_values("distance", kind="stable").drop_duplicates(["query", "label"])
     found = pairs.merge(nearest, how="left", on=["query", "label"]).set_index(pairs.index)

@@ -3,8 +3,8 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import perturb, specs
 from simlab.cards import shown
@@ -30,14 +30,14 @@ BREAK_POINTS = [
 
 @shown
 def break_points(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     metric: str = "tpr@fpr=0.01",
     target: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the severity at which each method's recall falls under `target`, on each curve.
 
     A curve is a kind of perturbation that goes one way while one argument moves, such as
@@ -67,7 +67,7 @@ def break_points(
             found = _break_point(on_curve, np.array(curve.severities), target)
             rows.append({"method": method, "kind": curve.kind, "curve": curve.name, **found})
     # A recall that stays up falls under the target at infinity.
-    return pd.DataFrame(rows, columns=BREAK_POINTS).replace(np.inf, np.nan)
+    return DataFrame(rows, columns=BREAK_POINTS).replace(np.inf, np.nan)
 
 
 def _break_point(records: list[Record], severities: ndarray, target: float) -> Record:
@@ -108,13 +108,13 @@ def _crossing(severity: ndarray, recall: ndarray, target: float) -> ndarray:
 
 @shown
 def complementarity(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     fpr: float = 0.01,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return which share of the copies that one method misses another finds, both at the same FPR.
 
     Columns: method, other, n_misses (of `method`), share (found by `other`), low, high (95 %
@@ -145,23 +145,23 @@ def complementarity(
         n_misses = lost.sum()
         rows.append([method, other, n_misses, share[0], interval.low[0], interval.high[0], note])
     columns = ["method", "other", "n_misses", "share", "low", "high", "note"]
-    return pd.DataFrame(rows, columns=columns)
+    return DataFrame(rows, columns=columns)
 
 
 @shown
 def query_average_precision(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     methods: Names | None = None,
     *,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the mean over queries of each one's own average precision, with its interval.
 
     A query is a picture with its perturbation and seed; those without a copy or without a non-copy
     say nothing. Columns: method, value, low, high, n_queries, n_left_out.
 
-    >>> scores = pd.DataFrame({"query": ["a", "a", "b", "b"], "label": [1, 0, 1, 0],
+    >>> scores = DataFrame({"query": ["a", "a", "b", "b"], "label": [1, 0, 1, 0],
     ...                        "source_reference": [*"abba"], "source_query": [*"aabb"],
     ...                        "no_evidence": "", "phash": [2.0, 10.0, 8.0, 4.0]})
     >>> query_average_precision(scores)[["value", "n_queries"]]
@@ -194,13 +194,13 @@ def query_average_precision(
                 "n_left_out": n_left_out,
             }
         )
-    return pd.DataFrame(rows)
+    return DataFrame(rows)
 
 
 def _each_average_precision(sample: Sample, method: str, query: ndarray) -> ndarray:
     """Average precision of each query, ties together; 0 where it has no copy."""
     distance = sample.distance(method)
-    pairs = pd.DataFrame({"query": query, "distance": distance, "called": sample.weight})
+    pairs = DataFrame({"query": query, "distance": distance, "called": sample.weight})
     pairs["found"] = sample.weight * sample.label
     steps = pairs.groupby(["query", "distance"]).sum()
     up_to = steps.groupby("query").cumsum()
@@ -211,8 +211,8 @@ def _each_average_precision(sample: Sample, method: str, query: ndarray) -> ndar
 
 
 def label_audit(
-    scores: pd.DataFrame, methods: Names | None = None, *, least: float = 0.9
-) -> pd.DataFrame:
+    scores: DataFrame, methods: Names | None = None, *, least: float = 0.9
+) -> DataFrame:
     """Return the score rows whose label every method contradicts, the strongest first.
 
     They are wrong labels, or hidden duplicates. Two columns come before those of `scores`: finding
@@ -224,7 +224,7 @@ def label_audit(
     Args:
         least: smallest strength listed, in [0, 1].
 
-    >>> scores = pd.DataFrame({"label": [1, 1, 1, 0, 0], "source_reference": [*"aabab"],
+    >>> scores = DataFrame({"label": [1, 1, 1, 0, 0], "source_reference": [*"aabab"],
     ...                        "source_query": [*"aabbc"], "no_evidence": "",
     ...                        "phash": [2.0, 3.0, 9.0, 1.0, 8.0]})
     >>> label_audit(scores, least=0.5)[["finding", "strength"]].round(2)

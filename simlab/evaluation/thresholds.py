@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy import ndarray
+from pandas import DataFrame
 
 from simlab import specs
 from simlab.cards import shown
@@ -22,7 +22,7 @@ N_PICTURES = (1_000, 10_000, 100_000, 1_000_000)
 
 @shown
 def choose_threshold(
-    scores: pd.DataFrame,
+    scores: DataFrame,
     method: Names | None,
     *,
     max_fpr: float | None = None,
@@ -31,7 +31,7 @@ def choose_threshold(
     n_splits: int = 20,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return the largest threshold that keeps an FPR or a precision, as it does on unseen sources.
 
     One row per method: method, target, threshold (native units, from all pairs), low, high (its
@@ -51,7 +51,7 @@ def choose_threshold(
     Raises:
         ValueError: an unknown method, both targets or none, or a rate outside (0, 1).
 
-    >>> scores = pd.DataFrame({"label": [1, 0] * 20, "source_reference": np.arange(40) // 2})
+    >>> scores = DataFrame({"label": [1, 0] * 20, "source_reference": np.arange(40) // 2})
     >>> is_other = scores["label"] == 0
     >>> scores["source_query"] = (scores["source_reference"] + is_other) % 20
     >>> scores["no_evidence"] = ""
@@ -73,7 +73,7 @@ def choose_threshold(
     for name in sample.methods:
         found = _chosen(resampler, group, name, limit, n_splits, seed)
         rows.append({"method": name, "target": target, **found})
-    return pd.DataFrame(rows)
+    return DataFrame(rows)
 
 
 def _target(
@@ -158,7 +158,7 @@ def _held_out(
     one, other = sides
     rates = np.hstack([_read_at(limit, one, other), _read_at(limit, other, one)])
     # pandas leaves out splits without a copy or a non-copy, which are NaN.
-    return pd.DataFrame(rates).mean(axis=1).to_numpy()[:, None]
+    return DataFrame(rates).mean(axis=1).to_numpy()[:, None]
 
 
 def _read_at(limit: Limit, chosen: Counts, read_on: Counts) -> ndarray:
@@ -182,8 +182,8 @@ def _trials(counts: Counts) -> float | None:
 
 @shown
 def at_threshold(
-    scores: pd.DataFrame, method: str, threshold: float, *, n_resamples: int = 1000, seed: int = 0
-) -> pd.DataFrame:
+    scores: DataFrame, method: str, threshold: float, *, n_resamples: int = 1000, seed: int = 0
+) -> DataFrame:
     """Return what a threshold does on these pairs: no forecast if they were used to choose it.
 
     One row with the columns of :func:`choose_threshold`, so that :func:`prevalence_table` and
@@ -193,7 +193,7 @@ def at_threshold(
     Raises:
         ValueError: an unknown method, or a threshold that is no finite number.
 
-    >>> scores = pd.DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
+    >>> scores = DataFrame({"label": [1, 1, 0], "source_reference": ["a", "b", "a"],
     ...                        "source_query": ["a", "b", "b"], "no_evidence": "",
     ...                        "phash": [2.0, 10.0, 8.0]})
     >>> row = at_threshold(scores, "phash", 8)
@@ -227,11 +227,11 @@ def at_threshold(
             replicates = getattr(drawn, name)[place, 1:] * (place >= 0)
             interval = fraction_interval(resampler, value, replicates[None], rows, n)
             record |= _with_ends(name, value, [interval])
-    return pd.DataFrame([record])
+    return DataFrame([record])
 
 
 @shown
-def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) -> pd.DataFrame:
+def prevalence_table(chosen: DataFrame, *, shares: Sequence[float] = SHARES) -> DataFrame:
     """Return the precision of chosen thresholds where copies are rare.
 
     Columns: method, share (of copies among the pairs compared), precision, low, high, false_alarms
@@ -246,7 +246,7 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     Raises:
         ValueError: a share that is not.
 
-    >>> chosen = pd.DataFrame({"method": ["phash"], "tpr": 0.9, "fpr": 0.001})
+    >>> chosen = DataFrame({"method": ["phash"], "tpr": 0.9, "fpr": 0.001})
     >>> chosen[["threshold", "note"]] = [6.0, ""]
     >>> chosen[["tpr_low", "tpr_high", "fpr_low", "fpr_high"]] = [0.8, 1.0, 0.0005, 0.002]
     >>> table = prevalence_table(chosen, shares=[0.01, 0.001])
@@ -258,7 +258,7 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     _check_chosen(chosen)
     for share in specs.listed("shares", shares):
         specs.check_share("shares", share)
-    table = chosen.merge(pd.DataFrame({"share": shares}), how="cross")
+    table = chosen.merge(DataFrame({"share": shares}), how="cross")
     odds = (1 - table["share"]) / table["share"]
     is_seen = table["fpr"] > 0
     table["false_alarms"] = (table["fpr"] / table["tpr"] * odds).where(is_seen)
@@ -269,15 +269,13 @@ def prevalence_table(chosen: pd.DataFrame, *, shares: Sequence[float] = SHARES) 
     return table[["method", *numbers, "threshold", "tpr", "fpr", "note"]]
 
 
-def _check_chosen(chosen: pd.DataFrame) -> None:
+def _check_chosen(chosen: DataFrame) -> None:
     columns = "method, threshold, tpr, tpr_low, tpr_high, fpr, fpr_low, fpr_high, note"
     check_table(chosen, "chosen", columns)
 
 
 @shown
-def collection_table(
-    chosen: pd.DataFrame, *, n_pictures: Sequence[int] = N_PICTURES
-) -> pd.DataFrame:
+def collection_table(chosen: DataFrame, *, n_pictures: Sequence[int] = N_PICTURES) -> DataFrame:
     """Return the false alarms to expect when every two pictures of a collection are compared.
 
     Columns: method, n_pictures, n_pairs, false_alarms, low, high (95 % interval), per_query (false
@@ -294,7 +292,7 @@ def collection_table(
     _check_chosen(chosen)
     for size in specs.listed("n_pictures", n_pictures):
         specs.check_count("n_pictures", size)
-    table = chosen.merge(pd.DataFrame({"n_pictures": n_pictures}), how="cross")
+    table = chosen.merge(DataFrame({"n_pictures": n_pictures}), how="cross")
     table["n_pairs"] = table["n_pictures"] * (table["n_pictures"] - 1) // 2
     table["false_alarms"] = table["fpr"] * table["n_pairs"]
     table["low"] = table["fpr_low"] * table["n_pairs"]

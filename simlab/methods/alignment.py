@@ -93,8 +93,15 @@ def correlation(image, *, side: Annotated[int, between(8, 128)] = 32) -> ndarray
     return (even / max(float(np.linalg.norm(even)), 1e-9)).astype(np.float16)
 
 
+TOLERANCE = 2.0
+"""Pixels of the small grey picture by which a matched point may miss its place."""
+
+
 class Looks(NamedTuple):
-    """Keypoints of two looks at a picture, all in its own pixels, and a small grey copy of it."""
+    """Keypoints of two looks at a picture, all in its own pixels, and a small grey copy of it.
+
+    Two are equal where they hold the very same arrays: by that an answer about them is kept.
+    """
 
     points: ndarray
     descriptors: ndarray
@@ -109,6 +116,12 @@ class Looks(NamedTuple):
     colour: ndarray
     """uint8 (height, width, 3): the RGB picture, at most :data:`COLOUR` on the longer side."""
 
+    def __hash__(self) -> int:
+        return id(self.descriptors)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Looks) and all(map(operator.is_, self, other))
+
 
 @checked
 def aligned_distance(
@@ -116,7 +129,7 @@ def aligned_distance(
     b: Looks,
     *,
     ratio: Annotated[float, between(0.01, 1)] = 0.85,
-    tolerance: Annotated[float, between(0.1, 1000)] = 2.0,
+    tolerance: Annotated[float, between(0.1, 1000)] = TOLERANCE,
     orientations: Orientations = 1,
 ) -> float:
     """Return 1 - correlation of two pictures once one is laid on the other; 1 if nothing says how.
@@ -134,9 +147,9 @@ def aligned_distance(
             2 of 160 are a share of .0125 of the longer side, whatever the size of the picture.
         orientations: 8 to look at the mirror image of `b` too, where `b` does not fit well.
     """
-    found = best_alignment(a, b, ratio=ratio, tolerance=tolerance).likeness
+    found = best_alignment(a, b, ratio, tolerance).likeness
     if orientations > 1 and found < GOOD_FIT:
-        of_mirror = mirrored_alignment(a, b, ratio=ratio, tolerance=tolerance)
+        of_mirror = mirrored_alignment(a, b, ratio, tolerance)
         found = max(found, of_mirror.likeness)
     return round(1.0 - found, 6)
 
@@ -154,52 +167,12 @@ class Alignment(NamedTuple):
     """float32 (n, 2): those of the first."""
 
 
-def best_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2.0) -> Alignment:
+@functools.lru_cache(maxsize=4)
+def best_alignment(a: Looks, b: Looks, ratio: float, tolerance: float) -> Alignment:
     """Return how the second is laid on the first, and how well two pictures correlate at best.
 
     What two methods ask of a pair is worked out once.
     """
-    return _best_alignment(Kept(a), Kept(b), ratio, tolerance)
-
-
-def mirrored_alignment(a: Looks, b: Looks, *, ratio: float, tolerance: float = 2.0) -> Alignment:
-    """Return the same of the mirror image of the second, which few are.
-
-    So half of its keypoints are asked first, which takes half the time; only where the pictures
-    correlate at all by these, all are.
-    """
-    half, image = _mirror_images(Kept(b))
-    found = best_alignment(a, half, ratio=ratio, tolerance=tolerance)
-    if found.likeness <= HOPELESS:
-        return found
-    return best_alignment(a, image, ratio=ratio, tolerance=tolerance)
-
-
-class Kept:
-    """Looks by which an answer can be kept: equal where they hold the very same arrays."""
-
-    def __init__(self, looks: Looks):
-        self.looks = looks
-
-    def __hash__(self) -> int:
-        return id(self.looks.descriptors)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kept) and all(map(operator.is_, self.looks, other.looks))
-
-
-@functools.lru_cache(maxsize=2)
-def _mirror_images(kept: Kept) -> tuple[Looks, Looks]:
-    """The mirror image with half of its keypoints, and with all."""
-    image = mirrored(kept.looks)
-    half = [column[::2] for column in image[:4]]
-    return Looks(*half, *image[4:]), image
-
-
-@functools.lru_cache(maxsize=4)
-def _best_alignment(kept_a: Kept, kept_b: Kept, ratio: float, tolerance: float) -> Alignment:
-    a = kept_a.looks
-    b = kept_b.looks
     left, right = ratio_matches(Keypoints._make(a[:4]), Keypoints._make(b[:4]), ratio)
     source = _in_small(b).points[right]
     target = _in_small(a).points[left]
@@ -221,6 +194,27 @@ def _best_alignment(kept_a: Kept, kept_b: Kept, ratio: float, tolerance: float) 
             if of_homography > best:
                 return Alignment(of_homography, homography, source, target)
     return Alignment(best, transform, source, target)
+
+
+def mirrored_alignment(a: Looks, b: Looks, ratio: float, tolerance: float) -> Alignment:
+    """Return the same of the mirror image of the second, which few are.
+
+    So half of its keypoints are asked first, which takes half the time; only where the pictures
+    correlate at all by these, all are.
+    """
+    half, image = _mirror_images(b)
+    found = best_alignment(a, half, ratio, tolerance)
+    if found.likeness <= HOPELESS:
+        return found
+    return best_alignment(a, image, ratio, tolerance)
+
+
+@functools.lru_cache(maxsize=2)
+def _mirror_images(looks: Looks) -> tuple[Looks, Looks]:
+    """The mirror image with half of its keypoints, and with all."""
+    image = mirrored(looks)
+    half = [column[::2] for column in image[:4]]
+    return Looks(*half, *image[4:]), image
 
 
 def mirrored(looks: Looks) -> Looks:

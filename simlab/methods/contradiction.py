@@ -132,14 +132,12 @@ def contradiction_distance(
     return round(found.share, 6)
 
 
-def contradictions(
-    a: Looks, b: Looks, *, ratio: float = 0.85, orientations: int = 8
-) -> Contradictions | None:
+def contradictions(a: Looks, b: Looks) -> Contradictions | None:
     """Return what the pictures of two features contradict each other in.
 
     None if nothing of one fits the other, or nothing says.
     """
-    return _least(a, b, likely_transforms(a, b, ratio, orientations=orientations))
+    return _least(a, b, likely_transforms(a, b, 0.85, orientations=8))
 
 
 def _least(a: Looks, b: Looks, transforms: list[ndarray]) -> Contradictions | None:

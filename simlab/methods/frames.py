@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from simlab.methods import alignment
-from simlab.methods.alignment import GOOD_FIT, HOPELESS, Kept, Looks
+from simlab.methods.alignment import GOOD_FIT, HOPELESS, TOLERANCE, Looks
 from simlab.methods.keypoints import is_plausible
 from simlab.methods.orientations import MIRROR, TURNED, to_turned, turned
 
@@ -69,20 +69,6 @@ class Frame(NamedTuple):
         return self.agreement * self.overlap
 
 
-def likely_transforms(a: Looks, b: Looks, ratio: float, *, orientations: int = 1) -> list[ndarray]:
-    """Return how the second view may lie on the first, likeliest first; none if not related.
-
-    Beside what matching keypoints say, the whole of one may be the whole of the other, or its
-    mirror image. Where a part fits turned, the best one upright is among them: a part that is its
-    own mirror image fits even better than two shots of one scene do.
-
-    Args:
-        orientations: 8 to try, where nothing fits well, the keypoints of the mirror image as well,
-            and the whole in every orientation.
-    """
-    return list(_likely_transforms(Kept(a), Kept(b), ratio, orientations))
-
-
 class _Guess(NamedTuple):
     """How one small grey may lie on the other, and how alike they then are."""
 
@@ -94,11 +80,18 @@ _BY_LIKENESS = operator.attrgetter("likeness")
 
 
 @functools.lru_cache(maxsize=4)
-def _likely_transforms(
-    kept_a: Kept, kept_b: Kept, ratio: float, orientations: int
-) -> list[ndarray]:
-    a, b = kept_a.looks, kept_b.looks
-    matched = alignment.best_alignment(a, b, ratio=ratio)
+def likely_transforms(a: Looks, b: Looks, ratio: float, *, orientations: int) -> list[ndarray]:
+    """Return how the second view may lie on the first, likeliest first; none if not related.
+
+    Beside what matching keypoints say, the whole of one may be the whole of the other, or its
+    mirror image. Where a part fits turned, the best one upright is among them: a part that is its
+    own mirror image fits even better than two shots of one scene do.
+
+    Args:
+        orientations: 8 to try, where nothing fits well, the keypoints of the mirror image as well,
+            and the whole in every orientation.
+    """
+    matched = alignment.best_alignment(a, b, ratio, TOLERANCE)
     guesses = _guesses(a, b, [matched.transform, _of_whole(a, b, 0)])
     if guesses[0].likeness < _AS_GOOD_AS_CAN_BE:
         guesses += _guesses(a, b, [_of_whole(a, b, MIRROR)])
@@ -140,7 +133,7 @@ def _of_turned(a: Looks, b: Looks, ratio: float) -> list[ndarray]:
     for orientation in TURNED:
         if one @ alignment.turned_vector(other, orientation) > HOPELESS:
             found.append(_of_whole(a, b, orientation))
-    matched = alignment.mirrored_alignment(a, b, ratio=ratio)
+    matched = alignment.mirrored_alignment(a, b, ratio, TOLERANCE)
     if matched.likeness > HOPELESS:
         to_mirrored = to_turned(MIRROR, b.grey.shape)
         of_mirrored = [matched.transform, *_of_fine_matches(matched)]
@@ -217,12 +210,11 @@ def common_frame(a: Looks, b: Looks, to_a: ndarray) -> Frame:
     Args:
         to_a: about how the second view lies on the first.
     """
-    return _common_frame(Kept(a), Kept(b), tuple(to_a.ravel().tolist()))
+    return _common_frame(a, b, tuple(to_a.ravel().tolist()))
 
 
 @functools.lru_cache(maxsize=4)
-def _common_frame(kept_a: Kept, kept_b: Kept, numbers: tuple[float, ...]) -> Frame:
-    a, b = kept_a.looks, kept_b.looks
+def _common_frame(a: Looks, b: Looks, numbers: tuple[float, ...]) -> Frame:
     to_a = np.array(numbers).reshape(3, 3)
     swapped = abs(np.linalg.det(to_a[:2, :2] / to_a[2, 2])) > 1
     coarse, fine = (b, a) if swapped else (a, b)

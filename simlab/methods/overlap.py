@@ -184,7 +184,7 @@ def _transforms(a: Looks, b: Looks) -> list[ndarray]:
     likely = likely_transforms(a, b, _RATIO, orientations=8)
     if likely:
         return likely
-    matched = alignment.best_alignment(a, b, ratio=_RATIO)
+    matched = alignment.best_alignment(a, b, _RATIO, alignment.TOLERANCE)
     if not matched.likeness:
         return []
     return [resized(a.grey, a.view) @ matched.transform @ resized(b.view, b.grey)]

@@ -1,5 +1,7 @@
 """Where two pictures contradict each other, as boxes and in words."""
 
+import itertools
+
 import cv2
 import numpy as np
 from pandas import DataFrame
@@ -8,6 +10,7 @@ from simlab.messages import counted
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
 from simlab.methods.contradiction import Contradictions, contradictions
+from simlab.methods.overlap import EDGES, SIDES
 
 _LEAST_AREA = 3
 """Pixels of the frame: less is the rest of an edge."""
@@ -49,8 +52,7 @@ def _boxes(found: Contradictions) -> DataFrame:
     for number in largest_first[areas[largest_first] >= _LEAST_AREA]:
         here = numbers == number
         left, top, width, height, _ = boxes[number]
-        corners = np.array([[left, top], [left + width, top], [left, top + height]])
-        corners = np.vstack([corners, [[left + width, top + height]]])
+        corners = list(itertools.product((left, left + width), (top, top + height)))
         row = {"kind": _kind_of_place(found, here)}
         for side, to_pixels in (("reference", found.to_reference), ("query", found.to_query)):
             moved = np.column_stack([corners, np.ones(4)]) @ to_pixels.T
@@ -62,8 +64,8 @@ def _boxes(found: Contradictions) -> DataFrame:
 
 
 _PLACE_COLUMNS = ["kind"]
-for _side in ("reference", "query"):
-    _PLACE_COLUMNS += [f"{edge}_{_side}" for edge in ("left", "top", "right", "bottom")]
+for _side in SIDES:
+    _PLACE_COLUMNS += [f"{edge}_{_side}" for edge in EDGES]
 
 
 def _kind_of_place(found: Contradictions, here: np.ndarray) -> str:

@@ -39,6 +39,7 @@ SIDE = 256
 
 _LINES = 40  # of the matches of a pair
 _BOXES = 30  # of the places of a pair
+_NOTHING = np.zeros((0, 0), np.int64)
 _CHAINED = "Some are no copies of each other: they are joined only through others."
 _PARTIAL = "So many look alike that only candidates were compared: some may be missing."
 
@@ -132,13 +133,14 @@ def _groups_of_copies(
 ) -> Iterator[dict[str, Any]]:
     is_chained = groups.groupby("group")["chained"].first()
     for which, members in plan.groupby("group"):
+        files = [number[name] for name in members["file"]]
         yield {
             "number": int(which),
             "alike": False,
-            "files": [number[name] for name in members["file"]],
+            "files": files,
             "values": members["decision"].tolist(),
             "reasons": members["reason"].tolist(),
-            "against": [number[members["file"].iloc[0]]] * len(members),
+            "against": files[:1] * len(files),
             "note": _CHAINED if is_chained[which] else "",
         }
 
@@ -148,6 +150,7 @@ def _groups_of_look_alikes(
 ) -> Iterator[dict[str, Any]]:
     n_all = lookalikes["group"].value_counts()
     for which, members in shown.groupby("group"):
+        files = [number[name] for name in members["name"]]
         notes = []
         n_copies = n_all[which] - len(members)
         if n_copies:
@@ -157,10 +160,10 @@ def _groups_of_look_alikes(
         yield {
             "number": int(which),
             "alike": True,
-            "files": [number[name] for name in members["name"]],
-            "values": [""] * len(members),
-            "reasons": [""] * len(members),
-            "against": [number[members["name"].iloc[0]]] * len(members),
+            "files": files,
+            "values": [""] * len(files),
+            "reasons": [""] * len(files),
+            "against": files[:1] * len(files),
             "note": " ".join(notes),
         }
 
@@ -273,7 +276,7 @@ def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any
     """
     # what contradicts changes with the method, though the features stay
     name = f"places {registry.get('contradiction').key}"
-    return [_told(found) for found in _of_pairs(store, pairs, name, _placed)]
+    return [_told(found) for found in _of_pairs(store, pairs, name, _located)]
 
 
 def places_of_two(first: Looks, second: Looks) -> dict[str, Any] | None:
@@ -294,9 +297,9 @@ def _of_pairs(
     store: Store,
     pairs: Sequence[tuple[str, str]],
     what: str,
-    work: Callable[[Sequence[bytes]], ndarray],
+    work: Callable[[Looks, Looks], ndarray],
 ) -> list[ndarray]:
-    """What is worked out of the looks of each pair, or was before."""
+    """What is worked out of the looks of each pair, or was before; nothing where one has none."""
     feature = registry.get("aligned").feature  # the shipped recipe has it already
     store.read(itertools.chain.from_iterable(pairs))
     keys = []
@@ -311,43 +314,37 @@ def _of_pairs(
     store.make(itertools.chain.from_iterable(missing.values()))
     made = {}
     for its_key, sides in missing.items():
-        looks = store.get(sides)
-        made[its_key] = pack(work([looks.get(side, b"") for side in sides]))
+        kept = store.get(sides)
+        looks = [Looks._make(unpack(kept[side])) for side in sides if kept.get(side)]
+        made[its_key] = pack(work(*looks) if len(looks) == 2 else _NOTHING)
     store.cache.put(made)
     found |= made
     return [unpack(found[its_key])[0] for its_key in keys]
 
 
-def _placed(packed: Sequence[bytes]) -> ndarray:
-    if not all(packed):
-        return np.zeros((0, 0), np.int64)
-    return _located(*[Looks._make(unpack(feature)) for feature in packed])
-
-
 def _located(first: Looks, second: Looks) -> ndarray:
-    """The places of two pictures, int (n, 9); (0, 0) where nothing says."""
+    """The places of two pictures, int (n, 9); nothing where nothing says."""
     found = places_of(first, second)
     if found is None:
-        return np.zeros((0, 0), np.int64)
+        return _NOTHING
     # left, top, right, bottom of either side
-    sizes = [np.array(looks.grey.shape[::-1]) / looks.scale for looks in (first, second)]
-    sides = np.concatenate([sizes[0], sizes[0], sizes[1], sizes[1]])
+    sides = np.concatenate([np.tile(_size(looks), 2) for looks in (first, second)])
     shares = found.drop(columns="kind").to_numpy(float) / sides
     kinds = found["kind"].map(KINDS.index).to_numpy(int)[:, None]
     return np.hstack([kinds, np.rint(1000 * shares).astype(np.int64)])
 
 
-def _matched(packed: Sequence[bytes]) -> ndarray:
-    """The matches of the packed features of two pictures."""
-    if not all(packed):
-        return np.zeros((0, 4), np.int64)
-    sides = [Looks._make(unpack(feature)) for feature in packed]
-    first, second = sides
+def _size(looks: Looks) -> ndarray:
+    """Width and height of the picture."""
+    return np.array(looks.grey.shape[::-1]) / looks.scale
+
+
+def _matched(first: Looks, second: Looks) -> ndarray:
+    """The matches of two pictures, int (n, 4)."""
     left, right = keypoints.inliers(Keypoints._make(first[:4]), Keypoints._make(second[:4]))
     shares = []
-    for looks, chosen in zip(sides, (left, right)):
-        size = np.array(looks.grey.shape[::-1]) / looks.scale  # of the picture
-        shares.append(looks.points[chosen] / size)
+    for looks, chosen in ((first, left), (second, right)):
+        shares.append(looks.points[chosen] / _size(looks))
     step = max(1, math.ceil(len(left) / _LINES))
     ends = np.hstack(shares)[::step]
     return np.rint(1000 * ends).astype(np.int64)

@@ -21,7 +21,7 @@ from simlab.messages import counted
 from simlab.methods.overlap import COLUMNS, feature, row_of
 from simlab.methods.registry import Feature, Method
 from simlab.paths import AnyPath, expanded
-from simlab.scoring.cache import Cache, Memory
+from simlab.scoring.cache import Cache, opened
 from simlab.scoring.features import Readers
 from simlab.scoring.one_pair import PIXELS, Features, LazyPicture, answers_of_many, needed
 from simlab.search.indexes import BEST, build_indexes
@@ -73,7 +73,9 @@ class Gallery:
     ):
         self.recipe = loaded(recipe)
         table = as_table(images)
-        kept = self._opened(cache)
+        to_close = contextlib.ExitStack()
+        kept = to_close.enter_context(opened(cache))
+        weakref.finalize(self, to_close.close)  # a cache of its own, with the gallery
         options = {"n_jobs": n_jobs, "progress": progress, "read": read}
         self.library = Library(table, self.recipe, kept, **options)
         self._packed: dict[Feature, Sequence[bytes]] = {}
@@ -101,14 +103,6 @@ class Gallery:
         ]
         typed = ['gallery.query("picture.jpg", top=5)']
         return card(repr(self).strip("<>"), *lines, typed=typed)
-
-    def _opened(self, cache: Cache | AnyPath | None) -> Cache | Memory:
-        """The cache, which is closed with the gallery where it was not passed open."""
-        if isinstance(cache, Cache | Memory):
-            return cache
-        own = Memory() if cache is None else Cache(cache)
-        weakref.finalize(self, own.close)
-        return own
 
     def query(
         self,

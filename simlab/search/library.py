@@ -17,7 +17,7 @@ from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
 from simlab.methods.registry import Feature, Seen
 from simlab.scoring.cache import Cache, key
-from simlab.scoring.features import FRAMES, Readers, Store, Variant
+from simlab.scoring.features import FRAMES, Store, Variant
 from simlab.scoring.one_pair import PIXELS, needed
 from simlab.scoring.workers import client_of
 from simlab.search.forecast import LONG, forecast
@@ -47,6 +47,9 @@ class Library:
 
     Where several have equal pixels, one stands for them all: candidates are found among these.
 
+    Args:
+        options: as :class:`Store` takes them.
+
     Attributes:
         methods: those of the recipe.
         store: where features are kept, and made.
@@ -61,14 +64,10 @@ class Library:
         table: DataFrame,
         recipe: Ensemble,
         cache: Cache,
-        *,
-        n_jobs: int,
-        progress: bool,
-        read: Readers = "caller",
+        **options: Any,
     ):
         self.methods = registry.resolve(recipe.methods_)
-        self.options = {"n_jobs": n_jobs, "progress": progress, "read": read}
-        self.store = Store(root_of(table, columns=["path"]), cache, **self.options)
+        self.store = Store(root_of(table, columns=["path"]), cache, **options)
         self.errors: dict[str, str] = {}
         self._passed_over = table.attrs.get("passed_over", {})
         self._read(list(table["path"]))
@@ -79,10 +78,10 @@ class Library:
         features = [PIXELS, FRAMES, SIZE_AND_DETAIL, *needed(self.methods, query=True)]
         if len(files) >= LONG:
             expected = forecast(self.store, files, self.methods, features)
-            say(str(expected), shown=self.options["progress"])
+            say(str(expected), shown=self.store.progress)
         self.store.make(itertools.product(variants, features))
-        sizes = self._packed_of(files, SIZE_AND_DETAIL)
-        pixels = self._packed_of(files, PIXELS)
+        sizes = Packed(self.store, files, SIZE_AND_DETAIL)[:]
+        pixels = Packed(self.store, files, PIXELS)[:]
         frames = self.store.frames(files)
         known = []
         alike = defaultdict(list)
@@ -109,9 +108,6 @@ class Library:
     def packed(self, feature: Feature) -> "Packed":
         """Return a feature by the pictures' numbers, read where it is asked for."""
         return Packed(self.store, self.files, feature)
-
-    def _packed_of(self, files: Sequence[str], feature: Feature) -> list[bytes]:
-        return Packed(self.store, files, feature)[:]
 
     def candidates(self) -> list[tuple[str, str]]:
         """Return the pairs worth comparing: equal pixels, near hashes, votes of keypoints."""
@@ -217,7 +213,7 @@ class Library:
         ballot: Callable[[int], list[list[bytes]]],
     ) -> Iterator[tuple[int, ndarray]]:
         """For each ballot what it finds, here or on the workers of a cluster."""
-        client = client_of(self.options["n_jobs"])
+        client = client_of(self.store.n_jobs)
         if client is not None:
             for start, found in found_in_parts(client, index, asked, starts, ballot):
                 yield start, _pairs(found, start)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from simlab.cards import jpeg
 from simlab.methods import keypoints
+from simlab.methods.overlap import EDGES
 from simlab.plots.pictures import bit_rows
 from simlab.scoring.comparison import Matches
 from simlab.scoring.one_pair import LazyPicture
@@ -21,28 +22,31 @@ AGREEING = (230, 159, 0)
 ASTRAY = (255, 255, 255)
 GAP = (136, 136, 136)
 GAP_WIDTH = 8
+WIDTH = 1100
+HEIGHT = 420
+"""The most that two pictures side by side take together, in pixels."""
 
 
 @functools.lru_cache(maxsize=4)
-def small(picture: LazyPicture, side: int = 560) -> bytes:
-    """Return a picture of at most `side` pixels as JPEG.
+def small(picture: LazyPicture) -> bytes:
+    """Return a picture of at most 560 pixels as JPEG.
 
     That of the reference is made once while a slider moves.
     """
     image = picture.image.copy()
-    image.thumbnail((side, side))
+    image.thumbnail((560, 560))
     return jpeg(image)
 
 
-def bits(hash_a: ndarray, hash_b: ndarray, *, side: int = 88) -> bytes:
-    """Return two hashes side by side as PNG.
+def bits(hash_a: ndarray, hash_b: ndarray) -> bytes:
+    """Return two hashes side by side as PNG, each about 88 pixels high.
 
     1 is light and 0 dark; bits that differ are framed in both.
     """
     first = bit_rows(hash_a)
     second = bit_rows(hash_b)
     flipped = first != second
-    cell = max(4, side // max(first.shape))
+    cell = max(4, 88 // max(first.shape))
     left = _squares(first, flipped, cell)
     right = _squares(second, flipped, cell)
     see_through = np.zeros((len(left), cell, 4), np.uint8)
@@ -61,22 +65,12 @@ def _squares(rows: ndarray, flipped: ndarray, cell: int) -> ndarray:
     return pixels
 
 
-def lines(
-    first: Image.Image,
-    second: Image.Image,
-    matches: Matches,
-    *,
-    width: int = 1100,
-    height: int = 420,
-) -> bytes:
+def lines(first: Image.Image, second: Image.Image, matches: Matches) -> bytes:
     """Return two pictures side by side as JPEG, a line for each match.
 
     Those that agree are orange and on top.
-
-    Args:
-        width, height: the most that both take together.
     """
-    canvas, beside = _side_by_side(first, second, width, height)
+    canvas, beside = _side_by_side(first, second)
     high = len(canvas)
     starts = np.rint(matches.first * (high / first.height)).astype(int)
     ends = np.rint(matches.second * (high / second.height) + beside).astype(int)
@@ -88,26 +82,18 @@ def lines(
     return jpeg(Image.fromarray(canvas))
 
 
-def outlined(
-    first: Image.Image,
-    second: Image.Image,
-    places: pd.DataFrame,
-    *,
-    width: int = 1100,
-    height: int = 420,
-) -> bytes:
+def outlined(first: Image.Image, second: Image.Image, places: pd.DataFrame) -> bytes:
     """Return two pictures side by side as JPEG, with a frame around each place in both.
 
     It is thick where something is, and thin where it is missing.
 
     Args:
         places: as from :func:`simlab.methods.places.places_between`.
-        width, height: the most that both take together.
     """
-    canvas, beside = _side_by_side(first, second, width, height)
+    canvas, beside = _side_by_side(first, second)
     for row in places.to_dict("records"):
         for side, image, shift in (("reference", first, (0, 0)), ("query", second, beside)):
-            box = [row[f"{edge}_{side}"] for edge in ("left", "top", "right", "bottom")]
+            box = [row[f"{edge}_{side}"] for edge in EDGES]
             corners = np.reshape(box, (2, 2)) * (len(canvas) / image.height) + shift
             left_top, right_bottom = np.rint(corners).astype(int).tolist()
             is_there = row["kind"] in ("both", "colour", side)
@@ -115,12 +101,10 @@ def outlined(
     return jpeg(Image.fromarray(canvas))
 
 
-def _side_by_side(
-    first: Image.Image, second: Image.Image, width: int, height: int
-) -> tuple[ndarray, tuple[int, int]]:
+def _side_by_side(first: Image.Image, second: Image.Image) -> tuple[ndarray, tuple[int, int]]:
     """The pixels of both at one height, and where the second begins."""
     ratios = first.width / first.height + second.width / second.height
-    high = min(height, round((width - GAP_WIDTH) / ratios))
+    high = min(HEIGHT, round((WIDTH - GAP_WIDTH) / ratios))
     left = _of_height(first, high)
     right = _of_height(second, high)
     gap = np.full((high, GAP_WIDTH, 3), GAP, np.uint8)
