@@ -283,7 +283,7 @@ def find(options: Namespace) -> None:
     page = sl.report.found(found, groups, out, plan=plan, run=run, **shown)
     _say_what_was_found(found, plan)
     if not options.no_report:
-        _say(_printable(f"page: {page}"))
+        _say_line(f"page: {page}")
     _say_what_is_next(plan, out, has_page=not options.no_report)
     if options.open:
         webbrowser.open(page.resolve().as_uri())
@@ -311,17 +311,17 @@ def _say_what_was_found(found: "pd.DataFrame", plan: "pd.DataFrame") -> None:
     if facts["errors"]:
         left_out.append(f"{counted(len(facts['errors']), 'picture')} that cannot be read")
     if left_out:
-        _say(_printable(f"passed over: {' and '.join(left_out)}"))
+        _say_line(f"passed over: {' and '.join(left_out)}")
 
 
 def _say_what_is_next(plan: "pd.DataFrame", out: Path, *, has_page: bool) -> None:
-    _say(_printable(f"tables: {out}"))
+    _say_line(f"tables: {out}")
     if plan.empty:
         return
     move = shlex.join(["simlab", "move", str(out / "plan.csv"), "--to", "DIR"])
     if has_page:
         _say("next: look through the groups in the page, which writes a plan of what you decide")
-    _say(_printable(f"next: {move} : it says what this plan would move, and moves nothing yet"))
+    _say_line(f"next: {move} : it says what this plan would move, and moves nothing yet")
 
 
 def _judged(options: Namespace) -> "pd.DataFrame | None":
@@ -382,10 +382,10 @@ def move(options: Namespace) -> None:
     stay = _say_left({file: moved.left[file] for file in moved.left if file not in gone})
     if gone:
         _say(f"{counted(len(gone), 'file')} of the plan moved before, or gone")
-    _say(_printable(f"{counted(len(moved.files), 'file')} moved to {options.to}"))
+    _say_line(f"{counted(len(moved.files), 'file')} moved to {options.to}")
     if moved.files:
         undo = shlex.join(["simlab", "move", "--undo", str(moved.journal)])
-        _say(_printable(f"to bring them back, type:  {undo}"))
+        _say_line(f"to bring them back, type:  {undo}")
     if stay:
         raise ValueError(f"{counted(stay, 'file')} not moved; see above")
 
@@ -396,17 +396,17 @@ def _preview(plan: "sl.moving.Plan", options: Namespace) -> None:
     _say_left(would.left)
     fate = "moves along" if options.companions else "stays; --companions moves it along"
     for name in would.companions:
-        _say(_printable(f"{name}: beside a picture that goes; {fate}"))
+        _say_line(f"{name}: beside a picture that goes; {fate}")
     files = f"{counted(would.n_files, 'file')} ({in_bytes(would.n_bytes)})"
-    _say(_printable(f"{files} of {plan.root} would move to {options.to}; nothing has moved yet"))
+    _say_line(f"{files} of {plan.root} would move to {options.to}; nothing has moved yet")
     if would.n_files:
-        _say(_printable(f"to move, type:  {options.command} --yes"))
+        _say_line(f"to move, type:  {options.command} --yes")
 
 
 def _undo(options: Namespace) -> None:
     undone = sl.moving.undo(options.undo, root=options.root)
     for name, path in undone.renamed.items():
-        _say(_printable(f"{name}: the name is taken; it is {path.name} now"))
+        _say_line(f"{name}: the name is taken; it is {path.name} now")
     stay = _say_left(undone.left)
     there = f"{len(undone.there):,} were there" if undone.there else ""
     _say("; ".join(filter(None, [f"{counted(len(undone.back), 'file')} brought back", there])))
@@ -417,7 +417,7 @@ def _undo(options: Namespace) -> None:
 def _say_left(left: Mapping[str | Path, str]) -> int:
     """Say why files stay where they are; returned is how many."""
     for file, reason in left.items():
-        _say(_printable(f"{file}: {reason}"))
+        _say_line(f"{file}: {reason}")
     return len(left)
 
 
@@ -479,7 +479,7 @@ def verify(options: Namespace) -> None:
         n_jobs=options.jobs,
     )
     for row in drift.itertuples():
-        _say(_printable(f"{row.what} {row.name}: {row.drift}"))
+        _say_line(f"{row.what} {row.name}: {row.drift}")
     if len(drift):
         raise ValueError(f"{options.study} no longer holds; see above")
     pairs = counted(options.pairs, "pair")
@@ -769,7 +769,7 @@ def _verb(verbs, function, summary: str) -> ArgumentParser:
         name,
         help=summary,
         description=description,
-        epilog="\n  ".join(["examples:", *EXAMPLES.get(name, ())]),
+        epilog="\n  ".join(["examples:", *EXAMPLES[name]]),
         formatter_class=RawDescriptionHelpFormatter,
     )
     verb.set_defaults(verb=function)
@@ -830,7 +830,7 @@ def _with_references(table: "pd.DataFrame", options: Namespace) -> "pd.DataFrame
 
 def _say_what_is_not_read(table: "pd.DataFrame") -> None:
     if passed_over := table.attrs.get("passed_over"):
-        _say(_printable(f"passed over: {sl.images.in_words(passed_over)}"))
+        _say_line(f"passed over: {sl.images.in_words(passed_over)}")
     n_heif = int(table["path"].str.lower().str.endswith((".heic", ".heif")).sum())
     if n_heif and importlib.util.find_spec("pillow_heif") is None:
         pictures = counted(n_heif, "HEIC picture")
@@ -891,6 +891,10 @@ def _printable(text: str) -> str:
     """One line that a terminal can show: names in it are untrusted."""
     text = " ".join(text.split())
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _say_line(text: str) -> None:
+    _say(_printable(text))
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ from simlab import plots, specs
 from simlab.ensemble import Ensemble
 from simlab.plots.style import measure
 from simlab.report.page import Figure, Section, figure_of
-from simlab.report.sentences import interval
+from simlab.report.sentences import intervals
 
 _EVIDENCE = (
     "Each method's distance becomes evidence for or against a copy; the evidence is weighed and"
@@ -60,19 +60,15 @@ def _gain(ensemble: Ensemble) -> str:
 
 
 def _weights(ensemble: Ensemble) -> DataFrame:
-    rows = ensemble.weights_.sort_values("share", ascending=False, kind="stable").to_dict("records")
-    shares = [interval(row, "share", "low", "high") for row in rows]
-    return DataFrame(
-        {"method": [row["method"] for row in rows], "share of the weights [95 % interval]": shares}
-    )
+    rows = ensemble.weights_.sort_values("share", ascending=False, kind="stable")
+    shares = intervals(rows, "share")
+    return DataFrame({"method": rows["method"], "share of the weights [95 % interval]": shares})
 
 
 def _ablation(ensemble: Ensemble) -> DataFrame:
     rows = ensemble.ablation()
-    lost = [interval(row, "loss", "low", "high", "+.3f") for row in rows.to_dict("records")]
-    return DataFrame(
-        {"without": rows["method"], measure(ensemble.metric_): rows["without"], "loss": lost}
-    )
+    without = {"without": rows["method"], measure(ensemble.metric_): rows["without"]}
+    return DataFrame({**without, "loss": intervals(rows, "loss", "+.3f")})
 
 
 def _prior(ensemble: Ensemble) -> str:

@@ -11,7 +11,7 @@ from simlab.paths import AnyPath, expanded, relative_root
 from simlab.plots.pictures import plot_rows
 from simlab.report.files import passed_over, unreadable, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, next_steps, write_report
-from simlab.report.sentences import interval
+from simlab.report.sentences import interval, intervals
 from simlab.search.judging import COPY, LOOK_ALIKE
 from simlab.search.leaks import LEAKED, UNREADABLE, Leaks
 from simlab.tables import root_of
@@ -65,10 +65,11 @@ def leaks(
 def lead(found: Leaks) -> str:
     """Return how much has leaked, in a sentence or two."""
     leaked = found.shares.iloc[0]
+    share = interval(leaked, "share", ".4f")
     alarms = f"{leaked['false_alarms']:.2g}"
     text = (
         f"{leaked['n']:,} of {counted(leaked['n_test'], 'test picture')} are copies of training"
-        f" pictures: {_share(leaked)}, 95 % interval by groups of copies."
+        f" pictures: {share}, 95 % interval by groups of copies."
     )
     if leaked["n"]:
         text += (
@@ -78,10 +79,6 @@ def lead(found: Leaks) -> str:
     if n_alike:
         text += f" Look-alikes are counted apart: {counted(n_alike, 'other test picture')}."
     return text
-
-
-def _share(row: pd.Series) -> str:
-    return interval(row, "share", "low", "high", ".4f")
 
 
 def _numbers(found: Leaks) -> dict[str, str]:
@@ -98,8 +95,8 @@ def _numbers(found: Leaks) -> dict[str, str]:
 
 
 def _sections(found: Leaks, root: Path, command: str) -> Iterator[Section]:
-    intervals = [_share(row) for _, row in found.shares.iterrows()]
-    table = found.shares[["kind", "n", "false_alarms"]].assign(share=intervals)
+    shares = intervals(found.shares, "share", ".4f")
+    table = found.shares[["kind", "n", "false_alarms"]].assign(share=shares)
     note = "Test pictures by what they are; false_alarms are expected among n."
     text = (
         "Test pictures that are copies of one training picture stand together in an interval; any"

@@ -89,8 +89,6 @@ def found(
     check_table(pairs, "pairs", _COLUMNS)
     check_table(groups, "groups", "file, group, size, chained")
     root = root_of(pairs, root)
-    # a CSV knows no empty text
-    pairs = pairs.assign(agreed=pairs["agreed"].astype(object).fillna(""))
     lookalikes = group(pairs, of=LOOK_ALIKE)
     warnings = list(pairs.attrs.get("warnings", []))
     made_by = {"root": relative_root(root, out), "versions": versions(), "warnings": warnings}
@@ -118,7 +116,8 @@ def found(
         with opened(cache) as kept:
             store = Store(data["root"], kept, progress=False)
             _add_pictures(data, store, folder)
-            _add_details(data, store if cache is not None else None)
+            # of what is not kept, looks would be made for the page alone
+            _add_details(data, store, n_pairs=0 if cache is None else MATCHED)
         write_report(
             folder / path.name,
             title=answer(plan) or "No two of these pictures are copies of each other",
@@ -174,15 +173,13 @@ def _add_pictures(data: dict[str, Any], store: Store, folder: Path) -> None:
         data["thumbs"].append(name)
 
 
-def _add_details(data: dict[str, Any], store: Store | None) -> None:
+def _add_details(data: dict[str, Any], store: Store, n_pairs: int) -> None:
     """Add what joins and what parts the pairs that a click shows first, by their numbers."""
     names = data["files"]["name"]
-    shown = review.compared_pairs(data)[:MATCHED] if store else []
+    shown = review.compared_pairs(data)[:n_pairs]
     pairs = [(names[a], names[b]) for a, b in shown]
     data["matches"] = {}
     data["places"] = {}
-    if not pairs:
-        return
     found = zip(shown, review.matches(store, pairs), review.places(store, pairs))
     for (a, b), lines, places in found:
         if len(lines):

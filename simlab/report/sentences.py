@@ -22,13 +22,25 @@ def headline(metrics: DataFrame) -> str:
     return next((metric for metric in _MEASURES if metric in measured), _MEASURES[0])
 
 
-def interval(row: pd.Series | dict, value: str, low: str, high: str, form: str = ".2f") -> str:
-    """Return a value with its interval, as far as there are any: "0.96 [0.91, 0.99]"."""
-    if pd.isna(row[value]):
+def interval(row: pd.Series | dict, name: str, form: str = ".2f") -> str:
+    """Return a value with its interval, as far as there are any: "0.96 [0.91, 0.99]".
+
+    The ends of tpr are tpr_low and tpr_high where there are such, else low and high.
+    """
+    before = f"{name}_" if f"{name}_low" in row else ""
+    value = row[name]
+    low = row[f"{before}low"]
+    high = row[f"{before}high"]
+    if pd.isna(value):
         return "n/a"
-    if pd.isna(row[low]) or pd.isna(row[high]):
-        return f"{row[value]:{form}}"
-    return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
+    if pd.isna(low) or pd.isna(high):
+        return f"{value:{form}}"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def intervals(rows: DataFrame, name: str, form: str = ".2f") -> list[str]:
+    """Return the same of each row of a table."""
+    return [interval(row, name, form) for row in rows.to_dict("records")]
 
 
 def lead(ranked: DataFrame) -> str:
@@ -40,7 +52,7 @@ def lead(ranked: DataFrame) -> str:
             " one is missing."
         )
     best = rows.iloc[0]
-    size = interval(best, "value", "low", "high")
+    size = interval(best, "value")
     text = f"By {measure(best['metric'])}, {best['method']} is first: {size}."
     if best["metric"] == _MEASURES[0]:
         text = f"At one false alarm in 100 non-copies, {best['method']} finds {size} of all copies."
@@ -108,7 +120,7 @@ def completed(shares: DataFrame, first: str) -> str:
     if rows.empty:
         return ""
     best = rows.loc[rows["share"].idxmax()]
-    found = interval(best, "share", "low", "high")
+    found = interval(best, "share")
     missed = counted(best["n_misses"], "copy", "copies")
     return f"Of the {missed} that {first} misses at FPR 0.01, {best['other']} finds {found}."
 

@@ -121,9 +121,7 @@ def _thresholds(scores: DataFrame, methods: pd.Series) -> DataFrame:
     options = {"n_splits": 10, "n_resamples": study_sections.RESAMPLES}
     chosen = []
     for rate in (1e-2, 1e-3):
-        for method in methods:
-            row = evaluation.choose_threshold(scores, method, max_fpr=rate, **options)
-            chosen.append(row)
+        chosen.append(evaluation.choose_threshold(scores, methods, max_fpr=rate, **options))
     return pd.concat(chosen)
 
 

@@ -16,6 +16,7 @@ from simlab.plots.summaries import spelled
 from simlab.report import sentences
 from simlab.report.files import passed_over, write_csv
 from simlab.report.page import Figure, Section, figure_of
+from simlab.report.sentences import intervals
 
 RESAMPLES = 300
 _GALLERY = 16  # most pictures shown
@@ -113,7 +114,7 @@ def _by_method(made: Study, cells: DataFrame, row: str) -> DataFrame:
 
 def _break_in_words(row: Mapping[str, Any]) -> str:
     if pd.notna(row["break_point"]):
-        found = sentences.interval(row, "break_point", "low", "high", ".2g")
+        found = sentences.interval(row, "break_point", ".2g")
         return found.replace("inf", "beyond")
     if "up to" in row["note"]:  # it stays up over all severities
         return f"beyond {row['strongest']:.3g}"
@@ -220,13 +221,9 @@ def _overview(made: Study) -> DataFrame:
     ).assign(metric="mean of queries' AP")
     table = made.ranked[["tier", "method"]].reset_index(drop=True)
     for metric, rows in pd.concat([overall, queries]).groupby("metric", sort=False):
-        cells = dict(zip(rows["method"], _intervals(rows, "value", "low", "high", ".3f")))
+        cells = dict(zip(rows["method"], intervals(rows, "value", ".3f")))
         table[measure(metric)] = table["method"].map(cells)
     return table
-
-
-def _intervals(rows: DataFrame, value: str, low: str, high: str, form: str) -> list[str]:
-    return [sentences.interval(row, value, low, high, form) for row in rows.to_dict("records")]
 
 
 def _chosen(made: Study) -> Section:
@@ -242,9 +239,9 @@ def _chosen(made: Study) -> Section:
         "Copies found and FPR reached are those on pictures that the threshold was not chosen on."
         " [95 % intervals]"
     )
-    rare["cell"] = _intervals(rare, "precision", "low", "high", ".2g")
+    rare["cell"] = intervals(rare, "precision", ".2g")
     rare["share"] = (1 / rare["share"]).map("1 in {:,.0f}".format)
-    alarms["cell"] = _intervals(alarms, "false_alarms", "low", "high", ",.0f")
+    alarms["cell"] = intervals(alarms, "false_alarms", ",.0f")
     tables = [
         (_in_words(made.thresholds), note),
         (
@@ -262,15 +259,15 @@ def _chosen(made: Study) -> Section:
 
 
 def _in_words(thresholds: DataFrame) -> DataFrame:
-    chosen = _intervals(thresholds, "threshold", "low", "high", ".4g")
+    chosen = intervals(thresholds, "threshold", ".4g")
     notes = thresholds["note"]
     return DataFrame(
         {
             "method": thresholds["method"].tolist(),
             "FPR wanted": [target.removeprefix("fpr<=") for target in thresholds["target"]],
             "threshold": [note or interval for note, interval in zip(notes, chosen, strict=True)],
-            "copies found": _intervals(thresholds, "tpr", "tpr_low", "tpr_high", ".3f"),
-            "FPR reached": _intervals(thresholds, "fpr", "fpr_low", "fpr_high", ".4f"),
+            "copies found": intervals(thresholds, "tpr", ".3f"),
+            "FPR reached": intervals(thresholds, "fpr", ".4f"),
         }
     )
 

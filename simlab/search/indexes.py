@@ -7,7 +7,7 @@ vote for each other in one index of all keypoints, which finds the crops and rot
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self
 
 import faiss
 import numpy as np
@@ -137,7 +137,7 @@ class _Found(NamedTuple):
     score: ndarray
 
 
-class _Index:
+class Index:
     """Features of many pictures, among which candidates for others are found.
 
     It is empty until it is filled, with all of them, or with a part of them, of which there are
@@ -224,7 +224,7 @@ class _Index:
         return _Found._make([np.concatenate(columns) for columns in zip(*of_parts)])
 
 
-class HashIndex(_Index):
+class HashIndex(Index):
     """The hashes of many pictures, among which the nearest to others are found."""
 
     def fill(self, rows: Rows, centres: ndarray | None = None) -> None:
@@ -240,7 +240,7 @@ class HashIndex(_Index):
         return _Found(numbers[query], self.numbers[picture], -distances)
 
 
-class VectorIndex(_Index):
+class VectorIndex(Index):
     """The vectors of many pictures, among which those that point the most alike way are found.
 
     Args:
@@ -283,7 +283,7 @@ class _Neighbours(NamedTuple):
     """The number of the picture; -1 where there are fewer neighbours."""
 
 
-class KeypointIndex(_Index):
+class KeypointIndex(Index):
     """The keypoints of many pictures in one index, in which those of others look for neighbours.
 
     A keypoint votes for a picture by how much nearer a neighbour there is than its tenth nearest of
@@ -391,9 +391,6 @@ def _threads_for(asked: Sequence[Rows]) -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(n_threads)
-
-
-Index: TypeAlias = HashIndex | VectorIndex | KeypointIndex
 
 
 def near_pairs(bits: ndarray, queries: ndarray, *, radius: int) -> tuple[ndarray, ndarray, ndarray]:

@@ -181,12 +181,12 @@ def _words(found: DataFrame, choice: Mapping[str, Any]) -> list[str]:
     row = found.iloc[0]
     rare = evaluation.prevalence_table(found, shares=[choice["prevalence"]]).iloc[0]
     many = evaluation.collection_table(found, n_pictures=[choice["n_pictures"]]).iloc[0]
-    recall = interval(row, "tpr", "tpr_low", "tpr_high", ".3f")
-    fpr = interval(row, "fpr", "fpr_low", "fpr_high", ".2g")
-    precision = interval(rare, "precision", "low", "high", ".2g")
+    recall = interval(row, "tpr", ".3f")
+    fpr = interval(row, "fpr", ".2g")
+    precision = interval(rare, "precision", ".2g")
     if row["false_alarms"] == 0:
         precision = f"at least {rare['low']:.2g}"
-    alarms = interval(many, "false_alarms", "low", "high", ",.0f")
+    alarms = interval(many, "false_alarms", ",.0f")
     return [
         f"At most {row['threshold']:.3g} apart is a copy: {recall} of the copies are found, "
         f"at a false positive rate of {fpr}.",
