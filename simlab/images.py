@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy import ndarray
@@ -148,6 +148,12 @@ MOVED = ".simlab-moved"
 """A file that marks a folder to which ``simlab move`` moved pictures: a listing leaves it out."""
 
 
+Picture: TypeAlias = Image.Image
+"""A picture in memory, which Pillow knows."""
+Levels: TypeAlias = tuple[int, int, int]
+"""The red, green and blue of a colour, 0 to 255."""
+
+
 class ImageError(ValueError):
     """A picture that cannot be used; the message tells the person who has the file why."""
 
@@ -155,10 +161,10 @@ class ImageError(ValueError):
 def read_image(
     source,
     *,
-    background: tuple[int, int, int] | None = None,
+    background: Levels | None = None,
     max_pixels: int = MAX_PIXELS,
     name: AnyPath = "",
-) -> Image.Image:
+) -> Picture:
     """Return a picture as upright RGB.
 
     The EXIF orientation is applied, an embedded ICC profile converted to sRGB, transparency laid on
@@ -183,7 +189,7 @@ def read_image(
     >>> read_image(np.zeros((2, 3), dtype=bool)).size
     (3, 2)
     """
-    if isinstance(source, Image.Image):
+    if isinstance(source, Picture):
         return to_rgb(source, background=background)
     if hasattr(source, "__array__"):
         return to_rgb(_from_array(np.asarray(source)), background=background)
@@ -337,7 +343,7 @@ def traces_of(data: bytes, name: AnyPath = "") -> Traces:
         raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
 
 
-def _unseen(image: Image.Image, data: bytes) -> str:
+def _unseen(image: Picture, data: bytes) -> str:
     n_frames = getattr(image, "n_frames", 1) if image.format in _SEVERAL else 1
     if n_frames > 1:
         return f"{n_frames:,} frames or pages"
@@ -346,7 +352,7 @@ def _unseen(image: Image.Image, data: bytes) -> str:
     return "transparency" if _is_transparent(image) else ""
 
 
-def _is_deep(image: Image.Image, data: bytes) -> bool:
+def _is_deep(image: Picture, data: bytes) -> bool:
     """Whether a picture, which is not decoded yet, has more than 8 bits a channel."""
     if image.format == "JPEG2000":
         return data[data.find(b"\xff\x4f\xff\x51") + 42] & 0x7F > 7  # bits - 1, in its marker SIZ
@@ -360,7 +366,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
     return image.mode.startswith(("I", "F")) or ";16" in str(arguments)
 
 
-def _is_transparent(image: Image.Image) -> bool:
+def _is_transparent(image: Picture) -> bool:
     """Whether any pixel is: screenshots have an alpha that hides nothing."""
     if image.mode not in _TRANSPARENT and "transparency" not in image.info:
         return False
@@ -368,7 +374,7 @@ def _is_transparent(image: Image.Image) -> bool:
     return lowest < 255
 
 
-def to_rgb(image: Image.Image, *, background: tuple[int, int, int] | None = None) -> Image.Image:
+def to_rgb(image: Picture, *, background: Levels | None = None) -> Picture:
     """Return a PIL image as upright RGB, as :func:`read_image` does; one that is so already comes
     back as it is.
     """
@@ -394,7 +400,7 @@ def to_rgb(image: Image.Image, *, background: tuple[int, int, int] | None = None
     return rgb
 
 
-def to_grey(image: Image.Image) -> Image.Image:
+def to_grey(image: Picture) -> Picture:
     """Return the picture as 8-bit grey: Pillow's ITU-R 601 luma, the conversion that imagehash
     uses.
     """
@@ -402,14 +408,14 @@ def to_grey(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
-def read_grey(image) -> Image.Image:
+def read_grey(image) -> Picture:
     """Return a picture as 8-bit grey, from what :func:`read_image` takes; a grey one as it is."""
-    if isinstance(image, Image.Image) and image.mode == "L":
+    if isinstance(image, Picture) and image.mode == "L":
         return image
     return to_grey(read_image(image))
 
 
-def reduced(image: Image.Image, side: int = ENOUGH) -> Image.Image:
+def reduced(image: Picture, side: int = ENOUGH) -> Picture:
     """Return a large picture as means of whole squares of its pixels; another as it is.
 
     Args:
@@ -422,7 +428,7 @@ def reduced(image: Image.Image, side: int = ENOUGH) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def is_flat(image: Image.Image) -> bool:
+def is_flat(image: Picture) -> bool:
     """Return whether no channel of an RGB picture varies by more than 4 levels: nothing to
     compare.
     """
@@ -430,7 +436,7 @@ def is_flat(image: Image.Image) -> bool:
     return bool((np.ptp(np.atleast_2d(image.getextrema()), axis=1) <= _FLAT).all())
 
 
-def content_digest(image: Image.Image) -> bytes:
+def content_digest(image: Picture) -> bytes:
     """Return SHA-256 of a picture's size and RGB pixels: equal where these are.
 
     >>> len(content_digest(Image.new("RGB", (3, 2))))
@@ -447,8 +453,8 @@ def content_digest(image: Image.Image) -> bytes:
     return digest.digest()
 
 
-def _check_pillow(image: Image.Image) -> None:
-    check_kind("image", image, Image.Image, "a PIL image, such as read_image gives")
+def _check_pillow(image: Picture) -> None:
+    check_kind("image", image, Picture, "a PIL image, such as read_image gives")
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -508,9 +514,7 @@ def _formats(data: bytes, name: AnyPath) -> list[str]:
     return FORMATS
 
 
-def _open(
-    data: bytes, formats: list[str], background: tuple[int, int, int] | None, max_pixels: int
-) -> Image.Image:
+def _open(data: bytes, formats: list[str], background: Levels | None, max_pixels: int) -> Picture:
     try:
         with _own_limits(max_pixels):
             image = _load(data, formats, max_pixels)
@@ -532,7 +536,7 @@ def _open(
         raise ImageError(f"damaged or truncated: {_one_line(error)}") from error
 
 
-def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
+def _load(data: bytes, formats: list[str], max_pixels: int) -> Picture:
     """A decoded picture, whose data do not end before its last pixel: most decoders pass that over
     in silence.
     """
@@ -565,7 +569,7 @@ def _load(data: bytes, formats: list[str], max_pixels: int) -> Image.Image:
     return again
 
 
-def _load_jpeg(image: Image.Image, data: bytes) -> Image.Image:
+def _load_jpeg(image: Picture, data: bytes) -> Picture:
     n_scans = 0
     for marker, _, _ in _segments(data):
         n_scans += marker == 0xDA
@@ -579,7 +583,7 @@ def _load_jpeg(image: Image.Image, data: bytes) -> Image.Image:
     return image
 
 
-def _is_cut_jpeg(image: Image.Image, data: bytes) -> bool:
+def _is_cut_jpeg(image: Picture, data: bytes) -> bool:
     """Whether more data at the end of a scan would change the picture: libjpeg takes what is
     missing for grey.
     """
@@ -608,7 +612,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
 
 
-def _ends_in_grey(image: Image.Image) -> bool:
+def _ends_in_grey(image: Picture) -> bool:
     """Whether the last pixel is of the middle grey that stands for missing data, apart from its
     colour.
     """
@@ -632,7 +636,7 @@ def _lengthened(data: bytes, segments: list[tuple[int, int, int]]) -> bytes:
     return b"".join([*parts, data[done:]])
 
 
-def _note_frames(rgb: Image.Image, data: bytes, form: str) -> None:
+def _note_frames(rgb: Picture, data: bytes, form: str) -> None:
     """Say in a picture's info how many frames or pages its file has, where there are several."""
     try:
         n_frames = getattr(Image.open(io.BytesIO(data), formats=[form]), "n_frames", 1)
@@ -642,7 +646,7 @@ def _note_frames(rgb: Image.Image, data: bytes, form: str) -> None:
         rgb.info["frames"] = n_frames
 
 
-def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tuple[int, int]]:
+def _last_places(image: Picture, box: tuple[int, int, int, int]) -> list[tuple[int, int]]:
     """Where pixels are missing if any is."""
     _, top, right, bottom = box
     if image.format in ("PNG", "GIF"):  # where they are interlaced, every other row is last
@@ -652,7 +656,7 @@ def _last_places(image: Image.Image, box: tuple[int, int, int, int]) -> list[tup
     return [(x, y) for x, y in sorted(places) if x < image.width and y < image.height]
 
 
-def _load_onto_ones(data: bytes, form: str) -> Image.Image:
+def _load_onto_ones(data: bytes, form: str) -> Picture:
     """The picture decoded onto another ground than Pillow's, which shows where nothing is put."""
     image = Image.open(io.BytesIO(data), formats=[form])
     prepare = image.load_prepare
@@ -699,7 +703,7 @@ def _check_file(status: os.stat_result) -> None:
         )
 
 
-def _check_icon(image: Image.Image, data: bytes) -> None:
+def _check_icon(image: Picture, data: bytes) -> None:
     """The picture in an icon may be a PNG, of another size than the icon says."""
     entry = image.ico.entry[image.ico.getentryindex(image.size)]
     content = data[entry.offset : entry.offset + entry.size]
@@ -729,7 +733,7 @@ def _heif_formats() -> list[str]:
     return ["HEIF"]
 
 
-def _from_array(array: ndarray) -> Image.Image:
+def _from_array(array: ndarray) -> Picture:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     has_channels = array.ndim == 3 and array.shape[2] in (3, 4)
@@ -764,7 +768,7 @@ def _scale(array: ndarray, full: float) -> ndarray:
     return scaled
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Picture) -> Picture:
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:
@@ -773,7 +777,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Picture) -> Picture:
     """A 16-bit or float grey picture in 8 bits; Pillow's own ``convert("L")`` clips it instead."""
     array = np.asarray(image)
     full = 65535.0  # mode I is that of 16-bit PPM and 32-bit TIFF
@@ -782,7 +786,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(_scale(array, full))
 
 
-def _flatten(image: Image.Image, background: tuple[int, int, int] | None) -> Image.Image:
+def _flatten(image: Picture, background: Levels | None) -> Picture:
     straight = image.convert("LA") if image.mode == "La" else image
     layer = straight if straight.mode == "RGBA" else straight.convert("RGBA")
     base = Image.new("RGB", layer.size, background or _ground_for(layer))
@@ -790,7 +794,7 @@ def _flatten(image: Image.Image, background: tuple[int, int, int] | None) -> Ima
     return base
 
 
-def _ground_for(layer: Image.Image) -> tuple[int, int, int]:
+def _ground_for(layer: Picture) -> Levels:
     """White, or black where all that is opaque is so light that it would not show on white."""
     alpha = layer.getchannel("A")
     least, most = alpha.getextrema()
@@ -801,7 +805,7 @@ def _ground_for(layer: Image.Image) -> tuple[int, int, int]:
     return BLACK if darkest < _HARDLY_SHOWS else WHITE
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def _to_srgb(image: Picture, profile: bytes) -> Picture:
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
     try:

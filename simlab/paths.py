@@ -19,6 +19,9 @@ AnyPath: TypeAlias = str | os.PathLike
 Folders: TypeAlias = AnyPath | Iterable[AnyPath]
 """One folder, or several."""
 
+Json: TypeAlias = dict[str, Any]
+"""What JSON can hold, by name: a recipe's content, or what a page is told."""
+
 
 def expanded(path: AnyPath) -> Path:
     """Return the path with ``~`` at its start as the home folder, as a shell reads it.

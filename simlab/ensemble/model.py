@@ -15,7 +15,7 @@ from simlab.ensemble import reading, recipe, validation
 from simlab.ensemble.calibration import fit_calibration
 from simlab.ensemble.guard import LOOK_ALIKES, Guard
 from simlab.methods import registry
-from simlab.paths import AnyPath
+from simlab.paths import AnyPath, Json
 from simlab.specs import Names
 
 NAME = tables.FITTED
@@ -374,7 +374,7 @@ class Ensemble:
         """
         recipe.write(path, self._content())
 
-    def _content(self) -> dict[str, Any]:
+    def _content(self) -> Json:
         numbers = recipe.from_classifier(self.classifier_, self.voting_)
         if self.guard_ is not None:
             numbers["guard"] = recipe.from_guard(self.guard_)
@@ -402,7 +402,7 @@ class Ensemble:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"the recipe {str(path)!r} is damaged: {error}") from error
 
-    def _restore(self, content: dict[str, Any]) -> "Ensemble":
+    def _restore(self, content: Json) -> "Ensemble":
         self.classifier_ = recipe.to_classifier(content)
         voting = [str(column["method"]) for column in content["columns"]]
         self.guard_ = recipe.to_guard(content["guard"]) if content.get("guard") else None

@@ -4,14 +4,13 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simlab.ensemble.calibration import Calibration
 from simlab.ensemble.guard import Guard
 from simlab.ensemble.weighing import WeighedEvidence
-from simlab.paths import AnyPath, check_replaced, file_to_write, read_json, replace_file
+from simlab.paths import AnyPath, Json, check_replaced, file_to_write, read_json, replace_file
 
 FORMAT = 2
 """Raised when a recipe comes to mean something else."""
@@ -25,7 +24,7 @@ DEFAULT = Path(__file__).parents[1] / "recipe.json"
 """The recipe that ships with the package."""
 
 
-def write(path: AnyPath, content: dict[str, Any]) -> None:
+def write(path: AnyPath, content: Json) -> None:
     """Write a recipe, whole or not at all.
 
     Raises:
@@ -39,7 +38,7 @@ def write(path: AnyPath, content: dict[str, Any]) -> None:
     replace_file(path, f"{text}\n".encode())
 
 
-def read(path: AnyPath) -> dict[str, Any]:
+def read(path: AnyPath) -> Json:
     """Return what :func:`write` wrote.
 
     Raises:
@@ -61,12 +60,12 @@ def read(path: AnyPath) -> dict[str, Any]:
     return content
 
 
-def _digest(content: dict[str, Any]) -> str:
+def _digest(content: Json) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_classifier(model: WeighedEvidence, methods: list[str]) -> dict[str, Any]:
+def from_classifier(model: WeighedEvidence, methods: list[str]) -> Json:
     """Return the fitted numbers, whose columns are these methods."""
     columns = []
     for method, weight, calibration in zip(methods, model.coef_, model.calibrations_):
@@ -74,7 +73,7 @@ def from_classifier(model: WeighedEvidence, methods: list[str]) -> dict[str, Any
     return {"prevalence": model.prevalence_, "bias": model.bias_, "columns": columns}
 
 
-def to_classifier(content: dict[str, Any]) -> WeighedEvidence:
+def to_classifier(content: Json) -> WeighedEvidence:
     """Return what these numbers describe.
 
     Raises:
@@ -101,12 +100,12 @@ def to_classifier(content: dict[str, Any]) -> WeighedEvidence:
     return model
 
 
-def from_guard(guard: Guard) -> dict[str, Any]:
+def from_guard(guard: Guard) -> Json:
     """Return the fitted numbers of a guard."""
     return {"method": guard.method, **_numbers(guard.calibration), "per_copy": guard.per_copy}
 
 
-def to_guard(content: dict[str, Any]) -> Guard:
+def to_guard(content: Json) -> Guard:
     """Return the guard that these numbers describe.
 
     Raises:
@@ -120,7 +119,7 @@ def to_guard(content: dict[str, Any]) -> Guard:
     return Guard(str(content["method"]), calibration, per_copy)
 
 
-def _numbers(calibration: Calibration) -> dict[str, Any]:
+def _numbers(calibration: Calibration) -> Json:
     return {
         "knots": calibration.knots.tolist(),
         "slopes": calibration.slopes.tolist(),
@@ -128,7 +127,7 @@ def _numbers(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def _calibration(column: dict[str, Any]) -> Calibration:
+def _calibration(column: Json) -> Calibration:
     knots = np.array(column["knots"], dtype=float)
     slopes = np.array(column["slopes"], dtype=float)
     return Calibration(knots, slopes, float(column["offset"]))

@@ -25,7 +25,7 @@ from PIL import Image
 
 from simlab import specs
 from simlab.cards import card, number
-from simlab.images import is_flat, reduced, to_grey
+from simlab.images import Picture, is_flat, reduced, to_grey
 from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
@@ -56,13 +56,13 @@ _KINDS: dict[str, FeatureKind] = {"b": "bits", "f": "vector"}  # by kind of dtyp
 class Seen:
     """A picture as features see it: what several of them need is made once."""
 
-    def __init__(self, image: Image.Image):
+    def __init__(self, image: Picture):
         self.image = image
-        self._small: dict[tuple[int, int], Image.Image] = {}
+        self._small: dict[tuple[int, int], Picture] = {}
         self._values: dict[str, Any] = {}
 
     @functools.cached_property
-    def grey(self) -> Image.Image:
+    def grey(self) -> Picture:
         """The picture as 8-bit grey."""
         return to_grey(self.image)
 
@@ -79,7 +79,7 @@ class Seen:
         part = inner_part(whole.image, whole.grey)
         return whole if part is whole.image else Seen(part)
 
-    def small(self, size: tuple[int, int]) -> Image.Image:
+    def small(self, size: tuple[int, int]) -> Picture:
         """Return a small grey copy, scaled as hashes scale."""
         if size not in self._small:
             self._small[size] = self.grey.resize(size, Image.Resampling.LANCZOS)
@@ -127,13 +127,13 @@ class Feature:
     def __hash__(self) -> int:
         return hash(self.key)
 
-    def extract(self, image: Image.Image | Seen) -> bytes:
+    def extract(self, image: Picture | Seen) -> bytes:
         """Return the packed feature of an RGB (or grey) picture; ``b""`` for no evidence."""
         whole = image if isinstance(image, Seen) else Seen(image)
         seen = whole.inner if self.inner else whole
         return pack(seen.value(self))
 
-    def extract_many(self, images: Sequence[Image.Image]) -> list[bytes]:
+    def extract_many(self, images: Sequence[Picture]) -> list[bytes]:
         """Return the packed features of RGB pictures by `together`; ``b""`` for a flat one.
 
         Raises:
@@ -165,7 +165,7 @@ class Feature:
             return None
         return self.turn(value, self.orientation)
 
-    def _looked_at(self, seen: Seen) -> Image.Image | Seen:
+    def _looked_at(self, seen: Seen) -> Picture | Seen:
         if self.of_seen and not self.orientation:
             return seen
         if self.small is not None:
@@ -487,7 +487,7 @@ def resolve(methods: Names | None = None) -> list[Method]:
     return list({one.name: one for one in map(get, texts)}.values())
 
 
-def extract_all(image: Image.Image, features: Iterable[Feature]) -> dict[str, bytes]:
+def extract_all(image: Picture, features: Iterable[Feature]) -> dict[str, bytes]:
     """Return the packed features of an RGB picture by key; all ``b""`` where it is flat."""
     wanted = list(features)
     # most pictures are seen not to be flat by a few of their pixels

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from simlab import specs
-from simlab.images import content_digest, read_bytes, read_image
+from simlab.images import Picture, content_digest, read_bytes, read_image
 from simlab.paths import AnyPath
 from simlab.specs import Rule as Rule
 from simlab.specs import between
 
-Picture = Image.Image
 Rng = np.random.Generator
 
 
@@ -214,6 +212,7 @@ def register(
     >>> @register(severity=lambda strength: strength)
     ... def darken(image, rng, *, strength: Annotated[float, between(0, 1)] = 0.3):
     ...     return image.point(lambda level: round(level * (1 - strength)))
+    >>> from PIL import Image
     >>> apply(Image.new("RGB", (2, 1), (200, 100, 50)), "darken(strength=0.5)").getpixel((0, 0))
     (100, 50, 25)
     >>> del REGISTRY["darken"]
@@ -261,6 +260,7 @@ def apply(image: Any, spec: str, seed: int = 0) -> Picture:
         spec: such as ``"crop(area=0.5)+recompress(quality=30)"``; "" changes nothing.
         seed: which draw, where the perturbation is random.
 
+    >>> from PIL import Image
     >>> apply(Image.new("RGB", (200, 100)), "crop(area=0.25)").size
     (100, 50)
     """

@@ -28,6 +28,7 @@ from simlab.methods.packing import pack, unpack
 from simlab.methods.places import KINDS, places_of, sentence
 from simlab.methods.registry import Feature
 from simlab.moving.plan import DROP, PLAN_COLUMNS
+from simlab.paths import Json
 from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
@@ -52,7 +53,7 @@ def review_data(
     lookalikes: DataFrame,
     plan: DataFrame,
     root: Path,
-) -> dict[str, Any]:
+) -> Json:
     """Return what is to be reviewed, as JSON can hold it: copies first, by what they would save.
 
     Pictures are numbered; their names are relative to the plan's root.
@@ -128,9 +129,7 @@ def _pixels(pairs: DataFrame, renamed: Rename) -> dict[str, int]:
     return pixels
 
 
-def _groups_of_copies(
-    plan: DataFrame, groups: DataFrame, number: dict[str, int]
-) -> Iterator[dict[str, Any]]:
+def _groups_of_copies(plan: DataFrame, groups: DataFrame, number: dict[str, int]) -> Iterator[Json]:
     is_chained = groups.groupby("group")["chained"].first()
     for which, members in plan.groupby("group"):
         files = [number[name] for name in members["file"]]
@@ -147,7 +146,7 @@ def _groups_of_copies(
 
 def _groups_of_look_alikes(
     shown: DataFrame, lookalikes: DataFrame, number: dict[str, int]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Json]:
     n_all = lookalikes["group"].value_counts()
     for which, members in shown.groupby("group"):
         files = [number[name] for name in members["name"]]
@@ -168,7 +167,7 @@ def _groups_of_look_alikes(
         }
 
 
-def _saving(group: dict[str, Any], sizes: Sequence[int]) -> int:
+def _saving(group: Json, sizes: Sequence[int]) -> int:
     """Bytes of what is proposed to be dropped."""
     decisions = zip(group["files"], group["values"])
     return sum(sizes[file] for file, decision in decisions if decision == DROP)
@@ -247,7 +246,7 @@ def thumbnails(store: Store, names: Sequence[str]) -> Iterator[tuple[bytes, list
             yield shown(store.root / name)
 
 
-def compared_pairs(data: dict[str, Any]) -> list[tuple[int, int]]:
+def compared_pairs(data: Json) -> list[tuple[int, int]]:
     """Return the pairs that a click shows first: of each group the one to keep, and the others."""
     pairs = []
     for group in data["groups"]:
@@ -265,7 +264,7 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     return _of_pairs(store, pairs, "matches", _matched)
 
 
-def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any] | None]:
+def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[Json | None]:
     """Return of each pair where its pictures contradict each other; None where nothing says.
 
     Returns:
@@ -279,12 +278,12 @@ def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any
     return [_told(found) for found in _of_pairs(store, pairs, name, _located)]
 
 
-def places_of_two(first: Looks, second: Looks) -> dict[str, Any] | None:
+def places_of_two(first: Looks, second: Looks) -> Json | None:
     """Return the same of two pictures, from what is kept of them."""
     return _told(_located(first, second))
 
 
-def _told(found: ndarray) -> dict[str, Any] | None:
+def _told(found: ndarray) -> Json | None:
     if not found.shape[1]:
         return None
     kinds = pd.Series(np.array(KINDS, dtype=object)[found[:, 0]], name="kind", dtype=object)

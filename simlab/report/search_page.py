@@ -22,7 +22,7 @@ from simlab.cards import data_uri
 from simlab.messages import counted, in_bytes
 from simlab.moving import make_plan
 from simlab.moving.plan import DROP, UNDECIDED
-from simlab.paths import AnyPath, expanded, relative_root
+from simlab.paths import AnyPath, Json, expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
     passed_over,
@@ -155,7 +155,7 @@ def _thumbnails_in(out: AnyPath) -> list[str]:
     ]
 
 
-def _add_pictures(data: dict[str, Any], store: Store, folder: Path) -> None:
+def _add_pictures(data: Json, store: Store, folder: Path) -> None:
     """Add sizes and thumbnails, each once, to the data; or to a folder, where they are many."""
     made = list(review.thumbnails(store, data["files"]["name"]))
     number: dict[bytes, int] = {}
@@ -173,7 +173,7 @@ def _add_pictures(data: dict[str, Any], store: Store, folder: Path) -> None:
         data["thumbs"].append(name)
 
 
-def _add_details(data: dict[str, Any], store: Store, n_pairs: int) -> None:
+def _add_details(data: Json, store: Store, n_pairs: int) -> None:
     """Add what joins and what parts the pairs that a click shows first, by their numbers."""
     names = data["files"]["name"]
     shown = review.compared_pairs(data)[:n_pairs]

@@ -15,7 +15,7 @@ from pandas import DataFrame, Series
 from simlab import evaluation, perturb, plots
 from simlab.evaluation.sample import check_index, read
 from simlab.pairs.labelling import LabelFile, identity
-from simlab.paths import AnyPath, expanded
+from simlab.paths import AnyPath, Json, expanded
 from simlab.plots.summaries import draw_table, spelled
 from simlab.tables import check_both, root_of
 from simlab.widgets import workbench
@@ -194,7 +194,7 @@ class Failures(workbench.Workbench):
         frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=plots.style.MARK, lw=2.5)
         ax.add_patch(frame)
 
-    def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _work(self, choice: Json) -> Iterator[Json]:
         method = choice["method"]
         right = self._judge(choice["fpr"])
         table = self._scores
@@ -215,7 +215,7 @@ class Failures(workbench.Workbench):
         cards = [self._card(row, pair, right, method) for row, pair in shown.iterrows()]
         yield {"cards": cards, "matches": {}}
 
-    def _words(self, right: DataFrame, n_rows: int, choice: dict[str, Any]) -> str:
+    def _words(self, right: DataFrame, n_rows: int, choice: Json) -> str:
         """Return what is looked at in a sentence."""
         method = choice["method"]
         wrong = ~right[method]
@@ -236,7 +236,7 @@ class Failures(workbench.Workbench):
             f"Pairs {pairs}: {', '.join(which)}."
         )
 
-    def _cells(self, right: DataFrame) -> dict[str, Any]:
+    def _cells(self, right: DataFrame) -> Json:
         """Return the share of copies that each method finds, by kind."""
         copies = self._scores[self._scores["label"] == 1]
         kinds = self._kind[copies.index]
@@ -254,7 +254,7 @@ class Failures(workbench.Workbench):
             "counts": counts,
         }
 
-    def _card(self, row: Hashable, pair: Series, right: DataFrame, method: str) -> dict[str, Any]:
+    def _card(self, row: Hashable, pair: Series, right: DataFrame, method: str) -> Json:
         is_copy = bool(pair["label"] == 1)
         is_right = bool(right.loc[row, method])
         others = [name for name in self._methods if right.loc[row, name] != is_right]
@@ -270,7 +270,7 @@ class Failures(workbench.Workbench):
             return False
         return identity(pair) in LabelFile(self._marks, root=self._root).rows
 
-    def _rival(self, row: Hashable, is_copy: bool, method: str) -> dict[str, Any] | None:
+    def _rival(self, row: Hashable, is_copy: bool, method: str) -> Json | None:
         """Return the picture that wins or loses the query against that of a pair, if there is one.
 
         Of a copy it is the nearest wrong picture, of a pair of different ones the right one.
@@ -287,7 +287,7 @@ class Failures(workbench.Workbench):
             "pictures": workbench.small_pictures(rival, self._root)[:1],
         }
 
-    def _match(self, row: Hashable) -> Iterator[dict[str, Any]]:
+    def _match(self, row: Hashable) -> Iterator[Json]:
         lines = akaze_lines(workbench.full_pictures(self._scores.loc[row], self._root))
         drawn = {"lines": lines.tolist(), "text": akaze_words(lines)}
         yield {"matches": {str(row): drawn}}

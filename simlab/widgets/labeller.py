@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 from simlab import perturb, plots
 from simlab.cards import jpeg, no_picture
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
-from simlab.paths import AnyPath
+from simlab.paths import AnyPath, Json
 from simlab.plots import style
 from simlab.tables import root_of
 from simlab.widgets.panel import WORKING, Latest, Panel, plain
@@ -268,8 +268,8 @@ class Label(Panel):
         return f"{labelled}: {words}" if words else labelled
 
     def _work(
-        self, facts: dict[str, Any], key: Hashable | None, following: Hashable | None
-    ) -> Iterator[dict[str, Any]]:
+        self, facts: Json, key: Hashable | None, following: Hashable | None
+    ) -> Iterator[Json]:
         pictures = self._pictures(key)
         described = [
             self._described(side, shown, self._rows[key]) for side, shown in zip(SIDES, pictures)
@@ -294,7 +294,7 @@ class Label(Panel):
         small.thumbnail((_SIDE, _SIDE))
         return Shown(small, image.size, "")
 
-    def _described(self, side: str, shown: Shown, row: dict[str, Any]) -> dict[str, Any]:
+    def _described(self, side: str, shown: Shown, row: dict[str, Any]) -> Json:
         name = f"{side} picture"
         if self._names:
             change = row[SIDES[side]]
@@ -304,7 +304,7 @@ class Label(Panel):
             about = f"cannot be shown: {plain(shown.error)}"
         return {"data": jpeg(shown.image), "alt": f"{side}: {name}", "caption": f"{name} · {about}"}
 
-    def _show(self, scene: dict[str, Any]) -> None:
+    def _show(self, scene: Json) -> None:
         self._stage.scene = scene
 
     def _heard(self, text: str) -> None:
@@ -314,7 +314,7 @@ class Label(Panel):
         if text != WORKING:  # the next pair is there at once: the note stays readable
             self._heard(text)
 
-    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def _receive(self, _: Any, content: Json, __: Any) -> None:
         """Do what a button says, if it is about the pair that is asked about."""
         what = content.get("what")
         self._note = ""

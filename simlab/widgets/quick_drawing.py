@@ -10,6 +10,7 @@ from numpy import ndarray
 from PIL import Image
 
 from simlab.cards import jpeg
+from simlab.images import Picture
 from simlab.methods import keypoints
 from simlab.methods.overlap import EDGES
 from simlab.plots.pictures import bit_rows
@@ -65,7 +66,7 @@ def _squares(rows: ndarray, flipped: ndarray, cell: int) -> ndarray:
     return pixels
 
 
-def lines(first: Image.Image, second: Image.Image, matches: Matches) -> bytes:
+def lines(first: Picture, second: Picture, matches: Matches) -> bytes:
     """Return two pictures side by side as JPEG, a line for each match.
 
     Those that agree are orange and on top.
@@ -82,7 +83,7 @@ def lines(first: Image.Image, second: Image.Image, matches: Matches) -> bytes:
     return jpeg(Image.fromarray(canvas))
 
 
-def outlined(first: Image.Image, second: Image.Image, places: pd.DataFrame) -> bytes:
+def outlined(first: Picture, second: Picture, places: pd.DataFrame) -> bytes:
     """Return two pictures side by side as JPEG, with a frame around each place in both.
 
     It is thick where something is, and thin where it is missing.
@@ -101,7 +102,7 @@ def outlined(first: Image.Image, second: Image.Image, places: pd.DataFrame) -> b
     return jpeg(Image.fromarray(canvas))
 
 
-def _side_by_side(first: Image.Image, second: Image.Image) -> tuple[ndarray, tuple[int, int]]:
+def _side_by_side(first: Picture, second: Picture) -> tuple[ndarray, tuple[int, int]]:
     """The pixels of both at one height, and where the second begins."""
     ratios = first.width / first.height + second.width / second.height
     high = min(HEIGHT, round((WIDTH - GAP_WIDTH) / ratios))
@@ -112,11 +113,11 @@ def _side_by_side(first: Image.Image, second: Image.Image) -> tuple[ndarray, tup
     return canvas, (left.width + GAP_WIDTH, 0)
 
 
-def _of_height(image: Image.Image, high: int) -> Image.Image:
+def _of_height(image: Picture, high: int) -> Picture:
     return image.resize((max(1, round(image.width * high / image.height)), high))
 
 
-def akaze_lines(images: Sequence[Image.Image]) -> ndarray:
+def akaze_lines(images: Sequence[Picture]) -> ndarray:
     """Return the AKAZE matches of two pictures as a page draws them.
 
     (n, 5): x and y in the first and in the second picture, as shares of their sides, and 1 where

@@ -13,7 +13,7 @@ from simlab import evaluation, plots
 from simlab.ensemble import Ensemble
 from simlab.ensemble.model import NAME
 from simlab.evaluation.sample import read
-from simlab.paths import AnyPath
+from simlab.paths import AnyPath, Json
 from simlab.report.sentences import interval
 from simlab.search.judging import loaded
 from simlab.tables import root_of
@@ -125,7 +125,7 @@ class Tune(workbench.Workbench):
         workbench.draw_cards(self._page.cards, self._border, self._root, title, figure, grid[1])
         return figure
 
-    def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _work(self, choice: Json) -> Iterator[Json]:
         tuned = self.fitted.reweighed(choice["weights"], self._scores)
         table = self._scores.assign(**{NAME: tuned.distance(self._scores)})
         curve = evaluation.roc_curve(table, [NAME])
@@ -133,7 +133,7 @@ class Tune(workbench.Workbench):
         border = _border(table, choice["threshold"])
         yield {"cards": self._cards(border, tuned), "_border": border}
 
-    def _view(self, table: DataFrame, curve: DataFrame, choice: dict[str, Any]) -> dict[str, Any]:
+    def _view(self, table: DataFrame, curve: DataFrame, choice: Json) -> Json:
         """Return what a threshold does, and the threshold of every method at the same FPR."""
         threshold = choice["threshold"]
         found = evaluation.at_threshold(table, NAME, threshold, n_resamples=_RESAMPLES)
@@ -150,7 +150,7 @@ class Tune(workbench.Workbench):
             "thresholds": workbench.json_numbers(thresholds),
         }
 
-    def _cards(self, border: DataFrame, tuned: Ensemble) -> list[dict[str, Any]]:
+    def _cards(self, border: DataFrame, tuned: Ensemble) -> list[Json]:
         cards = []
         evidence = tuned.evidence(border)
         for (row, pair), (_, nats) in zip(border.iterrows(), evidence.iterrows()):

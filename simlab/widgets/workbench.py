@@ -16,6 +16,7 @@ from pandas import DataFrame
 from PIL import Image
 
 from simlab import perturb, plots
+from simlab.paths import Json
 from simlab.plots.summaries import spelled
 from simlab.widgets.panel import Latest, Panel, plain, thumbnail
 
@@ -56,8 +57,8 @@ class Workbench(Panel):
         self,
         name: str,
         script: str,
-        data: dict[str, Any],
-        choice: dict[str, Any],
+        data: Json,
+        choice: Json,
         allowed: Mapping[str, Container | None],
     ):
         shared = (_HERE / "workbench.js").read_text(encoding="utf-8")
@@ -71,7 +72,7 @@ class Workbench(Panel):
         self._latest(choice)
 
     @property
-    def choice(self) -> dict[str, Any]:
+    def choice(self) -> Json:
         """What is chosen, by name."""
         return dict(self._page.choice)
 
@@ -96,13 +97,13 @@ class Workbench(Panel):
         self._page.choice = {**self._page.choice, **changes}
         self._latest.wait()
 
-    def _show(self, found: dict[str, Any]) -> None:
+    def _show(self, found: Json) -> None:
         """Take over parts of the page; what else was found is kept."""
         for name, value in found.items():
             holder = self._page if self._page.has_trait(name) else self
             setattr(holder, name, value)
 
-    def _work(self, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _work(self, choice: Json) -> Iterator[Json]:
         """Yield what a choice leads to."""
         raise NotImplementedError
 
@@ -117,7 +118,7 @@ class Workbench(Panel):
         raise NotImplementedError
 
 
-def curves(table: DataFrame) -> dict[str, Any]:
+def curves(table: DataFrame) -> Json:
     """Return ROC curves as the page draws them.
 
     Each has a point for each FPR that can be measured, at most 400.
@@ -184,17 +185,17 @@ def full_pictures(pair: Pair, root: Path) -> list[Image.Image]:
     return [perturb.apply_to_file(*side) for side in sides(pair, root)]
 
 
-def small_pictures(pair: Pair, root: Path) -> list[dict[str, Any]]:
+def small_pictures(pair: Pair, root: Path) -> list[Json]:
     """Return the two pictures as a card shows them."""
     return [_small_picture(side) for side in sides(pair, root)]
 
 
-def _small_picture(side: Side) -> dict[str, Any]:
+def _small_picture(side: Side) -> Json:
     data = thumbnail(*side)
     return {"name": plain(side.path.name), "image": data, "size": Image.open(BytesIO(data)).size}
 
 
-def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> dict[str, Any]:
+def card(row: object, pair: Pair, root: Path, methods: Iterable[str]) -> Json:
     """Return what a card shows of a pair: pictures, label and distances."""
     is_copy = bool(pair["label"] == 1)
     about = "copy" if is_copy else "different pictures"
