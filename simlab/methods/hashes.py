@@ -16,8 +16,6 @@ from typing import Annotated, Literal, NamedTuple
 
 import imagehash
 import numpy as np
-import scipy.fftpack
-import scipy.ndimage
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
@@ -179,9 +177,11 @@ def phash(
     Source: N. Krawetz, "Looks like it", 2011; C. Zauner, "Implementation and benchmarking of
     perceptual image hash functions", 2010. As in imagehash, the lowest frequency takes part.
     """
+    from scipy import fftpack  # slow to import, and not needed for what the cache has
+
     side = hash_size * highfreq_factor
-    of_columns = scipy.fftpack.dct(_small(image, side, side), axis=0)
-    frequencies = scipy.fftpack.dct(of_columns, axis=1)
+    of_columns = fftpack.dct(_small(image, side, side), axis=0)
+    frequencies = fftpack.dct(of_columns, axis=1)
     low = frequencies[:hash_size, :hash_size]
     return (low > np.median(low)).ravel()
 
@@ -223,8 +223,10 @@ def phash_simple(
 
     Source: as :func:`phash`.
     """
+    from scipy import fftpack
+
     side = hash_size * highfreq_factor
-    low = scipy.fftpack.dct(_small(image, side, side))[:hash_size, 1 : hash_size + 1]
+    low = fftpack.dct(_small(image, side, side))[:hash_size, 1 : hash_size + 1]
     return (low > low.mean()).ravel()
 
 
@@ -392,13 +394,15 @@ class _Region(NamedTuple):
 
 def _regions(bright: ndarray, min_pixels: int) -> list[_Region]:
     """The connected regions of more than `min_pixels`: bright ones first, each kind row by row."""
+    from scipy import ndimage
+
     regions = []
     # imagehash counts the pixels around the picture as done: it leaves out the last dark regions
     n_done = 2 * sum(bright.shape)
     for mask in (bright, ~bright):
-        labels, n_labels = scipy.ndimage.label(mask)
+        labels, n_labels = ndimage.label(mask)
         sizes = np.bincount(labels.ravel(), minlength=n_labels + 1)[1:].tolist()
-        for n_pixels, box in zip(sizes, scipy.ndimage.find_objects(labels)):
+        for n_pixels, box in zip(sizes, ndimage.find_objects(labels)):
             is_left_out = mask is not bright and n_done >= bright.size
             if n_pixels > min_pixels and not is_left_out:
                 regions.append(_Region(n_pixels, *box))

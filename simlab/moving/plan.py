@@ -5,8 +5,10 @@ kept, and where nothing is known that the comparison did not see.
 """
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +69,8 @@ def make_plan(
     sha256 |= dict(zip(found["query"], found["sha256_query"]))
     judge = _Judge(_judged(found), functools.cache(functools.partial(_unseen, folder)))
     rows = []
-    for number, members in groups.groupby("group"):
+    in_order = groups.sort_values("group", kind="stable").itertuples()
+    for number, members in itertools.groupby(in_order, attrgetter("group")):
         for file, decision, reason in judge.decisions(members):
             rows.append((file, number, decision, reason, sha256[file]))
     plan = DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
@@ -109,9 +112,9 @@ class _Judge(NamedTuple):
     pairs: dict[frozenset[str], _Pair]
     unseen: Callable[[str], str]
 
-    def decisions(self, members: DataFrame) -> Iterable[tuple[str, str, str]]:
+    def decisions(self, members: Iterable) -> Iterable[tuple[str, str, str]]:
         """File, decision and reason of each picture of a group, the kept ones first."""
-        rows = list(members.itertuples())
+        rows = list(members)
         kept = [row for row in rows if row.protected] or [row for row in rows if row.keep]
         for row in kept:
             yield row.file, KEEP, "in a reference folder" if row.protected else row.reason

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pandas as pd
-import scipy.fft
 
 from simlab.images import Traces, read_image, to_grey, traces_of
 from simlab.methods import alignment
@@ -674,10 +673,12 @@ _ON_STEPS = 0.6
 
 def _coefficients(grey: np.ndarray) -> np.ndarray:
     """The cosine transforms of all blocks of 8 x 8, (n, 8, 8)."""
+    from scipy import fft  # slow to import, rarely needed
+
     height, width = [side // 8 * 8 for side in grey.shape]
     blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
     blocks = blocks.reshape(-1, 8, 8)
-    return scipy.fft.dctn(blocks, axes=(1, 2), norm="ortho")
+    return fft.dctn(blocks, axes=(1, 2), norm="ortho")
 
 
 def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
