@@ -199,10 +199,18 @@ def evaluate(options: Namespace) -> None:
         _say(said)
         page["first"] = [sl.report.Section("What was read", said)]
         page |= {"methods": run["arguments"]["methods"], "pictures": False}
+        page["last"] = [sl.report.next_steps(*_after_distances(options))]
     else:
         out, scores, run = _score_labels(options)
         page["last"] = [sl.report.next_steps(*_after_evaluate(options))]
     _say(f"report: {sl.report.study(scores, out, run=run, **page)}")
+
+
+def _after_distances(options: Namespace) -> tuple[str, list[str]]:
+    """What to do with what others measured, and the command."""
+    words = "Where the pictures are at hand, measure the methods of simlab on the same pairs:"
+    evaluate = ["simlab", "evaluate", options.labels, "--root", "FOLDER", "--out", "measured"]
+    return words, [shlex.join(evaluate)]
 
 
 def _after_evaluate(options: Namespace) -> tuple[str, list[str]]:

@@ -63,3 +63,10 @@ def check_page(path):
     )
     assert policy == f"{allowed}; base-uri 'none'; form-action 'none'"
     return page
+
+
+def check_end(text):
+    """Checks that a page ends in what to do now, with a command to copy."""
+    before, _, _ = text.partition('<h2 id="run">')
+    last = before.rpartition("<h2")[2]
+    assert ">What to do now</h2>" in last and "<pre><code>simlab " in last

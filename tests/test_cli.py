@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from corpus import textured
+from pages import check_end
 from PIL import Image
 
 import simlab as sl
@@ -109,7 +110,7 @@ def test_evaluate_and_tune_measure_the_pairs_a_person_labelled(
         assert main([verb, str(labels), "--out", str(tmp_path / verb), *cache]) == 0
         made = {path.name for path in (tmp_path / verb).iterdir()}
         page = (tmp_path / verb / "report.html").read_text(encoding="utf-8")
-        assert "What to do now" in page and "<code>simlab " in page
+        check_end(page)
         assert "report.html" in made
         assert made <= {*cli.WRITTEN, *TOLD, "figures"}
     metrics = pd.read_csv(tmp_path / "evaluate" / "metrics.csv")
@@ -149,6 +150,7 @@ def test_evaluate_measures_what_another_tool_wrote_without_a_picture(tmp_path, c
     thresholds = pd.read_csv(out / "thresholds.csv").set_index("method")["threshold"]
     assert thresholds["bits"].iloc[0] == 7.0 and thresholds["Cosine"].iloc[0] == -0.9
     page = (out / "report.html").read_text(encoding="utf-8")
+    check_end(page)
     assert "no picture was looked at" in page and "0 copy.jpg" in page
     assert "root" not in json.loads((out / "run.json").read_text(encoding="utf-8"))
 

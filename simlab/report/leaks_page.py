@@ -121,7 +121,7 @@ def _sections(found: Leaks, root: Path, command: str) -> Iterator[Section]:
         note = "Surest first; with every distance in leaks.csv"
         yield Section("All pairs", tables=[(pairs[_COLUMNS], note)])
     yield _left_out(found)
-    yield next_steps(_advice(found), [command] if command else [])
+    yield next_steps(_advice(found), [command or "simlab leaks TRAIN TEST --out leaks"])
 
 
 def _figure(pairs: pd.DataFrame, root: Path) -> Figure:

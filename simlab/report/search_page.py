@@ -123,7 +123,7 @@ def found(
             title=answer(plan) or "No two of these pictures are copies of each other",
             lead=_lead(data),
             facts=_numbers(data, pairs.attrs),
-            sections=[_left_out(pairs), _next(plan, expanded(out))],
+            sections=[_left_out(pairs), _next(plan, expanded(out), run.get("command"))],
             run=run,
             warnings=warnings,
             review=data,
@@ -217,10 +217,10 @@ def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     return {name: f"{number:,}" for name, number in numbers.items()}
 
 
-def _next(plan: DataFrame, out: Path) -> Section:
+def _next(plan: DataFrame, out: Path, command: str | None) -> Section:
     if plan.empty:
         words = "Nothing needs to go. When pictures come, the same search reads the new ones only."
-        return next_steps(words, [])
+        return next_steps(words, [command or "simlab find FOLDER --out found"])
     words = (
         "Decide above and download plan.csv, which then holds what you decided; the one beside this"
         " page holds what is proposed. The first line says what would move, the second moves it,"

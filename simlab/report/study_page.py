@@ -12,7 +12,7 @@ from simlab.methods import registry
 from simlab.paths import AnyPath, expanded, relative_root
 from simlab.report import sentences, study_sections
 from simlab.report.files import TOLD, versions, whole, write_csv, write_run
-from simlab.report.page import Section, write_report
+from simlab.report.page import Section, next_steps, write_report
 from simlab.specs import Names
 from simlab.tables import check_table, is_fitted, root_of
 
@@ -21,6 +21,11 @@ _METRICS = (
     "micro_average_precision",
     "recall@precision=0.9",
     "equal_error_rate",
+)
+_SEARCH = next_steps(
+    "A search finds the copies that are in a folder; its page shows each group, which file to keep,"
+    " and why.",
+    ["simlab find FOLDER --out found"],
 )
 
 
@@ -60,7 +65,8 @@ def study(  # noqa: PLR0913
         seed: of the resamples behind the ranking and the comparisons.
         first: sections to begin with, such as those of :func:`simlab.report.tuned`.
         joined: sections on the ensemble of these methods, which come after their comparison.
-        last: sections to end with, such as :func:`simlab.report.next_steps`.
+        last: sections to end with, such as :func:`simlab.report.next_steps`; by default those of a
+            search.
         pictures: False where there are none: the page names pairs and shows no picture.
 
     Raises:
@@ -105,7 +111,7 @@ def study(  # noqa: PLR0913
             told.extend(study_sections.pictures(made, example))
             told.extend(study_sections.doubts(made))
         told.append(study_sections.limits(made, audit, unreadable, run))
-        told.extend(last)
+        told.extend(last or [_SEARCH])
         write_report(
             folder / "report.html",
             title=title,

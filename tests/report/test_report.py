@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
-from pages import Page, check_page
+from pages import Page, check_end, check_page
 from PIL import Image
 
 import simlab as sl
@@ -182,6 +182,7 @@ def test_studies_of_odd_tables_have_a_report_too(case, unrendered, tmp_path):
         scores = scores.drop(columns="akaze")
     path = report.study(scores.reset_index(drop=True), tmp_path / "out", root=tmp_path)
     assert check_page(path).texts
+    check_end(path.read_text(encoding="utf-8"))
 
 
 def test_a_study_says_which_labels_and_which_method_to_look_at(unrendered, tmp_path):

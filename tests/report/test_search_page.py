@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from corpus import textured
+from pages import check_end
 from PIL import Image
 
 import simlab as sl
@@ -86,7 +87,8 @@ def test_the_page_begins_with_the_answer_and_holds_every_group(found, root, tmp_
     assert data["groups"][2]["note"] == "1 copy of these not shown."
     assert [data["files"]["width"][names.index(name)] for name in FILES[:2]] == [240, 220]
     assert data["files"]["date"][names.index(FILES[2])] == 2 * 86_400
-    assert "What to do now" in html and "plan.csv --to DROPPED --yes" in html
+    check_end(html)
+    assert "plan.csv --to DROPPED --yes" in html
     plan = pd.read_csv(path.with_name("plan.csv"))
     assert list(plan["decision"]) == ["keep", "drop", "drop", "keep", "drop"]
 
@@ -125,7 +127,9 @@ def test_without_the_page_the_tables_are_written(found, tmp_path):
 def test_no_copies_are_an_answer_too(found, tmp_path):
     nothing = found[:0]
     path = sl.report.found(nothing, sl.group(nothing), tmp_path, root=found.attrs["root"])
-    assert "<h1>No two of these pictures are copies" in path.read_text(encoding="utf-8")
+    html = path.read_text(encoding="utf-8")
+    assert "<h1>No two of these pictures are copies" in html
+    check_end(html)
     assert sl.report.answer(sl.make_plan(nothing, root=found.attrs["root"])) == ""
 
 
