@@ -66,7 +66,9 @@ def check_page(path):
 
 
 def check_end(text):
-    """Checks that a page ends in what to do now, with a command to copy."""
+    """Checks that a page ends in what to do now, with commands to copy, one at a time."""
     before, _, _ = text.partition('<h2 id="run">')
     last = before.rpartition("<h2")[2]
-    assert ">What to do now</h2>" in last and "<pre><code>simlab " in last
+    commands = re.findall("<pre><code>(.*?)</code></pre>", last, re.DOTALL)
+    assert ">What to do now</h2>" in last and commands
+    assert all(re.fullmatch("simlab .*", command) for command in commands)

@@ -223,7 +223,7 @@ def _next(plan: DataFrame, out: Path, command: str | None) -> Section:
         return next_steps(words, [command or "simlab find FOLDER --out found"])
     words = (
         "Decide above and download plan.csv, which then holds what you decided; the one beside this"
-        " page holds what is proposed. The first line says what would move, the second moves it,"
+        " page holds what is proposed. The first command says what would move, the second moves it,"
         " the third brings all of it back."
     )
     move = f"simlab move {shlex.quote(str(out / 'plan.csv'))} --to DROPPED"

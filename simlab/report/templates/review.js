@@ -513,7 +513,7 @@ function pictureCard(g, k, { plan, host, decide, compare }) {
     const value = plan.values[g][k];
     made.dataset.value = isHead ? "head" : value;
     badge.textContent = isHead ? "Compared with" : { keep: "Keep", drop: "Drop", not: "Not a copy", copy: "A copy", undecided: "Undecided", "": "" }[value];
-    why.textContent = aboutOf(plan, g, k);
+    why.textContent = isHead ? "" : aboutOf(plan, g, k);
     for (const choice of choices) {
       const refused = plan.values[g][k] === choice.dataset.value ? "" : plan.refusal(g, k, choice.dataset.value);
       choice.setAttribute("aria-pressed", value === choice.dataset.value);
@@ -552,5 +552,6 @@ function wordsOf(plan, g, k) {
   const pair = plan.pairs.get(plan.key(reference, plan.groups[g].files[k]));
   if (pair) return [editOf(pair, plan.groups[g].files[k]), pair[3]].filter(Boolean).join(". ");
   if (plan.isCopy(reference, plan.groups[g].files[k])) return "Identical to a copy of it";
-  return "Joined through others: not found to be a copy of this one itself";
+  const link = plan.groups[g].alike ? "to look like the first" : "to be a copy of the kept one";
+  return `Joined through others: not found ${link} itself`;
 }
