@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import shlex
+import shutil
 import signal
 import sys
 import webbrowser
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # what a run makes lives as long as it does: searched for cycles less often, it takes less time
     gc.set_threshold(50_000)
     options = _parser().parse_args(arguments)
-    options.command = shlex.join(["simlab", *(sys.argv[1:] if arguments is None else arguments)])
+    options.command = _typed(*(sys.argv[1:] if arguments is None else arguments))
     try:
         with _stoppable():
             _check_numbers(options)
@@ -167,7 +168,7 @@ def _join(scores: "pd.DataFrame", names: list[str], seed: int) -> dict:
 
 def _after_study(options: Namespace) -> tuple[str, list[str]]:
     """What to do with a study, and the commands."""
-    folder = shlex.quote(options.images or "FOLDER")
+    folder = options.images or "FOLDER"
     words = (
         "These copies were made. To find those that are there, search; the page of a search shows"
         " each group, which file to keep, and why.\n\nBefore a threshold is trusted, label some"
@@ -177,9 +178,9 @@ def _after_study(options: Namespace) -> tuple[str, list[str]]:
         " page. It was measured in this run, and no two runs give the same."
     )
     return words, [
-        f"simlab find {folder} --out found",
-        f"simlab evaluate labels.csv --root {folder} --out measured",
-        f"simlab tune labels.csv --root {folder} --out tuned",
+        _typed("find", folder, "--out", "found"),
+        _typed("evaluate", "labels.csv", "--root", folder, "--out", "measured"),
+        _typed("tune", "labels.csv", "--root", folder, "--out", "tuned"),
     ]
 
 
@@ -187,7 +188,7 @@ def _after_tune(out: Path) -> tuple[str, list[str]]:
     """What to do with a recipe, and the command."""
     recipe = out / "recipe.json"
     words = f"The recipe is {recipe}. Search with it:"
-    return words, [f"simlab find FOLDER --recipe {shlex.quote(str(recipe))} --out found"]
+    return words, [_typed("find", "FOLDER", "--recipe", str(recipe), "--out", "found")]
 
 
 def evaluate(options: Namespace) -> None:
@@ -209,17 +210,14 @@ def evaluate(options: Namespace) -> None:
 def _after_distances(options: Namespace) -> tuple[str, list[str]]:
     """What to do with what others measured, and the command."""
     words = "Where the pictures are at hand, measure the methods of simlab on the same pairs:"
-    evaluate = ["simlab", "evaluate", options.labels, "--root", "FOLDER", "--out", "measured"]
-    return words, [shlex.join(evaluate)]
+    return words, [_typed("evaluate", options.labels, "--root", "FOLDER", "--out", "measured")]
 
 
 def _after_evaluate(options: Namespace) -> tuple[str, list[str]]:
     """What to do with labels, and the command."""
     words = "Fit an ensemble on the same pairs: it weighs the methods, and its recipe searches."
-    tune = ["simlab", "tune", options.labels, "--out", "tuned"]
-    if options.root:
-        tune += ["--root", options.root]
-    return words, [shlex.join(tune)]
+    root = ["--root", options.root] if options.root else []
+    return words, [_typed("tune", options.labels, "--out", "tuned", *root)]
 
 
 def _read_scores(options: Namespace) -> "tuple[Path, pd.DataFrame, dict]":
@@ -326,7 +324,7 @@ def _say_what_is_next(plan: "pd.DataFrame", out: Path, *, has_page: bool) -> Non
     _say_line(f"tables: {out}")
     if plan.empty:
         return
-    move = shlex.join(["simlab", "move", str(out / "plan.csv"), "--to", "DIR"])
+    move = _typed("move", str(out / "plan.csv"), "--to", "DIR")
     if has_page:
         _say("next: look through the groups in the page, which writes a plan of what you decide")
     _say_line(f"next: {move} : it says what this plan would move, and moves nothing yet")
@@ -392,7 +390,7 @@ def move(options: Namespace) -> None:
         _say(f"{counted(len(gone), 'file')} of the plan moved before, or gone")
     _say_line(f"{counted(len(moved.files), 'file')} moved to {options.to}")
     if moved.files:
-        undo = shlex.join(["simlab", "move", "--undo", str(moved.journal)])
+        undo = _typed("move", "--undo", str(moved.journal))
         _say_line(f"to bring them back, type:  {undo}")
     if stay:
         raise ValueError(f"{counted(stay, 'file')} not moved; see above")
@@ -893,6 +891,14 @@ def _stoppable() -> Iterator[None]:
     finally:
         for number in default:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _typed(*words: str) -> str:
+    """A command as it can be typed here: with its folder, where the system would not find it."""
+    program = "simlab"
+    if Path(sys.argv[0]).name == program and shutil.which(program) is None:
+        program = sys.argv[0]
+    return shlex.join([program, *words])
 
 
 def _printable(text: str) -> str:

@@ -123,7 +123,7 @@ def found(
             title=answer(plan) or "No two of these pictures are copies of each other",
             lead=_lead(data),
             facts=_numbers(data, pairs.attrs),
-            sections=[_left_out(pairs), _next(plan, expanded(out), run.get("command"))],
+            sections=[_left_out(pairs), _next(plan, expanded(out), run.get("command", ""))],
             run=run,
             warnings=warnings,
             review=data,
@@ -217,7 +217,7 @@ def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     return {name: f"{number:,}" for name, number in numbers.items()}
 
 
-def _next(plan: DataFrame, out: Path, command: str | None) -> Section:
+def _next(plan: DataFrame, out: Path, command: str) -> Section:
     if plan.empty:
         words = "Nothing needs to go. When pictures come, the same search reads the new ones only."
         return next_steps(words, [command or "simlab find FOLDER --out found"])
@@ -226,8 +226,11 @@ def _next(plan: DataFrame, out: Path, command: str | None) -> Section:
         " page holds what is proposed. The first command says what would move, the second moves it,"
         " the third brings all of it back."
     )
-    move = f"simlab move {shlex.quote(str(out / 'plan.csv'))} --to DROPPED"
-    undo = "simlab move --undo DROPPED/journal-1.csv"
+    program, _, _ = command.partition(" find ")
+    if not program.endswith(("simlab", "simlab'")):
+        program = "simlab"
+    move = f"{program} move {shlex.quote(str(out / 'plan.csv'))} --to DROPPED"
+    undo = f"{program} move --undo DROPPED/journal-1.csv"
     return next_steps(words, [move, f"{move} --yes", undo])
 
 

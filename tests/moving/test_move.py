@@ -452,6 +452,12 @@ def test_the_command_says_what_would_move_moves_and_brings_back(place, capsys, m
     assert re.search(r"2 files \(\d+ bytes\) of ", said)
     assert f" of {place / 'p'} would move to out; nothing has moved yet" in said
     assert said.endswith("to move, type: simlab move plan.csv --to out --yes\n")
+    with monkeypatch.context() as patch:  # as `make find` has it: no simlab on the path
+        patch.setenv("PATH", "")
+        patch.setattr("sys.argv", [".venv/bin/simlab"])
+        assert main(command) == 0
+    said = capsys.readouterr().err
+    assert said.endswith("to move, type: .venv/bin/simlab move plan.csv --to out --yes\n")
     assert state(place) == before
     assert main([*command, "--yes", "--companions"]) == 0
     assert "3 files moved to out" in (said := capsys.readouterr().err)

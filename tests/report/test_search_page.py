@@ -69,7 +69,8 @@ def data_of(path):
 
 
 def test_the_page_begins_with_the_answer_and_holds_every_group(found, root, tmp_path):
-    path = sl.report.found(found, sl.group(found), tmp_path / "out")
+    run = {"command": ".venv/bin/simlab find pictures"}
+    path = sl.report.found(found, sl.group(found), tmp_path / "out", run=run)
     html = path.read_text(encoding="utf-8")
     n_bytes = sum((root / FILES[n]).stat().st_size for n in (1, 2, 4))
     words = f"2 groups of copies: 3 files could go, {n_bytes / 1000:.0f} kB"
@@ -88,7 +89,7 @@ def test_the_page_begins_with_the_answer_and_holds_every_group(found, root, tmp_
     assert [data["files"]["width"][names.index(name)] for name in FILES[:2]] == [240, 220]
     assert data["files"]["date"][names.index(FILES[2])] == 2 * 86_400
     check_end(html)
-    assert "plan.csv --to DROPPED --yes" in html
+    assert f"<code>.venv/bin/simlab move {tmp_path}/out/plan.csv --to DROPPED --yes" in html
     plan = pd.read_csv(path.with_name("plan.csv"))
     assert list(plan["decision"]) == ["keep", "drop", "drop", "keep", "drop"]
 
