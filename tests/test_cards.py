@@ -114,3 +114,4 @@ def test_methods_keypoints_and_galleries_say_what_they_are(tmp_path):
     ):
         assert len(repr(thing)) < 100
         assert typed in thing._repr_html_()
+    assert "Its feature: hash_size² bits" in method._repr_html_()

@@ -240,7 +240,7 @@ class Method:
         about = inspect.getdoc(self.feature.function) or ""
         lines = [
             f"Distances from 0 (the same picture) to {number(self.maximum)} {self.unit}.",
-            f"Its feature: {about.splitlines()[0]}" if about else "",
+            f"Its feature: {about.splitlines()[0].removeprefix('Return ')}" if about else "",
             f"Seen in {counted(self.orientations, 'orientation')}.",
         ]
         typed = [

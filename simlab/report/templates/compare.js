@@ -67,35 +67,35 @@ function comparison(plan, host, decide) {
       const shape = isBeside ? image : images[0]; // the second takes the shape of the first, to lie on it
       const [width, height] = [shape.naturalWidth || 4, shape.naturalHeight || 3];
       const scale = Math.min(pane.clientWidth / width, pane.clientHeight / height) * state.zoom;
+      const drawn = isBeside ? scale : 1;
+      image.style.setProperty("--scale", scale / drawn);
       Object.assign(image.style, {
-        width: `${width * scale}px`,
-        height: `${height * scale}px`,
+        width: `${width * drawn}px`,
+        height: `${height * drawn}px`,
         left: `${pane.clientWidth / 2 - state.x * width * scale}px`,
         top: `${pane.clientHeight / 2 - state.y * height * scale}px`,
-        transform: "",
+        transform: isBeside ? "" : matrix([scale, 0, 0, 0, scale, 0, 0, 0, 1]),
       });
     });
-    if (!isBeside) layOnFirst();
-    const { width, left } = images[0].style;
-    const edge = `${parseFloat(left) + state.wiped * parseFloat(width)}px`;
+    const shown = images[0].getBoundingClientRect().width;
+    if (!isBeside) layOnFirst(shown);
+    const edge = `${parseFloat(images[0].style.left) + state.wiped * shown}px`;
     panes[0].firstChild.style.setProperty("--wiped", edge);
     veil.style.clipPath = state.look === "wipe" ? `inset(0 0 0 ${edge})` : "";
     drawLines();
   };
   // A crop lies where it was cut out, as far as the search says so.
-  const layOnFirst = () => {
+  const layOnFirst = (shown) => {
     const [first, second] = [file(0), file(1)];
     const pair = plan.pairs.get(plan.key(first, second));
     const { width, height } = plan.files;
     if (!pair?.[5] || !width[first] || !width[second]) return;
     const onFirst = pair[1] === second ? pair[5] : inverse(pair[5]);
-    const scale = parseFloat(images[0].style.width) / width[first];
-    const [a, b, c, d, e, f, g, h, i] = onFirst;
-    const columns = [scale * a, scale * d, 0, g, scale * b, scale * e, 0, h, 0, 0, 1, 0, scale * c, scale * f, 0, i];
+    const scale = shown / width[first];
     Object.assign(images[1].style, {
       width: `${width[second]}px`,
       height: `${height[second]}px`,
-      transform: `matrix3d(${columns.map((number) => number / i).join(",")})`,
+      transform: matrix(onFirst.map((number, at) => (at < 6 ? scale * number : number))),
     });
   };
   const drawLines = () => {
@@ -236,6 +236,12 @@ function comparison(plan, host, decide) {
     show();
   };
   return { element: dialog, open, press };
+}
+
+// Both pictures are drawn by one, so that equal pixels meet to the pixel: a browser rounds widths, and no matrix.
+function matrix([a, b, c, d, e, f, g, h, i]) {
+  const columns = [a, d, 0, g, b, e, 0, h, 0, 0, 1, 0, c, f, 0, i];
+  return `matrix3d(${columns.map((number) => number / i).join(",")})`;
 }
 
 // Of a 3 × 3 matrix, by rows; a factor of all does not count.
