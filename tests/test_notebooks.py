@@ -88,6 +88,13 @@ def test_clean_leaves_no_trace_of_one_run():
     assert "widgets" not in cleaned.metadata
 
 
+def test_a_figure_is_described_by_the_next_prose_whatever_code_lies_between():
+    cells = [new_code_cell("draw"), new_code_cell("table"), new_markdown_cell("**Two** `a`.\n\nB")]
+    cells[0].outputs = [new_output("display_data", {"image/png": ""})]
+    cleaned = notebooks.clean(new_notebook(cells=cells))
+    assert cleaned.cells[0].outputs[0].metadata["image/png"]["alt"] == "Two a."
+
+
 def test_without_text_keeps_the_picture_and_drops_the_version():
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "a version")

@@ -12,7 +12,6 @@ out of the result.
 import argparse
 import base64
 import csv
-import itertools
 import os
 import sys
 import tempfile
@@ -179,8 +178,11 @@ def clean(notebook):
         cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
             cell.outputs = [clean_output(output) for output in cell.outputs if is_kept(output)]
-    for cell, prose in itertools.pairwise(notebook.cells):
-        describe(cell.get("outputs", []), prose.source)
+    prose = ""
+    for cell in reversed(notebook.cells):
+        if cell.cell_type == "markdown":
+            prose = cell.source
+        describe(cell.get("outputs", []), prose)
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return nbformat.from_dict(notebook)
@@ -188,11 +190,12 @@ def clean(notebook):
 
 def describe(outputs, prose):
     """Give figures that simlab did not draw, and which say nothing of themselves, alternative text:
-    what is said of them in the next cell.
+    what is said of them in the next cell of prose, without its marks.
     """
+    words = prose.split("\n\n")[0].replace("**", "").replace("`", "")
     for output in outputs:
         for kind in PICTURES.intersection(output.get("data", {})):
-            output.metadata.setdefault(kind, {}).setdefault("alt", prose.split("\n\n")[0])
+            output.metadata.setdefault(kind, {}).setdefault("alt", words)
 
 
 def is_kept(output):

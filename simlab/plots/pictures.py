@@ -97,8 +97,8 @@ def plot_groups(
         members = groups[groups["group"] == which]
         members = members.sort_values("keep", ascending=False, kind="stable")["file"].tolist()
         cells.append(tuple(folder / file for file in members[:4]))
-        hidden = f"{max(0, len(members) - 4):,} not shown"
-        captions.append(f"keep {members[0]}\n{counted(len(members), 'picture')}, {hidden}")
+        hidden = f", {len(members) - 4:,} not shown" if len(members) > 4 else ""
+        captions.append(f"keep {members[0]}\n{counted(len(members), 'picture')}{hidden}")
     title = f"{len(cells):,} of {counted(len(several), 'group')}"
     return _draw_cells(ax, cells, captions, 2, title, caption_inches=0.4, framed=True)
 

@@ -204,7 +204,8 @@ class Gallery:
         near = dict.fromkeys([*equal, *self._proposed(query, by_hash, n_best)])
         rows = self._compared(query, near, by_hash)
         judged = self._judged(query, rows, rule)
-        yield surest_first(judged, {"prior": stated})
+        facts = {"root": str(self.library.store.root), "prior": stated}
+        yield surest_first(judged, facts)
 
         voted = self._proposed(query, by_keypoints, n_best)
         is_doubtful = (judged["distance"] < DOUBT) | (judged["verdict"] == LOOK_ALIKE)
@@ -213,7 +214,7 @@ class Gallery:
         numbers = list(dict.fromkeys([*voted, *doubtful, *sorted(wanted)]))
         for part in (numbers[:1], numbers[1:]):
             rows |= self._compared(query, part, methods)
-            yield surest_first(self._judged(query, rows, rule), {"prior": stated})
+            yield surest_first(self._judged(query, rows, rule), facts)
 
     def _proposed(self, query: "Query", methods: list[Method], n: int) -> list[int]:
         """Numbers of pictures: by each method n at most, the nearest or with most votes first."""

@@ -221,7 +221,9 @@ def test_found_pairs_say_where_the_one_lies_in_the_other(found, folder, fitted, 
     assert found["contains"].iloc[0] == "both" and found["overlap"].iloc[0] == 1
     assert found["overlap"].notna().all()
     gallery = sl.Gallery(folder, fitted, cache=cache, n_jobs=1, progress=False)
-    answers = gallery.query(folder / "copies" / "astronaut.jpg", top=3).set_index("file")
+    answers = gallery.query(folder / "copies" / "astronaut.jpg", top=3)
+    assert answers._repr_html_().count("<img ") == 3  # a table of candidates shows them
+    answers = answers.set_index("file")
     of_crop = answers.loc["astronaut.png", overlap.COLUMNS]
     pd.testing.assert_series_equal(of_crop, crop[overlap.COLUMNS], check_names=False)
     assert answers["overlap"][answers["verdict"] == "different"].isna().all()
