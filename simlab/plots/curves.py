@@ -14,6 +14,8 @@ from simlab.tables import check_table
 
 UNMEASURABLE = "#f4f4f4"
 """The colour of what the pairs cannot show."""
+_NEAR_IN_DECADES = 0.1
+"""By which share values differ that lie on each other where an axis spans several powers of ten."""
 _ROC = "method, fpr, tpr, n_positive, n_negative, smallest_fpr"
 _PR = "method, precision, recall, n_positive, n_negative, smallest_fpr"
 
@@ -139,7 +141,7 @@ def plot_prevalence(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     shown = table.dropna(subset=["precision"]).sort_values("share", kind="stable")
     if shown.empty:
         return style.nothing(ax, "no precision: no threshold could be chosen")
-    lines(ax, shown, "share", "precision")
+    lines(ax, shown, "share", "precision", near=_NEAR_IN_DECADES)
     rarest = shown["share"].min()
     commonest = shown["share"].max()
     lowest = max(shown["precision"].min() / 2, 1e-9)
@@ -169,7 +171,7 @@ def plot_collection(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     shown = table[table["false_alarms"] > 0]
     if shown.empty:
         return style.nothing(ax, "no false alarms: none was seen, or no threshold could be chosen")
-    lines(ax, shown, "n_pictures", "false_alarms")
+    lines(ax, shown, "n_pictures", "false_alarms", near=_NEAR_IN_DECADES)
     sizes = shown["n_pictures"]
     ax.set(xscale="log", yscale="log", xlim=(sizes.min(), sizes.max()))
     for axis in (ax.xaxis, ax.yaxis):
@@ -183,16 +185,18 @@ def plot_collection(table: DataFrame, *, ax: Axes | None = None) -> Axes:
     )
 
 
-def lines(ax: Axes, table: DataFrame, x: str, y: str, *, step: str | None = None) -> None:
+def lines(
+    ax: Axes, table: DataFrame, x: str, y: str, *, step: str | None = None, near: float = 0.02
+) -> None:
     """Draw a line per method, and a band where low and high are given.
 
-    Where lines lie on each other, their colours take turns.
+    Where lines lie on each other, but for `near` of their values, their colours take turns.
 
     A rate between two thresholds cannot be had, so curves of thresholds are steps ("post" or
     "pre"), not slopes.
     """
     n_methods = table["method"].nunique()
-    parts = style.stretches(table, x, y, step)
+    parts = style.stretches(table, x, y, step, near)
     drawstyle = f"steps-{step}" if step else "default"
     for method, rows in table.groupby("method", sort=False):
         method_style = style.method_style(method)

@@ -166,20 +166,21 @@ class Stretch(NamedTuple):
         }
 
 
-def stretches(rows: DataFrame, x: str, y: str, step: str | None = None) -> dict[str, list[Stretch]]:
+def stretches(
+    rows: DataFrame, x: str, y: str, step: str | None = None, near: float = 0.02
+) -> dict[str, list[Stretch]]:
     """Return the parts of each method's line that others lie on: all are to be seen there.
-
-    They do where their values are equal but for a fiftieth.
 
     Args:
         step: "post" or "pre" for lines of steps.
+        near: by which share of them values of lines differ that lie on each other.
     """
     grid = np.unique(rows[x])
     on_grid = {}
     for method, line in rows.sort_values(x, kind="stable").groupby("method", sort=False):
         on_grid[method] = _on_grid(grid, line[x], line[y], step)
     values = np.array(list(on_grid.values()))
-    is_near = np.isclose(values[:, None], values[None], rtol=0.02, atol=0)
+    is_near = np.isclose(values[:, None], values[None], rtol=near, atol=0)
     from_start = is_near[:, :, :-1]
     to_end = is_near[:, :, 1:]
     together = {"post": from_start, "pre": to_end}.get(step, from_start & to_end)

@@ -504,6 +504,11 @@ def test_curves_that_lie_on_each_other_are_striped():
     striped = [line for line in ax.lines if line.get_zorder() > 2]
     assert [line.get_drawstyle() for line in striped] == ["steps-post"] * 2
     assert len({line.get_color() for line in striped}) == 2
+    alarms = pd.DataFrame({"n_pictures": [1e3, 1e6], "false_alarms": [4e3, 4e9]})
+    nearly = alarms.assign(method="dhash", false_alarms=alarms["false_alarms"] * 1.07)
+    # of seven decades a fiftieth of a value is nothing to see
+    ax = plots.plot_collection(pd.concat([alarms.assign(method="phash"), nearly]))
+    assert len([line for line in ax.lines if line.get_zorder() > 2]) == 2
     plt.close("all")
 
 
