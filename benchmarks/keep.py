@@ -5,7 +5,8 @@
 
 For each picture and edit, a variant is saved as PNG or as JPEG of quality 90, and the two files
 are compared. Where nobody could tell the two apart (a mirror image; a small change of tone), it is
-right to say that it is undecided; elsewhere this counts as wrong.
+right to say that it is undecided; elsewhere this counts as wrong. A group keeps one file even so:
+the last column says how often it is the original.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import hashlib
 import io
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -95,6 +98,7 @@ SYMMETRICAL = {
     "slightly softer, sharper": ["sharpness(factor=0.5)", "sharpness(factor=1.5)"],
 }
 LEAST_SIDE = 48
+_COLUMNS = ["file", "kind", "edit", "saved", "said", "reason", "kept"]
 
 
 def main():
@@ -106,7 +110,7 @@ def main():
             raise SystemExit(f"{file}: {found}")
         rows.extend((file, *row) for row in found)
     rows.sort()
-    table = pd.DataFrame(rows, columns=["file", "kind", "edit", "saved", "said", "reason"])
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     _print(table)
     if options.out:
         table.to_csv(options.out, index=False)
@@ -157,14 +161,30 @@ def _judged(file, name, share):
             said = "undecided"
             if choice.better >= 0:
                 said = "original" if choice.better == place else "variant"
-            rows.append((kind, edit or "saved anew", saved, said, choice.reason))
+            kept = _kept(choice, [image, variant] if place == 0 else [variant, image])
+            kept = "original" if kept == place else "variant"
+            rows.append((kind, edit or "saved anew", saved, said, choice.reason, kept))
     return rows
+
+
+def _kept(choice, pictures):
+    """Which of the two a group keeps: 0 or 1."""
+    files = ["0", "1", ""]  # the last where nothing is said
+    row = {"reference": "0", "query": "1", "distance": 0.1}
+    row |= {"keep": files[choice.better], "likelier": files[choice.likelier]}
+    details = {"file": files[:2], "pixels": [], "sharpness": []}
+    for picture in pictures:
+        details["pixels"].append(picture.width * picture.height)
+        laplacian = cv2.Laplacian(np.asarray(picture.convert("L")), cv2.CV_16S)
+        details["sharpness"].append(laplacian.var())
+    groups = sl.group(pd.DataFrame([row]), pictures=details)
+    return int(groups["representative"].iloc[0])
 
 
 def _print(table):
     print(f"{table['file'].nunique()} pictures, {len(table):,} pairs\n")
-    print("| kind | pairs | right | 95 % | undecided | the variant kept |")
-    print("|---|---|---|---|---|---|")
+    print("| kind | pairs | right | 95 % | undecided | wrong | original kept |")
+    print("|---|---|---|---|---|---|---|")
     for kinds, may_be_undecided in ((EDITS, False), (SYMMETRICAL, True)):
         for kind in kinds:
             _print_row(kind, table[table["kind"] == kind], may_be_undecided)
@@ -184,8 +204,9 @@ def _print_row(kind, rows, may_be_undecided):
     low, high = wilson(is_right.mean(), len(rows), 1.96)
     undecided = int((rows["said"] == "undecided").sum())
     variant = int((rows["said"] == "variant").sum())
+    kept = (rows["kept"] == "original").mean()
     share = f"{is_right.mean():.2f} | {low:.2f} to {high:.2f}"
-    print(f"| {kind} | {len(rows)} | {share} | {undecided} | {variant} |")
+    print(f"| {kind} | {len(rows)} | {share} | {undecided} | {variant} | {kept:.2f} |")
 
 
 if __name__ == "__main__":

@@ -105,7 +105,8 @@ def find_copies(  # noqa: PLR0913
         other, in the columns of :func:`simlab.overlap`, NaN where nothing says; pixels, sharpness
         and sha256 (of the file) of either side (such as pixels_reference); keep, the file of the
         two from which the other could have been made, and keep_reason, what tells so (empty where
-        nothing does, and in large groups, where all are compared with the likeliest one only);
+        nothing does, and in large groups, where all are compared with the likeliest one only), and
+        likelier, the file of the two for which a little speaks where keep is empty;
         threshold and prior of the search; with labels also label, and apart (grouped by this pair,
         two pictures that are called different would come together). Beside these, ``attrs`` tells:
         root, n_candidates, errors (file → why it was left out), passed_over (ending → how many

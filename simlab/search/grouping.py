@@ -88,8 +88,9 @@ def group(
     Returns:
         Columns file; group, from 0; size; keep, true for one file of each group: the one that the
         pairs' column keep names against most of the others, and against which it names the fewest,
-        then the largest, then the sharpest; reason, in words; undecided, whether nothing says which
-        of a file and the one to keep is better; representative, the file to keep; distance, to it;
+        then likewise by likelier, then the largest, then the sharpest; reason, in words; undecided,
+        whether nothing says which of a file and the one to keep is better; representative, the file
+        to keep; distance, to it;
         compared: how many pairs of the group were, of up to :data:`CLOSED` pictures all; chained:
         whether two of the group were compared and are farther apart than the threshold; of
         look-alikes, whether two are no found pair. Of look-alikes there are two more: copy_of, the
@@ -211,15 +212,17 @@ def _described(table: DataFrame, found: DataFrame, is_near: ndarray) -> DataFram
     """
     table["size"] = table.groupby("group")["file"].transform("size")
     # empty where no search wrote them
-    choice = found.reindex(columns=["keep", "keep_reason"]).astype(object).fillna("")
+    choice = found.reindex(columns=["keep", "keep_reason", "likelier"]).astype(object).fillna("")
     near = found.assign(**choice)[is_near]
-    worse = near["reference"].where(near["keep"] == near["query"], near["query"])
-    n_worse_than = worse[near["keep"] != ""].value_counts()
-    table["worse"] = table["file"].map(n_worse_than).fillna(0)
-    table["better"] = table["file"].map(near["keep"].value_counts()).fillna(0)
+    for column, won, lost in (("keep", "better", "worse"), ("likelier", "likelier", "unlikelier")):
+        said = near[near[column] != ""]
+        other = said["reference"].where(said[column] == said["query"], said["query"])
+        table[won] = table["file"].map(said[column].value_counts()).fillna(0)
+        table[lost] = table["file"].map(other.value_counts()).fillna(0)
+    signs = ["worse", "better", "unlikelier", "likelier", "pixels", "sharpness"]
     table = table.sort_values(
-        ["size", "group", "protected", "worse", "better", "pixels", "sharpness", "file"],
-        ascending=[False, True, False, True, False, False, False, True],
+        ["size", "group", "protected", *signs, "file"],
+        ascending=[False, True, False, True, False, True, False, False, False, True],
         ignore_index=True,
     )
     table["group"] = pd.factorize(table["group"])[0]

@@ -28,7 +28,7 @@ from simlab.scoring.features import Data, Store, bytes_of
 from simlab.scoring.workers import run
 from simlab.tables import connected_sources
 
-VERSION = 4
+VERSION = 5
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -48,6 +48,8 @@ class Choice(NamedTuple):
     """0 the first, 1 the second, -1 nobody can tell."""
     reason: str
     """What tells that the other is not the original; "" where nothing does."""
+    likelier: int = -1
+    """As better, where nobody can tell: the one for which a little speaks."""
 
 
 _NOBODY_KNOWS = Choice(-1, "")
@@ -75,10 +77,11 @@ _NOTHING = _Sign(0.0, "")
 
 
 def with_choices(compared: pd.DataFrame, store: Store) -> pd.DataFrame:
-    """Return compared pairs with keep, the file of the two that is better, and keep_reason.
+    """Return compared pairs with keep, the better file of the two, keep_reason, and likelier.
 
-    Both are empty for what is no copy, where nobody can tell, and where it was not asked: of a
-    large group, all are held against the likeliest original.
+    The first two are empty for what is no copy, where nobody can tell, and where it was not asked:
+    of a large group, all are held against the likeliest original. Where nobody can tell, likelier
+    is the file for which a little speaks.
     """
     copies = compared[compared["verdict"].isin(["identical", "copy"])]
     sources = connected_sources(copies.assign(label=1))["source_reference"]
@@ -93,11 +96,14 @@ def with_choices(compared: pd.DataFrame, store: Store) -> pd.DataFrame:
         said |= _asked(wanted, store)
     keep = []
     reasons = []
+    likelier = []
     for pair in zip(compared["reference"], compared["query"]):
         choice = said.get(pair, _NOBODY_KNOWS)
-        keep.append(pair[choice.better] if choice.better >= 0 else "")
+        first_second_none = (*pair, "")
+        keep.append(first_second_none[choice.better])
         reasons.append(choice.reason)
-    return compared.assign(keep=keep, keep_reason=reasons)
+        likelier.append(first_second_none[choice.likelier])
+    return compared.assign(keep=keep, keep_reason=reasons, likelier=likelier)
 
 
 def _worth_asking(
@@ -171,10 +177,13 @@ def choose(first: bytes, second: bytes, names: tuple[str, str] = ("", "")) -> Ch
     else:
         signs.extend(_signs(a, b))
     total = sum(sign.weight for sign in signs)
-    if abs(total) < SURE:
+    better = int(total < 0)
+    if total == 0:
         return _NOBODY_KNOWS
+    if abs(total) < SURE:
+        return Choice(-1, "", likelier=better)
     strongest = max(signs, key=lambda sign: sign.weight * total)
-    return Choice(int(total < 0), strongest.reason)
+    return Choice(better, strongest.reason)
 
 
 @functools.lru_cache(maxsize=2)

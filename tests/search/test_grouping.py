@@ -109,6 +109,17 @@ def test_threshold_cuts():
         sl.group(pd.concat([noted, noted.assign(threshold=0.4)]))
 
 
+def test_where_nobody_can_tell_the_likelier_is_kept_before_the_larger():
+    found = table(("a", "b", 0.1)).assign(keep="", keep_reason="", likelier="a")
+    pictures = {"file": ["a", "b"], "pixels": [4, 9], "sharpness": [1, 2]}
+    groups = sl.group(found, pictures=pictures)
+    assert groups["representative"].tolist() == ["a", "a"]
+    assert groups["undecided"].all()
+    # what is sure counts before
+    groups = sl.group(found.assign(keep="b", keep_reason="it is a part"), pictures=pictures)
+    assert groups["representative"].tolist() == ["b", "b"]
+
+
 def test_representative_is_the_largest_then_the_sharpest():
     pictures = {
         "file": list("abcxyz"),

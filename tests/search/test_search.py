@@ -199,6 +199,7 @@ def test_columns_say_how_sure_and_who_agreed(found):
         *overlap.COLUMNS,
         "keep",
         "keep_reason",
+        "likelier",
         "pixels_reference",
         "sharpness_reference",
         "sha256_reference",
