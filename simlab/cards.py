@@ -127,7 +127,18 @@ def escaped(text: object) -> str:
     >>> escaped('<b>"海"</b>')
     '&lt;b&gt;&quot;海&quot;&lt;/b&gt;'
     """
-    return html.escape(str(text).encode("utf-8", "backslashreplace").decode())
+    return html.escape(plain(text))
+
+
+def plain(text: object) -> str:
+    """Return a text as a page or a widget can be sent it: bytes that are no UTF-8 are spelled out.
+
+    File names may hold them, as code points that JSON refuses.
+
+    >>> plain("a\\udcff.jpg")
+    'a\\\\udcff.jpg'
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def number(value: float) -> str:
@@ -150,6 +161,13 @@ def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality, **options)
     return file.getvalue()
+
+
+def small_copy(image: Image.Image, side: int) -> Image.Image:
+    """Return a copy of a picture whose longer side has so many pixels at most."""
+    copy = image.copy()
+    copy.thumbnail((side, side))
+    return copy
 
 
 def no_picture() -> Image.Image:
@@ -184,9 +202,8 @@ def _text(value: Any) -> str:
 def _picture(path: AnyPath) -> str:
     """The picture of a file, small; nothing of a file that shows none."""
     try:
-        small = read_image(path)
+        image = read_image(path)
     except (ValueError, OSError):
         return ""
-    small.thumbnail((_SIDE, _SIDE))
-    source = data_uri(jpeg(small, quality=75))
+    source = data_uri(jpeg(small_copy(image, _SIDE), quality=75))
     return f'<img src="{source}" alt="" style="display:block;margin:0 0 2px auto">'

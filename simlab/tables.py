@@ -37,6 +37,9 @@ PAIR_COLUMNS = (
 SCORE_COLUMNS = (*PAIR_COLUMNS, "status", "error", "no_evidence")
 """Columns of a score table before its one distance column per method."""
 
+SIDES = ("reference", "query")
+"""The two pictures of a pair."""
+
 FITTED = "ensemble"
 """How the columns of an ensemble's own distances begin: a mark that a CSV or a merge keeps."""
 
@@ -108,7 +111,7 @@ def check_table(table: DataFrame, what: str, columns: Names = ()) -> DataFrame:
 
 
 def _check_values(pairs: DataFrame) -> None:
-    for name in ("reference", "query"):
+    for name in SIDES:
         wrong = [value for value in pairs[name] if not isinstance(value, str) or not value]
         if wrong:
             raise ValueError(f"{name} must be a path, as text, in every row, not {wrong[0]!r}")
@@ -189,19 +192,24 @@ def connected_sources(pairs: DataFrame, contents: dict[str, str] | None = None) 
     Args:
         contents: file → digest of its content; files of equal content share a source.
     """
-    files = _unique(pairs, ("reference", "query"))
+    files = _unique(pairs, SIDES)
     number = {file: place for place, file in enumerate(files)}
     edges = []
     copies = pairs[pairs["label"] == 1]
-    for reference, query in zip(copies["reference"], copies["query"]):
+    for reference, query in pairs_of(copies):
         edges.append((number[reference], number[query]))
     first_with: dict[str, int] = {}
     for file, digest in (contents or {}).items():
         if file in number:
             edges.append((first_with.setdefault(digest, number[file]), number[file]))
     source = _connected(files, edges)
-    sides = [pairs[side].map(source) for side in ("reference", "query")]
+    sides = [pairs[side].map(source) for side in SIDES]
     return pd.concat(sides, axis=1, keys=_SOURCES)
+
+
+def pairs_of(table: DataFrame) -> list[tuple[str, str]]:
+    """Return the reference and the query of each row."""
+    return list(zip(table["reference"], table["query"]))
 
 
 def _unique(pairs: DataFrame, columns: Sequence[str]) -> ndarray:
@@ -228,7 +236,7 @@ def with_sources(pairs: DataFrame, root: AnyPath) -> DataFrame:
     """Return the pairs with the sources that their labels and their files below `root` say."""
     check_table(pairs, "pairs", "reference, query, label")
     root = expanded(root)
-    contents = {file: _digest(root / file) for file in _unique(pairs, ("reference", "query"))}
+    contents = {file: _digest(root / file) for file in _unique(pairs, SIDES)}
     return pairs.assign(**connected_sources(pairs, contents))
 
 
@@ -344,7 +352,7 @@ def root_of(
     table: DataFrame,
     root: AnyPath | None = None,
     *,
-    columns: Sequence[str] = ("reference", "query"),
+    columns: Sequence[str] = SIDES,
 ) -> Path:
     """Return the folder that the paths of a table are relative to.
 

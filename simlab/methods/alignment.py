@@ -273,16 +273,18 @@ def _overlap_correlation(coarse: ndarray, fine: ndarray, to_coarse: ndarray) -> 
     return max(0.0, min(1.0, float(alike)))
 
 
-@method(
-    "aligned",
-    distance=aligned_distance,
-    maximum=1.0,
-    restore=Looks._make,
-    feature="looks",
-    feature_kind="keypoints",
-    symmetric=False,
-    of_seen=True,
-)
+OF_LOOKS = {
+    "maximum": 1.0,
+    "restore": Looks._make,
+    "feature": "looks",
+    "feature_kind": "keypoints",
+    "symmetric": False,
+    "of_seen": True,
+}
+"""What the methods that compare looks have in common."""
+
+
+@method("aligned", distance=aligned_distance, **OF_LOOKS)
 @checked
 def looks(
     image,

@@ -350,14 +350,19 @@ def _opaque(own: _Things, other: _Things, both: ndarray) -> ndarray:
     is_candidate[0] = False
     # where both have a bar, neither is what only one of them has
     found = _bars(own, other, both) & ~_bars(other, own, both)
-    near_own = cv2.dilate(own.missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    near_own = _widened(own.missing, 3, 3)
     for number in np.flatnonzero(is_candidate):
         region = numbers == number
-        wider = cv2.dilate(region.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+        wider = _widened(region, 7, 7)
         rim = wider & other.missing
         if rim.any() and near_own[rim].mean() < 0.5:
             found |= wider & (region | other.places)
     return found
+
+
+def _widened(mask: ndarray, high: int, wide: int) -> ndarray:
+    """A mask with what lies around it, bool: a rectangle of pixels in place of each."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((high, wide), np.uint8)) > 0
 
 
 def _bars(own: _Things, other: _Things, both: ndarray) -> ndarray:
@@ -373,7 +378,7 @@ def _level_bars(own: _Things, other: _Things, both: ndarray) -> ndarray:
     was there: the two lines tell. Lettering alone leaves a margin.
     """
     found = np.zeros(both.shape, dtype=bool)
-    near_own = cv2.dilate(own.missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    near_own = _widened(own.missing, 3, 3)
     # where something of this picture was, no line may be seen
     lines = _lines(other.missing, both, hidden=near_own)
     if not lines.any():
@@ -402,7 +407,7 @@ def _lines(missing: ndarray, both: ndarray, *, hidden: ndarray) -> ndarray:
     Args:
         hidden: where it may not be seen: half of it must be, and its ends.
     """
-    near = both & (cv2.dilate(missing.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0)
+    near = both & _widened(missing, 3, 1)
     rim = missing.shape[1] // 20
     everything = slice(None)
     is_line = both.any(axis=1)
@@ -512,14 +517,4 @@ def _tints(lab: ndarray) -> ndarray:
     return tints
 
 
-register(
-    "contradiction",
-    alignment.looks,
-    distance=contradiction_distance,
-    maximum=1.0,
-    restore=Looks._make,
-    feature="looks",
-    feature_kind="keypoints",
-    symmetric=False,
-    of_seen=True,
-)
+register("contradiction", alignment.looks, distance=contradiction_distance, **alignment.OF_LOOKS)

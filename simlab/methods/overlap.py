@@ -22,8 +22,7 @@ from simlab.methods import alignment, registry
 from simlab.methods.alignment import Looks
 from simlab.methods.frames import Frame, common_frame, likely_transforms, resized
 from simlab.methods.packing import unpack
-
-SIDES = ("reference", "query")
+from simlab.tables import SIDES
 
 Size = tuple[int, int]
 """Width and height, in pixels."""

@@ -10,7 +10,8 @@ from simlab.messages import counted
 from simlab.methods import alignment
 from simlab.methods.alignment import Looks
 from simlab.methods.contradiction import Contradictions, contradictions
-from simlab.methods.overlap import EDGES, SIDES
+from simlab.methods.overlap import EDGES
+from simlab.tables import SIDES
 
 _LEAST_AREA = 3
 """Pixels of the frame: less is the rest of an edge."""

@@ -18,7 +18,7 @@ from simlab.images import ImageError, unseen
 from simlab.paths import AnyPath, Folders
 from simlab.search.grouping import are_protected, group
 from simlab.search.judging import CAUTION, IDENTICAL, LOOK_ALIKE
-from simlab.tables import check_table, root_of
+from simlab.tables import check_table, pairs_of, root_of
 
 PLAN_COLUMNS = ("root", "file", "group", "decision", "reason", "sha256")
 """Columns of a plan, in order."""
@@ -93,7 +93,7 @@ def _judged(found: DataFrame) -> dict[frozenset[str], _Pair]:
     copies = found[found["verdict"] != LOOK_ALIKE]
     said = copies.reindex(columns=_Pair._fields).astype({"keep": object, "keep_reason": object})
     said = said.fillna({"keep": "", "keep_reason": ""})  # a CSV knows no empty text
-    files = map(frozenset, zip(copies["reference"], copies["query"]))
+    files = map(frozenset, pairs_of(copies))
     return dict(zip(files, said.itertuples(index=False, name="_Pair")))
 
 

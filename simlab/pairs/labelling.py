@@ -250,7 +250,7 @@ class LabelFile:
             raise ValueError(
                 f"the pair {row['reference']!r}, {row['query']!r} has a label; take that back first"
             )
-        for side in ("reference", "query"):
+        for side in tables.SIDES:
             specs.check_kind(side, row[side], str, "a path, as text")
             check_path(_written(row[side]), self.root)
 
@@ -358,7 +358,7 @@ def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> dict[str, A
         row["label"] = words[row["label"]]
         row["seed"] = int(row["seed"])
         row["weight"] = float(row["weight"])
-        for side in ("reference", "query"):
+        for side in tables.SIDES:
             row[side] = row[side].removeprefix("./")
         _line(row)  # only text can be written
     except (KeyError, ValueError) as error:
@@ -367,7 +367,7 @@ def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> dict[str, A
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    cells = row | {side: _written(row[side]) for side in ("reference", "query")}
+    cells = row | {side: _written(row[side]) for side in tables.SIDES}
     text = io.StringIO()
     # with its own line end it quotes a carriage return in a name
     csv.writer(text).writerow(cells[name] for name in COLUMNS)

@@ -16,16 +16,16 @@ from pandas import DataFrame
 from PIL import Image
 
 from simlab import perturb, specs
-from simlab.cards import no_picture
+from simlab.cards import no_picture, small_copy
 from simlab.evaluation.curves import hardest
 from simlab.images import read_image
 from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
-from simlab.methods.overlap import EDGES, SIDES, outlines
+from simlab.methods.overlap import EDGES, outlines
 from simlab.methods.registry import columns
 from simlab.paths import AnyPath
 from simlab.plots import style
-from simlab.tables import check_table, root_of
+from simlab.tables import SIDES, check_table, root_of
 
 Picture = Image.Image | ndarray | AnyPath | bytes
 """What :func:`simlab.read_image` takes."""
@@ -161,8 +161,7 @@ def thumbnail(path: Path, spec: str = "", seed: int = 0, *, side: int = 360) -> 
         image = perturb.apply_to_file(path, spec, int(seed))
     except (ValueError, OSError):
         return no_picture()
-    image.thumbnail((side, side))
-    return image
+    return small_copy(image, side)
 
 
 def _draw_cells(
@@ -396,7 +395,7 @@ def plot_overlap(
     query: Picture,
     row: Mapping[str, Any],
     *,
-    names: tuple[str, str] = ("reference", "query"),
+    names: tuple[str, str] = SIDES,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw two pictures side by side, with an outline around what both show; the rest is pale.

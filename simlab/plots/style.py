@@ -325,12 +325,12 @@ def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
 def finish(ax: Axes, head: str, aside: str = "", *, grid: str = "both", **settings: object) -> Axes:
     """Return `ax` with a title, an aside, a tidy frame and whatever `Axes.set` takes."""
     ax.set(**settings)
-    tidy(ax, grid=grid)
+    tidy(ax, grid)
     title(ax, head, aside)
     return ax
 
 
-def tidy(ax: Axes, *, grid: str = "both") -> None:
+def tidy(ax: Axes, grid: str) -> None:
     """Leave two spines and a pale grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)

@@ -63,7 +63,7 @@ def _name_panels(
     for number, (panel, name) in enumerate(zip(panels, names, strict=True)):
         panel.set_title(style.label(name, limit=36), loc="left", fontsize=9, color=style.INK)
         panel.set_ylabel(y_name if number % columns == 0 else "")
-        style.tidy(panel, grid=grid)
+        style.tidy(panel, grid)
 
 
 @style.styled

@@ -17,7 +17,7 @@ from numpy import ndarray
 from pandas import DataFrame
 from PIL import Image
 
-from simlab.cards import jpeg, no_picture
+from simlab.cards import jpeg, no_picture, small_copy
 from simlab.images import ImageError, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods import keypoints, registry
@@ -33,7 +33,7 @@ from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
 from simlab.search.leaks import edit_of
-from simlab.tables import components
+from simlab.tables import SIDES, components
 
 SIDE = 256
 """Longer side of a thumbnail, in pixels."""
@@ -123,7 +123,7 @@ def _sizes_and_dates(folder: str, names: Sequence[str]) -> tuple[list[int], list
 def _pixels(pairs: DataFrame, renamed: Rename) -> dict[str, int]:
     """How many each picture has, where a search noted it."""
     pixels = {}
-    for side in ("reference", "query"):
+    for side in SIDES:
         if f"pixels_{side}" in pairs:
             pixels |= dict(zip(pairs[side].map(renamed), pairs[f"pixels_{side}"].tolist()))
     return pixels
@@ -210,9 +210,8 @@ def _short(agreed: str) -> str:
 
 def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[ndarray, ndarray]:
     """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
-    small = image.copy()
-    small.thumbnail((side, side))
-    return np.frombuffer(jpeg(small, quality=75), np.uint8), np.array(image.size)
+    small = jpeg(small_copy(image, side), quality=75)
+    return np.frombuffer(small, np.uint8), np.array(image.size)
 
 
 def shown(path: Path, side: int = SIDE) -> tuple[bytes, list[int]]:

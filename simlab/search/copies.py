@@ -43,7 +43,7 @@ from simlab.search.keeping import with_choices
 from simlab.search.library import Library, table_of
 from simlab.search.lying import of_pairs
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
-from simlab.tables import connected_sources, root_of
+from simlab.tables import SIDES, connected_sources, pairs_of, root_of
 
 _Searched: TypeAlias = tuple[DataFrame, dict[str, DataFrame], dict[str, Any]]
 """The pairs that were found, the pictures of either side, and what ``attrs`` are to say."""
@@ -267,14 +267,14 @@ def _find_among(
         more = search.said.judged(judge_pairs(library, missed, rule))
         compared = pd.concat([compared, more])
         candidates = [*candidates, *missed]
-    sides = dict.fromkeys(("reference", "query"), library.pictures)
+    sides = dict.fromkeys(SIDES, library.pictures)
     facts = {**library.facts(), "prior": stated, "n_candidates": len(compared)}
     if search.across:
         facts["queries"] = sorted(search.across)
     found = compared[compared["verdict"] != DIFFERENT].reset_index(drop=True)
     # not of look-alikes, of which a folder of forms has thousands
     copies = found.loc[found["verdict"] != LOOK_ALIKE, ["reference", "query"]]
-    lying = of_pairs(library.store, list(copies.itertuples(index=False, name=None)))
+    lying = of_pairs(library.store, pairs_of(copies))
     lying.index = copies.index
     return found.join(lying), sides, facts
 
@@ -313,7 +313,7 @@ def _of_next_hub(
 ) -> list[tuple[str, str]]:
     """The pairs of the first hub that was not compared with the whole group; none if all were."""
     place = {file: number for number, file in enumerate(group)}
-    for hub in hubs(zip(linked["reference"], linked["query"])):
+    for hub in hubs(pairs_of(linked)):
         pairs = [tuple(sorted((hub, file), key=place.get)) for file in group if file != hub]
         missed = [pair for pair in pairs if pair not in known]
         if missed:

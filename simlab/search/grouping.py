@@ -245,7 +245,7 @@ def _described(table: DataFrame, found: DataFrame, is_near: ndarray) -> DataFram
 
 def _reasoned(table: DataFrame, near: DataFrame) -> DataFrame:
     """The table with reason, and undecided, by what was said of each file and the one to keep."""
-    pairs = map(frozenset, zip(near["reference"], near["query"]))
+    pairs = map(frozenset, tables.pairs_of(near))
     said = dict(zip(pairs, zip(near["keep"], near["keep_reason"])))
     reasons = []
     undecided = []
@@ -301,7 +301,7 @@ def _check_found(found: DataFrame) -> None:
     tables.check_table(found, "found", "reference, query, distance")
     if not pd.to_numeric(found["distance"], errors="coerce").between(0, 1).all():
         raise ValueError("the distance of every found pair must lie in 0 to 1")
-    for pair in zip(found["reference"], found["query"]):
+    for pair in tables.pairs_of(found):
         files = {name for name in pair if isinstance(name, str)}
         if len(files) < 2:
             raise ValueError(
@@ -312,7 +312,7 @@ def _check_found(found: DataFrame) -> None:
 def _links(found: DataFrame, files: list[str]) -> DataFrame:
     """The found pairs, each once: first, second (numbers of files), their smallest distance."""
     number = {file: n for n, file in enumerate(files)}
-    sides = [found[side].map(number).to_numpy(dtype=np.int64) for side in ("reference", "query")]
+    sides = [found[side].map(number).to_numpy(dtype=np.int64) for side in tables.SIDES]
     first, second = np.sort(sides, axis=0)
     distance = found["distance"].to_numpy(dtype=float)
     links = DataFrame({"first": first, "second": second, "distance": distance})
@@ -416,7 +416,7 @@ def _pictures(found: DataFrame, pictures: DataFrame | Mapping[str, Sequence] | N
     if "file" not in listed or listed["file"].duplicated().any():
         raise ValueError("pictures must have a column file that names each picture once")
     sides = []
-    for side in ("reference", "query"):
+    for side in tables.SIDES:
         names = {side: "file", f"pixels_{side}": "pixels", f"sharpness_{side}": "sharpness"}
         # a search notes pixels and sharpness
         sides.append(found[[name for name in names if name in found]].rename(columns=names))
@@ -451,7 +451,7 @@ def _cut(merges: DataFrame, files: Series, threshold: float) -> ndarray:
 
 def _to_representative(found: DataFrame, table: DataFrame) -> list[float]:
     """The distance of each file to its representative: 1 where the two were not found."""
-    pairs = map(frozenset, zip(found["reference"], found["query"]))
+    pairs = map(frozenset, tables.pairs_of(found))
     distance_of = dict(zip(pairs, found["distance"]))
     distance_of |= {frozenset((file,)): 0.0 for file in table["file"]}
     shown = map(frozenset, zip(table["file"], table["representative"]))

@@ -45,7 +45,7 @@ class Said(NamedTuple):
 
     def judged(self, compared: DataFrame) -> DataFrame:
         """Return what was compared, without the pairs that are none, and the copies sure."""
-        pairs = list(zip(compared["reference"], compared["query"]))
+        pairs = tables.pairs_of(compared)
         is_none = np.array([pair in self.different for pair in pairs], dtype=bool)
         copies = set(self.copies)
         is_copy = np.array([pair in copies for pair in pairs], dtype=bool)
@@ -108,7 +108,7 @@ def said_of(
     label_of: dict[Pair, int] = {}
     n_elsewhere = 0
     for row in labels.to_dict("records"):
-        paths = {_path_meant(row[side], folders, known) for side in ("reference", "query")}
+        paths = {_path_meant(row[side], folders, known) for side in tables.SIDES}
         pairs = []
         if len(paths) == 2 and None not in paths and not _is_virtual(row):
             # a pair has the order of the files; a query comes after all of them
@@ -170,7 +170,7 @@ def kept_apart(found: DataFrame, different: Iterable[Pair]) -> np.ndarray:
     columns = (found["distance"], found["reference"], found["query"])
     order = sorted(np.flatnonzero(is_copy), key=list(zip(*columns)).__getitem__)
     for row in order:
-        sides = (group_of[found[side].iloc[row]] for side in ("reference", "query"))
+        sides = (group_of[found[side].iloc[row]] for side in tables.SIDES)
         smaller, larger = sorted(sides, key=len)
         if smaller is larger:
             continue

@@ -15,7 +15,7 @@ from pandas import DataFrame, Series
 from scipy.special import expit, logit
 
 from simlab import perturb, plots, specs
-from simlab.cards import jpeg
+from simlab.cards import jpeg, small_copy
 from simlab.datasets import as_table
 from simlab.ensemble import Ensemble
 from simlab.images import read_bytes, read_image
@@ -242,8 +242,7 @@ class Explorer(Panel):
         if name not in self._files:
             return thumbnail(self._root / name, side=SMALL)
         image = read_image(self._files[name], name=name)
-        image.thumbnail((SMALL, SMALL))
-        return jpeg(image)
+        return jpeg(small_copy(image, SMALL))
 
     def _switch(self, to_other: bool) -> None:
         if to_other == bool(self.other):
@@ -269,8 +268,7 @@ class Explorer(Panel):
         image = read_image(data, name=name)
         if max(image.size) <= MAX_SIDE:
             return LazyPicture(image, name)
-        image.thumbnail((MAX_SIDE, MAX_SIDE))
-        return LazyPicture(image, f"{name}, scaled down")
+        return LazyPicture(small_copy(image, MAX_SIDE), f"{name}, scaled down")
 
     def _work(
         self, reference: str, other: str, perturbation: str, seed: int

@@ -13,7 +13,7 @@ from pandas import DataFrame
 from PIL import Image, ImageChops
 
 from simlab import perturb, plots
-from simlab.cards import jpeg, no_picture
+from simlab.cards import jpeg, no_picture, small_copy
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.paths import AnyPath, Json
 from simlab.plots import style
@@ -290,9 +290,7 @@ class Label(Panel):
             image = perturb.apply_to_file(self._root / path, perturbation, seed)
         except (ValueError, OSError) as error:
             return Shown(no_picture(), (0, 0), str(error))
-        small = image.copy()
-        small.thumbnail((_SIDE, _SIDE))
-        return Shown(small, image.size, "")
+        return Shown(small_copy(image, _SIDE), image.size, "")
 
     def _described(self, side: str, shown: Shown, row: dict[str, Any]) -> Json:
         name = f"{side} picture"

@@ -22,7 +22,7 @@ import jinja2
 from matplotlib.figure import Figure
 from PIL import Image
 
-from simlab.cards import data_uri, escaped, jpeg
+from simlab.cards import data_uri, escaped, jpeg, plain
 from simlab.paths import AnyPath
 from simlab.plots import pictures
 from simlab.scoring.workers import in_words
@@ -168,14 +168,3 @@ def markup(name: str) -> Any:
 def _sendable(value: Any) -> Any:
     # a Markup is a text too, and stays one: it is escaped already
     return plain(value) if type(value) is str else value
-
-
-def plain(text: object) -> str:
-    """Return a text as a widget can send it: bytes that are no UTF-8 are spelled out.
-
-    File names may hold them, as code points that JSON refuses.
-
-    >>> plain("a\\udcff.jpg")
-    'a\\\\udcff.jpg'
-    """
-    return str(text).encode("utf-8", "backslashreplace").decode()

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy import ndarray
 from PIL import Image
 
-from simlab.cards import jpeg
+from simlab.cards import jpeg, small_copy
 from simlab.images import Picture
 from simlab.methods import keypoints
 from simlab.methods.overlap import EDGES
@@ -34,9 +34,7 @@ def small(picture: LazyPicture) -> bytes:
 
     That of the reference is made once while a slider moves.
     """
-    image = picture.image.copy()
-    image.thumbnail((560, 560))
-    return jpeg(image)
+    return jpeg(small_copy(picture.image, 560))
 
 
 def bits(hash_a: ndarray, hash_b: ndarray) -> bytes:
