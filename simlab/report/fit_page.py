@@ -80,4 +80,4 @@ def _prior(ensemble: Ensemble) -> str:
 
 def _reliability(ensemble: Ensemble) -> Figure:
     ax = plots.plot_reliability(ensemble.reliability())
-    return figure_of(ax, "Reliability", _RELIABLE, dpi=130)
+    return figure_of(ax, "Reliability", _RELIABLE, dpi=130, page_dpi=100)
