@@ -49,9 +49,15 @@ def plot_forest(
     ax.scatter(rows["difference"], places, c=colours, s=26, zorder=3)
     names = [style.label(spelled(group, rows["group"])) for group in rows["group"]]
     ax.set_yticks(places, names)
-    middle = f"difference in {style.measure(metric)}"
-    sides = f"{style.label(left)} is better   ←   {middle}   →   {style.label(right)} is better"
-    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=sides)
+    sides = [
+        f"{style.label(left)} is better   ←",
+        f"difference in {style.measure(metric)}",
+        f"→   {style.label(right)} is better",
+    ]
+    # in inches, of text of this size; long names have a line each
+    needed = 0.068 * (len("   ".join(sides)) + max(map(len, names), default=0))
+    gap = "   " if needed < ax.figure.get_figwidth() else "\n"
+    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=gap.join(sides))
     return style.finish(ax, f"{style.label(a)} minus {style.label(b)}", style.counts(rows))
 
 

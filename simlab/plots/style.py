@@ -315,7 +315,10 @@ def drawn(ax: Axes) -> Axes:
 
 def title(ax: Axes, text: str, aside: str = "", **options: object) -> None:
     """Set a title, left, and what it is drawn from, right; below it, where there is no room."""
-    if aside and 0.085 * len(text) + 0.06 * len(aside) > ax.figure.get_figwidth():
+    # in inches; long names beside the axes take from them
+    longest = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
+    room = ax.figure.get_figwidth() - 0.068 * max(0, longest - 7)
+    if aside and 0.085 * len(text) + 0.06 * len(aside) > room:
         text += "\n"
     ax.set_title(text, loc="left", color=INK, fontsize=10, **heavy(text), **options)
     if aside:

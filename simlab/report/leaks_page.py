@@ -129,7 +129,7 @@ def _figure(pairs: pd.DataFrame, root: Path) -> Figure:
     notes = [
         f"{row.verdict}, probability {row.probability:.4f}, {row.edit}" for row in rows.itertuples()
     ]
-    return figure_of(plot_rows(root, rows, notes), "Pairs", "", dpi=140, page_dpi=80)
+    return figure_of(plot_rows(root, rows, notes), "Pairs", "", dpi=140, page_dpi=110)
 
 
 def _left_out(found: Leaks) -> Section:

@@ -512,6 +512,19 @@ def test_curves_that_lie_on_each_other_are_striped():
     plt.close("all")
 
 
+def test_long_names_of_methods_neither_leave_the_figure_nor_meet():
+    method = "correlation(orientations=8)"
+    row = {"metric": "tpr@fpr=0.01", "difference": 0.1, "low": -0.1, "high": 0.2}
+    rows = pd.DataFrame([row | {"group": f"{method}{at}"} for at in (1, 2)])
+    rows[["n_positive", "n_negative"]] = 50, 200
+    ax = plots.plot_forest(rows, a=method, b=method.replace("8", "4"))
+    ax.figure.canvas.draw()
+    box = ax.xaxis.label.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= ax.figure.bbox.x1
+    assert ax.get_title(loc="left").endswith("\n")
+    plt.close("all")
+
+
 def test_many_panels_fit_a_figure_of_default_size():
     names = [f"method_{number}" for number in range(10)]
     kinds = [
