@@ -1,8 +1,9 @@
 """Which of two copies to keep: the one from which the other could have been made, and why.
 
 Read :func:`choose` first. One picture is laid on the other; then each sign that one of them was
-edited speaks for the other, the stronger the more. Some edits leave no sign (a mirror image may be
-the original), and then nothing is said. The numbers are measured by ``benchmarks/keep.py``.
+edited speaks for the other, the stronger the more: rules, and how natural the two look
+(:mod:`~simlab.search.nature`). Some edits leave no sign (a mirror image may be the original), and
+then nothing is said. The numbers are measured by ``benchmarks/keep.py``.
 """
 
 import functools
@@ -19,16 +20,16 @@ import pandas as pd
 
 from simlab.images import Traces, read_image, to_grey, traces_of
 from simlab.methods import alignment
-from simlab.methods.alignment import Looks
 from simlab.methods.contradiction import contradictions
 from simlab.methods.frames import resized
 from simlab.methods.registry import versions
 from simlab.scoring.cache import key
 from simlab.scoring.features import Data, Store, bytes_of
 from simlab.scoring.workers import run
+from simlab.search.nature import WEIGHTS, WHAT_IS_WRONG, Looks, coefficients_of, looks_of
 from simlab.tables import connected_sources
 
-VERSION = 5
+VERSION = 6
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -60,7 +61,7 @@ class _Picture(NamedTuple):
 
     rgb: np.ndarray
     grey: np.ndarray
-    looks: Looks
+    looks: alignment.Looks
     traces: Traces
 
 
@@ -71,6 +72,8 @@ class _Sign(NamedTuple):
     """Over 0 for the first, under 0 for the second."""
     reason: str
     """What is wrong with the other."""
+    part: float = 1.0
+    """Of the weight, that counts."""
 
 
 _NOTHING = _Sign(0.0, "")
@@ -176,7 +179,7 @@ def choose(first: bytes, second: bytes, names: tuple[str, str] = ("", "")) -> Ch
         signs.append(_Sign(float(_is_jpeg(a)) - float(_is_jpeg(b)), "a JPEG saved anew"))
     else:
         signs.extend(_signs(a, b))
-    total = sum(sign.weight for sign in signs)
+    total = sum(sign.weight * sign.part for sign in signs)
     better = int(total < 0)
     if total == 0:
         return _NOBODY_KNOWS
@@ -229,9 +232,8 @@ def _signs(a: _Picture, b: _Picture) -> list[_Sign]:
         put_on = _NOTHING  # what the softer lacks was not put on the other
     signs = [put_on, _sign_of_extent(a, b, to_a, 1), _sign_of_extent(b, a, to_b, -1)]
     if laid.is_whole and a.grey.shape == b.grey.shape:
-        in_place = _signs_in_place(a, b, (seen_a, seen_b), shown_a & shown_b)
-        is_toned = np.median(np.abs(a.grey - b.grey)) > _OTHER_TONE
-        return _unless_opposed(signs, in_place, bool(is_toned))
+        frame = _frame(a, b, (seen_a, seen_b), shown_a & shown_b)
+        return _signs_of_one_frame(a, b, frame, signs)
     if laid.is_whole:
         pixels = _sign_of_pixels(a.grey, b.grey)
         if pixels.weight:
@@ -272,6 +274,79 @@ def _laid(a: _Picture, b: _Picture) -> _Laid:
     return _Laid(to_b, is_whole, put_on, things)
 
 
+class _Frame(NamedTuple):
+    """What is seen of two pictures that lie on each other, pixel on pixel."""
+
+    both: np.ndarray
+    """bool (height, width): where both show the same."""
+    seen: tuple["_Seen", "_Seen"]
+    left: tuple["_Left", "_Left"]
+    is_toned: bool
+    """Whether one is lighter, or darker, than the other."""
+
+
+def _signs_of_one_frame(
+    a: _Picture, b: _Picture, frame: _Frame, others: list[_Sign]
+) -> list[_Sign]:
+    """All signs of two pictures that lie on each other, with the others, that tell of things."""
+    proofs = [_MADE_OF_OTHER, _LESS_COLOUR]
+    if frame.is_toned:
+        proofs.append(_FOLLOW)
+    in_place = []
+    for sign in _signs_in_place(a, b, frame):
+        part = _OF_RULES
+        if sign.reason in proofs:
+            part = _OF_PROOFS
+        in_place.append(sign._replace(part=part))
+    differs = np.median(np.abs(a.grey - b.grey)) > _OTHER_TONE
+    signs = _unless_opposed(others, in_place, bool(differs))
+    return signs + _signs_of_looks(a, b, frame)
+
+
+_OF_RULES = 0.32
+"""Part of what a rule says, that counts where how natural the two look does too."""
+_OF_PROOFS = 0.68
+_FOLLOW = "its levels follow from those of the other"
+_LESS_COLOUR = "it has less colour"
+_MADE_OF_OTHER = "it is the other one, compressed"
+
+
+def _frame(a: _Picture, b: _Picture, seen: tuple["_Seen", "_Seen"], both: np.ndarray) -> _Frame:
+    is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
+    inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
+    left = (_left_by_filter(a.grey, b.grey, inside), _left_by_filter(b.grey, a.grey, inside))
+    smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
+    is_toned = np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE
+    return _Frame(both, seen, left, bool(is_toned))
+
+
+def _signs_of_looks(a: _Picture, b: _Picture, frame: _Frame) -> list[_Sign]:
+    """What speaks for the one that looks more natural."""
+    seen = frame.seen
+    looks = []
+    for picture, its in zip((a, b), seen):
+        looks.append(looks_of(picture.rgb, picture.grey, frame.both, its.detail))
+    in_detail = frame.left[int(seen[0].detail <= seen[1].detail)].in_detail
+    if math.isnan(in_detail):
+        in_detail = 1.0
+    in_detail = min(4.0, max(-1.0, in_detail)) - 1.5
+    apart = math.log(np.square(a.grey - b.grey)[frame.both].mean() + 0.05)
+    factors = Looks(1, 1, 1, 1, 1, colours=in_detail, zeros=3 - apart)
+    if frame.is_toned:
+        factors = factors._replace(white=0.1)  # what is lighter has more
+    if min(seen[0].colour, seen[1].colour) < _COLOURED:
+        factors = factors._replace(colours=0)
+    signs = []
+    for first, second, factor, weight, reason in zip(*looks, factors, WEIGHTS, WHAT_IS_WRONG):
+        evidence = (first - second) * factor * weight
+        signs.append(_Sign(max(-_OF_LOOKS, min(_OF_LOOKS, evidence)), reason))
+    return signs
+
+
+_OF_LOOKS = 2.0  # that one of them speaks at most
+_COLOURED = 1.2  # mean difference of channels
+
+
 def _unless_opposed(signs: list[_Sign], in_place: list[_Sign], is_toned: bool) -> list[_Sign]:
     """All signs, unless that of things opposes that of levels.
 
@@ -294,15 +369,9 @@ def _moves(picture: _Picture, transform: np.ndarray, other: np.ndarray) -> float
     return float(np.abs(apart).max())
 
 
-def _signs_in_place(
-    a: _Picture, b: _Picture, seen: tuple["_Seen", "_Seen"], both: np.ndarray
-) -> list[_Sign]:
-    """What speaks for one of two pictures that lie on each other, pixel on pixel."""
-    is_cut_off = (a.rgb == 0) | (a.rgb == 255) | (b.rgb == 0) | (b.rgb == 255)
-    inside = both & ~is_cut_off.any(axis=2)  # what is cut off follows from nothing
-    left = (_left_by_filter(a.grey, b.grey, inside), _left_by_filter(b.grey, a.grey, inside))
-    smooth = [cv2.GaussianBlur(picture.grey, (0, 0), 2.0)[both] for picture in (a, b)]
-    is_toned = np.median(np.abs(smooth[0] - smooth[1])) > _OTHER_TONE
+def _signs_in_place(a: _Picture, b: _Picture, frame: _Frame) -> list[_Sign]:
+    """What rules say of two pictures that lie on each other, pixel on pixel."""
+    both, seen, left, is_toned = frame
     grain = _sign_of_grain(seen, left)
     if grain.weight and not is_toned:
         return [grain]
@@ -322,7 +391,7 @@ def _signs_in_place(
     if max(seen[0].noise, seen[1].noise) <= 2 * min(seen[0].noise, seen[1].noise) + _NOISY:
         # noise has colours
         colours = math.log((seen[0].colour + 2) / (seen[1].colour + 2))
-        signs.append(_sign(colours, 0.7, 0.3, "it has less colour"))
+        signs.append(_sign(colours, 0.7, 0.3, _LESS_COLOUR))
     return signs
 
 
@@ -592,7 +661,7 @@ def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
     Then no coefficient differs by more than half a step. Where both might be, the one with the
     finer steps is: the coarser ones would have moved more.
     """
-    differences = _coefficients(a.grey - b.grey)
+    differences = coefficients_of(a.grey - b.grey)
     # of a block, no mean differs by much in any colour
     means = cv2.blur(a.rgb.astype(np.float32) - b.rgb, (8, 8))
     colours_apart = np.quantile(np.abs(means[::4, ::4]), 0.998)
@@ -609,7 +678,7 @@ def _sign_of_tables(a: _Picture, b: _Picture) -> _Sign:
         made_of_other = [_mean_of_lowest(side.traces.steps) for side in (a, b)]
     if made_of_other[0] != made_of_other[1]:
         weight = math.copysign(_MOST, made_of_other[0] - made_of_other[1])
-        return _Sign(weight, "it is the other one, compressed")
+        return _Sign(weight, _MADE_OF_OTHER)
     if len(known) < _LEAST_STEPS:
         return _NOTHING
     return _hint(_sign(float(known.mean()), 0.3, 0.4, "it is compressed more"))
@@ -647,7 +716,7 @@ def _steps(picture: _Picture) -> np.ndarray:
 
     Of a JPEG they stand in its file; of what was a coarser one before, its pixels tell.
     """
-    coefficients = np.abs(_coefficients(picture.grey - 128))
+    coefficients = np.abs(coefficients_of(picture.grey - 128))
     coefficients = coefficients[:: 1 + len(coefficients) // 2000]
     steps = np.full((8, 8), np.nan)
     for row, column in _LOWEST:
@@ -680,16 +749,6 @@ _ON_STEPS = 0.6
 """Mean cosine, 1 where all lie on multiples, 0 where they lie anywhere."""
 
 
-def _coefficients(grey: np.ndarray) -> np.ndarray:
-    """The cosine transforms of all blocks of 8 x 8, (n, 8, 8)."""
-    from scipy import fft  # slow to import, rarely needed
-
-    height, width = [side // 8 * 8 for side in grey.shape]
-    blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
-    blocks = blocks.reshape(-1, 8, 8)
-    return fft.dctn(blocks, axes=(1, 2), norm="ortho")
-
-
 def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
     """Whether the levels of one, RGB (n, 3), follow from the other's, and not the other way."""
     some = slice(None, None, 1 + len(a) // 100_000)
@@ -711,7 +770,7 @@ def _sign_of_levels(a: np.ndarray, b: np.ndarray) -> _Sign:
     is_drawn |= n_levels < _DRAWN and (usual[1 - follows] < 5 or unexplained.min() > 0.02)
     if unexplained.min() > _COMPRESSED or is_drawn:
         ratio = 0.0
-    return _sign(ratio, 0.3, 0.6, "its levels follow from those of the other")
+    return _sign(ratio, 0.3, 0.6, _FOLLOW)
 
 
 _COMPRESSED = 20.0  # grey levels squared, that compression leaves unexplained

@@ -85,6 +85,24 @@ def test_what_was_lost_in_the_detail_is_told_from_noise_everywhere(edit, words):
     assert words in choose(*files).reason
 
 
+@pytest.mark.parametrize(
+    "edit, words",
+    [
+        ('recompress(quality=40, format="webp")', "blocks"),
+        ("motion(length=5)", "one direction"),
+        ("sharpness(factor=4)", "sharpness"),
+    ],
+)
+def test_how_natural_two_copies_look_tells_where_no_rule_does(edit, words):
+    cat = sl.read_image(Path(sl.datasets.load_sample().attrs["root"], "cat.jpg"))
+    cat.thumbnail((320, 320))
+    variant = saved(sl.perturb.apply(cat, edit, seed=0), "JPEG", quality=90)
+    forwards = choose(saved(cat), variant)
+    backwards = choose(variant, saved(cat))
+    assert (forwards.better, backwards.better) == (0, 1)
+    assert words in forwards.reason
+
+
 def test_of_an_enlargement_by_repeated_pixels_the_sharp_edges_are_no_detail():
     enlarged = saved(IMAGE.resize((480, 360), Image.Resampling.NEAREST), "JPEG", quality=90)
     assert choose(ORIGINAL, enlarged)[:2] == (0, "it was enlarged")
