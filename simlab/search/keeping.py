@@ -29,7 +29,7 @@ from simlab.scoring.workers import run
 from simlab.search.nature import WEIGHTS, WHAT_IS_WRONG, Looks, coefficients_of, looks_of
 from simlab.tables import connected_sources
 
-VERSION = 6
+VERSION = 7
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -325,13 +325,14 @@ def _signs_of_looks(a: _Picture, b: _Picture, frame: _Frame) -> list[_Sign]:
     seen = frame.seen
     looks = []
     for picture, its in zip((a, b), seen):
-        looks.append(looks_of(picture.rgb, picture.grey, frame.both, its.detail))
+        measured = {"sharpness": its.detail, "noise": its.noise}
+        looks.append(looks_of(picture.rgb, picture.grey, frame.both, **measured))
     in_detail = frame.left[int(seen[0].detail <= seen[1].detail)].in_detail
     if math.isnan(in_detail):
         in_detail = 1.0
     in_detail = min(4.0, max(-1.0, in_detail)) - 1.5
     apart = math.log(np.square(a.grey - b.grey)[frame.both].mean() + 0.05)
-    factors = Looks(1, 1, 1, 1, 1, colours=in_detail, zeros=3 - apart)
+    factors = Looks(1, 1, 1, 1, 1, grain=in_detail, colours=in_detail, zeros=3 - apart)
     if frame.is_toned:
         factors = factors._replace(white=0.1)  # what is lighter has more
     if min(seen[0].colour, seen[1].colour) < _COLOURED:

@@ -27,9 +27,11 @@ class Looks(NamedTuple):
     """Share of the levels that are full white, as paper is until it is edited."""
     directions: float
     """How alike the detail is in all directions: motion takes it from one."""
-    colours: float
-    """Detail of the colours. More of it is better where it is only where other detail is; what is
+    grain: float
+    """What the evenest parts have. More is better where it is only where other detail is; what is
     everywhere alike is noise."""
+    colours: float
+    """Detail of the colours, likewise."""
     zeros: float
     """Share of the coefficients of a JPEG that are zero. More of them are better where two pictures
     hardly differ: the other was saved anew; where they do, a filter or a compression took some."""
@@ -41,18 +43,28 @@ WHAT_IS_WRONG = Looks(
     blocks="it shows the blocks of a JPEG",
     white="its white is not full",
     directions="its detail lacks in one direction",
+    grain="it has noise, or less grain",
     colours="its colours have less detail, or noise",
     zeros="its fine detail looks edited",
 )
 """What is said of the picture that looks less natural."""
 
 WEIGHTS = Looks(
-    evenness=5.2, sharpness=4.7, blocks=9.4, white=18.0, directions=5.5, colours=1.27, zeros=0.7
+    evenness=6.8,
+    sharpness=4.7,
+    blocks=10.2,
+    white=22.0,
+    directions=4.7,
+    grain=0.6,
+    colours=0.93,
+    zeros=0.5,
 )
 """Of differences, in the measure of :data:`simlab.search.keeping.SURE`."""
 
 
-def looks_of(rgb: ndarray, grey: ndarray, shown: ndarray, sharpness: float) -> Looks:
+def looks_of(
+    rgb: ndarray, grey: ndarray, shown: ndarray, *, sharpness: float, noise: float
+) -> Looks:
     """Return how a picture looks.
 
     Args:
@@ -60,6 +72,7 @@ def looks_of(rgb: ndarray, grey: ndarray, shown: ndarray, sharpness: float) -> L
         grey: float32 (height, width).
         shown: bool (height, width), the part that is looked at.
         sharpness: curvature by slope at the strongest edges.
+        noise: grey levels, in the evenest parts.
     """
     even = _curvature(grey) < 0.75  # grey levels
     blocks = _step_between_blocks(grey) + _step_between_blocks(grey.T)
@@ -71,6 +84,7 @@ def looks_of(rgb: ndarray, grey: ndarray, shown: ndarray, sharpness: float) -> L
         blocks=-max(0.0, blocks / 2),
         white=(rgb[shown] == 255).mean(),
         directions=-max(0.0, _unlike_directions(grey, shown) - 0.4),
+        grain=math.log(noise + 0.2),
         colours=_detail_of_colours(rgb, shown),
         zeros=n_zeros / max(1, coefficients.size),
     )

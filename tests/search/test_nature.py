@@ -15,7 +15,9 @@ def looked_at(grey):
     """The looks of a grey picture, all of it."""
     grey = np.clip(grey, 0, 255).astype(np.uint8)
     rgb = np.repeat(grey[:, :, None], 3, axis=2)
-    return looks_of(rgb, grey.astype(np.float32), np.ones(grey.shape, bool), sharpness=2.0)
+    return looks_of(
+        rgb, grey.astype(np.float32), np.ones(grey.shape, bool), sharpness=2.0, noise=1.0
+    )
 
 
 def grainy(seed=0):
