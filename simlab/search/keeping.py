@@ -29,7 +29,7 @@ from simlab.scoring.workers import run
 from simlab.search.nature import WEIGHTS, WHAT_IS_WRONG, Looks, coefficients_of, looks_of
 from simlab.tables import connected_sources
 
-VERSION = 7
+VERSION = 8
 """Part of the cache key of every choice: raised when one may come out otherwise."""
 
 SURE = 1.0
@@ -303,9 +303,9 @@ def _signs_of_one_frame(
     return signs + _signs_of_looks(a, b, frame)
 
 
-_OF_RULES = 0.32
+_OF_RULES = 0.42
 """Part of what a rule says, that counts where how natural the two look does too."""
-_OF_PROOFS = 0.68
+_OF_PROOFS = 0.88
 _FOLLOW = "its levels follow from those of the other"
 _LESS_COLOUR = "it has less colour"
 _MADE_OF_OTHER = "it is the other one, compressed"
@@ -344,7 +344,7 @@ def _signs_of_looks(a: _Picture, b: _Picture, frame: _Frame) -> list[_Sign]:
     return signs
 
 
-_OF_LOOKS = 2.0  # that one of them speaks at most
+_OF_LOOKS = 2.6  # that one of them speaks at most
 _COLOURED = 1.2  # mean difference of channels
 
 

@@ -50,14 +50,14 @@ WHAT_IS_WRONG = Looks(
 """What is said of the picture that looks less natural."""
 
 WEIGHTS = Looks(
-    evenness=6.8,
-    sharpness=4.7,
-    blocks=10.2,
-    white=22.0,
-    directions=4.7,
-    grain=0.6,
-    colours=0.93,
-    zeros=0.5,
+    evenness=8.8,
+    sharpness=6.1,
+    blocks=13.0,
+    white=28.0,
+    directions=6.1,
+    grain=0.8,
+    colours=1.2,
+    zeros=0.65,
 )
 """Of differences, in the measure of :data:`simlab.search.keeping.SURE`."""
 
