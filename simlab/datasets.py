@@ -186,7 +186,7 @@ def two_sides(images, others, *, any_name: bool = False) -> tuple[DataFrame, fro
         ValueError: one is no collection, or all files of the first are in the second too.
     """
     tables = [as_table(side, any_name=any_name) for side in (images, others)]
-    passed_over: Counter[str] = Counter()
+    passed_over = Counter()
     files = []
     for table in tables:
         root = os.path.abspath(table.attrs["root"])

@@ -282,7 +282,7 @@ def survey(folder: AnyPath, *, any_name: bool = False) -> Survey:
     if not root.is_dir():
         raise ValueError(f"no such folder: {str(folder)!r}")
     paths = []
-    passed_over: Counter[str] = Counter()
+    passed_over = Counter()
     for path in _walk(root):
         kind = _other_kind(path, any_name)
         if kind:

@@ -195,7 +195,7 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     def wrapper(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
         named = {name: options.pop(name) for name in leading if name in options}
         call = Call(function.__name__, dict(options))
-        bound: Any = bind(call, function, what="function")
+        bound = bind(call, function, what="function")
         return function(*args, **named, **bound)
 
     _UNCHECKED[wrapper] = function
@@ -232,7 +232,7 @@ def _steps(text: str) -> tuple[Call, ...]:
     node = _expression(text)
     # iterative down the left side: `a+b+c+…` nests there, and a long chain must not exhaust the
     # stack
-    calls: list[Call] = []
+    calls = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         calls.insert(0, _call(node.right, text))
         node = node.left
@@ -250,7 +250,7 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     >>> canonical("crop", {"anchor": "center", "area": 0.5}, crop)
     'crop(anchor="center")'
     """
-    known: dict[str, _Argument] = {}
+    known = {}
     for function in functions:
         known |= _arguments_of(function)
     changed = {}
@@ -501,7 +501,7 @@ def _used(function: Callable, codes: list[types.CodeType]) -> dict[str, Any]:
     """The values outside a function that its code names, as far as they are known now."""
     if not codes:
         return {}
-    outside: dict[str, Any] = {}
+    outside = {}
     for code in codes:
         known = [name for name in code.co_names if name in function.__globals__]
         outside |= {name: function.__globals__[name] for name in known}

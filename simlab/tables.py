@@ -198,7 +198,7 @@ def connected_sources(pairs: DataFrame, contents: dict[str, str] | None = None) 
     copies = pairs[pairs["label"] == 1]
     for reference, query in pairs_of(copies):
         edges.append((number[reference], number[query]))
-    first_with: dict[str, int] = {}
+    first_with = {}
     for file, digest in (contents or {}).items():
         if file in number:
             edges.append((first_with.setdefault(digest, number[file]), number[file]))
@@ -219,7 +219,7 @@ def _unique(pairs: DataFrame, columns: Sequence[str]) -> ndarray:
 def _connected(files: ndarray, edges: list[tuple[int, int]]) -> dict[str, str]:
     """For each file the first, by name, of those that it is connected with."""
     component_of = dict(zip(files, components(edges, len(files))))
-    first: dict[int, str] = {}
+    first = {}
     for file, component in component_of.items():
         first[component] = min(file, first.get(component, file))
     return {file: first[component] for file, component in component_of.items()}
@@ -340,7 +340,7 @@ def noted_beside(path: AnyPath) -> dict[str, Any]:
         return {}
     if not isinstance(run, dict):
         return {}
-    noted: dict[str, Any] = {}
+    noted = {}
     if isinstance(run.get("root"), str):
         noted["root"] = os.path.join(os.path.realpath(folder), run["root"])
     if isinstance(run.get("methods"), list):

@@ -102,7 +102,7 @@ def likely_transforms(a: Looks, b: Looks, ratio: float, *, orientations: int) ->
         guesses += _guesses(a, b, _of_turned(a, b, ratio))
     guesses.sort(key=_BY_LIKENESS, reverse=True)
     least = max(RELATED, guesses[0].likeness - _ABOUT_AS_LIKELY)
-    likely: list[ndarray] = []
+    likely = []
     for likeness, small in guesses:
         transform = resized(a.grey, a.view) @ small @ resized(b.view, b.grey)
         is_likely = likeness >= least or (likeness == upright and likeness >= RELATED)
@@ -157,7 +157,7 @@ def _of_whole(a: Looks, b: Looks, orientation: int) -> ndarray:
 def _of_fine_matches(matched: alignment.Alignment) -> list[ndarray]:
     """Transforms by matches that are held to one pixel: turn, shift and scale alone; from aside."""
     source, target = matched.source, matched.target
-    found: list[ndarray] = []
+    found = []
     if len(source) < 4:
         return found
     similarity, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=1.0)

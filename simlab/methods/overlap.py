@@ -102,7 +102,7 @@ def feature() -> registry.Feature:
 
 def row_of(found: Overlap | None) -> dict[str, Any]:
     """Return the columns of :func:`overlap`, for a CSV too: numbers, and texts without commas."""
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
+    row = dict.fromkeys(COLUMNS, np.nan)
     if found is None:
         return row | {"contains": "", "transform": ""}
     shares = (found.share_reference, found.share_query)
@@ -168,7 +168,7 @@ def between(
         return Overlap(np.eye(3), *boxes, 1.0, 1.0, 1.0)
     a = Looks._make(unpack(reference))
     b = Looks._make(unpack(query))
-    found: Overlap | None = None
+    found = None
     for transform in _transforms(a, b):
         other = _in_frame(common_frame(a, b, transform), sizes)
         if found is None or (other is not None and other.agreement > found.agreement):

@@ -141,9 +141,9 @@ def check_folder(plan: Plan, to: AnyPath) -> Path:
 
 def preview(plan: Plan, *, companions: bool = False) -> Preview:
     """Return what :func:`move` would do, as far as is seen without reading the files."""
-    sizes: dict[str, int] = {}
-    beside: list[str] = []
-    left: dict[str, str] = {}
+    sizes = {}
+    beside = []
+    left = {}
     for job in jobs_of(plan):
         reason = obstacle(plan, job, read=False)
         if reason:
@@ -264,7 +264,7 @@ class _Beside:
     def _by_stem(self, folder: Path) -> dict[str, list[str]]:
         """Stem → paths below the root of the regular files of a folder."""
         if folder not in self._folders:
-            by_stem: dict[str, list[str]] = {}
+            by_stem = {}
             for entry in _files_in(self._root / folder):
                 name = (folder / entry).as_posix()
                 by_stem.setdefault(Path(entry).stem, []).append(name)

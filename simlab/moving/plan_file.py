@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
     def kept(self) -> dict[str, list[Row]]:
         """Return the files that are kept, by group."""
-        kept: dict[str, list[Row]] = {}
+        kept = {}
         for row in self.rows:
             if row.decision == KEEP:
                 kept.setdefault(row.group, []).append(row)
@@ -127,7 +127,7 @@ def _row(cells: dict[str, str], line: int, root: Path) -> Row:
 
 
 def _check_names(plan: Plan, name: str) -> None:
-    first_with: dict[str, Row] = {}
+    first_with = {}
     for row in plan.rows:
         first = first_with.setdefault(row.file, row)
         if first is not row:

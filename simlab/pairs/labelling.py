@@ -429,7 +429,7 @@ def read_labels(*paths: AnyPath, root: AnyPath | None = None) -> Labels:
     rows = pd.concat(
         [read_pairs(file, root=root).assign(file=name) for file, name in zip(files, names)]
     )
-    number: dict[Hashable, int] = {}
+    number = {}
     rows["pair"] = [
         number.setdefault(identity(row), len(number)) for row in rows.to_dict("records")
     ]

@@ -305,7 +305,7 @@ def _weight(text: str) -> float:
 
 
 def _check_repeats(table: DataFrame, lines: list[int]) -> None:
-    first_with: dict[tuple, tuple[int, int]] = {}
+    first_with = {}
     for line, row in zip(lines, table.itertuples()):
         sides, seed = pair_identity(
             row.reference, row.query, row.perturbation_reference, row.perturbation, row.seed

@@ -117,7 +117,7 @@ def _draw(sources, n, n_specs, is_ordered, seed) -> list[tuple[int, int, int]]:
     if n >= n_possible:
         return _all_draws(sources, n_specs, is_ordered)
     rng = np.random.default_rng([seed, 0x9A1B])
-    drawn: dict[tuple[int, int, int], None] = {}  # a set that keeps its order
+    drawn = {}  # a set that keeps its order
     while len(drawn) < n:
         for reference, query in rng.integers(len(sources), size=(_BLOCK, 2)).tolist():
             if sources[reference] == sources[query]:

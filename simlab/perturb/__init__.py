@@ -136,7 +136,7 @@ def resolve(perturbations: Names) -> list[str]:
     entries = list(entries)
     if not all(isinstance(entry, str) for entry in entries):
         raise ValueError(f"perturbations are texts such as 'crop(area=0.5)', not {entries!r}")
-    named: list[str] = []
+    named = []
     for entry in entries:
         for part in specs.split(entry) or [""]:
             named.extend(_expand(part))

@@ -158,7 +158,7 @@ def _thumbnails_in(out: AnyPath) -> list[str]:
 def _add_pictures(data: Json, store: Store, folder: Path) -> None:
     """Add sizes and thumbnails, each once, to the data; or to a folder, where they are many."""
     made = list(review.thumbnails(store, data["files"]["name"]))
-    number: dict[bytes, int] = {}
+    number = {}
     data["files"]["thumb"] = [number.setdefault(jpeg, len(number)) for jpeg, _ in made]
     data["files"]["width"] = [width for _, (width, _) in made]
     data["files"]["height"] = [height for _, (_, height) in made]

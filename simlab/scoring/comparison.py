@@ -13,7 +13,7 @@ from simlab.methods.alignment import Looks
 from simlab.methods.keypoints import Keypoints
 from simlab.methods.packing import unpack
 from simlab.methods.places import places_of
-from simlab.methods.registry import Feature, Method
+from simlab.methods.registry import Method
 from simlab.scoring.one_pair import LazyPicture, compare, needed
 
 
@@ -55,7 +55,7 @@ class Comparison:
     @property
     def hashes(self) -> dict[str, tuple[ndarray, ndarray]]:
         """The bits of both pictures by hash; of several with the same bits, by the first."""
-        firsts: dict[Feature, Method] = {}
+        firsts = {}
         for method in self.methods:
             firsts.setdefault(method.feature, method)
         pairs = {}

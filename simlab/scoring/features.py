@@ -171,7 +171,7 @@ class Store:
 
     def frames(self, paths: Iterable[str]) -> list[int | None]:
         """Return each file's number of frames or pages; None where :data:`FRAMES` was not made."""
-        counts: list[int | None] = []
+        counts = []
         wanted = [(Variant(path), FRAMES) for path in paths]
         found = self.get(wanted)
         for pair in wanted:
@@ -329,7 +329,7 @@ def _extract_in_batches(
     tasks: Iterable[tuple[str, tuple]],
 ) -> Iterator[tuple[str, list[_Made] | str]]:
     """What :func:`_extract_source` gives, made in this process, of many pictures at a time."""
-    batch: list[_Waiting] = []
+    batch = []
     for path, (data, content, jobs) in tasks:
         source = _decoded(data, content, path)
         if isinstance(source, str):

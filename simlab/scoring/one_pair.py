@@ -84,7 +84,7 @@ class Answer(NamedTuple):
 
 def needed(methods: Iterable[Method], *, query: bool) -> list[Feature]:
     """Return what the methods need of a picture on the reference or the query side, each once."""
-    features: dict[Feature, None] = {}
+    features = {}
     for method in methods:
         features.update(dict.fromkeys(method.features(query=query)))
     return list(features)

@@ -328,7 +328,7 @@ def _compare_chunks(
     scoring: _Scoring, chunks: Iterable[tuple], bar: Any, *, once: bool
 ) -> list[tuple[int, int]]:
     """Compare chunks of (column, row); returned are those to be tried again, unless `once`."""
-    died: list[tuple[int, int]] = []
+    died = []
     tasks = ((chunk, (_with_features(scoring, chunk),)) for chunk in chunks)
     with contextlib.closing(run(_compare_chunk, tasks, n_jobs=scoring.store.n_jobs)) as done:
         for chunk, answers in done:

@@ -42,7 +42,7 @@ def run(
     if n_jobs < 0 and joblib.effective_n_jobs(n_jobs) == 1:
         n_jobs = 2  # on a single core too, a decoder that crashes ends a worker, not this process
     while True:
-        handed_out: dict[Any, tuple] = {}
+        handed_out = {}
         pool = _pool(n_jobs, return_as="generator_unordered", batch_size=1)
         results = pool(
             joblib.delayed(_named)(name, function, arguments)

@@ -153,7 +153,7 @@ def hubs(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
     >>> hubs([("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("d", "f")])
     ['d', 'b']
     """
-    near: dict[Any, set] = defaultdict(set)
+    near = defaultdict(set)
     for first, second in pairs:
         near[first].add(second)
         near[second].add(first)

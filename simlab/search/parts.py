@@ -44,7 +44,7 @@ def found_in_parts(
         ballot: gives the queries of a ballot, in each orientation.
     """
     parts = _laid_out(client, index, packed)
-    under_way: deque[tuple[int, Any]] = deque()
+    under_way = deque()
     for number, start in enumerate(starts):
         one = parts[number % len(parts)]
         best = _asked(client, index, parts, one, index.asked(ballot(start)))

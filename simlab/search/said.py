@@ -105,7 +105,7 @@ def said_of(
     query_of = {os.path.abspath(file): file for file in queries}
     known = {path: place for place, path in enumerate({**name_of, **query_of})}
     folders = [root, Path(labels.attrs.get("root", root))]
-    label_of: dict[Pair, int] = {}
+    label_of = {}
     n_elsewhere = 0
     for row in labels.to_dict("records"):
         paths = {_path_meant(row[side], folders, known) for side in tables.SIDES}
@@ -161,7 +161,7 @@ def kept_apart(found: DataFrame, different: Iterable[Pair]) -> np.ndarray:
     hold such a pair does not. So no chain brings them together, whatever the linkage.
     """
     group_of = {file: {file} for file in [*found["reference"], *found["query"]]}
-    foes: dict[str, set[str]] = {}
+    foes = {}
     for first, second in different:
         foes.setdefault(first, set()).add(second)
         foes.setdefault(second, set()).add(first)

@@ -229,7 +229,7 @@ def draw_cards(
 
 def json_numbers(values: Mapping[str, float]) -> dict[str, float | None]:
     """Return numbers as JSON can carry them: what is not finite is None."""
-    sendable: dict[str, float | None] = {}
+    sendable = {}
     for name, value in values.items():
         sendable[name] = float(value) if np.isfinite(value) else None
     return sendable
