@@ -150,6 +150,8 @@ MOVED = ".simlab-moved"
 
 Picture: TypeAlias = Image.Image
 """A picture in memory, which Pillow knows."""
+Size: TypeAlias = tuple[int, int]
+"""Width and height, in pixels."""
 Levels: TypeAlias = tuple[int, int, int]
 """The red, green and blue of a colour, 0 to 255."""
 

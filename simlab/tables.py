@@ -18,6 +18,9 @@ from simlab import specs
 from simlab.paths import AnyPath, expanded, read_json, sha256_of
 from simlab.specs import Names
 
+Pair: TypeAlias = tuple[str, str]
+"""The files of a reference and a query."""
+
 Columns: TypeAlias = DataFrame | Mapping[str, ndarray]
 """A table, or its columns by name."""
 
@@ -207,7 +210,7 @@ def connected_sources(pairs: DataFrame, contents: dict[str, str] | None = None) 
     return pd.concat(sides, axis=1, keys=_SOURCES)
 
 
-def pairs_of(table: DataFrame) -> list[tuple[str, str]]:
+def pairs_of(table: DataFrame) -> list[Pair]:
     """Return the reference and the query of each row."""
     return list(zip(table["reference"], table["query"]))
 

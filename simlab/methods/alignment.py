@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from simlab.images import read_grey, read_image
+from simlab.images import Size, read_grey, read_image
 from simlab.methods import keypoints
 from simlab.methods.keypoints import Keypoints, MaxSide, is_plausible, ratio_matches
 from simlab.methods.orientations import MIRROR, turned
@@ -336,7 +336,7 @@ def looks(
     return Looks(*in_given, grey, scale, np.asarray(view), np.asarray(colour))
 
 
-def _shrunk(image, size: tuple[int, int]) -> ndarray:
+def _shrunk(image, size: Size) -> ndarray:
     """A small grey copy: float32 (height, width)."""
     grey = np.asarray(read_grey(image), dtype=np.float32)
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
-from simlab.images import read_grey, read_image
+from simlab.images import Size, read_grey, read_image
 from simlab.methods.registry import method
 from simlab.specs import Rule, between, check_count, check_kind, checked
 
@@ -159,7 +159,7 @@ _hash_method = functools.partial(
 _square_hash = functools.partial(_hash_method, maximum=lambda hash_size: hash_size**2, grey=True)
 
 
-def _of_cosines(hash_size: int, highfreq_factor: int) -> tuple[int, int]:
+def _of_cosines(hash_size: int, highfreq_factor: int) -> Size:
     side = hash_size * highfreq_factor
     return side, side
 

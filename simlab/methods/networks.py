@@ -21,7 +21,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageOps
 
-from simlab.images import read_image
+from simlab.images import Size, read_image
 from simlab.methods import registry
 from simlab.methods.alignment import uncorrelated, uncorrelated_pairs
 from simlab.paths import AnyPath, expanded, sha256_of
@@ -40,7 +40,7 @@ def from_onnx(
     name: str,
     model: AnyPath,
     *,
-    size: int | tuple[int, int],
+    size: int | Size,
     resize: int | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
@@ -160,7 +160,7 @@ class Network:
 
     path: str
     digest: str
-    size: tuple[int, int]
+    size: Size
     resize: int | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -200,7 +200,7 @@ class Network:
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(path: str, digest: str, size: tuple[int, int]) -> Run:
+def _loaded(path: str, digest: str, size: Size) -> Run:
     """A network that runs, loaded once in each process."""
     data = Path(path).read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
@@ -287,7 +287,7 @@ def _reason(error: cv2.error) -> str:
     return words[:120]
 
 
-def _sides(size: Any) -> tuple[int, int]:
+def _sides(size: Any) -> Size:
     sides = size if isinstance(size, tuple | list) else (size, size)
     if len(sides) != 2 or not all(_is_side(side) for side in sides):
         raise ValueError(f"size must be a whole number from 16 to 4096, or two; given {size!r}")

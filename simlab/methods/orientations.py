@@ -8,6 +8,8 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
+from simlab.images import Size
+
 MIRROR = 1
 """Left and right change places. With turns, which are nothing to keypoints, it makes all others."""
 
@@ -52,7 +54,7 @@ def turned(pixels: ndarray, orientation: int) -> ndarray:
     return pixels
 
 
-def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+def turned_size(size: Size, orientation: int) -> Size:
     """Return the size of a picture in another orientation."""
     return size[::-1] if orientation & _COLUMNS else size
 

@@ -17,15 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simlab.images import read_image
+from simlab.images import Size, read_image
 from simlab.methods import alignment, registry
 from simlab.methods.alignment import Looks
 from simlab.methods.frames import Frame, common_frame, likely_transforms, resized
 from simlab.methods.packing import unpack
 from simlab.tables import SIDES
-
-Size = tuple[int, int]
-"""Width and height, in pixels."""
 
 CONTAINED = 0.97
 """A picture of whose area so much is shown by the other is contained in it."""

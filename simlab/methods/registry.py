@@ -25,7 +25,7 @@ from PIL import Image
 
 from simlab import specs
 from simlab.cards import card, number
-from simlab.images import Picture, is_flat, reduced, to_grey
+from simlab.images import Picture, Size, is_flat, reduced, to_grey
 from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
@@ -58,7 +58,7 @@ class Seen:
 
     def __init__(self, image: Picture):
         self.image = image
-        self._small: dict[tuple[int, int], Picture] = {}
+        self._small: dict[Size, Picture] = {}
         self._values: dict[str, Any] = {}
 
     @functools.cached_property
@@ -79,7 +79,7 @@ class Seen:
         part = inner_part(whole.image, whole.grey)
         return whole if part is whole.image else Seen(part)
 
-    def small(self, size: tuple[int, int]) -> Picture:
+    def small(self, size: Size) -> Picture:
         """Return a small grey copy, scaled as hashes scale."""
         if size not in self._small:
             self._small[size] = self.grey.resize(size, Image.Resampling.LANCZOS)
@@ -115,7 +115,7 @@ class Feature:
     grey: bool = False
     together: Callable[..., Any] | None = None
     orientation: int = 0
-    small: tuple[int, int] | None = None
+    small: Size | None = None
     inner: bool = False
     of_seen: bool = False
     plain: "Feature | None" = None
@@ -267,7 +267,7 @@ class Definition:
     resources: Callable
     feature_kind: FeatureKind | None
     extract_many: Callable | None
-    small: Callable[..., tuple[int, int]] | None
+    small: Callable[..., Size] | None
     turn: Callable[[Any, int], Any] | None
     of_seen: bool
 
@@ -378,7 +378,7 @@ def register(  # noqa: PLR0913
     resources: Callable[..., str] = lambda: "",
     feature_kind: FeatureKind | None = None,
     extract_many: Callable[..., Sequence[Any]] | None = None,
-    small: Callable[..., tuple[int, int]] | None = None,
+    small: Callable[..., Size] | None = None,
     turn: Callable[[Any, int], Any] | None = None,
     of_seen: bool = False,
     replace: bool = False,

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageColor
 
+from simlab.images import Size
 from simlab.perturb.registry import Picture, Rng, Rule, Sweep, between, register
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -57,7 +58,7 @@ def place(anchor: str, rng: Rng) -> tuple[float, float]:
     return ANCHORS.get(anchor, (x, y))
 
 
-def scaled(size: tuple[int, int], x: float, y: float) -> tuple[int, int]:
+def scaled(size: Size, x: float, y: float) -> Size:
     """Return a size multiplied by (x, y), rounded: no side under 1, and none as before where its
     factor is not 1.
     """
@@ -73,9 +74,7 @@ def _scaled(side: int, factor: float) -> int:
     return max(1, rounded)
 
 
-def corner(
-    outer: tuple[int, int], inner: tuple[int, int], at: tuple[float, float]
-) -> tuple[int, int]:
+def corner(outer: Size, inner: Size, at: tuple[float, float]) -> Size:
     """Return the upper left corner of a box of size `inner` placed in one of size `outer`."""
     return round((outer[0] - inner[0]) * at[0]), round((outer[1] - inner[1]) * at[1])
 
@@ -244,9 +243,7 @@ def perspective(
     return _warp(image, cv2.getPerspectiveTransform(before, after), image.size, fill)
 
 
-def _about_center(
-    linear: list[list[float]], before: tuple[int, int], after: tuple[int, int]
-) -> np.ndarray:
+def _about_center(linear: list[list[float]], before: Size, after: Size) -> np.ndarray:
     """Return the 3 x 3 matrix of a linear map that takes the centre of one canvas to the centre of
     another.
     """
@@ -256,7 +253,7 @@ def _about_center(
     return matrix
 
 
-def _warp(image: Picture, matrix: np.ndarray, size: tuple[int, int], fill: str) -> Picture:
+def _warp(image: Picture, matrix: np.ndarray, size: Size, fill: str) -> Picture:
     # OpenCV's bicubic takes half the time of Pillow's, but its coordinates have 16 bits
     if max(*image.size, *size) > 32766:
         raise ValueError(

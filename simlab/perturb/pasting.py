@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from simlab.images import ImageError, read_bytes, read_image
+from simlab.images import ImageError, Size, read_bytes, read_image
 from simlab.paths import expanded
 from simlab.perturb import fonts
 from simlab.perturb.geometry import BICUBIC, Anchor, Color, corner, place, rgb, scaled
@@ -313,7 +313,7 @@ def _draw(
     ImageDraw.Draw(canvas).multiline_text(start, content, **style, **colors)
 
 
-def _pages(content: str, wrap: int, room: tuple[int, int], style: dict) -> Iterator[str]:
+def _pages(content: str, wrap: int, room: Size, style: dict) -> Iterator[str]:
     """Yield the parts of a text that fill a picture one after the other, their lines no wider than
     it.
     """
@@ -331,7 +331,7 @@ def _pages(content: str, wrap: int, room: tuple[int, int], style: dict) -> Itera
         yield "\n".join(lines[start : start + n_lines])
 
 
-def _fit(content: str, room: tuple[int, int], size: int, font: str | None, stroke: int) -> dict:
+def _fit(content: str, room: Size, size: int, font: str | None, stroke: int) -> dict:
     """Return the style, its font the largest up to `size` in which the text fits."""
     while True:
         style = _style(content, size, font, stroke)
@@ -358,7 +358,7 @@ def _box(content: str, style: dict) -> tuple:
     return ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), content, **style)
 
 
-def _size(content: str, style: dict) -> tuple[int, int]:
+def _size(content: str, style: dict) -> Size:
     left, top, right, bottom = _box(content, style)
     return math.ceil(right - left), math.ceil(bottom - top)
 
@@ -407,7 +407,7 @@ def _badge(disc: tuple[int, ...], star: tuple[int, ...]) -> tuple[Picture, Pictu
     return badge, opaque
 
 
-def _patches(size: tuple[int, int], draws: np.ndarray) -> Picture:
+def _patches(size: Size, draws: np.ndarray) -> Picture:
     """A background of smooth colours with rectangles: something foreign for hashes and for
     keypoints.
     """

@@ -33,7 +33,7 @@ from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
 from simlab.search.leaks import edit_of
-from simlab.tables import SIDES, components
+from simlab.tables import SIDES, Pair, components
 
 SIDE = 256
 """Longer side of a thumbnail, in pixels."""
@@ -254,7 +254,7 @@ def compared_pairs(data: Json) -> list[tuple[int, int]]:
     return pairs
 
 
-def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
+def matches(store: Store, pairs: Sequence[Pair]) -> list[ndarray]:
     """Return of each pair up to 40 of the matches that agree on one geometry.
 
     A match is x and y in the first picture and in the second, in thousandths of the sides, int
@@ -263,7 +263,7 @@ def matches(store: Store, pairs: Sequence[tuple[str, str]]) -> list[ndarray]:
     return _of_pairs(store, pairs, "matches", _matched)
 
 
-def places(store: Store, pairs: Sequence[tuple[str, str]]) -> list[Json | None]:
+def places(store: Store, pairs: Sequence[Pair]) -> list[Json | None]:
     """Return of each pair where its pictures contradict each other; None where nothing says.
 
     Returns:
@@ -293,7 +293,7 @@ def _told(found: ndarray) -> Json | None:
 
 def _of_pairs(
     store: Store,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     what: str,
     work: Callable[[Looks, Looks], ndarray],
 ) -> list[ndarray]:

@@ -43,7 +43,7 @@ from simlab.search.keeping import with_choices
 from simlab.search.library import Library, table_of
 from simlab.search.lying import of_pairs
 from simlab.search.said import Labels, Said, kept_apart, read_said, said_of
-from simlab.tables import SIDES, connected_sources, pairs_of, root_of
+from simlab.tables import SIDES, Pair, connected_sources, pairs_of, root_of
 
 _Searched: TypeAlias = tuple[DataFrame, dict[str, DataFrame], dict[str, Any]]
 """The pairs that were found, the pictures of either side, and what ``attrs`` are to say."""
@@ -213,7 +213,7 @@ class _Search(NamedTuple):
     said: Said
     across: frozenset[str]
 
-    def candidates(self) -> list[tuple[str, str]]:
+    def candidates(self) -> list[Pair]:
         """The pairs worth comparing."""
         if self.across:
             pairs = self.library.candidates_between(self.across)
@@ -224,17 +224,17 @@ class _Search(NamedTuple):
     def missed(
         self,
         linked: DataFrame,
-        known: Iterable[tuple[str, str]],
+        known: Iterable[Pair],
         *,
         with_hubs: bool = False,
-    ) -> list[tuple[str, str]]:
+    ) -> list[Pair]:
         """The pairs worth comparing because others link them."""
         known = [*known, *self.said.different]
         files = self.library.pictures.index
         pairs = uncompared(linked, known, files, with_hubs=with_hubs)
         return self._on_both_sides(pairs)
 
-    def _on_both_sides(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _on_both_sides(self, pairs: list[Pair]) -> list[Pair]:
         if not self.across:
             return pairs
         return [pair for pair in pairs if pair[0] not in self.across and pair[1] in self.across]
@@ -281,11 +281,11 @@ def _find_among(
 
 def uncompared(
     found: DataFrame,
-    candidates: Iterable[tuple[str, str]],
+    candidates: Iterable[Pair],
     files: Iterable[str],
     *,
     with_hubs: bool = False,
-) -> list[tuple[str, str]]:
+) -> list[Pair]:
     """Return the pairs of files that others link but that were no candidates, where few are linked.
 
     Args:
@@ -308,9 +308,7 @@ def uncompared(
     return missed
 
 
-def _of_next_hub(
-    linked: DataFrame, group: list[str], known: set[tuple[str, str]]
-) -> list[tuple[str, str]]:
+def _of_next_hub(linked: DataFrame, group: list[str], known: set[Pair]) -> list[Pair]:
     """The pairs of the first hub that was not compared with the whole group; none if all were."""
     place = {file: number for number, file in enumerate(group)}
     for hub in hubs(pairs_of(linked)):

@@ -21,7 +21,7 @@ from simlab.methods import registry
 from simlab.paths import AnyPath
 from simlab.scoring.table import checked_pairs, scored_again
 from simlab.search.library import Library
-from simlab.tables import Columns
+from simlab.tables import Columns, Pair
 
 Recipe: TypeAlias = Ensemble | AnyPath | None
 
@@ -105,7 +105,7 @@ class Rule:
         return any(method.feature.inner for method in registry.resolve(self.recipe.methods_))
 
 
-def judge_pairs(library: Library, pairs: Sequence[tuple[str, str]], rule: Rule) -> DataFrame:
+def judge_pairs(library: Library, pairs: Sequence[Pair], rule: Rule) -> DataFrame:
     """Return the pairs of files with their distances, and what the recipe makes of them."""
     table = DataFrame(pairs, columns=["reference", "query"]).astype(object)
     # by the library's own store: no file is read a second time

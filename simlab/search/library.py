@@ -36,7 +36,7 @@ from simlab.search.indexes import (
     empty_indexes,
 )
 from simlab.search.parts import found_in_parts
-from simlab.tables import Facts, root_of
+from simlab.tables import Facts, Pair, root_of
 
 DETAIL = 0.02
 """Share of a small grey copy in which neighbours must differ; less is low in information."""
@@ -109,7 +109,7 @@ class Library:
         """Return a feature by the pictures' numbers, read where it is asked for."""
         return Packed(self.store, self.files, feature)
 
-    def candidates(self) -> list[tuple[str, str]]:
+    def candidates(self) -> list[Pair]:
         """Return the pairs worth comparing: equal pixels, near hashes, votes of keypoints."""
         pairs = []
         for first, *others in self.alike:
@@ -118,7 +118,7 @@ class Library:
             pairs.append((self.files[first], self.files[second]))
         return pairs
 
-    def candidates_between(self, queries: Collection[str]) -> list[tuple[str, str]]:
+    def candidates_between(self, queries: Collection[str]) -> list[Pair]:
         """Return the pairs worth comparing of a file that is none of the queries, and one that is.
 
         No others are looked for. Every file with the pixels of a candidate has a pair.

@@ -4,24 +4,22 @@ import contextlib
 import itertools
 import json
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import pandas as pd
 
+from simlab.images import Size
 from simlab.messages import progress_bar
 from simlab.methods import overlap
-from simlab.methods.overlap import Size
 from simlab.methods.packing import unpack
 from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.scoring.one_pair import Features
 from simlab.scoring.workers import Died, chunked, run
 from simlab.search.library import SIZE_AND_DETAIL
+from simlab.tables import Pair
 
 _PART = 128  # pairs after which what was made is kept
-
-Pair: TypeAlias = tuple[str, str]
-"""The files of a reference and a query."""
 
 
 def of_pairs(store: Store, pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -19,10 +19,9 @@ from simlab import tables
 from simlab.pairs.labels import read_unchecked
 from simlab.paths import AnyPath
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE
+from simlab.tables import Pair
 
 Labels: TypeAlias = DataFrame | AnyPath | None
-
-Pair: TypeAlias = tuple[str, str]
 
 
 class Said(NamedTuple):

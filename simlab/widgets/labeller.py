@@ -14,6 +14,7 @@ from PIL import Image, ImageChops
 
 from simlab import perturb, plots
 from simlab.cards import jpeg, no_picture, small_copy
+from simlab.images import Size
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.paths import AnyPath, Json
 from simlab.plots import style
@@ -46,7 +47,7 @@ class Shown(NamedTuple):
     """One of the two pictures, small."""
 
     image: Image.Image
-    size: tuple[int, int]
+    size: Size
     """Of the variant in full."""
     error: str
     """Why it cannot be shown, or ""."""
