@@ -186,7 +186,7 @@ def best_alignment(a: Looks, b: Looks, ratio: float, tolerance: float) -> Alignm
         return nothing
     transform = np.vstack([affine, [0, 0, 1]])
     best = likeness(a.grey, b.grey, transform)
-    if best < GOOD_FIT and agree is not None and agree.sum() >= MANY_MATCHES:
+    if best < GOOD_FIT and agree.sum() >= MANY_MATCHES:
         is_near = near_to(transform, source, target)
         homography, _ = cv2.findHomography(source[is_near], target[is_near], cv2.RANSAC, tolerance)
         if homography is not None:

@@ -131,9 +131,14 @@ def outlines(row: Mapping[str, Any]) -> tuple[ndarray, ndarray] | None:
         return None
     corners = []
     for side in SIDES:
-        box = [row[f"{edge}_{side}"] for edge in EDGES]
-        corners.append(_corners(np.array(box, dtype=float)))
+        corners.append(_corners(box_in(row, side).ravel()))
     return _regions(transform, *corners)
+
+
+def box_in(row: Mapping[str, Any], side: str) -> ndarray:
+    """Return where a row's box lies in a picture, float (2, 2): left and top, right and bottom."""
+    edges = [row[f"{edge}_{side}"] for edge in EDGES]
+    return np.array(edges, dtype=float).reshape(2, 2)
 
 
 def transform_of(row: Mapping[str, Any]) -> ndarray | None:

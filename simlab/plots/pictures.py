@@ -21,7 +21,7 @@ from simlab.evaluation.curves import hardest
 from simlab.images import read_image
 from simlab.messages import counted
 from simlab.methods.hashes import from_imagehash
-from simlab.methods.overlap import EDGES, outlines
+from simlab.methods.overlap import box_in, outlines
 from simlab.methods.registry import columns
 from simlab.paths import AnyPath
 from simlab.plots import style
@@ -374,8 +374,7 @@ def _outline(ax: Axes, places: DataFrame, drawn_at: dict[str, _Place]) -> None:
     check_table(places, "places", "kind, left_reference, left_query")
     for row in places.to_dict("records"):
         for side, drawn in drawn_at.items():
-            box = [row[f"{edge}_{side}"] for edge in EDGES]
-            (left, top), (right, bottom) = drawn.of(np.reshape(box, (2, 2)))
+            (left, top), (right, bottom) = drawn.of(box_in(row, side))
             is_there = row["kind"] in ("both", "colour", side)
             frame = Rectangle(
                 (left, top),

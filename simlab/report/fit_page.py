@@ -47,9 +47,7 @@ def _added(ensemble: Ensemble) -> list[tuple[DataFrame, str]]:
 
 def _gain(ensemble: Ensemble) -> str:
     first, second, *_ = ensemble.report_.splitlines()
-    chosen = []
-    for rate, distance in ensemble.thresholds_.items():
-        chosen.append(f"{distance:.4g} (FPR {rate})")
+    chosen = [f"{distance:.4g} (FPR {rate})" for rate, distance in ensemble.thresholds_.items()]
     threshold = "The non-copies are too few to choose a threshold."
     if chosen:
         words = " or ".join(chosen)

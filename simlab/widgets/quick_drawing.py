@@ -12,7 +12,7 @@ from PIL import Image
 from simlab.cards import jpeg, small_copy
 from simlab.images import Picture
 from simlab.methods import keypoints
-from simlab.methods.overlap import EDGES
+from simlab.methods.overlap import box_in
 from simlab.plots.pictures import bit_rows
 from simlab.scoring.comparison import Matches
 from simlab.scoring.one_pair import LazyPicture
@@ -92,8 +92,7 @@ def outlined(first: Picture, second: Picture, places: pd.DataFrame) -> bytes:
     canvas, beside = _side_by_side(first, second)
     for row in places.to_dict("records"):
         for side, image, shift in (("reference", first, (0, 0)), ("query", second, beside)):
-            box = [row[f"{edge}_{side}"] for edge in EDGES]
-            corners = np.reshape(box, (2, 2)) * (len(canvas) / image.height) + shift
+            corners = box_in(row, side) * (len(canvas) / image.height) + shift
             left_top, right_bottom = np.rint(corners).astype(int).tolist()
             is_there = row["kind"] in ("both", "colour", side)
             cv2.rectangle(canvas, left_top, right_bottom, FLIPPED, 2 if is_there else 1)

@@ -83,7 +83,8 @@ class Review(Panel):
         self._copies = {
             self._contents(*pair[:2]) for pair in data["pairs"] if pair[2] != LOOK_ALIKE
         }
-        self._files = data["files"]
+        self._names = data["files"]["name"]
+        self._sha256 = data["files"]["sha256"]
         self._groups = data["groups"]
         self._folder = Path(data["root"])
         self._path = file_to_write(plan).absolute()
@@ -110,7 +111,7 @@ class Review(Panel):
                 that is kept; or a file that cannot be written.
         """
         for at, one in enumerate(self._groups):
-            names = [self._files["name"][number] for number in one["files"]]
+            names = [self._names[number] for number in one["files"]]
             if file in names and choice in CHOICES[one["alike"]]:
                 self._take({at: _decided(one, names.index(file), choice)})
                 self._tell([at])
@@ -130,9 +131,9 @@ class Review(Panel):
                 reason = one["reasons"][place]
                 if decision == NOT:
                     decision = KEEP
-                    reason = f"no copy of {self._files['name'][one['against'][place]]}, by hand"
-                name = self._files["name"][number]
-                sha256 = self._files["sha256"][number]
+                    reason = f"no copy of {self._names[one['against'][place]]}, by hand"
+                name = self._names[number]
+                sha256 = self._sha256[number]
                 rows.append((name, one["number"], decision, reason, sha256))
         table = DataFrame(rows, columns=list(PLAN_COLUMNS[1:]))
         table.insert(0, "root", relative_root(self._folder, self._path.parent))
@@ -158,16 +159,16 @@ class Review(Panel):
             labels[row["reference"], row["query"]] = row["label"]
         for one in self._groups:
             for place, number in enumerate(one["files"]):
-                key = (self._files["name"][number], self._files["sha256"][number])
+                key = (self._names[number], self._sha256[number])
                 if not one["alike"] and key in decided:
                     one["values"][place] = decided[key]["decision"]
                     one["reasons"][place] = without_apostrophe(decided[key]["reason"])
                 self._go_on_with_labels(one, place, labels)
 
     def _go_on_with_labels(self, one: dict, place: int, labels: Mapping) -> None:
-        name = self._files["name"][one["files"][place]]
+        name = self._names[one["files"][place]]
         for other in one["files"]:
-            label = labels.get((self._files["name"][other], name))
+            label = labels.get((self._names[other], name))
             if label == 0 or (label == 1 and one["alike"]):
                 one["values"][place] = "copy" if label else NOT
                 one["against"][place] = other
@@ -199,8 +200,7 @@ class Review(Panel):
         for number, value in decisions:
             if value == DROP and not any(self._is_copy(number, other) for other in kept):
                 raise ValueError(
-                    f"{self._files['name'][number]!r} was not found to be a copy of a file that is"
-                    " kept"
+                    f"{self._names[number]!r} was not found to be a copy of a file that is kept"
                 )
 
     def _contents(self, first: int, second: int) -> frozenset[int]:
@@ -217,7 +217,7 @@ class Review(Panel):
             one = self._groups[at]
             for number, other, value in zip(one["files"], one["against"], one["values"]):
                 if value in ("copy", NOT):
-                    pair = (self._files["name"][other], self._files["name"][number])
+                    pair = (self._names[other], self._names[number])
                     said[pair] = int(value == "copy")
         return said
 
@@ -238,7 +238,7 @@ class Review(Panel):
         if what == "decided":
             self._receive_decisions(dict(content["groups"]))
             return
-        paths = [self._folder / self._files["name"][number] for number in content["files"]]
+        paths = [self._folder / self._names[number] for number in content["files"]]
         if what == "matches":
             lines = akaze_lines([thumbnail(path, side=720) for path in paths])
             agreeing = lines[lines[:, 4] == 1, :4][:80]
