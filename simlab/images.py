@@ -681,9 +681,8 @@ def _own_limits(max_pixels: int) -> Iterator[None]:
     """
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # about odd metadata, and about pixels, which are checked here
+        # about odd metadata, and about pixels, which are checked here
+        warnings.simplefilter("ignore")
         if before[0] is not None and max_pixels > 2 * before[0]:
             Image.MAX_IMAGE_PIXELS = max_pixels
         ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -17,9 +17,8 @@ from simlab.perturb.registry import Picture, Rng, Share, Sweep, between, registe
 Factor = Annotated[float, between(0.01, 10)]
 Kernel = Annotated[int, between(1, 99, odd=True)]
 
-_BAND = (
-    256  # rows changed at a time, for memory; an even number draws what drawing all at once would
-)
+# rows changed at a time, for memory; an even number draws what drawing all at once would
+_BAND = 256
 
 LEAST_SIGMA = 0.3  # below it, a Gaussian gives its neighbours less than one level in 256
 

@@ -277,7 +277,9 @@ def alternative_text(figure: Figure) -> str:
         words.extend(ax.get_title(loc=place) for place in ("left", "center", "right"))
         for direction, text in (("across", ax.get_xlabel()), ("up", ax.get_ylabel())):
             words.append(text and f"{direction}: {text}")
-        named = [*ax.texts, *(ax.get_legend().get_texts() if ax.get_legend() else [])]
+        named = list(ax.texts)
+        if ax.get_legend():
+            named.extend(ax.get_legend().get_texts())
         words.extend(text.get_text() for text in named)
     shown = [" ".join(word.replace(r"\$", "$").split()) for word in dict.fromkeys(words)]
     return "; ".join(word for word in shown if word)[:_ALTERNATIVE]

@@ -86,9 +86,8 @@ def _working_folder(out: Path) -> Iterator[Path]:
     try:
         with (folder / _LOCK).open("xb", buffering=0) as lock:
             _hold(lock)
-            lock.write(
-                _mark(folder)
-            )  # once it is held: another run never sees the mark without the lock
+            # once it is held: another run never sees the mark without the lock
+            lock.write(_mark(folder))
             files.mkdir()
             yield files
     finally:

@@ -196,7 +196,7 @@ class Store:
         with progress_bar("features", n_pictures, "picture", shown=self.progress) as bar:
             in_parallel = run(_extract_source, self._tasks(in_workers), n_jobs=self.n_jobs)
             with contextlib.closing(in_parallel):
-                together = _extract_in_batches(self._tasks(in_batches))
+                together = _extract_in_batches(self._tasks(in_batches)) if in_batches else ()
                 for path, made in itertools.chain(in_parallel, together):
                     self._keep(path, made)
                     bar.update(len(made) if isinstance(made, list) else 1)
@@ -315,10 +315,9 @@ def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
             picture = job.chain.apply(source, job.variant.seed, digest)
             pixels = perturb.content_digest(picture)
         # these two every picture has, a flat one too
-        packed = {
-            PIXELS.key: pack(np.frombuffer(pixels, dtype=np.uint8)),
-            FRAMES.key: pack(count_frames(source)),
-        }
+        packed = {PIXELS.key: pack(np.frombuffer(pixels, dtype=np.uint8))}
+        if FRAMES in job.features:
+            packed[FRAMES.key] = pack(count_frames(source))
         packed |= extract_all(picture, [f for f in job.features if f.key not in packed])
     except Exception as error:
         return _Made(job.variant, {}, in_words(error))

@@ -331,11 +331,12 @@ def _compare_chunks(
     died = []
     tasks = ((chunk, (_with_features(scoring, chunk),)) for chunk in chunks)
     with contextlib.closing(run(_compare_chunk, tasks, n_jobs=scoring.store.n_jobs)) as done:
-        for chunk, answers in done:
-            if isinstance(answers, Died) and not once:
+        for chunk, result in done:
+            if isinstance(result, Died) and not once:
                 died.extend(chunk)
                 continue
-            _keep(scoring, chunk, [answers] if isinstance(answers, Died) else answers)
+            answers = [result] if isinstance(result, Died) else result
+            _keep(scoring, chunk, answers)
             bar.update(len(chunk))
     return died
 

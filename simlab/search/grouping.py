@@ -252,9 +252,12 @@ def _reasoned(table: DataFrame, near: DataFrame) -> DataFrame:
     for file, best, size in zip(table["file"], table["representative"], table["size"]):
         kept, reason = said.get(frozenset((file, best)), ("", _NOT_COMPARED))
         if file == best:
-            kept, reason = best, _BEST if size > 1 else ""
+            kept = best
+            reason = _BEST if size > 1 else ""
+        if kept != best and not reason:
+            reason = _NOTHING_SAYS
         undecided.append(kept != best)
-        reasons.append(reason if kept == best else reason or _NOTHING_SAYS)
+        reasons.append(reason)
     table = table.assign(reason=reasons, undecided=undecided)
     # the one to keep is as sure as the surest choice against another
     doubts = table.groupby("group")["undecided"].transform("sum")
