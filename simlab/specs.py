@@ -32,6 +32,9 @@ from typing import (
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+Arguments: TypeAlias = Mapping[str, Any]
+"""Keyword arguments of a call, by name."""
+
 Names: TypeAlias = str | Iterable[str]
 """Methods, metrics or the like: a text with commas, one name, or a list; see :func:`names`."""
 
@@ -242,7 +245,7 @@ def _steps(text: str) -> tuple[Call, ...]:
     return tuple(calls)
 
 
-def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> str:
+def canonical(name: str, arguments: Arguments, *functions: Callable) -> str:
     """Return the one text form of a call: order of the signatures, arguments equal to their default
     left out.
 
@@ -261,7 +264,7 @@ def canonical(name: str, arguments: Mapping[str, Any], *functions: Callable) -> 
     return complete(name, changed) if changed else name
 
 
-def complete(name: str, arguments: Mapping[str, Any]) -> str:
+def complete(name: str, arguments: Arguments) -> str:
     """Return a call with every argument written out: what a cache key needs, since defaults may
     change.
 
@@ -302,7 +305,7 @@ def bind(
     return bound
 
 
-def call_named(function: Callable, arguments: Mapping[str, Any]) -> Any:
+def call_named(function: Callable, arguments: Arguments) -> Any:
     """Return `function` called with those of the keyword arguments that its signature names.
 
     >>> call_named(lambda hash_size: hash_size**2, {"hash_size": 8, "other": 1})

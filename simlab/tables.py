@@ -21,6 +21,9 @@ from simlab.specs import Names
 Pair: TypeAlias = tuple[str, str]
 """The files of a reference and a query."""
 
+Row: TypeAlias = Mapping[str, Any]
+"""A row of a table, by column."""
+
 Columns: TypeAlias = DataFrame | Mapping[str, ndarray]
 """A table, or its columns by name."""
 

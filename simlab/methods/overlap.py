@@ -9,7 +9,6 @@ Points are given by their distances from the left and the upper edge: a picture 
 to its width and height.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import cv2
@@ -22,7 +21,7 @@ from simlab.methods import alignment, registry
 from simlab.methods.alignment import Looks
 from simlab.methods.frames import Frame, common_frame, likely_transforms, resized
 from simlab.methods.packing import unpack
-from simlab.tables import SIDES
+from simlab.tables import SIDES, Row
 
 CONTAINED = 0.97
 """A picture of whose area so much is shown by the other is contained in it."""
@@ -118,7 +117,7 @@ def row_of(found: Overlap | None) -> dict[str, Any]:
     return row
 
 
-def outlines(row: Mapping[str, Any]) -> tuple[ndarray, ndarray] | None:
+def outlines(row: Row) -> tuple[ndarray, ndarray] | None:
     """Return the outline of what both show, float (n, 2), in the reference and in the query.
 
     None where nothing says it.
@@ -135,13 +134,13 @@ def outlines(row: Mapping[str, Any]) -> tuple[ndarray, ndarray] | None:
     return _regions(transform, *corners)
 
 
-def box_in(row: Mapping[str, Any], side: str) -> ndarray:
+def box_in(row: Row, side: str) -> ndarray:
     """Return where a row's box lies in a picture, float (2, 2): left and top, right and bottom."""
     edges = [row[f"{edge}_{side}"] for edge in EDGES]
     return np.array(edges, dtype=float).reshape(2, 2)
 
 
-def transform_of(row: Mapping[str, Any]) -> ndarray | None:
+def transform_of(row: Row) -> ndarray | None:
     """Return what takes points of the query to those of the reference, float (3, 3).
 
     None where the row of a found pair does not say it.

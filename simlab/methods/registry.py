@@ -30,7 +30,7 @@ from simlab.messages import counted
 from simlab.methods.inner import inner_part
 from simlab.methods.orientations import MIRROR, TURNED, turned_picture, turned_size
 from simlab.methods.packing import pack, unpack
-from simlab.specs import Names
+from simlab.specs import Arguments, Names
 from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
@@ -302,7 +302,7 @@ class Definition:
             feature_kind=self.feature_kind,
         )
 
-    def _feature(self, arguments: dict[str, Any], *, inner: bool) -> Feature:
+    def _feature(self, arguments: Arguments, *, inner: bool) -> Feature:
         """What is extracted; all that it depends on is in its key."""
         drawn_on = specs.call_named(self.resources, arguments)
         code = specs.code_digest(self.extract)
@@ -321,7 +321,7 @@ class Definition:
         )
 
     def _turned(
-        self, feature: Feature, seen_in: dict[str, Any], *, by_distance: bool
+        self, feature: Feature, seen_in: Arguments, *, by_distance: bool
     ) -> tuple[Feature, ...]:
         """The feature in the other orientations that count, unless the distance tries them."""
         if seen_in["orientations"] == 1 or by_distance:

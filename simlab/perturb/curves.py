@@ -1,8 +1,8 @@
 """Severity curves: specs that differ in one thing only are drawn and measured as one line."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from simlab import specs as spec_texts
 from simlab.perturb.registry import REGISTRY, Perturbation
@@ -92,7 +92,7 @@ def _places(spec: str) -> Iterator[tuple[str, str, _Place]]:
 
 
 def _name(
-    perturbation: Perturbation, arguments: Mapping[str, Any], direction: str, moving: str
+    perturbation: Perturbation, arguments: spec_texts.Arguments, direction: str, moving: str
 ) -> str:
     defaults = spec_texts.defaults_of(perturbation.function)
     others = {**arguments}

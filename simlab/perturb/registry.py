@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -91,11 +91,11 @@ class Perturbation:
         resources = ";".join(filter(None, [drawn_on, specs.code_digest(self.function)]))
         return Step(self.name, self.function, arguments, severity, resources)
 
-    def measure(self, arguments: Mapping[str, Any]) -> float:
+    def measure(self, arguments: specs.Arguments) -> float:
         """Return the severity, at least 0."""
         return abs(self.signed(arguments))
 
-    def signed(self, arguments: Mapping[str, Any]) -> float:
+    def signed(self, arguments: specs.Arguments) -> float:
         """Return the severity, its sign the direction; rounded, so that 1 - 0.8 is 0.2.
 
         Raises:
@@ -110,7 +110,7 @@ class Perturbation:
             )
         return severity
 
-    def moving(self, arguments: Mapping[str, Any]) -> list[str]:
+    def moving(self, arguments: specs.Arguments) -> list[str]:
         """Return which of the arguments that make the severity are numbers."""
         names = inspect.signature(self.severity).parameters
         return [name for name in names if type(arguments[name]) in (int, float)]

@@ -1,7 +1,7 @@
 """Pictures: galleries, pairs, hashes as bits, keypoints and their matches."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from simlab.methods.overlap import box_in, outlines
 from simlab.methods.registry import columns
 from simlab.paths import AnyPath
 from simlab.plots import style
-from simlab.tables import SIDES, check_table, root_of
+from simlab.tables import SIDES, Row, check_table, root_of
 
 Picture = Image.Image | ndarray | AnyPath | bytes
 """What :func:`simlab.read_image` takes."""
@@ -392,7 +392,7 @@ def _outline(ax: Axes, places: DataFrame, drawn_at: dict[str, _Place]) -> None:
 def plot_overlap(
     reference: Picture,
     query: Picture,
-    row: Mapping[str, Any],
+    row: Row,
     *,
     names: tuple[str, str] = SIDES,
     ax: Axes | None = None,

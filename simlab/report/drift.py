@@ -11,7 +11,7 @@ from simlab import specs
 from simlab.datasets import as_table
 from simlab.methods.registry import columns, resolve
 from simlab.paths import AnyPath, expanded, read_json
-from simlab.report.files import versions
+from simlab.report.files import Run, versions
 from simlab.scoring import features
 from simlab.scoring import table as scoring
 from simlab.tables import PAIR_COLUMNS, is_fitted, read_scores
@@ -63,7 +63,7 @@ def verify(
     return DataFrame(rows, columns=["what", "name", "drift"])
 
 
-def _run(path: Path) -> dict[str, Any]:
+def _run(path: Path) -> Run:
     run = read_json(path, "the study of")
     parts = [run]
     if isinstance(run, dict):
@@ -73,7 +73,7 @@ def _run(path: Path) -> dict[str, Any]:
     return run
 
 
-def _check(run: Mapping[str, Any], scores: DataFrame, names: Any, folder: Path) -> None:
+def _check(run: Run, scores: DataFrame, names: Any, folder: Path) -> None:
     """Refuse a study of which only a part would be compared, and then be said to hold."""
     if not isinstance(names, list | str):
         raise ValueError(f"{str(folder / 'run.json')!r}: methods must be a list, not {names!r}")

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from pandas import DataFrame
 
@@ -37,6 +37,9 @@ _PACKAGES = (
     "scikit-learn",
     "matplotlib",
 )
+Run: TypeAlias = Mapping[str, Any]
+"""How a result was made: what run.json holds."""
+
 TOLD = (
     "break_points.csv",
     "collection.csv",
@@ -158,7 +161,7 @@ def unreadable(facts: Mapping[str, Any]) -> list[tuple[DataFrame, str]]:
     return [(table, "Files that could not be read, and why")]
 
 
-def write_run(run: Mapping[str, Any], folder: Path) -> None:
+def write_run(run: Run, folder: Path) -> None:
     """Write run.json into the folder: how a result was made."""
     text = json.dumps(run, indent=2, default=str, ensure_ascii=False)
     write_text(folder / "run.json", f"{text}\n")

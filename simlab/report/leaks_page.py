@@ -1,15 +1,14 @@
 """What has leaked into a test set as a folder: tables, and a page that ends in what to do now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from simlab.messages import counted
 from simlab.paths import AnyPath, expanded, relative_root
 from simlab.plots.pictures import plot_rows
-from simlab.report.files import passed_over, unreadable, versions, whole, write_csv, write_run
+from simlab.report.files import Run, passed_over, unreadable, versions, whole, write_csv, write_run
 from simlab.report.page import Figure, Section, figure_of, next_steps, write_report
 from simlab.report.sentences import interval, intervals
 from simlab.search.judging import COPY, LOOK_ALIKE
@@ -25,7 +24,7 @@ def leaks(
     out: AnyPath,
     *,
     root: AnyPath | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Run | None = None,
 ) -> Path:
     """Return the path of report.html, after it was written to `out`.
 

@@ -24,7 +24,7 @@ from PIL import Image
 from simlab import __version__, specs
 from simlab.cards import data_uri, jpeg
 from simlab.paths import AnyPath, expanded
-from simlab.report.files import whole, write_text
+from simlab.report.files import Run, whole, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def write_report(
     title: str,
     lead: str,
     sections: Sequence[Section],
-    run: Mapping[str, Any],
+    run: Run,
     facts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
     review: Mapping[str, Any] | None = None,
@@ -208,7 +208,7 @@ def _decimal(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _run_text(run: Mapping[str, Any]) -> str:
+def _run_text(run: Run) -> str:
     """How a page was made as JSON, without what is too long to be read."""
     shown = {}
     for name, value in run.items():

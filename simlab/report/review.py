@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ from simlab.scoring.cache import key
 from simlab.scoring.features import Store, Variant
 from simlab.search.judging import COPY, IDENTICAL
 from simlab.search.leaks import edit_of
-from simlab.tables import SIDES, Pair, components
+from simlab.tables import SIDES, Pair, Row, components
 
 SIDE = 256
 """Longer side of a thumbnail, in pixels."""
@@ -187,7 +186,7 @@ def _pairs(pairs: DataFrame, renamed: Rename, number: dict[str, int]) -> Iterato
             yield [reference, query, row["verdict"], _in_words(row), edit, laid]
 
 
-def _in_words(row: dict[str, Any]) -> str:
+def _in_words(row: Row) -> str:
     if row["same_file"]:
         return "The same file, byte for byte"
     if row["verdict"] == IDENTICAL:

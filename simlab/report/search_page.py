@@ -25,6 +25,7 @@ from simlab.moving.plan import DROP, UNDECIDED
 from simlab.paths import AnyPath, Json, expanded, relative_root
 from simlab.report import review
 from simlab.report.files import (
+    Run,
     passed_over,
     unreadable,
     versions,
@@ -62,7 +63,7 @@ def found(
     out: AnyPath,
     *,
     root: AnyPath | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Run | None = None,
     plan: DataFrame | None = None,
     cache: Cache | Memory | AnyPath | None = None,
     page: bool = True,
@@ -188,7 +189,7 @@ def _add_details(data: Json, store: Store, n_pairs: int) -> None:
             data["places"][f"{a},{b}"] = places
 
 
-def _lead(data: Mapping[str, Any]) -> str:
+def _lead(data: Json) -> str:
     if not data["groups"]:
         return ""
     return (
@@ -198,7 +199,7 @@ def _lead(data: Mapping[str, Any]) -> str:
     )
 
 
-def _numbers(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+def _numbers(data: Json, facts: Mapping[str, Any]) -> dict[str, str]:
     """What stands at the top of the page; only where it is known, how many pictures there were."""
     numbers = {}
     if listed := facts.get("pictures"):

@@ -1,8 +1,7 @@
 """A study as a folder: its tables, its figures, and the page that tells it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pandas import DataFrame
@@ -11,7 +10,7 @@ from simlab import evaluation, specs
 from simlab.methods import registry
 from simlab.paths import AnyPath, expanded, relative_root
 from simlab.report import sentences, study_sections
-from simlab.report.files import TOLD, versions, whole, write_csv, write_run
+from simlab.report.files import TOLD, Run, versions, whole, write_csv, write_run
 from simlab.report.page import Section, next_steps, write_report
 from simlab.specs import Names
 from simlab.tables import check_table, is_fitted, root_of
@@ -35,7 +34,7 @@ def study(  # noqa: PLR0913
     *,
     methods: Names | None = None,
     root: AnyPath | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Run | None = None,
     title: str = "Which method finds which copies",
     audit: DataFrame | None = None,
     unreadable: DataFrame | None = None,
@@ -131,9 +130,7 @@ def _thresholds(scores: DataFrame, methods: pd.Series) -> DataFrame:
     return pd.concat(chosen)
 
 
-def _write_scores(
-    scores: DataFrame, methods: list[str], run: Mapping[str, Any], folder: Path
-) -> None:
+def _write_scores(scores: DataFrame, methods: list[str], run: Run, folder: Path) -> None:
     beside = {"status", "error", "no_evidence", *methods}
     write_csv(scores[[name for name in scores if name not in beside]], folder / "pairs.csv")
     write_csv(scores, folder / "scores.csv")

@@ -1,9 +1,9 @@
 """The sections of a study's page; a table that a section is told from is kept beside the page."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,9 +14,10 @@ from simlab.plots.pictures import plot_rows, thumbnail
 from simlab.plots.style import measure
 from simlab.plots.summaries import spelled
 from simlab.report import sentences
-from simlab.report.files import passed_over, write_csv
+from simlab.report.files import Run, passed_over, write_csv
 from simlab.report.page import Figure, Section, figure_of
 from simlab.report.sentences import intervals
+from simlab.tables import Row
 
 RESAMPLES = 300
 _GALLERY = 16  # most pictures shown
@@ -112,7 +113,7 @@ def _by_method(made: Study, cells: DataFrame, row: str) -> DataFrame:
     return shown.loc[cells[row].unique(), best_first].reset_index()
 
 
-def _break_in_words(row: Mapping[str, Any]) -> str:
+def _break_in_words(row: Row) -> str:
     if pd.notna(row["break_point"]):
         found = sentences.interval(row, "break_point", ".2g")
         return found.replace("inf", "beyond")
@@ -356,7 +357,7 @@ def limits(
     made: Study,
     audit: DataFrame | None,
     unreadable: DataFrame | None,
-    run: Mapping[str, Any],
+    run: Run,
 ) -> Section:
     """Return what the numbers leave out: failed pairs, sources that look alike."""
     text = f"{sentences.problems(made.scores)} {passed_over(run)}\n\n{sentences.audit(audit)}"

@@ -10,7 +10,7 @@ from simlab.evaluation import share_interval
 from simlab.methods.overlap import transform_of
 from simlab.search.copies import find_copies
 from simlab.search.judging import COPY, IDENTICAL, LOOK_ALIKE, Recipe
-from simlab.tables import connected_sources
+from simlab.tables import Row, connected_sources
 
 LEAKED = (IDENTICAL, COPY)
 """Verdicts of a test picture that has leaked."""
@@ -110,7 +110,7 @@ def _shares(pictures: DataFrame) -> DataFrame:
     return shares.assign(n_test=len(known), n_groups=known["group"].nunique())
 
 
-def edit_of(row: dict[str, Any]) -> str:
+def edit_of(row: Row) -> str:
     """Return how a test picture differs from a training picture, as far as a pair's row tells.
 
     Of look-alikes it is empty.
@@ -127,7 +127,7 @@ def edit_of(row: dict[str, Any]) -> str:
     return _change(transform[:2, :2], row)
 
 
-def _change(linear: np.ndarray, row: dict[str, Any]) -> str:
+def _change(linear: np.ndarray, row: Row) -> str:
     """What the largest change is, of a picture that lies so in the other."""
     if np.linalg.det(linear) < 0:
         return "mirrored"

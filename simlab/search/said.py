@@ -147,7 +147,7 @@ def _named(paths: list[str], name_of: dict[str, str], query_of: dict[str, str]) 
     return pairs
 
 
-def _is_virtual(row: dict[str, Any]) -> bool:
+def _is_virtual(row: tables.Row) -> bool:
     """Whether a label is about a variant that was made in memory, and so about no two files."""
     changes = (row.get("perturbation"), row.get("perturbation_reference"))
     return any(isinstance(change, str) and change for change in changes)
