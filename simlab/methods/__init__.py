@@ -11,39 +11,9 @@ the one lies in the other), :mod:`~simlab.methods.networks` (vectors of networks
 its module tells first how two features are compared.
 """
 
-# each module registers its methods: lists and messages name them in this order
-from simlab.methods import hashes, keypoints, alignment, contradiction  # isort: skip
-from simlab.methods.networks import from_file, from_onnx
-from simlab.methods.registry import (
-    DEFAULT,
-    REGISTRY,
-    Feature,
-    Method,
-    columns,
-    extract_all,
-    get,
-    register,
-    resolve,
-    versions,
-)
-from simlab.methods.whitening import whitened
+from simlab.stubs import names_in_stub
 
-__all__ = [
-    "DEFAULT",
-    "REGISTRY",
-    "Feature",
-    "Method",
-    "alignment",
-    "columns",
-    "contradiction",
-    "extract_all",
-    "from_file",
-    "from_onnx",
-    "get",
-    "hashes",
-    "keypoints",
-    "register",
-    "resolve",
-    "versions",
-    "whitened",
-]
+__getattr__, __dir__, __all__ = names_in_stub(__name__, __file__)
+
+# each module registers its methods: lists and messages name them in this order
+from simlab.methods import hashes, keypoints, alignment, contradiction  # noqa: E402, F401  # isort: skip

@@ -1,0 +1,29 @@
+"""Methods: what this room offers, and its modules; a name is loaded when it is first used."""
+
+from simlab.methods import akaze as akaze
+from simlab.methods import alignment as alignment
+from simlab.methods import contradiction as contradiction
+from simlab.methods import frames as frames
+from simlab.methods import hashes as hashes
+from simlab.methods import inner as inner
+from simlab.methods import keypoints as keypoints
+from simlab.methods import networks as networks
+from simlab.methods import orientations as orientations
+from simlab.methods import overlap as overlap
+from simlab.methods import packing as packing
+from simlab.methods import places as places
+from simlab.methods import registry as registry
+from simlab.methods import whitening as whitening
+from simlab.methods.networks import from_file as from_file
+from simlab.methods.networks import from_onnx as from_onnx
+from simlab.methods.registry import DEFAULT as DEFAULT
+from simlab.methods.registry import REGISTRY as REGISTRY
+from simlab.methods.registry import Feature as Feature
+from simlab.methods.registry import Method as Method
+from simlab.methods.registry import columns as columns
+from simlab.methods.registry import extract_all as extract_all
+from simlab.methods.registry import get as get
+from simlab.methods.registry import register as register
+from simlab.methods.registry import resolve as resolve
+from simlab.methods.registry import versions as versions
+from simlab.methods.whitening import whitened as whitened
