@@ -30,6 +30,8 @@ def at_the_top(notebook, name):
 def settle(notebook, widget):
     notebook.page.wait_for_timeout(300)  # the message is on its way before "working…" is shown
     notebook.wait_for_widget(re.search(r"simlab-(failures|tune)", widget.get_attribute("class"))[1])
+    beyond = "cards => cards.filter(card => card.scrollWidth > card.clientWidth).length"
+    assert widget.locator(".simlab-card").evaluate_all(beyond) == 0  # no table leaves its card
 
 
 def words(widget):
