@@ -16,7 +16,7 @@ import pandas as pd
 from pandas import DataFrame
 from PIL import Image
 
-from simlab.images import read_image
+from simlab.images import Picture, read_image
 from simlab.paths import AnyPath
 
 P = ParamSpec("P")
@@ -156,21 +156,21 @@ def data_uri(data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def jpeg(image: Image.Image, quality: int = 88, **options: int) -> bytes:
+def jpeg(image: Picture, quality: int = 88, **options: int) -> bytes:
     """Return a picture as a JPEG."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality, **options)
     return file.getvalue()
 
 
-def small_copy(image: Image.Image, side: int) -> Image.Image:
+def small_copy(image: Picture, side: int) -> Picture:
     """Return a copy of a picture whose longer side has so many pixels at most."""
     copy = image.copy()
     copy.thumbnail((side, side))
     return copy
 
 
-def no_picture() -> Image.Image:
+def no_picture() -> Picture:
     """Return the grey picture that stands for one that cannot be read."""
     return Image.new("RGB", (240, 180), "#d0d0d0")
 

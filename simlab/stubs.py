@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def names_in_stub(
-    package: str, file: str
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def names_in_stub(package: str, file: str) -> tuple[Callable, Callable, list[str]]:
     """Return a package's ``__getattr__``, ``__dir__`` and ``__all__``, by the imports of its stub.
 
     Editors and type checkers read the same stub.

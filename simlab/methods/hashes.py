@@ -19,7 +19,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
-from simlab.images import Size, read_grey, read_image
+from simlab.images import Picture, Size, read_grey, read_image
 from simlab.methods.registry import method
 from simlab.specs import Rule, between, check_count, check_kind, checked
 
@@ -271,7 +271,7 @@ def whash(image, *, hash_size: PowerOfTwo = 8, mode: Literal["haar", "db4"] = "h
         return imagehash.whash(grey, hash_size, scale, mode).hash.ravel()
 
 
-def _block_sums(grey: Image.Image, side: int, n_blocks: int) -> ndarray:
+def _block_sums(grey: Picture, side: int, n_blocks: int) -> ndarray:
     """Sums of the levels in n_blocks² blocks of the picture scaled to a square: int64."""
     pixels = np.asarray(grey.resize((side, side), Image.Resampling.LANCZOS))
     rows = pixels.reshape(n_blocks, -1, side).sum(axis=1, dtype=np.int64)
@@ -411,7 +411,7 @@ def _regions(bright: ndarray, min_pixels: int) -> list[_Region]:
     return regions
 
 
-def _cut_out(grey: Image.Image, region: _Region) -> Image.Image:
+def _cut_out(grey: Picture, region: _Region) -> Picture:
     """The part of a picture in which a region of its small copy lies."""
     wide = grey.width / SEGMENTATION_SIDE
     high = grey.height / SEGMENTATION_SIDE

@@ -7,9 +7,8 @@ around it.
 import cv2
 import numpy as np
 from numpy import ndarray
-from PIL import Image
 
-from simlab.images import is_flat
+from simlab.images import Picture, is_flat
 
 _SIDE = 320
 """Longer side in pixels of the grey copy in which bars are looked for."""
@@ -40,7 +39,7 @@ _LEAST_SIDE = 16
 _LEAST_SHOWN = 8  # pixels of either side of what is shown
 
 
-def inner_part(image: Image.Image, grey: Image.Image) -> Image.Image:
+def inner_part(image: Picture, grey: Picture) -> Picture:
     """Return the part of a picture that shows something: itself, where that is all of it.
 
     Args:

@@ -20,7 +20,7 @@ from numpy import ndarray
 from PIL import Image
 
 from simlab.cards import card
-from simlab.images import ENOUGH, read_image, reduced
+from simlab.images import ENOUGH, Picture, read_image, reduced
 from simlab.messages import counted
 from simlab.methods.registry import Extract, register
 from simlab.specs import between, check_kind, checked
@@ -455,8 +455,8 @@ def detect(image, detector: cv2.Feature2D, max_side: int | None = None) -> Keypo
 
 
 def at_most(
-    image: Image.Image, max_side: int | None, smaller: Image.Image | None = None
-) -> tuple[Image.Image, float]:
+    image: Picture, max_side: int | None, smaller: Picture | None = None
+) -> tuple[Picture, float]:
     """Return the picture, scaled down where its longer side is over `max_side`, and the factor.
 
     Args:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy import ndarray
-from PIL import Image
 
 from simlab import specs
 from simlab.datasets import as_table
-from simlab.images import ImageError, read_image
+from simlab.images import ImageError, Picture, read_image
 from simlab.messages import progress_bar
 from simlab.methods import registry
 from simlab.methods.networks import register_vectors
@@ -88,11 +87,11 @@ class Whitened:
     gains: ndarray
     digest: str
 
-    def __call__(self, image: Image.Image) -> ndarray | None:
+    def __call__(self, image: Picture) -> ndarray | None:
         """Return the vector of a picture, float32 (d,), of length 1; None for no evidence."""
         return self._of(self.plain.feature.extract(image))
 
-    def each(self, images: Sequence[Image.Image]) -> list[ndarray | None]:
+    def each(self, images: Sequence[Picture]) -> list[ndarray | None]:
         """Return the vectors of pictures, of which the method makes many at once."""
         return [self._of(packed) for packed in self.plain.feature.extract_many(images)]
 

@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 from pandas import DataFrame
-from PIL import Image
 
 from simlab.cards import jpeg, no_picture, small_copy
-from simlab.images import ImageError, read_bytes, read_image
+from simlab.images import ImageError, Picture, read_bytes, read_image
 from simlab.messages import counted
 from simlab.methods import keypoints, registry
 from simlab.methods.alignment import Looks
@@ -207,7 +206,7 @@ def _short(agreed: str) -> str:
     return ", ".join(short if is_clear else names)
 
 
-def make_thumbnail(image: Image.Image, side: int = SIDE) -> tuple[ndarray, ndarray]:
+def make_thumbnail(image: Picture, side: int = SIDE) -> tuple[ndarray, ndarray]:
     """Return a small JPEG of a picture, uint8 (n,), and the picture's width and height."""
     small = jpeg(small_copy(image, side), quality=75)
     return np.frombuffer(small, np.uint8), np.array(image.size)

@@ -9,9 +9,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 from pandas import DataFrame
-from PIL import Image
 
-from simlab.images import read_bytes, read_image
+from simlab.images import Picture, read_bytes, read_image
 from simlab.messages import counted, in_units
 from simlab.methods import registry
 from simlab.methods.registry import Method
@@ -65,7 +64,7 @@ def _seconds(paths: list[Path], methods: list[Method], n_variants: int, n_pairs:
     return per_picture * n_variants + per_pair * n_pairs
 
 
-def _readable(paths: list[Path]) -> list[Image.Image]:
+def _readable(paths: list[Path]) -> list[Picture]:
     images = []
     for path in paths:
         with contextlib.suppress(ValueError):
@@ -74,7 +73,7 @@ def _readable(paths: list[Path]) -> list[Image.Image]:
 
 
 def _cost_of_one(
-    images: Sequence[Image.Image],
+    images: Sequence[Picture],
     methods: list[Method],
     compared: list[Method],
     clock: Callable[[], float] = time.perf_counter,

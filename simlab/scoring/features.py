@@ -15,11 +15,10 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from simlab import perturb, specs
 from simlab.datasets import as_table
-from simlab.images import ImageError, is_tga, read_bytes, read_image
+from simlab.images import ImageError, Picture, is_tga, read_bytes, read_image
 from simlab.messages import progress_bar
 from simlab.methods import registry
 from simlab.methods.packing import pack, unpack
@@ -49,7 +48,7 @@ Side: TypeAlias = tuple[Variant, Feature]
 """What is compared: a feature of a variant."""
 
 
-def count_frames(image: Image.Image) -> np.ndarray:
+def count_frames(image: Picture) -> np.ndarray:
     """Return how many frames or pages the file of a picture has, int64 (1,)."""
     return np.array([image.info.get("frames", 1)])
 
@@ -256,7 +255,7 @@ class _Waiting(NamedTuple):
 
     path: str
     job: _Job
-    picture: Image.Image
+    picture: Picture
 
 
 class _Unread(str):
@@ -290,7 +289,7 @@ def _extract_source(data: Data, content: str, jobs: list[_Job]) -> list[_Made] |
     return [_extract_variant(*source, job) for job in jobs]
 
 
-def _decoded(given: Data, content: str, path: str) -> tuple[Image.Image, bytes] | str:
+def _decoded(given: Data, content: str, path: str) -> tuple[Picture, bytes] | str:
     """A picture and the digest of its pixels, or the reason why it cannot be read."""
     data = bytes_of(given)
     if isinstance(data, _Unread):
@@ -306,7 +305,7 @@ def _decoded(given: Data, content: str, path: str) -> tuple[Image.Image, bytes] 
         return in_words(error)
 
 
-def _extract_variant(source: Image.Image, digest: bytes, job: _Job) -> _Made:
+def _extract_variant(source: Picture, digest: bytes, job: _Job) -> _Made:
     # a user's own method or perturbation may raise anything: one row, not the run
     try:
         picture = source

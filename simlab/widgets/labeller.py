@@ -10,11 +10,11 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 from pandas import DataFrame
-from PIL import Image, ImageChops
+from PIL import ImageChops
 
 from simlab import perturb, plots
 from simlab.cards import jpeg, no_picture, small_copy
-from simlab.images import Size
+from simlab.images import Picture, Size
 from simlab.pairs.labelling import KEY, LabelFile, cell, identity, read_labels
 from simlab.paths import AnyPath, Json
 from simlab.plots import style
@@ -46,7 +46,7 @@ class Stage(anywidget.AnyWidget):
 class Shown(NamedTuple):
     """One of the two pictures, small."""
 
-    image: Image.Image
+    image: Picture
     size: Size
     """Of the variant in full."""
     error: str
@@ -192,7 +192,7 @@ class Label(Panel):
             captions.append("difference: black where they are equal")
         return plots.plot_gallery(images, captions, columns=len(images), title=title).figure
 
-    def _figure_of_matches(self, images: list[Image.Image], title: str) -> Figure:
+    def _figure_of_matches(self, images: list[Picture], title: str) -> Figure:
         lines = np.reshape(self._stage.lines, (-1, 5))
         first = lines[:, :2] * images[0].size
         second = lines[:, 2:4] * images[1].size
