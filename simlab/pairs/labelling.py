@@ -53,7 +53,8 @@ NATS = (0, 1, 2, 3, 4, 6, 8, 12, np.inf)
 Pair = Mapping[str, Any] | Series
 """A row of a pair table."""
 
-Rows = dict[Hashable, dict[str, Any]]
+Row = dict[str, Any]
+Rows = dict[Hashable, Row]
 """What a label file holds, in order: :func:`identity` of the pair → its row."""
 
 _HEADER = (",".join(COLUMNS) + "\n").encode()
@@ -238,7 +239,7 @@ class LabelFile:
             self._append(_line(row))
         self.rows[identity(row)] = row
 
-    def _check_new(self, row: dict[str, Any]) -> None:
+    def _check_new(self, row: Row) -> None:
         """Raise where the next reading would refuse the row."""
         sides, _ = identity(row)
         if len(sides) == 1:
@@ -352,7 +353,7 @@ def _whole_lines(body: bytes) -> tuple[list[list[str]], str]:
     return lines[:-1], f"its last line broke off and was {removed}"
 
 
-def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> dict[str, Any]:
+def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> Row:
     try:
         row = dict(zip(COLUMNS, cells, strict=True))
         row["label"] = words[row["label"]]
@@ -366,7 +367,7 @@ def _row(cells: list[str], number: int, words: Mapping[str, Any]) -> dict[str, A
     return row
 
 
-def _line(row: dict[str, Any]) -> bytes:
+def _line(row: Row) -> bytes:
     cells = row | {side: _written(row[side]) for side in tables.SIDES}
     text = io.StringIO()
     # with its own line end it quotes a carriage return in a name

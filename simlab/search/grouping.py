@@ -25,6 +25,10 @@ from simlab.paths import Folders, folders_named, lies_in
 
 Linkage = Literal["single", "complete", "average"]
 Of = Literal["copy", "look-alike"]
+Pictures = DataFrame | Mapping[str, Sequence] | None
+"""Files, and what is known of them, as columns; None for those of the pairs alone."""
+Truth = DataFrame | Mapping[str, Any]
+"""Which source each file shows: a table with file and source, or a dict."""
 
 CLOSED = 50
 """Pictures that found pairs link, up to which a search compares all their pairs.
@@ -62,7 +66,7 @@ def group(
     of: Of = "copy",
     linkage: Linkage = "single",
     threshold: float | None = None,
-    pictures: DataFrame | Mapping[str, Sequence] | None = None,
+    pictures: Pictures = None,
     reference: Folders = (),
 ) -> DataFrame:
     """Return one row per picture with its group: the largest first, its representative at its head.
@@ -170,7 +174,7 @@ def hubs(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
 
 def _of_look_alikes(
     found: DataFrame,
-    pictures: DataFrame | Mapping[str, Sequence] | None,
+    pictures: Pictures,
     reference: Folders,
 ) -> DataFrame:
     """The groups that look-alikes make, together with the copies of their pictures."""
@@ -411,7 +415,7 @@ def _numbered(joins: ndarray, n_files: int) -> ndarray:
     return np.array(merges, dtype=float).reshape(-1, 4)
 
 
-def _pictures(found: DataFrame, pictures: DataFrame | Mapping[str, Sequence] | None) -> DataFrame:
+def _pictures(found: DataFrame, pictures: Pictures) -> DataFrame:
     """File, pixels and sharpness of the pictures that are listed, then of the others in pairs."""
     if pictures is None:
         pictures = {"file": []}
@@ -468,7 +472,7 @@ def _n_within(pairs: DataFrame, group_of: Series) -> Series:
     return reference_group[reference_group == query_group].value_counts()
 
 
-def quality(groups: DataFrame, truth: DataFrame | Mapping[str, Any]) -> Series:
+def quality(groups: DataFrame, truth: Truth) -> Series:
     """Return how well groups agree with the truth, by :data:`MEASURES`; NaN where undefined.
 
     Pair measures count the pairs that share a group; B-cubed averages over pictures, so that one
@@ -505,7 +509,7 @@ def quality(groups: DataFrame, truth: DataFrame | Mapping[str, Any]) -> Series:
     return Series([*pair, *bcubed, rand], index=MEASURES)
 
 
-def _truth(truth: DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
+def _truth(truth: Truth) -> Mapping[str, Any]:
     if not isinstance(truth, DataFrame):
         return specs.by_name("truth", truth)
     file = "file" if "file" in truth else "path"
@@ -539,11 +543,11 @@ def _ratio(part: float, whole: float) -> float:
 
 def choose_cut(
     found: DataFrame,
-    truth: DataFrame | Mapping[str, Any],
+    truth: Truth,
     *,
     measure: str = "bcubed_f1",
     linkages: Iterable[Linkage] = ("single", "complete", "average"),
-    pictures: DataFrame | Mapping[str, Sequence] | None = None,
+    pictures: Pictures = None,
     steps: int = 100,
 ) -> DataFrame:
     """Return the quality of every cut, the best first.
