@@ -96,9 +96,9 @@ class Store:
         self.cache = cache
         self.n_jobs = n_jobs
         self.progress = progress
-        self.contents: dict[str, str] = {}
-        self.errors: dict[str, str] = {}
-        self.failures: dict[str | tuple[str, str, int], str] = {}
+        self.contents = {}
+        self.errors = {}
+        self.failures = {}
         # path → what a picture depends on: the file's bytes, and whether its name makes it a TGA
         self._identities: dict[str, str] = {}
         self._chains = {"": (perturb.Chain("", ()), " ")}

@@ -68,7 +68,7 @@ class Library:
     ):
         self.methods = registry.resolve(recipe.methods_)
         self.store = Store(root_of(table, columns=["path"]), cache, **options)
-        self.errors: dict[str, str] = {}
+        self.errors = {}
         self._passed_over = table.attrs.get("passed_over", {})
         self._read(list(table["path"]))
 
