@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 EVIL = "<img src=x onerror=alert(1)>.png"
 CELLS = (
     'import pandas as pd\nimport simlab as sl\nfound = pd.read_csv("found.csv")',
-    'sl.widgets.review(found, "my_plan.csv", "my_labels.csv", root="pictures")',
+    'sl.widgets.review(found, "my_plan.csv", "reviewed.csv", root="pictures")',
 )
 
 
@@ -63,7 +63,7 @@ def test_review_by_key_and_click_and_go_on_after_kill_9(lab, browser):
         expect(evil).to_have_attribute("data-value", "not")
         page.wait_for_timeout(300)
         assert decisions(lab.folder)[EVIL] == "keep"
-        assert "日本0.png" in (lab.folder / "my_labels.csv").read_text(encoding="utf-8")
+        assert "日本0.png" in (lab.folder / "reviewed.csv").read_text(encoding="utf-8")
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("o")
