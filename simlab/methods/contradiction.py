@@ -78,6 +78,13 @@ _MOST_COLOURS = 1000  # places, by which a change of the whole is fitted
 _OTHER_COLOUR = 20.0
 """Distance in a and b of CIE Lab from which a colour is another."""
 
+_MORE_LIGHT = 1.1
+"""Gain of the levels from which the whole has another light."""
+
+_OTHER_LEVEL = 32.0
+_MOST_OTHER_LEVELS = 0.1
+"""Share of the places that may be so many levels, of 255, from what another light makes of them."""
+
 _MOST_TINT = 30.0
 """Distance in a and b of CIE Lab by which a tint of the whole moves a colour at most."""
 
@@ -444,6 +451,9 @@ def _recoloured(frame: Frame, usable: ndarray) -> ndarray:
         return np.zeros(usable.shape, dtype=bool)
     laid = warped(_lab(second), to_small, first.shape, borderMode=cv2.BORDER_REPLICATE)
     differs = _is_other_colour(_lab(first), laid, chosen)
+    if differs.any():
+        differs &= ~_is_other_light(first, laid_rgb, chosen)
+    differs = differs.astype(np.uint8)
     return cv2.resize(differs, usable.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
@@ -459,7 +469,7 @@ def _lab(rgb: ndarray) -> ndarray:
 
 
 def _is_other_colour(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray:
-    """Which of the chosen places have another colour, uint8 (h, w), from Lab (h, w, 3).
+    """Which of the chosen places have another colour, bool (h, w), from Lab (h, w, 3).
 
     A change of the whole (:func:`_tints`) is fitted robustly, and explains what it can: but no
     colour turns into its opposite by it, and a tint moves none far. Else goods on white, which have
@@ -470,7 +480,7 @@ def _is_other_colour(first: ndarray, second: ndarray, chosen: ndarray) -> ndarra
     chroma = [np.hypot(lab[..., 1], lab[..., 2]) for lab in (first, second)]
     has_colour = chosen & (np.minimum(*chroma) > _COLOURED)
     if not has_colour.any():
-        return has_colour.astype(np.uint8)
+        return has_colour
     # what lost its colours, as an old photograph has, says nothing of what they were
     vivid, pale = first, second
     if chroma[0][chosen].sum() < chroma[1][chosen].sum():
@@ -480,12 +490,49 @@ def _is_other_colour(first: ndarray, second: ndarray, chosen: ndarray) -> ndarra
     tint = coloured[..., 1:] @ change[1:]
     tint *= np.minimum(1, _MOST_TINT / (np.hypot(*tint) + 1e-9))
     expected = coloured[..., 0] * max(0.0, change[0]) + tint
+    return has_colour & (_colours_apart(expected, pale) > _OTHER_COLOUR)
+
+
+def _colours_apart(expected: ndarray, lab: ndarray) -> ndarray:
+    """How far Lab (h, w, 3) is from a and b as expected, (2, h, w), or from those of neighbours."""
     outside = []
-    for wanted, found in zip(expected, (pale[..., 1], pale[..., 2])):
+    for wanted, found in zip(expected, (lab[..., 1], lab[..., 2])):
         least = cv2.erode(wanted, _NEIGHBOURS)
         most = cv2.dilate(wanted, _NEIGHBOURS)
         outside.append(np.maximum(0, np.maximum(least - found, found - most)))
-    return (has_colour & (np.hypot(*outside) > _OTHER_COLOUR)).astype(np.uint8)
+    return np.hypot(*outside)
+
+
+def _is_other_light(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray:
+    """Where more light makes the colours of one of the other's, bool (h, w), both RGB (h, w, 3).
+
+    Brighter, or in more contrast, a channel comes to its end before the others, and that makes
+    other colours: orange becomes yellow, and a dark grey blue. It is light only where it explains
+    nearly all levels: goods in another colour have the background of before.
+    """
+    gain, offset = _change_of_light(first[chosen], second[chosen])
+    if gain < 1:
+        # what was cut off cannot be made again
+        first, second = second, first
+        gain, offset = _change_of_light(first[chosen], second[chosen])
+    expected = np.clip(gain * first + offset, 0, 255)
+    is_other_level = np.abs(expected - second).max(axis=2) > _OTHER_LEVEL
+    if gain < _MORE_LIGHT or is_other_level[chosen].mean() > _MOST_OTHER_LEVELS:
+        return np.zeros(chosen.shape, dtype=bool)
+    colours = np.moveaxis(_lab(expected)[..., 1:], 2, 0)
+    return _colours_apart(colours, _lab(second)) <= _OTHER_COLOUR
+
+
+def _change_of_light(first: ndarray, second: ndarray) -> tuple[float, float]:
+    """Gain and offset by which levels of the one become the other's; 1, 0 where none are seen."""
+    levels = np.column_stack([first.ravel(), second.ravel()]).astype(np.float32)
+    is_whole = (levels.min(axis=1) > 5) & (levels.max(axis=1) < 250)
+    levels = levels[is_whole][:: 1 + len(levels) // _MOST_COLOURS]
+    if len(levels) < _LEAST_EDGES:
+        return 1.0, 0.0
+    run, rise, x, y = cv2.fitLine(levels, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    gain = float(rise / (run + 1e-9))
+    return gain, float(y - gain * x)
 
 
 def _change_of_the_whole(vivid: ndarray, pale: ndarray) -> ndarray:

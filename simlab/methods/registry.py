@@ -35,7 +35,7 @@ from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
 
-EXTRACTOR = 9
+EXTRACTOR = 10
 """Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")

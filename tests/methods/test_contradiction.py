@@ -1,5 +1,7 @@
 """Contradiction: what copies have none of, what look-alikes have, and where it is."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -178,6 +180,15 @@ def test_at_borders_of_full_colours_half_a_pixel_makes_no_other_colour():
     for seed in (1, 2):
         small = glowing(seed)
         assert apart(small, perturb.apply(small, "rotate(degrees=10)", seed=1)) < 0.0005
+
+
+@pytest.mark.parametrize("name", ["海.jpg", "stars.png"])
+def test_light_that_cuts_levels_off_makes_no_other_colour(name):
+    """Blue becomes cyan where its channel is at its end already."""
+    sample = sl.datasets.load_sample()
+    picture = sl.read_image(Path(sample.attrs["root"], name))
+    brighter = perturb.apply(picture, "brightness(factor=2)")
+    assert apart(picture, brighter) < 0.003
 
 
 def test_goods_on_white_in_another_colour_are_no_tint_of_the_whole():
