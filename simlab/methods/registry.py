@@ -35,8 +35,11 @@ from simlab.tables import FITTED, SCORE_COLUMNS, check_table, is_fitted
 
 Extract = TypeVar("Extract", bound=Callable[..., Any])
 
-EXTRACTOR = 10
-"""Raised when a change of simlab itself changes a feature or a distance: all are made anew."""
+EXTRACTOR = 9
+"""Raised when a change of simlab itself changes a feature: all are made anew."""
+
+COMPARISON = 1
+"""Raised when one changes a distance, but no feature: pairs are compared anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")
 """The methods of a study that names none."""
@@ -213,6 +216,11 @@ class Method:
     restore: Callable[..., Any]
     symmetric: bool
     feature_kind: FeatureKind | None
+
+    @property
+    def compared_as(self) -> str:
+        """By what its answers are told from those of other methods, and of other versions."""
+        return f"{self.key} comparison={COMPARISON}"
 
     def features(self, *, query: bool) -> tuple[Feature, ...]:
         """Return what must be extracted from a picture on the reference or on the query side."""

@@ -271,7 +271,7 @@ def places(store: Store, pairs: Sequence[Pair]) -> list[Json | None]:
         and in the second, in thousandths of the sides.
     """
     # what contradicts changes with the method, though the features stay
-    name = f"places {registry.get('contradiction').key}"
+    name = f"places {registry.get('contradiction').compared_as}"
     return [_told(found) for found in _of_pairs(store, pairs, name, _located)]
 
 

@@ -147,7 +147,9 @@ def _name_of_all(scoring: _Scoring) -> bytes:
     """The cache key of the answers to all pairs: whatever they depend on is in it."""
     parts = [scoring.store.key(variant, PIXELS).hex() for variant in scoring.variants]
     for method in scoring.methods:
-        parts.extend([method.key, *(feature.key for feature in method.features(query=True))])
+        parts.extend(
+            [method.compared_as, *(feature.key for feature in method.features(query=True))]
+        )
     pairs = np.concatenate([scoring.reference, scoring.query])
     return key("scores", *parts, str(pairs.tolist()))
 
@@ -217,7 +219,7 @@ def _recall(scoring: _Scoring, column: int) -> None:
 
 def _answer_key(scoring: _Scoring, column: int, row: int) -> bytes:
     features = [scoring.store.key(*side).hex() for side in _sides(scoring, column, row)]
-    return key(*features, scoring.methods[column].key)
+    return key(*features, scoring.methods[column].compared_as)
 
 
 def _sides(scoring: _Scoring, column: int, row: int) -> list[Side]:
