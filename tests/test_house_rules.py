@@ -31,7 +31,7 @@ STOREYS = storeys()
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
 DOORS = {"__init__", "__main__"}  # they open onto every floor
 
-MAX_TOKENS = 172_050
+MAX_TOKENS = 172_250
 MAX_BODY = 60
 MAX_MEDIAN_BODY = 12
 MAX_FILE_BYTES = 500_000

@@ -326,18 +326,54 @@ def _contradicted(own: _Things, other: _Things, both: ndarray, opaque: ndarray) 
     """
     total = float(own.edges.sum())
     gone = own.edges * own.missing
+    in_frame = _in_frames(own, other)
+    laid_over = other.places & ~in_frame
+    opaque = opaque & ~in_frame
     under_opaque = float(gone[opaque].sum()) / total
-    in_the_open = float(gone[~other.places & ~opaque].sum()) / total
-    under_things = float(gone[other.places & ~opaque].sum()) / total
+    in_the_open = float(gone[~laid_over & ~opaque].sum()) / total
+    under_things = float(gone[laid_over & ~opaque].sum()) / total
     hidden = 0.0
     if under_things:
         free = both & ~own.places & ~other.places
         known = cv2.GaussianBlur(free.astype(np.float32), (0, 0), 4) + 1e-3
         around = cv2.GaussianBlur(own.edges * free, (0, 0), 4) / known
-        expected = float(around[other.places & both].sum()) / total
+        expected = float(around[laid_over & both].sum()) / total
         hidden = min(_MOST_HIDDEN, _HIDDEN * expected)
     under_opaque = max(0.0, under_opaque - _MOST_COVERED)
     return in_the_open + under_opaque + max(0.0, under_things - hidden)
+
+
+def _in_frames(own: _Things, other: _Things) -> ndarray:
+    """Which places of the other's things fill a frame that both pictures have: bool (h, w).
+
+    What is laid over a picture brings an outline of its own. Where the outline is an edge of both,
+    with nothing around it, as that of a photograph on a page is, another content is in its place.
+    """
+    found = np.zeros(own.missing.shape, dtype=bool)
+    kept = (own.edges > 0) & ~own.missing
+    near_kept = _widened(kept, 7, 7)
+    _, numbers, boxes, _ = cv2.connectedComponentsWithStats(other.places.astype(np.uint8))
+    for number in np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] > _LEAST_FRAMED * found.size):
+        place = numbers == number
+        if number == 0 or not (own.missing & place).any():
+            continue
+        outline = place & ~_narrowed(place)
+        around = _widened(place, 19, 19) & ~_widened(place, 11, 11)
+        is_framed = near_kept[outline].mean() > _FRAMED
+        if is_framed and around.any() and kept[around].mean() < _MOST_AROUND:
+            found |= place
+    return found
+
+
+_LEAST_FRAMED = 0.01
+_FRAMED = 0.8
+"""Share of an outline that is an edge of both pictures, for a thing to be in a frame."""
+_MOST_AROUND = 0.1
+"""Share of what is around a frame that are edges at most."""
+
+
+def _narrowed(mask: ndarray) -> ndarray:
+    return cv2.erode(mask.astype(np.uint8), _NEIGHBOURS) > 0
 
 
 def _opaque(own: _Things, other: _Things, both: ndarray) -> ndarray:

@@ -38,7 +38,7 @@ Extract = TypeVar("Extract", bound=Callable[..., Any])
 EXTRACTOR = 9
 """Raised when a change of simlab itself changes a feature: all are made anew."""
 
-COMPARISON = 1
+COMPARISON = 2
 """Raised when one changes a distance, but no feature: pairs are compared anew."""
 
 DEFAULT = ("phash", "dhash", "average_hash", "whash", "akaze")

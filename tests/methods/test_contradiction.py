@@ -182,11 +182,31 @@ def test_at_borders_of_full_colours_half_a_pixel_makes_no_other_colour():
         assert apart(small, perturb.apply(small, "rotate(degrees=10)", seed=1)) < 0.0005
 
 
+def sample_picture(name: str) -> Image.Image:
+    return sl.read_image(Path(sl.datasets.load_sample().attrs["root"], name))
+
+
+def test_another_photograph_in_the_same_frame_of_a_page_is_not_laid_over_it():
+    def page(name):
+        paper = Image.new("RGB", (420, 594), "white")
+        pen = ImageDraw.Draw(paper)
+        pen.ellipse((15, 10, 65, 60), fill=(30, 60, 140))
+        pen.text((80, 15), "Institute of Pictures", font=ImageFont.load_default(24), fill="navy")
+        pen.text((80, 46), "12 Long Street, Town", font=ImageFont.load_default(14), fill="black")
+        pen.line((0, 545, 420, 545), fill="black", width=2)
+        paper.paste(sample_picture(name).resize((300, 225)), (60, 120))
+        return paper
+
+    planet = page("planet.jpg")
+    assert apart(page("grass.jpg"), planet) >= LOOK_ALIKE
+    assert apart(page("gravel.jpg"), page("mountains_1.jpg")) >= LOOK_ALIKE
+    assert apart(planet, perturb.apply(planet, "overlay(size=0.15)", seed=1)) <= COPY
+
+
 @pytest.mark.parametrize("name", ["海.jpg", "stars.png"])
 def test_light_that_cuts_levels_off_makes_no_other_colour(name):
     """Blue becomes cyan where its channel is at its end already."""
-    sample = sl.datasets.load_sample()
-    picture = sl.read_image(Path(sample.attrs["root"], name))
+    picture = sample_picture(name)
     brighter = perturb.apply(picture, "brightness(factor=2)")
     assert apart(picture, brighter) < 0.003
 
