@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -172,14 +173,23 @@ class Lab:
 
     def end_kernels(self):
         """Ends what runs, as closing a page does not."""
-        for kernel in json.loads(
-            urllib.request.urlopen(self.url("api/kernels"), timeout=60).read()
-        ):
+        for kernel in self._kernels():
             request = urllib.request.Request(
                 self.url(f"api/kernels/{kernel['id']}"), method="DELETE"
             )
             with contextlib.suppress(OSError):  # one that a test killed
                 urllib.request.urlopen(request, timeout=60).close()
+
+    def _kernels(self):
+        """What runs; while a kernel starts, or is given up, the server fails to say."""
+        for _ in range(20):
+            with (
+                contextlib.suppress(urllib.error.HTTPError),
+                urllib.request.urlopen(self.url("api/kernels"), timeout=60) as answer,
+            ):
+                return json.load(answer)
+            time.sleep(0.5)
+        raise AssertionError("the server does not list its kernels")
 
     def _environment(self):
         own = {

@@ -35,4 +35,5 @@ def test_make_lab_opens_a_list_of_the_notebooks(lab, browser):
         expect(page.locator(".jp-Notebook")).to_contain_text(
             "The widget is drawn here when you run the cell"
         )
+        Notebook(page).wait_for_kernel()  # one that starts is not ended
     lab.end_kernels()
