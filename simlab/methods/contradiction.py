@@ -326,7 +326,7 @@ def _contradicted(own: _Things, other: _Things, both: ndarray, opaque: ndarray) 
     """
     total = float(own.edges.sum())
     gone = own.edges * own.missing
-    in_frame = _in_frames(own, other)
+    in_frame = _in_frames(own, other, both)
     laid_over = other.places & ~in_frame
     opaque = opaque & ~in_frame
     under_opaque = float(gone[opaque].sum()) / total
@@ -343,7 +343,7 @@ def _contradicted(own: _Things, other: _Things, both: ndarray, opaque: ndarray) 
     return in_the_open + under_opaque + max(0.0, under_things - hidden)
 
 
-def _in_frames(own: _Things, other: _Things) -> ndarray:
+def _in_frames(own: _Things, other: _Things, both: ndarray) -> ndarray:
     """Which places of the other's things fill a frame that both pictures have: bool (h, w).
 
     What is laid over a picture brings an outline of its own. Where the outline is an edge of both,
@@ -359,8 +359,10 @@ def _in_frames(own: _Things, other: _Things) -> ndarray:
             continue
         outline = place & ~_narrowed(place)
         around = _widened(place, 19, 19) & ~_widened(place, 11, 11)
+        in_view = around & both
         is_framed = near_kept[outline].mean() > _FRAMED
-        if is_framed and around.any() and kept[around].mean() < _MOST_AROUND:
+        is_seen = in_view.any() and in_view.sum() > _MOST_SEEN * around.sum()
+        if is_framed and is_seen and kept[in_view].mean() < _MOST_AROUND:
             found |= place
     return found
 
@@ -368,6 +370,8 @@ def _in_frames(own: _Things, other: _Things) -> ndarray:
 _LEAST_FRAMED = 0.01
 _FRAMED = 0.8
 """Share of an outline that is an edge of both pictures, for a thing to be in a frame."""
+_MOST_SEEN = 0.5
+"""Share of what is around it that both pictures must show."""
 _MOST_AROUND = 0.1
 """Share of what is around a frame that are edges at most."""
 

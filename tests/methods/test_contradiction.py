@@ -201,6 +201,10 @@ def test_another_photograph_in_the_same_frame_of_a_page_is_not_laid_over_it():
     assert apart(page("grass.jpg"), planet) >= LOOK_ALIKE
     assert apart(page("gravel.jpg"), page("mountains_1.jpg")) >= LOOK_ALIKE
     assert apart(planet, perturb.apply(planet, "overlay(size=0.15)", seed=1)) <= COPY
+    sea = sample_picture("海.jpg")
+    part = perturb.apply(sea, "crop(area=0.4)", seed=1)
+    lettered = perturb.apply(sea, "text(length=40)", seed=1)
+    assert apart(part, lettered) <= COPY, "what lies at the end of a part is in no frame"
 
 
 @pytest.mark.parametrize("name", ["海.jpg", "stars.png"])
