@@ -492,7 +492,7 @@ def _recoloured(frame: Frame, usable: ndarray) -> ndarray:
     laid = warped(_lab(second), to_small, first.shape, borderMode=cv2.BORDER_REPLICATE)
     differs = _is_other_colour(_lab(first), laid, chosen)
     if differs.any():
-        differs &= ~_is_other_light(first, laid_rgb, chosen)
+        differs &= ~_light_explains(first, laid_rgb, chosen)
     differs = differs.astype(np.uint8)
     return cv2.resize(differs, usable.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
@@ -543,7 +543,7 @@ def _colours_apart(expected: ndarray, lab: ndarray) -> ndarray:
     return np.hypot(*outside)
 
 
-def _is_other_light(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray:
+def _light_explains(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray:
     """Where more light makes the colours of one of the other's, bool (h, w), both RGB (h, w, 3).
 
     Brighter, or in more contrast, a channel comes to its end before the others, and that makes
@@ -566,8 +566,8 @@ def _is_other_light(first: ndarray, second: ndarray, chosen: ndarray) -> ndarray
 def _change_of_light(first: ndarray, second: ndarray) -> tuple[float, float]:
     """Gain and offset by which levels of the one become the other's; 1, 0 where none are seen."""
     levels = np.column_stack([first.ravel(), second.ravel()]).astype(np.float32)
-    is_whole = (levels.min(axis=1) > 5) & (levels.max(axis=1) < 250)
-    levels = levels[is_whole][:: 1 + len(levels) // _MOST_COLOURS]
+    is_cut_nowhere = (levels.min(axis=1) > 5) & (levels.max(axis=1) < 250)
+    levels = levels[is_cut_nowhere][:: 1 + len(levels) // _MOST_COLOURS]
     if len(levels) < _LEAST_EDGES:
         return 1.0, 0.0
     run, rise, x, y = cv2.fitLine(levels, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
