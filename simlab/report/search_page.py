@@ -194,8 +194,8 @@ def _lead(data: Json) -> str:
         return ""
     return (
         "Nothing was deleted or moved. Look through the groups below, decide what stays, and"
-        " download plan.csv; then simlab move plan.csv --to DIR shows what it would move, and moves"
-        " nothing before you say so."
+        " download plan.csv; the first command under What to do now then shows what a plan would"
+        " move, and moves nothing before you say so."
     )
 
 

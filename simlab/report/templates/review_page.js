@@ -60,7 +60,7 @@ function reviewPage(root, data) {
     actions: (plan, say) => [
       button("Download plan.csv", () => {
         download("plan.csv", csv(data.columns, plan.rows().map((row) => [data.root, ...row])));
-        say("Next:  simlab move plan.csv --to DIR  (it says what would move, and moves nothing without --yes)");
+        say("Next: the commands under What to do now, with the plan that you downloaded (nothing moves without --yes)");
       }, { class: "main" }),
       button("Download labels.csv", () => {
         const marks = plan.marks();
